@@ -1,0 +1,19 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Layers;
+
+/// <summary>A pre-norm transformer block: x + attention(norm(x)), then x + feedForward(norm(x)) (Xiong et al. 2020).</summary>
+internal sealed class EncoderBlock(
+    ParameterStore store, string name, int width, SelfAttention attention, IFeedForward feedForward, float dropout)
+{
+    private readonly LayerNorm _attentionNorm = new(store, name + ".attentionNorm", width);
+    private readonly LayerNorm _feedForwardNorm = new(store, name + ".feedForwardNorm", width);
+
+    /// <summary>[T, D] → [T, D].</summary>
+    public Tensor Forward(ForwardContext context, Tensor xTD)
+    {
+        var tape = context.Tape;
+        xTD = tape.Add(xTD, tape.Dropout(attention.Forward(context, _attentionNorm.Forward(tape, xTD)), dropout));
+        return tape.Add(xTD, tape.Dropout(feedForward.Forward(context, _feedForwardNorm.Forward(tape, xTD)), dropout));
+    }
+}

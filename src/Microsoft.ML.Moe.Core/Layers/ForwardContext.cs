@@ -1,0 +1,18 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Layers;
+
+/// <summary>What the layers of one forward pass share.</summary>
+/// <param name="tape">Operations.</param>
+/// <param name="layout">Sequences within T.</param>
+internal sealed class ForwardContext(Tape tape, SequenceLayout layout)
+{
+    /// <summary>Operations.</summary>
+    public Tape Tape { get; } = tape;
+
+    /// <summary>Sequences within T.</summary>
+    public SequenceLayout Layout { get; } = layout;
+
+    /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
+    public List<Tensor> AuxiliaryLosses { get; } = [];
+}

@@ -1,0 +1,45 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Layers;
+
+/// <summary>
+/// A sparse mixture of experts in place of a feed-forward network: a router scores the experts for each token, a policy chooses, and
+/// the chosen experts' outputs are summed with the router's weights (Shazeer et al. 2017).
+/// </summary>
+internal sealed class MoeLayer : IFeedForward
+{
+    private readonly Parameter _routerDE;
+    private readonly Experts _experts;
+    private readonly MoeSettings _settings;
+
+    public MoeLayer(ParameterStore store, string name, int width, int hiddenWidth, MoeSettings settings, float outputGain)
+    {
+        var (e, d, f) = (settings.Experts, width, hiddenWidth);
+        _settings = settings;
+        _routerDE = store.Normal(name + ".router.weight", ParameterRole.Weight, 1f / MathF.Sqrt(d), d, e);
+        _experts = new Experts(
+            store.Normal(name + ".experts.w1", ParameterRole.Weight, 1f / MathF.Sqrt(d), e, d, f),
+            store.Constant(name + ".experts.b1", ParameterRole.Bias, 0f, e, f),
+            store.Normal(name + ".experts.w2", ParameterRole.Weight, outputGain / MathF.Sqrt(f), e, f, d),
+            store.Constant(name + ".experts.b2", ParameterRole.Bias, 0f, e, d));
+    }
+
+    /// <inheritdoc/>
+    public Tensor Forward(ForwardContext context, Tensor xTD)
+    {
+        var tape = context.Tape;
+        var logitsTE = tape.Linear(xTD, _routerDE);
+        var plan = tape.Route(logitsTE, _settings.Policy, context.Layout);
+        var weightsP = tape.CombineWeights(logitsTE, plan);
+        if (tape.IsTraining)
+        {
+            if (_settings.LoadBalancingCoefficient > 0)
+                context.AuxiliaryLosses.Add(
+                    tape.Scale(tape.LoadBalancingLoss(logitsTE, context.Layout), _settings.LoadBalancingCoefficient));
+            if (_settings.RouterZLossCoefficient > 0)
+                context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
+        }
+
+        return tape.GroupedExperts(xTD, weightsP, plan, _experts, Activation.Gelu);
+    }
+}

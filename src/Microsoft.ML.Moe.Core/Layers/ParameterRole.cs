@@ -1,0 +1,17 @@
+namespace Microsoft.ML.Moe.Layers;
+
+/// <summary>What a parameter does, which decides its learning rate and weight decay.</summary>
+internal enum ParameterRole
+{
+    /// <summary>A matrix of the network; decays.</summary>
+    Weight,
+
+    /// <summary>A bias, gain or position; does not decay.</summary>
+    Bias,
+
+    /// <summary>A table of token vectors, learned row by row.</summary>
+    Embedding,
+
+    /// <summary>The wide branch's table, learned row by row.</summary>
+    Wide,
+}

@@ -1,0 +1,66 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Layers;
+
+/// <summary>
+/// Makes a model's parameters, from chance or from saved values, and keeps them by role. Layers ask for their parameters in a fixed
+/// order, so that one seed always gives one model.
+/// </summary>
+internal sealed class ParameterStore
+{
+    private readonly Engine _engine;
+    private readonly Random _random;
+    private readonly Func<string, int[], float[]>? _saved;
+    private readonly List<(Parameter Parameter, ParameterRole Role)> _all = [];
+
+    /// <summary>A store that initialises from chance.</summary>
+    public ParameterStore(Engine engine, int seed)
+    {
+        _engine = engine;
+        _random = new Random(seed);
+    }
+
+    /// <summary>A store that takes saved values: given name and shape it returns them or throws.</summary>
+    public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
+        : this(engine, 0) => _saved = saved;
+
+    /// <summary>The parameters in order of creation.</summary>
+    public IReadOnlyList<(Parameter Parameter, ParameterRole Role)> All => _all;
+
+    /// <summary>Normally distributed values around 0.</summary>
+    public Parameter Normal(string name, ParameterRole role, float deviation, params int[] shape) =>
+        Create(name, role, shape, () => deviation * Gaussian());
+
+    /// <summary>One value everywhere.</summary>
+    public Parameter Constant(string name, ParameterRole role, float value, params int[] shape) =>
+        Create(name, role, shape, () => value);
+
+    /// <summary>Parameters of one role.</summary>
+    public IReadOnlyList<Parameter> Of(ParameterRole role) => [.. _all.Where(p => p.Role == role).Select(p => p.Parameter)];
+
+    private Parameter Create(string name, ParameterRole role, int[] shape, Func<float> next)
+    {
+        float[] values;
+        if (_saved is not null)
+        {
+            values = _saved(name, shape);
+        }
+        else
+        {
+            values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
+            for (var i = 0; i < values.Length; i++)
+                values[i] = next();
+        }
+
+        var parameter = _engine.CreateParameter(name, shape, values, role is ParameterRole.Embedding or ParameterRole.Wide);
+        _all.Add((parameter, role));
+        return parameter;
+    }
+
+    /// <summary>A standard normal number (Box &amp; Muller 1958).</summary>
+    private float Gaussian()
+    {
+        var radius = Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble()));
+        return (float)(radius * Math.Cos(2 * Math.PI * _random.NextDouble()));
+    }
+}

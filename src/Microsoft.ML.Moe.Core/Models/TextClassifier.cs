@@ -1,0 +1,116 @@
+using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>
+/// A trained text classifier. Scoring is safe from several threads at once. The engine it lives on belongs to the caller and must
+/// outlive it.
+/// </summary>
+public sealed class TextClassifier
+{
+    /// <summary>Rows and tokens of one forward pass at most, so that memory stays bounded however many rows are scored.</summary>
+    private const int RowsPerPass = 256;
+    private const int TokensPerPass = 8192;
+
+    private readonly Engine _engine;
+    private readonly TextClassifierConfig _config;
+    private readonly TextClassifierNetwork _network;
+    private readonly ParameterStore _parameters;
+
+    internal TextClassifier(Engine engine, TextClassifierConfig config, ParameterStore parameters, TextInput input)
+    {
+        _engine = engine;
+        _config = config;
+        _parameters = parameters;
+        _network = new TextClassifierNetwork(parameters, config);
+        Input = input;
+    }
+
+    /// <summary>Number of classes, C.</summary>
+    public int ClassCount => _config.Classes;
+
+    /// <summary>Encodes texts for <see cref="Score"/>.</summary>
+    public TextInput Input { get; }
+
+    /// <summary>Number of trained values.</summary>
+    public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
+
+    /// <summary>The network; shared with the trainer.</summary>
+    internal TextClassifierNetwork Network => _network;
+
+    /// <summary>The parameters; shared with the trainer.</summary>
+    internal ParameterStore Parameters => _parameters;
+
+    /// <summary>Class probabilities of texts.</summary>
+    /// <param name="rows">Encoded by <see cref="Input"/>.</param>
+    /// <param name="probabilities">Receives rows × C values, row-major; each row sums to 1.</param>
+    /// <exception cref="ArgumentException"><paramref name="probabilities"/> is too short.</exception>
+    public void Score(IReadOnlyList<EncodedText> rows, Span<float> probabilities)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (probabilities.Length < (long)rows.Count * ClassCount)
+            throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
+        var start = 0;
+        while (start < rows.Count)
+        {
+            var pass = new List<EncodedText>();
+            var tokens = 0;
+            while (start + pass.Count < rows.Count && pass.Count < RowsPerPass
+                && (pass.Count == 0 || tokens + rows[start + pass.Count].Length <= TokensPerPass))
+            {
+                tokens += rows[start + pass.Count].Length;
+                pass.Add(rows[start + pass.Count]);
+            }
+
+            using var tape = _engine.BeginTape(training: false);
+            var (deepBC, wideBC, _) = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits));
+            var logitsBC = wideBC is null ? deepBC : tape.Add(deepBC, wideBC);
+            tape.Softmax(logitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
+            start += pass.Count;
+        }
+    }
+
+    /// <summary>Saves the classifier; a tokenizer, if it uses one, is the caller's to save.</summary>
+    /// <param name="config">Receives <c>Config.json</c>.</param>
+    /// <param name="weights">Receives <c>Weights.safetensors</c>.</param>
+    public void Save(Stream config, Stream weights)
+    {
+        _config.Write(config);
+        SafeTensors.Write(weights, [.. _parameters.All.Select(p => p.Parameter)]);
+    }
+
+    /// <summary>Loads a classifier that <see cref="Save"/> has written.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="tokenizer">The tokenizer that it was trained with, if any.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    public static TextClassifier Load(Stream config, Stream weights, Engine engine, ISubwordTokenizer? tokenizer = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(engine);
+        var settings = TextClassifierConfig.Read(config);
+        var input = CreateInput(settings.Lowercase, settings.MaximumTokens, settings.HashBits, tokenizer);
+        if (settings.UsesTokenizer != tokenizer is not null)
+            throw new InvalidDataException(
+                settings.UsesTokenizer ? "The model was trained with a tokenizer, which is missing." : "The model uses no tokenizer.");
+        if (input.TableRows != settings.TableRows)
+            throw new InvalidDataException(
+                $"The model's token table has {settings.TableRows} rows, its input needs {input.TableRows}: not the same vocabulary.");
+        var tensors = SafeTensors.Read(weights);
+        var store = new ParameterStore(engine, tensors.Take);
+        var classifier = new TextClassifier(engine, settings, store, input);
+        tensors.CheckAllTaken();
+        return classifier;
+    }
+
+    /// <summary>The input of a classifier: a tokenizer's subwords, or hashed words without one.</summary>
+    internal static TextInput CreateInput(bool lowercase, int maximumTokens, int hashBits, ISubwordTokenizer? tokenizer) =>
+        tokenizer is null
+            ? new HashedWordInput(lowercase, maximumTokens, hashBits)
+            : new SubwordInput(tokenizer, lowercase, maximumTokens);
+}

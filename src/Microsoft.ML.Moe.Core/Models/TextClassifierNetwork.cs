@@ -1,0 +1,46 @@
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>
+/// The classifier's parameters and forward pass: an encoder whose token vectors are pooled by learned queries and by maximum and
+/// mapped to class scores, plus a wide branch that adds its own (Cheng et al. 2016, "Wide &amp; deep learning").
+/// </summary>
+internal sealed class TextClassifierNetwork
+{
+    private const int PoolingQueries = 4;
+    private readonly TextEncoder _encoder;
+    private readonly Linear _poolingScores;
+    private readonly Linear _head;
+    private readonly Parameter? _wideVC;
+    private readonly float _headDropout;
+
+    public TextClassifierNetwork(ParameterStore store, TextClassifierConfig config)
+    {
+        _encoder = new TextEncoder(store, config);
+        _poolingScores = new Linear(store, "pooling", config.Width, PoolingQueries);
+        _head = new Linear(store, "head", (PoolingQueries + 1) * config.Width, config.Classes, gain: 0.1f);
+        _headDropout = Math.Min(0.9f, config.Dropout * 1.5f);
+        WideBits = config.WideBits;
+        if (config.WideBits > 0)
+            _wideVC = store.Constant("wide.weight", ParameterRole.Wide, 0f, 1 << config.WideBits, config.Classes);
+    }
+
+    /// <summary>Binary logarithm of the wide table's rows; 0 for none.</summary>
+    public int WideBits { get; }
+
+    /// <summary>Class scores, [B, C], and the auxiliary losses when training.</summary>
+    public (Tensor DeepBC, Tensor? WideBC, IReadOnlyList<Tensor> AuxiliaryLosses) Forward(Tape tape, TextBatch batch)
+    {
+        var context = new ForwardContext(tape, batch.Layout);
+        var xTD = _encoder.Forward(context, batch);
+        var pooled = tape.Concat(
+            tape.AttentionPool(xTD, _poolingScores.Forward(tape, xTD), batch.Layout),
+            tape.MaxPool(xTD, batch.Layout));
+        var deepBC = _head.Forward(tape, tape.Dropout(pooled, _headDropout));
+        var wideBC = _wideVC is null ? null : tape.EmbeddingBag(_wideVC, batch.Wide!);
+        return (deepBC, wideBC, context.AuxiliaryLosses);
+    }
+}

@@ -1,0 +1,58 @@
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>
+/// What a policy decided: which token goes to which expert, and by which rule the pairs are weighted. Plain data that can be
+/// logged, plotted, compared and replayed.
+/// </summary>
+public sealed class RoutingPlan
+{
+    /// <summary>Creates a plan.</summary>
+    /// <param name="tokens">Number of tokens, T.</param>
+    /// <param name="expertOffsets">E + 1 numbers: pairs [expertOffsets[e], expertOffsets[e + 1]) belong to expert e.</param>
+    /// <param name="pairTokens">Token of each pair; ascending within an expert, no pair twice.</param>
+    /// <param name="weights">Rule of the pairs' weights.</param>
+    /// <param name="broadcast">Tokens that GW-MoE sent to all experts; null when none can be.</param>
+    public RoutingPlan(int tokens, int[] expertOffsets, int[] pairTokens, CombineRule weights, bool[]? broadcast = null)
+    {
+        ArgumentNullException.ThrowIfNull(expertOffsets);
+        ArgumentNullException.ThrowIfNull(pairTokens);
+        if (expertOffsets.Length < 2 || expertOffsets[0] != 0 || expertOffsets[^1] != pairTokens.Length)
+            throw new ArgumentException("Offsets go from 0 to the number of pairs.", nameof(expertOffsets));
+        if (broadcast != null && broadcast.Length != tokens)
+            throw new ArgumentException("One flag for each token.", nameof(broadcast));
+        Tokens = tokens;
+        ExpertOffsets = expertOffsets;
+        PairTokens = pairTokens;
+        Weights = weights;
+        Broadcast = broadcast;
+    }
+
+    /// <summary>Number of tokens, T.</summary>
+    public int Tokens { get; }
+
+    /// <summary>Number of experts, E.</summary>
+    public int Experts => ExpertOffsets.Length - 1;
+
+    /// <summary>Number of token–expert pairs, P.</summary>
+    public int Pairs => PairTokens.Length;
+
+    /// <summary>Rule of the pairs' weights.</summary>
+    public CombineRule Weights { get; }
+
+    /// <summary>E + 1 numbers: pairs [ExpertOffsets[e], ExpertOffsets[e + 1]) belong to expert e.</summary>
+    internal int[] ExpertOffsets { get; }
+
+    /// <summary>Token of each pair; ascending within an expert.</summary>
+    internal int[] PairTokens { get; }
+
+    /// <summary>Tokens that were sent to all experts and are weighted by softmax; null when there are none.</summary>
+    internal bool[]? Broadcast { get; }
+
+    /// <summary>Tokens of one expert, ascending.</summary>
+    /// <param name="expert">Expert number within [0, E).</param>
+    public ReadOnlySpan<int> TokensOf(int expert) => PairTokens.AsSpan(ExpertOffsets[expert]..ExpertOffsets[expert + 1]);
+
+    /// <summary>Whether a token was sent to all experts (GW-MoE).</summary>
+    /// <param name="token">Token number within [0, T).</param>
+    public bool IsBroadcast(int token) => Broadcast is not null && Broadcast[token];
+}

@@ -1,0 +1,44 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>
+/// Token Choice: every token takes the k experts with the largest P = softmax(logits); ties go to the lower expert number.
+/// The weight is P, or P divided by its sum over the selected experts. Switch Transformers (Fedus et al. 2021) is k = 1 without
+/// dividing, Mixtral k = 2 with.
+/// </summary>
+/// <param name="expertsPerToken">k, at least 1.</param>
+/// <param name="normalizeWeights">Whether a token's weights are divided by their sum.</param>
+public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : RoutingPolicy
+{
+    /// <summary>k.</summary>
+    public int ExpertsPerToken { get; } = expertsPerToken >= 1
+        ? expertsPerToken
+        : throw new ArgumentOutOfRangeException(nameof(expertsPerToken), expertsPerToken, "At least one expert for each token.");
+
+    /// <inheritdoc/>
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ExpertsPerToken, experts);
+        var pairs = new PairList(experts);
+        for (var token = 0; token < layout.Tokens; token++)
+        {
+            if (!layout.IsToken(token))
+                continue;
+            // softmax is monotonic: the largest logits are the largest probabilities
+            var logitsE = logitsTE.Slice(token * experts, experts);
+            for (var rank = 0; rank < ExpertsPerToken; rank++)
+            {
+                var best = -1;
+                for (var expert = 0; expert < experts; expert++)
+                    if (!pairs.Contains(token, expert) && (best < 0 || logitsE[expert] > logitsE[best]))
+                        best = expert;
+                pairs.Add(token, best);
+            }
+        }
+
+        var normalization = normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None;
+        return pairs.ToPlan(layout.Tokens, new CombineRule(0f, normalization));
+    }
+}

@@ -1,0 +1,27 @@
+namespace Microsoft.ML.Moe.Tensors;
+
+/// <summary>A trainable tensor with the name under which it is stored.</summary>
+/// <param name="name">Unique within a model, in the form <c>encoder.layers.0.experts.w1_EDF</c>.</param>
+/// <param name="value">The values, on the engine that trains them.</param>
+/// <param name="sparseRows">Whether gradients touch few rows of the first dimension at a time (embedding tables).</param>
+public sealed class Parameter(string name, Tensor value, bool sparseRows = false)
+{
+    /// <summary>Name within the model; also the tensor's name in the weights file.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>The values.</summary>
+    public Tensor Value { get; } = value;
+
+    /// <summary>
+    /// Whether the gradient is kept by row of the first dimension: such parameters are left out of gradient clipping and updated
+    /// only in the rows that the step has touched.
+    /// </summary>
+    public bool SparseRows { get; } = sparseRows;
+
+    /// <summary>Uses a parameter wherever an operation takes a tensor.</summary>
+    /// <param name="parameter">The parameter.</param>
+    public static implicit operator Tensor(Parameter parameter) => parameter.ToTensor();
+
+    /// <summary>The values; named form of the conversion.</summary>
+    public Tensor ToTensor() => Value;
+}

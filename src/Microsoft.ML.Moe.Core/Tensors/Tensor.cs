@@ -1,0 +1,65 @@
+namespace Microsoft.ML.Moe.Tensors;
+
+/// <summary>
+/// A dense, row-major array of 32-bit floats that belongs to an <see cref="Engine"/>. Tensors that a <see cref="Tape"/> makes live
+/// until that tape is disposed; the values of a <see cref="Parameter"/> live until their engine is disposed.
+/// </summary>
+public abstract class Tensor
+{
+    private readonly int[] _shape;
+
+    /// <summary>Creates the handle.</summary>
+    /// <param name="shape">Sizes of the dimensions, outermost first; each at least 0, product at most <see cref="int.MaxValue"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is negative or the product too large.</exception>
+    protected Tensor(params ReadOnlySpan<int> shape)
+    {
+        _shape = shape.ToArray();
+        long length = 1;
+        foreach (var size in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(shape));
+            length = checked(length * size);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(length, int.MaxValue, nameof(shape));
+        }
+
+        Length = (int)length;
+    }
+
+    /// <summary>Sizes of the dimensions, outermost first.</summary>
+    public ReadOnlySpan<int> Shape => _shape;
+
+    /// <summary>Number of dimensions.</summary>
+    public int Rank => _shape.Length;
+
+    /// <summary>Number of elements.</summary>
+    public int Length { get; }
+
+    /// <summary>Size of the last dimension.</summary>
+    public int Columns => _shape[^1];
+
+    /// <summary>Product of all dimensions but the last.</summary>
+    public int Rows => _shape.Length == 0 || _shape[^1] == 0 ? 0 : Length / _shape[^1];
+
+    /// <summary>Whether a backward pass accumulates a gradient for this tensor.</summary>
+    public abstract bool RequiresGradient { get; }
+
+    /// <summary>Copies the values out, row-major.</summary>
+    /// <param name="destination">At least <see cref="Length"/> elements.</param>
+    public abstract void CopyTo(Span<float> destination);
+
+    /// <summary>Overwrites the values, row-major.</summary>
+    /// <param name="source">Exactly <see cref="Length"/> elements.</param>
+    public abstract void CopyFrom(ReadOnlySpan<float> source);
+
+    /// <summary>Copies the gradient out, row-major; zeros where no backward pass has reached this tensor.</summary>
+    /// <param name="destination">At least <see cref="Length"/> elements.</param>
+    public abstract void CopyGradientTo(Span<float> destination);
+
+    /// <summary>The values as a new array.</summary>
+    public float[] ToArray()
+    {
+        var values = new float[Length];
+        CopyTo(values);
+        return values;
+    }
+}

@@ -1,0 +1,28 @@
+namespace Microsoft.ML.Moe.Text;
+
+/// <summary>A text, or a pair of texts, as a model reads it.</summary>
+public sealed class EncodedText
+{
+    internal EncodedText(TokenFeatures[] tokens, int secondStart, int[] wideFeatures, int tokensCutOff)
+    {
+        Tokens = tokens;
+        SecondStart = secondStart;
+        WideFeatures = wideFeatures;
+        TokensCutOff = tokensCutOff;
+    }
+
+    /// <summary>Number of tokens kept; at least one, the start token.</summary>
+    public int Length => Tokens.Length;
+
+    /// <summary>Number of tokens beyond the maximum length, cut off.</summary>
+    public int TokensCutOff { get; }
+
+    /// <summary>The tokens.</summary>
+    internal TokenFeatures[] Tokens { get; }
+
+    /// <summary>Position of the first token of the second text; <see cref="Length"/> when there is none.</summary>
+    internal int SecondStart { get; }
+
+    /// <summary>Hashes of word and word-pair features for the wide branch, each once, ascending.</summary>
+    internal int[] WideFeatures { get; }
+}

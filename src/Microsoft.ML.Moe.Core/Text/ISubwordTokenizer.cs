@@ -1,0 +1,12 @@
+namespace Microsoft.ML.Moe.Text;
+
+/// <summary>Splits text into numbered subwords of a fixed vocabulary. Implementations are safe to use from several threads.</summary>
+public interface ISubwordTokenizer
+{
+    /// <summary>Number of ids; every id lies within [0, VocabularySize).</summary>
+    int VocabularySize { get; }
+
+    /// <summary>Ids of a text, without special tokens, uncut.</summary>
+    /// <param name="text">The text; may be empty.</param>
+    IReadOnlyList<int> Encode(string text);
+}

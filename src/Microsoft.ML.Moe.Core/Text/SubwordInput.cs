@@ -1,0 +1,37 @@
+namespace Microsoft.ML.Moe.Text;
+
+/// <summary>Subwords of a tokenizer with learned embeddings: one table row for each id.</summary>
+internal sealed class SubwordInput : TextInput
+{
+    private readonly ISubwordTokenizer _tokenizer;
+    private readonly TokenFeatures[] _tokens;
+
+    /// <summary>Creates the input.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="lowercase">Whether text is lower-cased before it reaches the tokenizer.</param>
+    /// <param name="maximumTokens">Longest input in tokens.</param>
+    public SubwordInput(ISubwordTokenizer tokenizer, bool lowercase, int maximumTokens)
+        : base(lowercase, maximumTokens)
+    {
+        _tokenizer = tokenizer;
+        _tokens = new TokenFeatures[tokenizer.VocabularySize];
+        for (var id = 0; id < _tokens.Length; id++)
+            _tokens[id] = new TokenFeatures([SpecialRows + id]);
+    }
+
+    internal override int TableRows => SpecialRows + _tokens.Length;
+
+    private protected override (IReadOnlyList<TokenFeatures> Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount)
+    {
+        var ids = _tokenizer.Encode(text);
+        var tokens = new TokenFeatures[Math.Min(ids.Count, MaximumTokens)];
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            if ((uint)ids[i] >= (uint)_tokens.Length)
+                throw new InvalidOperationException($"The tokenizer gave id {ids[i]}, but its vocabulary has {_tokens.Length} entries.");
+            tokens[i] = _tokens[ids[i]];
+        }
+
+        return (tokens, ids.Count);
+    }
+}

@@ -1,0 +1,73 @@
+namespace Microsoft.ML.Moe.Text;
+
+/// <summary>
+/// Turns text into tokens for an encoder and into features for the wide branch. Safe to use from several threads. Texts are cut to
+/// the maximum length; a pair shares it, the longer text giving way first.
+/// </summary>
+public abstract class TextInput
+{
+    /// <summary>Rows 0–2 of every embedding table: the start of the first text, of the second, a masked token.</summary>
+    internal const int SpecialRows = 3;
+
+    private static readonly TokenFeatures StartOfFirst = new([0]);
+    private static readonly TokenFeatures StartOfSecond = new([1]);
+    private readonly bool _lowercase;
+
+    private protected TextInput(bool lowercase, int maximumTokens)
+    {
+        _lowercase = lowercase;
+        MaximumTokens = maximumTokens;
+    }
+
+    /// <summary>Longest input in tokens, start tokens counted.</summary>
+    public int MaximumTokens { get; }
+
+    /// <summary>Token that stands for a masked one.</summary>
+    internal static TokenFeatures Masked { get; } = new([2]);
+
+    /// <summary>Rows of the embedding table.</summary>
+    internal abstract int TableRows { get; }
+
+    /// <summary>Encodes a text or a pair.</summary>
+    /// <param name="text">First text; may be empty.</param>
+    /// <param name="second">Second text of a pair, or null.</param>
+    public EncodedText Encode(string text, string? second = null)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var wide = new WideFeatureSet();
+        var first = Tokenize(text, wide);
+        wide.NextText();
+        var other = second is null ? default : Tokenize(second, wide);
+
+        var room = MaximumTokens - (second is null ? 1 : 2);
+        var keptOfOther = Math.Min(other.Count, Math.Max(room - first.Count, room / 2));
+        var keptOfFirst = Math.Min(first.Count, room - keptOfOther);
+        var tokens = new List<TokenFeatures>(MaximumTokens) { StartOfFirst };
+        tokens.AddRange(first.Tokens.Take(keptOfFirst));
+        var secondStart = tokens.Count;
+        if (second is not null)
+        {
+            tokens.Add(StartOfSecond);
+            tokens.AddRange(other.Tokens.Take(keptOfOther));
+        }
+
+        return new EncodedText([.. tokens], secondStart, wide.ToArray(), first.Count + other.Count - keptOfFirst - keptOfOther);
+    }
+
+    /// <summary>Tokens of one text.</summary>
+    /// <param name="text">The text, lower-cased where asked for.</param>
+    /// <param name="words">Its words and symbols, the first <see cref="MaximumTokens"/> at least.</param>
+    /// <param name="wordCount">Number of words and symbols in the text.</param>
+    /// <returns>The first <see cref="MaximumTokens"/> tokens, and how many there are in all.</returns>
+    private protected abstract (IReadOnlyList<TokenFeatures> Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount);
+
+    private (IReadOnlyList<TokenFeatures> Tokens, int Count) Tokenize(string text, WideFeatureSet wide)
+    {
+        if (_lowercase)
+            text = text.ToLowerInvariant();
+        var words = new List<Range>();
+        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, WideFeatureSet.MaximumWords));
+        wide.Add(text, words);
+        return TokensOf(text, words, count);
+    }
+}

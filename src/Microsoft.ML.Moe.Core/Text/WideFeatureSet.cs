@@ -1,0 +1,42 @@
+namespace Microsoft.ML.Moe.Text;
+
+/// <summary>
+/// The features that the wide branch sees: which words, pairs of neighbouring words and character n-grams of words occur, as
+/// hashes. Order and count do not matter. The features of a second text are kept apart from those of the first.
+/// </summary>
+internal sealed class WideFeatureSet
+{
+    /// <summary>Words of each text that are looked at; bounds the cost of a very long row.</summary>
+    public const int MaximumWords = 2048;
+
+    private const ulong WordKind = 11;
+    private const ulong PairKind = 12;
+    private readonly HashSet<int> _hashes = [];
+    private ulong _text;
+
+    /// <summary>From now on features belong to the next text of the row.</summary>
+    public void NextText() => _text++;
+
+    /// <summary>Adds the features of a text.</summary>
+    public void Add(ReadOnlySpan<char> text, List<Range> words)
+    {
+        var previous = StableHash.Of("", WordKind);
+        foreach (var range in words.Take(MaximumWords))
+        {
+            var word = StableHash.Of(text[range], WordKind);
+            Add(word, WordKind);
+            Add(StableHash.Combine(previous, word), PairKind);
+            previous = word;
+        }
+    }
+
+    /// <summary>The hashes, ascending, so that the same text always gives the same sums.</summary>
+    public int[] ToArray()
+    {
+        var hashes = _hashes.ToArray();
+        Array.Sort(hashes);
+        return hashes;
+    }
+
+    private void Add(ulong hash, ulong kind) => _hashes.Add((int)(StableHash.Combine(hash, kind + (_text << 8)) >> 33));
+}

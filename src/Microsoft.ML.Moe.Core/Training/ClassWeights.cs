@@ -1,0 +1,31 @@
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Weights of classes in the loss.</summary>
+internal static class ClassWeights
+{
+    /// <summary>One weight for each class, with mean 1 over the rows; classes without rows have weight 1.</summary>
+    /// <param name="labels">Class of each row.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="weighting">The rule.</param>
+    public static float[] For(IEnumerable<int> labels, int classes, ClassWeighting weighting)
+    {
+        var weights = new float[classes];
+        Array.Fill(weights, 1f);
+        if (weighting == ClassWeighting.None)
+            return weights;
+        var counts = new int[classes];
+        var rows = 0;
+        foreach (var label in labels)
+        {
+            counts[label]++;
+            rows++;
+        }
+
+        var exponent = weighting == ClassWeighting.Balanced ? -1.0 : -0.5;
+        var sum = counts.Where(c => c > 0).Sum(c => c * Math.Pow(c, exponent));
+        for (var c = 0; c < classes; c++)
+            if (counts[c] > 0)
+                weights[c] = (float)(Math.Pow(counts[c], exponent) * rows / sum);
+        return weights;
+    }
+}

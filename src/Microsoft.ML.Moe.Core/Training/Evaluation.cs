@@ -1,0 +1,39 @@
+using Microsoft.ML.Moe.Models;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Measures a classifier on labelled rows.</summary>
+internal static class Evaluation
+{
+    private const int RowsAtOnce = 1024;
+    private const double SmallestProbability = 1e-15;
+
+    /// <summary>Mean negative log-likelihood in nats, and the share of rows predicted right.</summary>
+    public static (double Loss, double Accuracy) Of(TextClassifier classifier, IReadOnlyList<LabelledText> rows)
+    {
+        var classes = classifier.ClassCount;
+        var (loss, right) = (0.0, 0);
+        foreach (var chunk in rows.Chunk(RowsAtOnce))
+        {
+            var probabilities = new float[chunk.Length * classes];
+            classifier.Score([.. chunk.Select(r => r.Text)], probabilities);
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                ReadOnlySpan<float> row = probabilities.AsSpan(i * classes, classes);
+                loss -= Math.Log(Math.Max(row[chunk[i].Label], SmallestProbability));
+                right += IndexOfMaximum(row) == chunk[i].Label ? 1 : 0;
+            }
+        }
+
+        return (loss / rows.Count, (double)right / rows.Count);
+    }
+
+    private static int IndexOfMaximum(ReadOnlySpan<float> values)
+    {
+        var best = 0;
+        for (var i = 1; i < values.Length; i++)
+            if (values[i] > values[best])
+                best = i;
+        return best;
+    }
+}

@@ -1,0 +1,29 @@
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Draws a validation set by class, so that every class keeps training rows.</summary>
+internal static class StratifiedSplit
+{
+    /// <summary>Splits rows.</summary>
+    /// <param name="rows">All rows.</param>
+    /// <param name="share">Share of each class to hold out, within [0, 1); a class's last row is never held out.</param>
+    /// <param name="random">Source of chance.</param>
+    public static (List<LabelledText> Training, List<LabelledText> Validation) Of(
+        IReadOnlyList<LabelledText> rows, float share, Random random)
+    {
+        var order = Enumerable.Range(0, rows.Count).ToArray();
+        random.Shuffle(order);
+        var isHeldOut = new bool[rows.Count];
+        foreach (var group in order.GroupBy(i => rows[i].Label))
+        {
+            // chance rounds, so that classes with few rows take their part
+            var count = Math.Min(group.Count() - 1, (int)(group.Count() * (double)share + random.NextDouble()));
+            foreach (var i in group.Take(count))
+                isHeldOut[i] = true;
+        }
+
+        var split = (Training: new List<LabelledText>(), Validation: new List<LabelledText>());
+        for (var i = 0; i < rows.Count; i++)
+            (isHeldOut[i] ? split.Validation : split.Training).Add(rows[i]);
+        return split;
+    }
+}
