@@ -57,11 +57,11 @@ public sealed class TextClassifierTrainer
         CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(training);
-        CheckLabels(training, nameof(training));
-        if (training.Count == 0)
-            throw new ArgumentException("There are no training rows.", nameof(training));
+        CheckRows(training, nameof(training));
+        if (!training.Any(row => row.Weight > 0))
+            throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
         if (validation is not null)
-            CheckLabels(validation, nameof(validation));
+            CheckRows(validation, nameof(validation));
         else if (_options.ValidationShare > 0)
             (training, validation) = StratifiedSplit.Of(training, _options.ValidationShare, new Random(_seed));
 
@@ -101,10 +101,14 @@ public sealed class TextClassifierTrainer
         Dropout = _options.Dropout,
     };
 
-    private void CheckLabels(IReadOnlyList<LabelledText> rows, string parameter)
+    private void CheckRows(IReadOnlyList<LabelledText> rows, string parameter)
     {
         foreach (var row in rows)
+        {
             if ((uint)row.Label >= (uint)_classCount)
                 throw new ArgumentException($"Label {row.Label} is not within the {_classCount} classes.", parameter);
+            if (!(row.Weight >= 0 && float.IsFinite(row.Weight)))
+                throw new ArgumentException($"A row has the weight {row.Weight}; weights are finite and at least 0.", parameter);
+        }
     }
 }

@@ -37,14 +37,14 @@ internal sealed class TrainingRun
         _engine = engine;
         _classifier = classifier;
         _optimizer = optimizer;
-        _training = training;
+        _training = [.. training.Where(row => row.Weight > 0)];
         _validation = validation ?? [];
         _observer = observer;
         _random = new Random(seed ^ 0x5EED);
         _noise = new InputNoise(_random, options.TokenMaskRate, options.WordDropRate, options.WideDropRate);
-        _classWeights = ClassWeights.For(training.Select(r => r.Label), classifier.ClassCount, options.ClassWeighting);
-        _epochs = options.MaxEpochs ?? EpochRule.EpochsFor(training.Count);
-        _stepsPerEpoch = (training.Count + options.BatchSize - 1) / options.BatchSize;
+        _classWeights = ClassWeights.For(_training.Select(r => r.Label), classifier.ClassCount, options.ClassWeighting);
+        _epochs = options.MaxEpochs ?? EpochRule.EpochsFor(_training.Count);
+        _stepsPerEpoch = (_training.Count + options.BatchSize - 1) / options.BatchSize;
         _schedule = new LearningRateSchedule(options.Decay, _epochs * _stepsPerEpoch, options.WarmupShare);
     }
 

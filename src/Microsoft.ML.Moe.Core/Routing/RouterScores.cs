@@ -1,0 +1,29 @@
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>The router's views of its logits for one token, computed in double precision.</summary>
+internal static class RouterScores
+{
+    /// <summary>P = softmax(l) over experts: the token's view.</summary>
+    public static void Softmax(ReadOnlySpan<float> logitsE, Span<double> probabilitiesE)
+    {
+        var largest = double.NegativeInfinity;
+        foreach (var logit in logitsE)
+            largest = Math.Max(largest, logit);
+        var sum = 0.0;
+        for (var e = 0; e < logitsE.Length; e++)
+            sum += probabilitiesE[e] = Math.Exp(logitsE[e] - largest);
+        for (var e = 0; e < logitsE.Length; e++)
+            probabilitiesE[e] /= sum;
+    }
+
+    /// <summary>Q = sigmoid(l)·2/N: the expert's view; l = 0 gives 1/N.</summary>
+    public static double Sigmoid(float logit, int experts) => 2.0 / experts / (1 + Math.Exp(-logit));
+
+    /// <summary>U = alpha·Q + (1 − alpha)·P: USMoE's unified score.</summary>
+    public static void Unified(ReadOnlySpan<float> logitsE, double alpha, Span<double> scoresE)
+    {
+        Softmax(logitsE, scoresE);
+        for (var e = 0; e < logitsE.Length; e++)
+            scoresE[e] = alpha * Sigmoid(logitsE[e], logitsE.Length) + (1 - alpha) * scoresE[e];
+    }
+}

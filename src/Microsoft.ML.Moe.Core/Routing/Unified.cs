@@ -1,0 +1,58 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>
+/// USMoE (arXiv 2503.22996, section 3): tokens and experts choose each other by one score over the whole T×N matrix of a group,
+/// <code>
+/// P = softmax(l) over experts           the token's view
+/// Q = sigmoid(l)·2/N                    the expert's view
+/// U = alpha·Q + (1 − alpha)·P
+/// selected = the c = ⌊T·k⌋ largest entries of U (ties: lower t·N + e)
+/// y_t = Σ over selected (t, e) of U[t, e]·E_e(h_t)
+/// </code>
+/// k may be fractional. A token may get 0…N experts; with none its output is exactly 0. The weights are the scores themselves, or
+/// divided by their sum over all N experts of the token when <paramref name="normalizeWeights"/>.
+/// </summary>
+/// <param name="expertsPerToken">k on average, over 0.</param>
+/// <param name="alpha">Share of the expert's view, within [0, 1]; 0.5 in the paper's code, 0.3–0.7 work best.</param>
+/// <param name="scope">Which tokens form a group.</param>
+/// <param name="normalizeWeights">Whether weights are divided by the token's sum of scores.</param>
+/// <param name="maskPadding">Whether padding stays out; the paper's code lets it compete.</param>
+public sealed class Unified(
+    double expertsPerToken,
+    double alpha = 0.5,
+    RoutingScope scope = RoutingScope.Sequence,
+    bool normalizeWeights = false,
+    bool maskPadding = true) : RoutingPolicy
+{
+    /// <summary>k.</summary>
+    public double ExpertsPerToken { get; } = Budget.Check(expertsPerToken);
+
+    /// <summary>Share of the expert's view.</summary>
+    public double Alpha { get; } = alpha is >= 0 and <= 1
+        ? alpha
+        : throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "alpha lies between 0 and 1.");
+
+    /// <inheritdoc/>
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        var scoresTE = new double[layout.Tokens * experts];
+        for (var token = 0; token < layout.Tokens; token++)
+            RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.AsSpan(token * experts, experts));
+
+        var selected = new bool[layout.Tokens * experts];
+        foreach (var group in RoutingGroups.Of(layout, scope, maskPadding))
+        {
+            var count = (int)Math.Min(group.Length * (long)experts, Math.Floor(Budget.Of(group.Length, ExpertsPerToken)));
+            var entries = group.SelectMany(token => Enumerable.Range(token * experts, experts));
+            // a stable sort: equal scores stay in the order t·N + e
+            foreach (var entry in entries.OrderByDescending(i => scoresTE[i]).Take(count))
+                selected[entry] = true;
+        }
+
+        var normalization = normalizeWeights ? WeightNormalization.All : WeightNormalization.None;
+        return PairList.From(selected, experts).ToPlan(layout.Tokens, new CombineRule((float)Alpha, normalization));
+    }
+}

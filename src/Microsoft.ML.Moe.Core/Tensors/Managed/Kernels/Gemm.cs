@@ -1,0 +1,185 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Matrix products over <see cref="Kernels.Tile"/>. Every element of the result is summed in the same order however the work
+/// is divided: along k in blocks of <see cref="DepthBlock"/>.
+/// </summary>
+internal static unsafe class Gemm
+{
+    /// <summary>k's share of a panel; a panel of the second factor then fits the first-level cache.</summary>
+    public const int DepthBlock = 256;
+
+    /// <summary>Most rows of the first factor that are packed at once; with <see cref="DepthBlock"/>, half a second-level cache.</summary>
+    private const int MostRows = 240;
+
+    /// <summary>Multiply–adds of an item of work that outweigh its overhead.</summary>
+    private const long ItemWork = 1 << 20;
+
+    /// <summary>c = a·b or c += a·b on the tape's threads.</summary>
+    /// <param name="tape">Gives threads and scratch memory.</param>
+    /// <param name="rows">Rows of a and c.</param>
+    /// <param name="columns">Columns of b and c.</param>
+    /// <param name="depth">Columns of a, rows of b.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="c">Result, dense.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    /// <param name="blockDone">Called when a block of c is complete; null for nothing.</param>
+    public static void Multiply(
+        ManagedTape tape, int rows, int columns, int depth, Matrix a, Matrix b, float* c, bool accumulate, Action<GemmBlock>? blockDone = null)
+    {
+        if (rows == 0 || columns == 0)
+            return;
+        var kernels = tape.Kernels;
+        var threads = tape.Workers.Threads;
+        var packed = SecondFactor.PaysToPack(kernels, b, rows)
+            ? tape.Scratch.Allocate(SecondFactor.PackedLength(kernels, columns, depth))
+            : null;
+        var factor = new SecondFactor(kernels, b, columns, depth, packed);
+        if (packed != null)
+            tape.Workers.Run(factor.Panels, (long)columns * depth, (panel, _) => factor.Pack(panel));
+
+        var work = (long)rows * columns * depth;
+        var items = WantedItems(work, threads);
+        var itemRows = ItemRows(kernels, rows, work, threads);
+        var rowItems = (rows + itemRows - 1) / itemRows;
+        var itemPanels = (int)Math.Max(1, (long)factor.Panels * rowItems / items);
+        var columnItems = (factor.Panels + itemPanels - 1) / itemPanels;
+        var scratchLength = ScratchLength(kernels, itemRows, depth);
+        var scratch = tape.Scratch.Allocate(scratchLength * threads);
+        tape.Workers.Run(rowItems * columnItems, work, (item, worker) =>
+        {
+            var firstRow = item / columnItems * itemRows;
+            var firstColumn = item % columnItems * itemPanels * kernels.TileColumns;
+            var block = new GemmBlock(
+                firstRow,
+                Math.Min(itemRows, rows - firstRow),
+                firstColumn,
+                Math.Min(itemPanels * kernels.TileColumns, columns - firstColumn));
+            Multiply(kernels, block, a, factor, c, columns, accumulate, scratch + worker * scratchLength);
+            blockDone?.Invoke(block);
+        });
+    }
+
+    /// <summary>c = a·b or c += a·b on the calling thread.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="rows">Rows of a and c.</param>
+    /// <param name="columns">Columns of b and c.</param>
+    /// <param name="depth">Columns of a, rows of b.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="c">Result.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    /// <param name="scratch"><see cref="SerialScratchLength"/> floats.</param>
+    public static void MultiplySerial(
+        Kernels kernels, int rows, int columns, int depth, Matrix a, Matrix b, float* c, nint cStride, bool accumulate, float* scratch)
+    {
+        var packs = SecondFactor.PaysToPack(kernels, b, rows);
+        var factor = new SecondFactor(kernels, b, columns, depth, packs ? scratch : null);
+        factor.Pack();
+        var rest = scratch + SecondFactor.PackedLength(kernels, columns, depth);
+        Multiply(kernels, new GemmBlock(0, rows, 0, columns), a, factor, c, cStride, accumulate, rest);
+    }
+
+    /// <summary>A block of c = a·b or c += a·b on the calling thread.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="block">Which rows and columns; the first column is the first of a panel.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="c">Result; its first row and column, not the block's.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats for the block's rows.</param>
+    public static void Multiply(
+        Kernels kernels, GemmBlock block, in Matrix a, in SecondFactor b, float* c, nint cStride, bool accumulate, float* scratch)
+    {
+        if (b.Depth == 0 && !accumulate)
+        {
+            for (var row = block.FirstRow; row < block.FirstRow + block.Rows; row++)
+                new Span<float>(c + row * cStride + block.FirstColumn, block.Columns).Clear();
+            return;
+        }
+
+        for (var row = 0; row < block.Rows; row += MostRows)
+        {
+            var part = block with { FirstRow = block.FirstRow + row, Rows = Math.Min(MostRows, block.Rows - row) };
+            MultiplyPart(kernels, part, a, b, c, cStride, accumulate, scratch);
+        }
+    }
+
+    /// <summary>Floats that a product of that many rows needs.</summary>
+    public static long ScratchLength(Kernels kernels, int rows, int depth)
+    {
+        var tiles = (Math.Min(rows, MostRows) + kernels.TileRows - 1) / kernels.TileRows;
+        var packedDepth = Math.Min(depth, DepthBlock);
+        return (long)tiles * kernels.TileRows * packedDepth + (long)(packedDepth + kernels.TileRows) * kernels.TileColumns;
+    }
+
+    /// <summary>Floats that <see cref="MultiplySerial"/> needs.</summary>
+    public static long SerialScratchLength(Kernels kernels, int rows, int columns, int depth) =>
+        SecondFactor.PackedLength(kernels, columns, depth) + ScratchLength(kernels, rows, depth);
+
+    /// <summary>Rows of one item of parallel work: whole tiles, several items for each thread where the work suffices.</summary>
+    public static int ItemRows(Kernels kernels, int rows, long work, int threads)
+    {
+        var items = WantedItems(work, threads);
+        var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
+        return (int)Math.Max(1, (tiles + items - 1) / items) * kernels.TileRows;
+    }
+
+    private static long WantedItems(long work, int threads) => threads == 1 ? 1 : Math.Clamp(work / ItemWork, 1, 4L * threads);
+
+    private static void MultiplyPart(
+        Kernels kernels, GemmBlock block, in Matrix a, in SecondFactor b, float* c, nint cStride, bool accumulate, float* scratch)
+    {
+        var tileRows = kernels.TileRows;
+        var tileColumns = kernels.TileColumns;
+        var tile = scratch;
+        var spare = tile + tileRows * tileColumns;
+        var packedA = spare + (long)tileColumns * Math.Min(b.Depth, DepthBlock);
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        {
+            var depth = Math.Min(DepthBlock, b.Depth - firstK);
+            for (var row = 0; row < block.Rows; row += tileRows)
+            {
+                var lanes = Math.Min(tileRows, block.Rows - row);
+                if (a.IsTransposed)
+                    Packing.PackColumns(a, block.FirstRow + row, lanes, firstK, depth, tileRows, packedA + row * depth);
+                else
+                    Packing.PackRows(a, block.FirstRow + row, lanes, firstK, depth, tileRows, packedA + row * depth);
+            }
+
+            var add = accumulate || firstK > 0;
+            for (var column = 0; column < block.Columns; column += tileColumns)
+            {
+                var panel = b.Rows((block.FirstColumn + column) / tileColumns, firstK, spare, out var stride);
+                var width = Math.Min(tileColumns, block.Columns - column);
+                for (var row = 0; row < block.Rows; row += tileRows)
+                {
+                    var height = Math.Min(tileRows, block.Rows - row);
+                    var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
+                    if (height == tileRows && width == tileColumns)
+                    {
+                        kernels.Tile(depth, packedA + row * depth, panel, stride, target, cStride, add);
+                        continue;
+                    }
+
+                    kernels.Tile(depth, packedA + row * depth, panel, stride, tile, tileColumns, false);
+                    CopyTile(kernels, tile, target, cStride, height, width, add);
+                }
+            }
+        }
+    }
+
+    private static void CopyTile(Kernels kernels, float* tile, float* c, nint cStride, int height, int width, bool accumulate)
+    {
+        for (var row = 0; row < height; row++, tile += kernels.TileColumns, c += cStride)
+        {
+            if (accumulate)
+                kernels.Add(c, tile, c, width);
+            else
+                new ReadOnlySpan<float>(tile, width).CopyTo(new Span<float>(c, width));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+internal sealed unsafe partial class Kernels<TSimd, TVector>
+{
+    public override void Activate(Activation activation, float* z, float* y, int n)
+    {
+        switch (activation)
+        {
+            case Activation.Relu:
+                Activate<ReluActivation>(z, y, n);
+                break;
+            case Activation.Gelu:
+                Activate<GeluActivation>(z, y, n);
+                break;
+            case Activation.Silu:
+                Activate<SiluActivation>(z, y, n);
+                break;
+            case Activation.Tanh:
+                Activate<TanhActivation>(z, y, n);
+                break;
+            default:
+                new Span<float>(z, n).CopyTo(new Span<float>(y, n));
+                break;
+        }
+    }
+
+    public override void ActivateBackward(Activation activation, float* z, float* dY, float* dZ, int n)
+    {
+        switch (activation)
+        {
+            case Activation.Relu:
+                ActivateBackward<ReluActivation>(z, dY, dZ, n);
+                break;
+            case Activation.Gelu:
+                ActivateBackward<GeluActivation>(z, dY, dZ, n);
+                break;
+            case Activation.Silu:
+                ActivateBackward<SiluActivation>(z, dY, dZ, n);
+                break;
+            case Activation.Tanh:
+                ActivateBackward<TanhActivation>(z, dY, dZ, n);
+                break;
+            default:
+                new Span<float>(dY, n).CopyTo(new Span<float>(dZ, n));
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Activate<TActivation>(float* z, float* y, int n)
+        where TActivation : struct, IActivation
+    {
+        var i = 0;
+        for (; i <= n - TSimd.Count; i += TSimd.Count)
+            TSimd.Store(TActivation.Value<TSimd, TVector>(TSimd.Load(z + i)), y + i);
+        if (i < n)
+            TSimd.StoreFirst(TActivation.Value<TSimd, TVector>(TSimd.LoadFirst(z + i, n - i)), y + i, n - i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ActivateBackward<TActivation>(float* z, float* dY, float* dZ, int n)
+        where TActivation : struct, IActivation
+    {
+        var i = 0;
+        for (; i <= n - TSimd.Count; i += TSimd.Count)
+        {
+            var slope = TActivation.Derivative<TSimd, TVector>(TSimd.Load(z + i));
+            TSimd.Store(TSimd.Multiply(slope, TSimd.Load(dY + i)), dZ + i);
+        }
+
+        if (i == n)
+            return;
+        var rest = TActivation.Derivative<TSimd, TVector>(TSimd.LoadFirst(z + i, n - i));
+        TSimd.StoreFirst(TSimd.Multiply(rest, TSimd.LoadFirst(dY + i, n - i)), dZ + i, n - i);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>Kernels for vectors of one width.</summary>
+/// <typeparam name="TSimd">The vector's operations.</typeparam>
+/// <typeparam name="TVector">The vector type.</typeparam>
+internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    public override int VectorBits => TSimd.Count * 32;
+
+    public override int TileRows => TSimd.HasManyRegisters ? 12 : 6;
+
+    public override int TileColumns => 2 * TSimd.Count;
+
+    public override void Tile(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    {
+        if (TSimd.HasManyRegisters)
+            TwelveRows(depth, a, b, bStride, c, cStride, accumulate);
+        else
+            SixRows(depth, a, b, bStride, c, cStride, accumulate);
+    }
+
+    // Two vectors of accumulators a row: 24 registers of 32 here, 12 of 16 below, the rest for b's row and one element of a.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TwelveRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    {
+        TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
+        TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
+        TVector c60 = default, c61 = default, c70 = default, c71 = default, c80 = default, c81 = default;
+        TVector c90 = default, c91 = default, cA0 = default, cA1 = default, cB0 = default, cB1 = default;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = TSimd.Load(b);
+            var b1 = TSimd.Load(b + TSimd.Count);
+            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+            MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
+            MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
+            MultiplyAdd(a[6], b0, b1, ref c60, ref c61);
+            MultiplyAdd(a[7], b0, b1, ref c70, ref c71);
+            MultiplyAdd(a[8], b0, b1, ref c80, ref c81);
+            MultiplyAdd(a[9], b0, b1, ref c90, ref c91);
+            MultiplyAdd(a[10], b0, b1, ref cA0, ref cA1);
+            MultiplyAdd(a[11], b0, b1, ref cB0, ref cB1);
+            a += 12;
+            b += bStride;
+        }
+
+        StoreRow(c, c00, c01, accumulate);
+        StoreRow(c += cStride, c10, c11, accumulate);
+        StoreRow(c += cStride, c20, c21, accumulate);
+        StoreRow(c += cStride, c30, c31, accumulate);
+        StoreRow(c += cStride, c40, c41, accumulate);
+        StoreRow(c += cStride, c50, c51, accumulate);
+        StoreRow(c += cStride, c60, c61, accumulate);
+        StoreRow(c += cStride, c70, c71, accumulate);
+        StoreRow(c += cStride, c80, c81, accumulate);
+        StoreRow(c += cStride, c90, c91, accumulate);
+        StoreRow(c += cStride, cA0, cA1, accumulate);
+        StoreRow(c + cStride, cB0, cB1, accumulate);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SixRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    {
+        TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
+        TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = TSimd.Load(b);
+            var b1 = TSimd.Load(b + TSimd.Count);
+            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+            MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
+            MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
+            a += 6;
+            b += bStride;
+        }
+
+        StoreRow(c, c00, c01, accumulate);
+        StoreRow(c += cStride, c10, c11, accumulate);
+        StoreRow(c += cStride, c20, c21, accumulate);
+        StoreRow(c += cStride, c30, c31, accumulate);
+        StoreRow(c += cStride, c40, c41, accumulate);
+        StoreRow(c + cStride, c50, c51, accumulate);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MultiplyAdd(float a, TVector b0, TVector b1, ref TVector c0, ref TVector c1)
+    {
+        var x = TSimd.Create(a);
+        c0 = TSimd.MultiplyAdd(x, b0, c0);
+        c1 = TSimd.MultiplyAdd(x, b1, c1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreRow(float* c, TVector c0, TVector c1, bool accumulate)
+    {
+        if (accumulate)
+        {
+            c0 = TSimd.Add(TSimd.Load(c), c0);
+            c1 = TSimd.Add(TSimd.Load(c + TSimd.Count), c1);
+        }
+
+        TSimd.Store(c0, c);
+        TSimd.Store(c1, c + TSimd.Count);
+    }
+}

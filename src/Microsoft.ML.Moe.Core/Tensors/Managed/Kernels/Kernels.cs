@@ -1,0 +1,133 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// The inner loops of every operation, for one width of vector registers. n counts floats; pointers need no alignment. Results
+/// may be written over inputs where both have the same place.
+/// </summary>
+internal abstract unsafe class Kernels
+{
+    /// <summary>Kernels for the widest registers that pay on this processor.</summary>
+    public static Kernels Create()
+    {
+        if (Vector512.IsHardwareAccelerated)
+            return new Kernels<Simd512, Vector512<float>>();
+        return Vector256.IsHardwareAccelerated
+            ? new Kernels<Simd256, Vector256<float>>()
+            : new Kernels<Simd128, Vector128<float>>();
+    }
+
+    /// <summary>Bits of a vector register.</summary>
+    public abstract int VectorBits { get; }
+
+    /// <summary>Rows of a matrix product that one call of <see cref="Tile"/> makes.</summary>
+    public abstract int TileRows { get; }
+
+    /// <summary>Columns of a matrix product that one call of <see cref="Tile"/> makes.</summary>
+    public abstract int TileColumns { get; }
+
+    /// <summary>
+    /// The core of the matrix product: a tile of c, <see cref="TileRows"/> × <see cref="TileColumns"/>, from a panel of a and
+    /// a panel of b. Each element is one chain of multiply–adds in the order of k, then stored or added to c.
+    /// </summary>
+    /// <param name="depth">k.</param>
+    /// <param name="a">For each k, the <see cref="TileRows"/> elements of a column.</param>
+    /// <param name="b">For each k, at a distance of <paramref name="bStride"/>, the <see cref="TileColumns"/> elements of a row.</param>
+    /// <param name="bStride">Distance of b's rows.</param>
+    /// <param name="c">The tile.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    public abstract void Tile(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate);
+
+    /// <summary>Σ x.</summary>
+    public abstract float Sum(float* x, int n);
+
+    /// <summary>Σ x·y.</summary>
+    public abstract float Dot(float* x, float* y, int n);
+
+    /// <summary>result = x + y.</summary>
+    public abstract void Add(float* x, float* y, float* result, int n);
+
+    /// <summary>result = x ∘ y.</summary>
+    public abstract void Multiply(float* x, float* y, float* result, int n);
+
+    /// <summary>result = factor·x.</summary>
+    public abstract void Scale(float factor, float* x, float* result, int n);
+
+    /// <summary>result += factor·x.</summary>
+    public abstract void AddScaled(float factor, float* x, float* result, int n);
+
+    /// <summary>result += x ∘ y.</summary>
+    public abstract void AddProduct(float* x, float* y, float* result, int n);
+
+    /// <summary>result += Σ of the rows of x, each n floats, at a distance of <paramref name="stride"/>.</summary>
+    public abstract void AddRows(float* x, int rows, nint stride, float* result, int n);
+
+    /// <summary>
+    /// result = or += Σ over j of weights[j]·(row rows[j] of table), added up in the order of j.
+    /// </summary>
+    /// <param name="table">Row 0.</param>
+    /// <param name="stride">Distance of the table's rows.</param>
+    /// <param name="rows">Row numbers.</param>
+    /// <param name="weights">Weights; null for 1.</param>
+    /// <param name="count">Number of rows to add.</param>
+    /// <param name="result">n floats.</param>
+    /// <param name="n">Floats in a row.</param>
+    /// <param name="accumulate">Whether to add to the result.</param>
+    public abstract void SumRows(
+        float* table, nint stride, int* rows, float* weights, int count, float* result, int n, bool accumulate);
+
+    /// <summary>Where x is over best: best = x and winner = number.</summary>
+    public abstract void TakeLarger(float* x, int number, float* best, int* winner, int n);
+
+    /// <summary>y = softmax(factor·x); zeros when all x are −∞.</summary>
+    /// <returns>ln Σ e^(factor·x).</returns>
+    public abstract float Softmax(float factor, float* x, float* y, int n);
+
+    /// <summary>dX = factor·y ∘ (dY − ⟨y, dY⟩), or added to dX.</summary>
+    public abstract void SoftmaxBackward(float factor, float* y, float* dY, float* dX, int n, bool accumulate);
+
+    /// <summary>y = activation(z).</summary>
+    public abstract void Activate(Activation activation, float* z, float* y, int n);
+
+    /// <summary>dZ = dY ∘ activation'(z).</summary>
+    public abstract void ActivateBackward(Activation activation, float* z, float* dY, float* dZ, int n);
+
+    /// <summary>y = gain ∘ (x − mean)/√(variance + ε) + bias.</summary>
+    public abstract void LayerNorm(float* x, float* gain, float* bias, float* y, int n, float epsilon, out float mean, out float inverse);
+
+    /// <summary>Gradient of one row; adds to dGain and dBias, and writes or adds to dX unless that is null.</summary>
+    public abstract void LayerNormBackward(
+        float* x, float* gain, float* dY, float mean, float inverse, float* dX, bool accumulate, float* dGain, float* dBias, int n);
+
+    /// <summary>
+    /// result = factor·x where element number first + i is kept, else 0, or added to result. See <see cref="RandomBits"/>.
+    /// </summary>
+    public abstract void Dropout(
+        float factor, float* x, float* result, int n, uint first, uint key, uint threshold, bool accumulate);
+
+    /// <summary>One AdamW step.</summary>
+    public abstract void AdamW(in AdamWStep step, float* value, float* gradient, float* moment1, float* moment2, int n);
+
+    /// <summary>Σ x² in double precision.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double SumOfSquares(float* x, int n)
+    {
+        Vector<double> sum0 = default, sum1 = default;
+        var i = 0;
+        for (; i <= n - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector.Widen(Vector.Load(x + i), out var lower, out var upper);
+            sum0 += lower * lower;
+            sum1 += upper * upper;
+        }
+
+        var sum = Vector.Sum(sum0 + sum1);
+        for (; i < n; i++)
+            sum += (double)x[i] * x[i];
+        return sum;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Copies parts of matrices into the order in which the product reads them: a panel holds, for each k, a fixed number of
+/// neighbouring elements (lanes), with zeros past the end.
+/// </summary>
+internal static unsafe class Packing
+{
+    /// <summary>Packs lanes that are rows in memory: panel[k·width + lane] = source(lane, k).</summary>
+    /// <param name="source">The rows; transposition is not looked at.</param>
+    /// <param name="firstLane">First row.</param>
+    /// <param name="lanes">Rows, at most <paramref name="width"/>.</param>
+    /// <param name="firstK">First column.</param>
+    /// <param name="depth">Columns.</param>
+    /// <param name="width">Lanes of the panel.</param>
+    /// <param name="panel">Receives depth·width floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    {
+        if (lanes < width)
+            new Span<float>(panel, depth * width).Clear();
+        var lane = 0;
+        for (; lane <= lanes - 4; lane += 4)
+        {
+            var row0 = source.Row(firstLane + lane) + firstK;
+            var row1 = source.Row(firstLane + lane + 1) + firstK;
+            var row2 = source.Row(firstLane + lane + 2) + firstK;
+            var row3 = source.Row(firstLane + lane + 3) + firstK;
+            var target = panel + lane;
+            var k = 0;
+            for (; k <= depth - 4; k += 4)
+            {
+                Transpose4(row0 + k, row1 + k, row2 + k, row3 + k, target, width);
+                target += 4 * width;
+            }
+
+            for (; k < depth; k++)
+            {
+                target[0] = row0[k];
+                target[1] = row1[k];
+                target[2] = row2[k];
+                target[3] = row3[k];
+                target += width;
+            }
+        }
+
+        for (; lane < lanes; lane++)
+        {
+            var row = source.Row(firstLane + lane) + firstK;
+            for (var k = 0; k < depth; k++)
+                panel[k * width + lane] = row[k];
+        }
+    }
+
+    /// <summary>Packs lanes that are columns in memory: panel[k·width + lane] = source(k, lane).</summary>
+    /// <param name="source">The rows; transposition is not looked at.</param>
+    /// <param name="firstLane">First column.</param>
+    /// <param name="lanes">Columns, at most <paramref name="width"/>.</param>
+    /// <param name="firstK">First row.</param>
+    /// <param name="depth">Rows.</param>
+    /// <param name="width">Lanes of the panel.</param>
+    /// <param name="panel">Receives depth·width floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackColumns(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    {
+        if (lanes < width)
+            new Span<float>(panel, depth * width).Clear();
+        for (var k = 0; k < depth; k++, panel += width)
+        {
+            var row = source.Row(firstK + k) + firstLane;
+            var lane = 0;
+            for (; lane <= lanes - 16; lane += 16)
+                Vector512.Load(row + lane).Store(panel + lane);
+            for (; lane <= lanes - 4; lane += 4)
+                Vector128.Load(row + lane).Store(panel + lane);
+            for (; lane < lanes; lane++)
+                panel[lane] = row[lane];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose4(float* row0, float* row1, float* row2, float* row3, float* target, int stride)
+    {
+        var a = Vector128.Load(row0);
+        var b = Vector128.Load(row1);
+        var c = Vector128.Load(row2);
+        var d = Vector128.Load(row3);
+        var ac = InterleaveLower(a, c);
+        var bd = InterleaveLower(b, d);
+        InterleaveLower(ac, bd).Store(target);
+        InterleaveUpper(ac, bd).Store(target + stride);
+        ac = InterleaveUpper(a, c);
+        bd = InterleaveUpper(b, d);
+        InterleaveLower(ac, bd).Store(target + 2 * stride);
+        InterleaveUpper(ac, bd).Store(target + 3 * stride);
+    }
+
+    // x0 y0 x1 y1
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveLower(Vector128<float> x, Vector128<float> y)
+    {
+        if (Sse.IsSupported)
+            return Sse.UnpackLow(x, y);
+        return AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(x, y) : Vector128.Create(x[0], y[0], x[1], y[1]);
+    }
+
+    // x2 y2 x3 y3
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> InterleaveUpper(Vector128<float> x, Vector128<float> y)
+    {
+        if (Sse.IsSupported)
+            return Sse.UnpackHigh(x, y);
+        return AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(x, y) : Vector128.Create(x[2], y[2], x[3], y[3]);
+    }
+}

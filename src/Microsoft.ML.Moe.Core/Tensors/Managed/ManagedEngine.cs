@@ -1,0 +1,80 @@
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tensors;
+
+/// <summary>
+/// The engine in C#: SIMD kernels for 512-, 256- and 128-bit registers, pooled memory, its own threads. Needs no native library.
+/// Results are the same to the last bit for any number of threads.
+/// </summary>
+public sealed class ManagedEngine : Engine
+{
+    /// <summary>Creates the engine. Threads are started when the first operation needs them.</summary>
+    /// <param name="threads">
+    /// Threads that share an operation, the caller's included; at least 1. null for <see cref="Environment.ProcessorCount"/>, which
+    /// respects a container's limits.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is below 1.</exception>
+    public ManagedEngine(int? threads = null)
+        : this(threads ?? Environment.ProcessorCount, Kernels.Create())
+    {
+    }
+
+    /// <summary>Creates the engine over given kernels.</summary>
+    internal ManagedEngine(int threads, Kernels kernels)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        Workers = new WorkerPool(threads);
+        Kernels = kernels;
+    }
+
+    /// <summary>Stops the threads of an engine that was never disposed.</summary>
+    ~ManagedEngine() => Dispose(false);
+
+    /// <inheritdoc/>
+    public override string Description =>
+        $"managed, {Workers.Threads} {(Workers.Threads == 1 ? "thread" : "threads")}, {Kernels.VectorBits}-bit vectors";
+
+    internal Kernels Kernels { get; }
+
+    internal WorkerPool Workers { get; }
+
+    internal BlockPool Blocks { get; } = new();
+
+    internal bool IsDisposed { get; private set; }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException"><paramref name="values"/> are not as many as the shape asks for.</exception>
+    public override Parameter CreateParameter(string name, ReadOnlySpan<int> shape, ReadOnlySpan<float> values, bool sparseRows = false)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (sparseRows && shape.Length < 2)
+            throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
+        var tensor = new ManagedTensor(this, sparseRows, shape);
+        tensor.CopyFrom(values);
+        return new Parameter(name, tensor, sparseRows);
+    }
+
+    /// <inheritdoc/>
+    public override Tape BeginTape(bool training, ulong seed = 0)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new ManagedTape(this, training, seed);
+    }
+
+    /// <inheritdoc/>
+    public override Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new ManagedAdamW(this, groups);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        IsDisposed = true;
+        Workers?.Dispose();
+        Blocks.Close();
+    }
+}

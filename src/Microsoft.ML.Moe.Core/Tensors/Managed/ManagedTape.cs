@@ -1,0 +1,255 @@
+using Microsoft.ML.Moe.Routing;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// The managed engine's tape: owns the memory of its tensors and the list of backward steps, and hands each operation to the class
+/// that implements it.
+/// </summary>
+internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ulong seed) : Tape
+{
+    private readonly List<(ManagedTensor Result, Action Backward)> _steps = [];
+    private readonly HashSet<ManagedTensor> _parameters = [];
+    private uint _randomKeys;
+    private bool _wentBackward;
+
+    public override bool IsTraining => training;
+
+    public ManagedEngine Engine => engine;
+
+    public Kernels Kernels => engine.Kernels;
+
+    public WorkerPool Workers => engine.Workers;
+
+    /// <summary>Memory of the tape's tensors and of what backward steps need.</summary>
+    public Arena Memory { get; } = new(engine.Blocks);
+
+    /// <summary>Memory of the operation under way.</summary>
+    public Arena Scratch { get; } = new(engine.Blocks);
+
+    public bool IsDisposed { get; private set; }
+
+    /// <summary>Creates a result with arbitrary content.</summary>
+    /// <param name="requiresGradient">Whether one of the inputs does.</param>
+    /// <param name="shape">Sizes of the dimensions.</param>
+    public ManagedTensor Result(bool requiresGradient, params ReadOnlySpan<int> shape)
+    {
+        long length = 1;
+        foreach (var size in shape)
+            length = checked(length * size);
+        return new ManagedTensor(this, Memory.Allocate(length), training && requiresGradient, shape);
+    }
+
+    /// <summary>Records how a result's gradient flows to the inputs; nothing where the result requires none.</summary>
+    public void Record(ManagedTensor result, Action backward)
+    {
+        if (result.RequiresGradient)
+            _steps.Add((result, backward));
+    }
+
+    /// <summary>A key for one operation's random numbers.</summary>
+    public uint NextRandomKey() => RandomBits.Key(seed, _randomKeys++);
+
+    public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    {
+        Begin();
+        var result = Result(false, shape);
+        result.CopyFrom(values);
+        return result;
+    }
+
+    public override Tensor Embedding(Tensor tableVD, ReadOnlySpan<int> indices)
+    {
+        Begin();
+        return EmbeddingOperation.Forward(this, Use(tableVD, nameof(tableVD)), indices);
+    }
+
+    public override Tensor EmbeddingBag(Tensor tableVD, RaggedIndices bags)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(bags);
+        return EmbeddingBagOperation.Forward(this, Use(tableVD, nameof(tableVD)), bags);
+    }
+
+    public override Tensor Linear(Tensor x, Tensor weightIO, Tensor? bias = null, Activation activation = Activation.None)
+    {
+        Begin();
+        return LinearOperation.Forward(
+            this, Use(x, nameof(x)), Use(weightIO, nameof(weightIO)), bias is null ? null : Use(bias, nameof(bias)), activation);
+    }
+
+    public override Tensor LayerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon = 1e-5f)
+    {
+        Begin();
+        return LayerNormOperation.Forward(this, Use(x, nameof(x)), Use(gain, nameof(gain)), Use(bias, nameof(bias)), epsilon);
+    }
+
+    public override Tensor Add(Tensor left, Tensor right)
+    {
+        Begin();
+        return AddOperation.Forward(this, Use(left, nameof(left)), Use(right, nameof(right)));
+    }
+
+    public override Tensor Scale(Tensor x, float factor)
+    {
+        Begin();
+        return ScaleOperation.Forward(this, Use(x, nameof(x)), factor);
+    }
+
+    public override Tensor Concat(params ReadOnlySpan<Tensor> parts)
+    {
+        Begin();
+        var used = new ManagedTensor[parts.Length];
+        for (var i = 0; i < parts.Length; i++)
+            used[i] = Use(parts[i], nameof(parts));
+        return ConcatOperation.Forward(this, used);
+    }
+
+    public override Tensor Dropout(Tensor x, float rate)
+    {
+        Begin();
+        return DropoutOperation.Forward(this, Use(x, nameof(x)), rate);
+    }
+
+    public override Tensor Attention(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout = 0f)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(layout);
+        return AttentionOperation.Forward(this, Use(qkvT3D, nameof(qkvT3D)), layout, heads, dropout);
+    }
+
+    public override Tensor AttentionPool(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(layout);
+        return AttentionPoolOperation.Forward(this, Use(xTD, nameof(xTD)), Use(scoresTQ, nameof(scoresTQ)), layout);
+    }
+
+    public override Tensor MaxPool(Tensor xTD, SequenceLayout layout)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(layout);
+        return MaxPoolOperation.Forward(this, Use(xTD, nameof(xTD)), layout);
+    }
+
+    public override Tensor MeanPool(Tensor xTD, SequenceLayout layout)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(layout);
+        return MeanPoolOperation.Forward(this, Use(xTD, nameof(xTD)), layout);
+    }
+
+    public override RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(layout);
+        var logits = Use(logitsTE, nameof(logitsTE));
+        Check.Tokens(logitsTE, layout);
+        return policy.Route(new ReadOnlySpan<float>(logits.Data, logits.Length), logits.Columns, layout, training);
+    }
+
+    public override Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(plan);
+        return CombineWeightsOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), plan);
+    }
+
+    public override Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(experts);
+        var expertTensors = new ExpertTensors(
+            Use(experts.W1, nameof(experts)),
+            experts.B1 is null ? null : Use(experts.B1, nameof(experts)),
+            Use(experts.W2, nameof(experts)),
+            experts.B2 is null ? null : Use(experts.B2, nameof(experts)),
+            experts.Gate is null ? null : Use(experts.Gate, nameof(experts)),
+            activation);
+        return GroupedExpertsOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan, expertTensors);
+    }
+
+    public override Tensor LoadBalancingLoss(Tensor logitsTE, SequenceLayout layout)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(layout);
+        return LoadBalancingLossOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), layout);
+    }
+
+    public override Tensor RouterZLoss(Tensor logitsTE, SequenceLayout layout)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(layout);
+        return RouterZLossOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), layout);
+    }
+
+    public override Tensor CrossEntropy(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing = 0f)
+    {
+        Begin();
+        return CrossEntropyOperation.Forward(this, Use(logitsBC, nameof(logitsBC)), targets, rowWeights, labelSmoothing);
+    }
+
+    public override Tensor Softmax(Tensor x)
+    {
+        Begin();
+        return SoftmaxOperation.Forward(this, Use(x, nameof(x)));
+    }
+
+    public override void Backward(Tensor loss, float scale = 1f)
+    {
+        Begin();
+        if (!training)
+            throw new InvalidOperationException("The tape was not begun for training.");
+        if (_wentBackward)
+            throw new InvalidOperationException("A tape goes backward once.");
+        var root = Use(loss, nameof(loss));
+        if (root.Tape is null || root.Length != 1)
+            throw new ArgumentException($"The loss must be one element made by this tape but is {Check.Text(loss.Shape)}.", nameof(loss));
+        _wentBackward = true;
+        if (root.RequiresGradient)
+            *root.GradientToAdd() = scale;
+        for (var i = _steps.Count - 1; i >= 0; i--)
+        {
+            var (result, backward) = _steps[i];
+            if (!result.HasGradient)
+                continue;
+            Scratch.Reset();
+            backward();
+        }
+
+        _steps.Clear();
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
+        _steps.Clear();
+        _parameters.Clear();
+        Memory.Release();
+        Scratch.Release();
+    }
+
+    private void Begin()
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ObjectDisposedException.ThrowIf(engine.IsDisposed, engine);
+        Scratch.Reset();
+    }
+
+    private ManagedTensor Use(Tensor tensor, string name)
+    {
+        ArgumentNullException.ThrowIfNull(tensor, name);
+        if (tensor is not ManagedTensor used || used.Engine != engine)
+            throw new ArgumentException($"{name} belongs to another engine.", name);
+        if (used.Tape is null)
+            _parameters.Add(used); // keeps its memory alive while threads work on it
+        else if (used.Tape != this)
+            throw new ArgumentException($"{name} belongs to another tape.", name);
+        return used;
+    }
+}

@@ -1,0 +1,152 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// A tensor of the managed engine: a parameter, which owns its memory, or a result, whose memory belongs to its tape.
+/// The gradient's memory is taken when the first contribution arrives.
+/// </summary>
+internal sealed unsafe class ManagedTensor : Tensor
+{
+    private readonly MemoryBlock? _values;
+    private readonly float* _data;
+    private MemoryBlock? _gradientBlock;
+    private float* _gradient;
+    private int[]? _groupOfRow;
+
+    /// <summary>Creates a parameter.</summary>
+    public ManagedTensor(ManagedEngine engine, bool sparseRows, ReadOnlySpan<int> shape)
+        : base(shape)
+    {
+        Engine = engine;
+        _values = new MemoryBlock(Length);
+        _data = _values.Data;
+        SparseRows = sparseRows ? new SparseRows(shape[0], shape[0] == 0 ? 0 : Length / shape[0]) : null;
+        RequiresGradient = true;
+    }
+
+    /// <summary>Creates a tape's tensor.</summary>
+    public ManagedTensor(ManagedTape tape, float* data, bool requiresGradient, ReadOnlySpan<int> shape)
+        : base(shape)
+    {
+        Engine = tape.Engine;
+        Tape = tape;
+        _data = data;
+        RequiresGradient = requiresGradient;
+    }
+
+    public ManagedEngine Engine { get; }
+
+    /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
+    public ManagedTape? Tape { get; }
+
+    public override bool RequiresGradient { get; }
+
+    /// <summary>Which rows have a gradient; null where all rows have.</summary>
+    public SparseRows? SparseRows { get; }
+
+    /// <summary>One zero for each row of the first dimension, for <see cref="RowGroups"/>.</summary>
+    public int[] GroupOfRow => _groupOfRow ??= new int[Shape[0]];
+
+    /// <summary>The values.</summary>
+    public float* Data
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _data;
+        }
+    }
+
+    /// <summary>Whether a gradient has arrived.</summary>
+    public bool HasGradient { get; private set; }
+
+    /// <summary>What is stored of the gradient; only where <see cref="HasGradient"/>.</summary>
+    public float* Gradient => _gradient;
+
+    /// <summary>The gradient is this times what is stored: clipping needs no pass over memory of its own.</summary>
+    public float GradientFactor { get; set; } = 1f;
+
+    /// <summary>The gradient, to add to: zeros at first.</summary>
+    public float* GradientToAdd()
+    {
+        var gradient = GradientToWrite(out var accumulate);
+        if (!accumulate)
+            new Span<float>(gradient, Length).Clear();
+        return gradient;
+    }
+
+    /// <summary>The gradient, to write all of.</summary>
+    /// <param name="accumulate">Whether to add to what is there; if not, the content is arbitrary.</param>
+    public float* GradientToWrite(out bool accumulate)
+    {
+        accumulate = HasGradient;
+        TakeGradient();
+        if (GradientFactor != 1f)
+        {
+            Engine.Kernels.Scale(GradientFactor, _gradient, _gradient, Length);
+            GradientFactor = 1f;
+        }
+
+        SparseRows?.TouchAll(_gradient);
+        accumulate |= SparseRows is not null;
+        return _gradient;
+    }
+
+    /// <summary>The gradient of a tensor with sparse rows, of which the caller writes the rows that it touches.</summary>
+    public float* GradientOfRows()
+    {
+        TakeGradient();
+        return _gradient;
+    }
+
+    /// <summary>Makes the gradient zero.</summary>
+    public void ClearGradient()
+    {
+        HasGradient = false;
+        GradientFactor = 1f;
+        SparseRows?.Clear();
+    }
+
+    public override void CopyTo(Span<float> destination) => new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
+
+    public override void CopyFrom(ReadOnlySpan<float> source)
+    {
+        if (source.Length != Length)
+            throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
+        source.CopyTo(new Span<float>(Data, Length));
+    }
+
+    public override void CopyGradientTo(Span<float> destination)
+    {
+        ThrowIfDisposed();
+        var target = destination[..Length];
+        if (!HasGradient)
+            target.Clear();
+        else if (SparseRows is null)
+            CopyScaled(target);
+        else
+            SparseRows.Copy(_gradient, target);
+    }
+
+    private void CopyScaled(Span<float> target)
+    {
+        for (var i = 0; i < target.Length; i++)
+            target[i] = GradientFactor * _gradient[i];
+    }
+
+    private void TakeGradient()
+    {
+        if (Tape is null)
+            _gradient = (_gradientBlock ??= new MemoryBlock(Length)).Data;
+        else if (_gradient == null)
+            _gradient = Tape.Memory.Allocate(Length);
+
+        HasGradient = true;
+    }
+
+    private void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(Engine.IsDisposed, Engine);
+        if (Tape is not null)
+            ObjectDisposedException.ThrowIf(Tape.IsDisposed, Tape);
+    }
+}

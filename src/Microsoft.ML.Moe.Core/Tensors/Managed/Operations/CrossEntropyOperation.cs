@@ -1,0 +1,94 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Weighted mean of −Σ_c q_c·ln softmax(logits)_c with q = (1 − s)·oneHot + s/C. The logits' gradient is weight·(softmax − q).
+/// </summary>
+internal static unsafe class CrossEntropyOperation
+{
+    public static ManagedTensor Forward(
+        ManagedTape tape, ManagedTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing)
+    {
+        Check.Rank(logitsBC, 2);
+        Check.Rate(labelSmoothing);
+        var rows = logitsBC.Shape[0];
+        var classes = logitsBC.Columns;
+        if (targets.Length != rows)
+            throw new ArgumentException($"{targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
+        Check.Indices(targets, classes);
+        var weights = NormalizedWeights(rowWeights, rows);
+
+        var result = tape.Result(logitsBC.RequiresGradient, 1);
+        var targetsB = targets.ToArray();
+        var probabilitiesBC = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(logitsBC.Length);
+        var kernels = tape.Kernels;
+        var losses = new double[rows];
+        var logits = logitsBC.Data;
+        Blocks.RunRows(tape, rows, classes, (first, count) =>
+        {
+            for (var row = first; row < first + count; row++)
+            {
+                var l = logits + (long)row * classes;
+                var logSum = kernels.Softmax(1f, l, probabilitiesBC + (long)row * classes, classes);
+                var expected = (1.0 - labelSmoothing) * l[targetsB[row]];
+                if (labelSmoothing > 0f)
+                    expected += labelSmoothing * (double)kernels.Sum(l, classes) / classes;
+                losses[row] = logSum - expected;
+            }
+        });
+        var loss = 0.0;
+        for (var row = 0; row < rows; row++)
+            loss += weights[row] > 0f ? weights[row] * losses[row] : 0.0;
+        *result.Data = (float)loss;
+        tape.Record(result, () => Backward(tape, logitsBC, targetsB, weights, labelSmoothing, *result.Gradient, probabilitiesBC));
+        return result;
+    }
+
+    private static void Backward(
+        ManagedTape tape, ManagedTensor logitsBC, int[] targetsB, float[] weights, float labelSmoothing, float dLoss, float* probabilitiesBC)
+    {
+        var classes = logitsBC.Columns;
+        var kernels = tape.Kernels;
+        var dLogits = logitsBC.GradientToAdd();
+        Blocks.RunRows(tape, targetsB.Length, classes, (first, count) =>
+        {
+            for (var row = first; row < first + count; row++)
+            {
+                var weight = weights[row] * dLoss;
+                if (weight == 0f)
+                    continue;
+                var d = dLogits + (long)row * classes;
+                kernels.AddScaled(weight, probabilitiesBC + (long)row * classes, d, classes);
+                d[targetsB[row]] -= weight * (1f - labelSmoothing);
+                var uniform = weight * labelSmoothing / classes;
+                for (var c = 0; uniform != 0f && c < classes; c++)
+                    d[c] -= uniform;
+            }
+        });
+    }
+
+    private static float[] NormalizedWeights(ReadOnlySpan<float> rowWeights, int rows)
+    {
+        var weights = new float[rows];
+        if (rowWeights.IsEmpty)
+        {
+            weights.AsSpan().Fill(1f / Math.Max(1, rows));
+            return weights;
+        }
+
+        if (rowWeights.Length != rows)
+            throw new ArgumentException($"{rowWeights.Length} row weights for {rows} rows.", nameof(rowWeights));
+        var sum = 0.0;
+        foreach (var weight in rowWeights)
+        {
+            if (!(weight >= 0f))
+                throw new ArgumentException($"A row weight is {weight}, not at least 0.", nameof(rowWeights));
+            sum += weight;
+        }
+
+        if (!(sum > 0))
+            throw new ArgumentException("All row weights are 0.", nameof(rowWeights));
+        for (var row = 0; row < rows; row++)
+            weights[row] = (float)(rowWeights[row] / sum);
+        return weights;
+    }
+}

@@ -1,0 +1,35 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>The stacked weights of <see cref="Experts"/> on this engine.</summary>
+internal sealed record ExpertTensors(
+    ManagedTensor W1, ManagedTensor? B1, ManagedTensor W2, ManagedTensor? B2, ManagedTensor? Gate, Activation Activation)
+{
+    /// <summary>E.</summary>
+    public int Count => W1.Shape[0];
+
+    /// <summary>D.</summary>
+    public int Width => W1.Shape[1];
+
+    /// <summary>F.</summary>
+    public int HiddenWidth => W1.Shape[2];
+
+    /// <summary>Whether any of the weights requires a gradient.</summary>
+    public bool RequiresGradient => HiddenRequiresGradient || W2.RequiresGradient || B2 is { RequiresGradient: true };
+
+    /// <summary>Whether any of the weights before the second product requires a gradient.</summary>
+    public bool HiddenRequiresGradient =>
+        W1.RequiresGradient || B1 is { RequiresGradient: true } || Gate is { RequiresGradient: true };
+
+    /// <summary>Checks all shapes against each other.</summary>
+    public void CheckShapes()
+    {
+        Check.Rank(W1, 3);
+        Check.Shape(W2, [Count, HiddenWidth, Width]);
+        if (B1 is not null)
+            Check.Shape(B1, [Count, HiddenWidth]);
+        if (B2 is not null)
+            Check.Shape(B2, [Count, Width]);
+        if (Gate is not null)
+            Check.Shape(Gate, [Count, Width, HiddenWidth]);
+    }
+}

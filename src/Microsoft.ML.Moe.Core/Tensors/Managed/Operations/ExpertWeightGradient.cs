@@ -1,0 +1,74 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Gradient of one of the experts' stacked matrices, leftᵀ·right over each expert's rows, and of the bias that belongs to it, the
+/// sum of right's rows. One item of work is some columns of one expert.
+/// </summary>
+internal sealed unsafe class ExpertWeightGradient
+{
+    private const int ColumnsPerItem = 128;
+    private readonly Kernels _kernels;
+    private readonly ExpertBatch _batch;
+    private readonly Matrix _left;
+    private readonly bool _isGathered;
+    private readonly float* _right;
+    private readonly int _height;
+    private readonly int _columns;
+    private readonly float* _gradient;
+    private readonly bool _accumulate;
+    private readonly float* _biasGradient;
+
+    /// <summary>Prepares the gradient; nothing is to be done where neither the matrix nor the bias requires one.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="batch">The pairs.</param>
+    /// <param name="left">What the matrix was multiplied with, transposed: by pair, or by token to be gathered.</param>
+    /// <param name="isGathered">Whether <paramref name="left"/> is by token.</param>
+    /// <param name="right">Gradient of the product, by pair.</param>
+    /// <param name="weights">The matrices, [E, height, columns].</param>
+    /// <param name="bias">[E, columns], or null.</param>
+    public ExpertWeightGradient(
+        ManagedTape tape, ExpertBatch batch, Matrix left, bool isGathered, float* right, ManagedTensor weights, ManagedTensor? bias)
+    {
+        _kernels = tape.Kernels;
+        _batch = batch;
+        _left = left;
+        _isGathered = isGathered;
+        _right = right;
+        _height = weights.Shape[1];
+        _columns = weights.Shape[2];
+        _gradient = weights.RequiresGradient ? weights.GradientToWrite(out _accumulate) : null;
+        _biasGradient = bias is { RequiresGradient: true } ? bias.GradientToAdd() : null;
+        var mostRows = 0;
+        for (var expert = 0; expert < batch.Experts.Count; expert++)
+            mostRows = Math.Max(mostRows, batch.Offsets[expert + 1] - batch.Offsets[expert]);
+        ScratchLength = Gemm.SerialScratchLength(_kernels, _height, Math.Min(_columns, ColumnsPerItem), mostRows);
+    }
+
+    /// <summary>Items of work.</summary>
+    public int Items => _gradient == null && _biasGradient == null ? 0 : _batch.Experts.Count * ItemsPerExpert;
+
+    /// <summary>Floats that an item needs.</summary>
+    public long ScratchLength { get; }
+
+    private int ItemsPerExpert => (_columns + ColumnsPerItem - 1) / ColumnsPerItem;
+
+    /// <summary>Computes some columns of one expert's gradient.</summary>
+    public void Run(int item, float* scratch)
+    {
+        var expert = item / ItemsPerExpert;
+        var column = item % ItemsPerExpert * ColumnsPerItem;
+        var columns = Math.Min(ColumnsPerItem, _columns - column);
+        var first = _batch.Offsets[expert];
+        var count = _batch.Offsets[expert + 1] - first;
+        var right = _right + (long)first * _columns + column;
+        if (_biasGradient != null)
+            _kernels.AddRows(right, count, _columns, _biasGradient + (long)expert * _columns + column, columns);
+        if (_gradient == null)
+            return;
+        var left = _isGathered
+            ? new Matrix(_left.Row(0), _left.Stride, isTransposed: true, rowNumbers: _batch.TokenOfPair + first)
+            : new Matrix(_left.Row(first), _left.Stride, isTransposed: true);
+        var target = _gradient + (long)expert * _height * _columns + column;
+        Gemm.MultiplySerial(_kernels, _height, columns, count, left, new Matrix(right, _columns), target, _columns, _accumulate, scratch);
+    }
+}

@@ -1,0 +1,71 @@
+using Microsoft.ML.Moe.Routing;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Experts over a routing plan: the rows of each expert are gathered while they are packed, go through both products while in
+/// cache, and are summed by token. Gradients: <see cref="GroupedExpertsGradient"/>.
+/// </summary>
+internal static unsafe class GroupedExpertsOperation
+{
+    public static ManagedTensor Forward(
+        ManagedTape tape, ManagedTensor xTD, ManagedTensor weightsP, RoutingPlan plan, ExpertTensors experts)
+    {
+        experts.CheckShapes();
+        Check.Shape(xTD, [plan.Tokens, experts.Width]);
+        Check.Shape(weightsP, [plan.Pairs]);
+        Check.Plan(plan);
+        if (plan.Experts != experts.Count)
+            throw new ArgumentException($"A plan for {plan.Experts} experts does not fit {experts.Count} experts.", nameof(plan));
+
+        var requiresGradient = xTD.RequiresGradient || weightsP.RequiresGradient || experts.RequiresGradient;
+        var result = tape.Result(requiresGradient, xTD.Shape);
+        var batch = new ExpertBatch(tape, plan, experts, result.RequiresGradient);
+        var rows = ExpertRows.Allocate(result.RequiresGradient ? tape.Memory : tape.Scratch, batch, result.RequiresGradient);
+        Multiply(tape, xTD.Data, batch, rows);
+        batch.Combine(rows.OutPD, weightsP.Data, result.Data, false);
+        tape.Record(result, () => new GroupedExpertsGradient(tape, xTD, weightsP, batch, rows, result).Run());
+        return result;
+    }
+
+    private static void Multiply(ManagedTape tape, float* xTD, ExpertBatch batch, ExpertRows rows)
+    {
+        var experts = batch.Experts;
+        var kernels = tape.Kernels;
+        var width = experts.Width;
+        var hidden = experts.HiddenWidth;
+        var w1 = batch.Factors(experts.W1, hidden, width, false);
+        var w2 = batch.Factors(experts.W2, width, hidden, false);
+        var gate = experts.Gate is null ? null : batch.Factors(experts.Gate, hidden, width, false);
+        batch.Pack(gate is null ? [w1, w2] : [w1, w2, gate]);
+        var b1 = experts.B1 is null ? null : experts.B1.Data;
+        var b2 = experts.B2 is null ? null : experts.B2.Data;
+        var scratchLength = Gemm.ScratchLength(kernels, batch.RunRows, Math.Max(width, hidden));
+        var allScratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
+        var x = new Matrix(xTD, width, rowNumbers: batch.TokenOfPair);
+        batch.Run(batch.Work, (expert, first, count, worker) =>
+        {
+            var scratch = allScratch + worker * scratchLength;
+            var toHidden = new GemmBlock(first, count, 0, hidden);
+            Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hidden, false, scratch);
+            AddBias(kernels, rows.ZPF, b1 == null ? null : b1 + (long)expert * hidden, first, count, hidden);
+            var start = (long)first * hidden;
+            kernels.Activate(experts.Activation, rows.ZPF + start, rows.HiddenPF + start, count * hidden);
+            if (gate is not null)
+            {
+                Gemm.Multiply(kernels, toHidden, x, gate[expert], rows.GatePF, hidden, false, scratch);
+                kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, count * hidden);
+            }
+
+            var h = new Matrix(rows.HiddenPF, hidden);
+            Gemm.Multiply(kernels, new GemmBlock(first, count, 0, width), h, w2[expert], rows.OutPD, width, false, scratch);
+            AddBias(kernels, rows.OutPD, b2 == null ? null : b2 + (long)expert * width, first, count, width);
+        });
+    }
+
+    private static void AddBias(Kernels kernels, float* rows, float* bias, int first, int count, int columns)
+    {
+        for (var row = first; bias != null && row < first + count; row++)
+            kernels.Add(rows + (long)row * columns, bias, rows + (long)row * columns, columns);
+    }
+}

@@ -1,0 +1,76 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>y = activation(x·W + b). Gradients: dZ = dY∘activation'(z), dX = dZ·Wᵀ, dW = xᵀ·dZ, db = Σ rows of dZ.</summary>
+internal static unsafe class LinearOperation
+{
+    public static ManagedTensor Forward(
+        ManagedTape tape, ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation)
+    {
+        Check.AtLeastRank(x, 1);
+        Check.Rank(weightIO, 2);
+        var inputs = weightIO.Shape[0];
+        var outputs = weightIO.Shape[1];
+        if (x.Columns != inputs)
+        {
+            throw new ArgumentException(
+                $"x {Check.Text(x.Shape)} does not fit weightIO {Check.Text(weightIO.Shape)}.", nameof(x));
+        }
+
+        if (bias is not null)
+            Check.Shape(bias, [outputs]);
+        var requiresGradient = x.RequiresGradient || weightIO.RequiresGradient || bias is { RequiresGradient: true };
+        var result = tape.Result(requiresGradient, [.. x.Shape[..^1], outputs]);
+        var rows = Dimensions.LeadingRows(x);
+        var y = result.Data;
+        var z = result.RequiresGradient && activation != Activation.None ? tape.Memory.Allocate(result.Length) : y;
+        var biasData = bias is null ? null : bias.Data;
+        var kernels = tape.Kernels;
+        Gemm.Multiply(
+            tape, rows, outputs, inputs, new Matrix(x.Data, inputs), new Matrix(weightIO.Data, outputs), z, false, block =>
+            {
+                for (var row = block.FirstRow; row < block.FirstRow + block.Rows; row++)
+                {
+                    var start = (long)row * outputs + block.FirstColumn;
+                    if (biasData != null)
+                        kernels.Add(z + start, biasData + block.FirstColumn, z + start, block.Columns);
+                    if (activation != Activation.None)
+                        kernels.Activate(activation, z + start, y + start, block.Columns);
+                }
+            });
+        tape.Record(result, () => Backward(tape, x, weightIO, bias, activation, result, z, rows));
+        return result;
+    }
+
+    private static void Backward(
+        ManagedTape tape, ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation, ManagedTensor result, float* z, int rows)
+    {
+        var inputs = weightIO.Shape[0];
+        var outputs = weightIO.Shape[1];
+        var dZ = result.Gradient;
+        if (activation != Activation.None)
+        {
+            // z is not needed any more: its gradient takes its place.
+            var kernels = tape.Kernels;
+            var dY = dZ;
+            Blocks.Run(tape, result.Length, (start, count) => kernels.ActivateBackward(activation, z + start, dY + start, z + start, count));
+            dZ = z;
+        }
+
+        if (x.RequiresGradient)
+        {
+            var dX = x.GradientToWrite(out var accumulate);
+            Gemm.Multiply(
+                tape, rows, inputs, outputs, new Matrix(dZ, outputs), new Matrix(weightIO.Data, outputs, isTransposed: true), dX, accumulate);
+        }
+
+        if (weightIO.RequiresGradient)
+        {
+            var dW = weightIO.GradientToWrite(out var accumulate);
+            Gemm.Multiply(
+                tape, inputs, outputs, rows, new Matrix(x.Data, inputs, isTransposed: true), new Matrix(dZ, outputs), dW, accumulate);
+        }
+
+        if (bias is { RequiresGradient: true })
+            Dimensions.AddRows(tape, dZ, rows, outputs, bias.GradientToAdd());
+    }
+}

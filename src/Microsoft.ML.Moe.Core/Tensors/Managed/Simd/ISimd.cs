@@ -1,0 +1,67 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// The operations on a vector of floats that the kernels are written in. Kernels are generic over this, so that one source serves
+/// 512-, 256- and 128-bit registers; on hardware without any, .NET's own scalar fall-back of <c>Vector128</c> runs.
+/// </summary>
+/// <typeparam name="TVector">The vector type.</typeparam>
+internal unsafe interface ISimd<TVector>
+    where TVector : struct
+{
+    /// <summary>Floats in a vector.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>Whether the processor has 32 vector registers of this width, not 16.</summary>
+    static abstract bool HasManyRegisters { get; }
+
+    static abstract TVector Load(float* source);
+
+    /// <summary>Loads fewer floats than a vector holds; the others are those of <paramref name="rest"/>.</summary>
+    static abstract TVector LoadFirst(float* source, int count, TVector rest = default);
+
+    static abstract void Store(TVector x, float* destination);
+
+    /// <summary>Stores fewer floats than a vector holds.</summary>
+    static abstract void StoreFirst(TVector x, float* destination, int count);
+
+    static abstract TVector Create(float x);
+
+    static abstract TVector Add(TVector x, TVector y);
+
+    static abstract TVector Subtract(TVector x, TVector y);
+
+    static abstract TVector Multiply(TVector x, TVector y);
+
+    /// <summary>x·y + z, fused where the hardware does.</summary>
+    static abstract TVector MultiplyAdd(TVector x, TVector y, TVector z);
+
+    static abstract TVector Divide(TVector x, TVector y);
+
+    static abstract TVector Sqrt(TVector x);
+
+    static abstract TVector Abs(TVector x);
+
+    static abstract TVector Round(TVector x);
+
+    /// <summary>The smaller; <paramref name="y"/> where it is not a number.</summary>
+    static abstract TVector Min(TVector x, TVector y);
+
+    /// <summary>The larger; <paramref name="y"/> where it is not a number.</summary>
+    static abstract TVector Max(TVector x, TVector y);
+
+    /// <summary>x &lt; y ? less : otherwise.</summary>
+    static abstract TVector SelectLess(TVector x, TVector y, TVector less, TVector otherwise);
+
+    /// <summary>2ⁿ for whole n within [−126, 127].</summary>
+    static abstract TVector PowerOfTwo(TVector n);
+
+    static abstract float Sum(TVector x);
+
+    static abstract float MaxAcross(TVector x);
+
+    /// <summary>
+    /// For elements first, first + 1, …: <paramref name="x"/> where the element's random number is at least
+    /// <paramref name="threshold"/> of 2³², else 0.
+    /// </summary>
+    static abstract TVector Keep(TVector x, uint first, uint key, uint threshold);
+}

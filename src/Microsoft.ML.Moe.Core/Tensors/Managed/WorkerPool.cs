@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Background threads that share the caller's loops. Which thread runs which item is left to chance, so items must not depend on
+/// one another, and whatever an item computes must not depend on the number of threads. While one caller uses the threads, other
+/// callers and nested loops run inline: nobody ever waits for the pool.
+/// </summary>
+internal sealed class WorkerPool : IDisposable
+{
+    /// <summary>Work below this, in multiply–adds or the like, is not worth waking a thread for.</summary>
+    private const long SmallestWork = 1 << 15;
+
+    private const int SpinsBeforeSleep = 60;
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Lock _start = new();
+    private WorkerLoop? _loop;
+    private Thread[]? _threads;
+    private volatile bool _stopped;
+    private int _busy;
+    private int _sleeping;
+
+    public WorkerPool(int threads) => Threads = threads;
+
+    /// <summary>Threads that work on a loop, the caller's included.</summary>
+    public int Threads { get; }
+
+    /// <summary>Runs body(item, worker) for each item within [0, items); worker is within [0, <see cref="Threads"/>).</summary>
+    /// <param name="items">Number of items.</param>
+    /// <param name="work">Multiply–adds, or what takes as long, of all items together; decides whether threads are woken.</param>
+    /// <param name="body">Runs at the same time for different items, never twice at once for one worker.</param>
+    public void Run(int items, long work, Action<int, int> body)
+    {
+        if (items <= 1 || Threads == 1 || work < SmallestWork || _stopped || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        {
+            for (var item = 0; item < items; item++)
+                body(item, 0);
+            return;
+        }
+
+        try
+        {
+            StartThreads();
+            var loop = new WorkerLoop(items, body);
+            Volatile.Write(ref _loop, loop);
+            Interlocked.MemoryBarrier();
+            var sleeping = Volatile.Read(ref _sleeping);
+            if (sleeping > 0)
+                _wake.Release(Math.Min(sleeping, items - 1));
+            loop.Work(0);
+            loop.Wait();
+        }
+        finally
+        {
+            Volatile.Write(ref _loop, null);
+            Volatile.Write(ref _busy, 0);
+        }
+    }
+
+    public void Dispose()
+    {
+        _stopped = true;
+        _wake.Release(Threads);
+    }
+
+    private void StartThreads()
+    {
+        if (_threads != null)
+            return;
+        lock (_start)
+        {
+            _threads = new Thread[Threads - 1];
+            for (var i = 0; i < _threads.Length; i++)
+            {
+                var worker = i + 1;
+                _threads[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"Tensor worker {worker}" };
+                _threads[i].Start();
+            }
+        }
+    }
+
+    private void Serve(int worker)
+    {
+        var spins = 0;
+        while (!_stopped)
+        {
+            if (TryWork(worker))
+            {
+                spins = 0;
+            }
+            else if (spins < SpinsBeforeSleep)
+            {
+                spins++;
+                Thread.SpinWait(20);
+            }
+            else
+            {
+                // Counted as asleep before the last look, so that a caller who publishes after that look sees the count.
+                Interlocked.Increment(ref _sleeping);
+                if (Volatile.Read(ref _loop) is not { HasItems: true } && !_stopped)
+                    _wake.Wait();
+                Interlocked.Decrement(ref _sleeping);
+                spins = 0;
+            }
+        }
+    }
+
+    // A method of its own, so that a sleeping thread keeps no loop alive.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWork(int worker)
+    {
+        if (Volatile.Read(ref _loop) is not { HasItems: true } loop)
+            return false;
+        loop.Work(worker);
+        return true;
+    }
+}

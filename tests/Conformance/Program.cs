@@ -1,0 +1,11 @@
+using System.Text.Json;
+using Microsoft.ML.Moe.Conformance;
+
+if (args.Length != 1 || !File.Exists(args[0]))
+{
+    Console.Error.WriteLine("usage: Conformance CASE.json   prints what the library computes for a golden routing case, as JSON");
+    return 2;
+}
+
+Console.WriteLine(JsonSerializer.Serialize(RoutingCase.Read(args[0]).Run(), JsonSerializerOptions.Web));
+return 0;

@@ -1,0 +1,105 @@
+using System.Runtime.Intrinsics;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+/// <summary>Accuracy of the elementary functions, for every width of vectors.</summary>
+public sealed unsafe class KernelTests
+{
+    public static TheoryData<int> Widths => [128, 256, 512];
+
+    private static Kernels Create(int bits) => bits switch
+    {
+        512 => new Kernels<Simd512, Vector512<float>>(),
+        256 => new Kernels<Simd256, Vector256<float>>(),
+        _ => new Kernels<Simd128, Vector128<float>>(),
+    };
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void ActivationsAreAccurate(int bits)
+    {
+        var kernels = Create(bits);
+        Assert.Equal(bits, kernels.VectorBits);
+        float[] z = [.. Enumerable.Range(-40_000, 80_001).Select(i => i / 2000f), 1e-20f, -1e-30f, 0f, 80f, -80f, 1000f, -1000f];
+        var y = new float[z.Length];
+        foreach (var activation in Enum.GetValues<Activation>())
+        {
+            fixed (float* source = z, target = y)
+                kernels.Activate(activation, source, target, z.Length);
+            for (var i = 0; i < z.Length; i++)
+            {
+                var expected = Expected(activation, z[i]);
+
+                // Far left of 0 the results vanish; there only their smallness matters.
+                var allowed = 2e-6 * Math.Max(Math.Abs(expected), z[i] < -5 ? 1e-3 : 1e-30);
+                Assert.True(Math.Abs(y[i] - expected) <= allowed, $"{activation}({z[i]}) = {y[i]}, expected {expected}.");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void ExponentialIsAccurate(int bits)
+    {
+        // softmax(x, 0) = (eˣ, 1)/(1 + eˣ)
+        var kernels = Create(bits);
+        var pair = stackalloc float[2];
+        for (var x = -86.9f; x < 0f; x += 0.0137f)
+        {
+            pair[0] = x;
+            pair[1] = 0f;
+            var logSum = kernels.Softmax(1f, pair, pair, 2);
+            var expected = Math.Exp(x) / (1 + Math.Exp(x));
+            Assert.Equal(expected, pair[0], 1e-6 * expected);
+            Assert.Equal(Math.Log(1 + Math.Exp(x)), logSum, 1e-6);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void SoftmaxOfNonFiniteValuesEnds(int bits)
+    {
+        var kernels = Create(bits);
+        foreach (var n in new[] { 1, 5, 16, 33 })
+        {
+            float[] x = Enumerable.Repeat(float.NegativeInfinity, n).ToArray();
+            fixed (float* row = x)
+            {
+                Assert.Equal(float.NegativeInfinity, kernels.Softmax(1f, row, row, n));
+                Assert.Equal(new float[n], x);
+                x[n / 2] = float.NaN;
+                kernels.Softmax(1f, row, row, n);
+                Assert.True(float.IsNaN(x[n / 2]));
+                Array.Fill(x, float.PositiveInfinity);
+                kernels.Softmax(1f, row, row, n);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void SumsAreAccurate(int bits)
+    {
+        var kernels = Create(bits);
+        foreach (var n in new[] { 0, 1, 7, 16, 31, 33, 250 })
+        {
+            var x = TestNumbers.Normal(1, n);
+            var y = TestNumbers.Normal(2, n);
+            fixed (float* px = x, py = y)
+            {
+                TestNumbers.AssertClose([x.Sum(v => (double)v)], [kernels.Sum(px, n)]);
+                TestNumbers.AssertClose([x.Zip(y, (a, b) => (double)a * b).Sum()], [kernels.Dot(px, py, n)]);
+                Assert.Equal(x.Sum(v => (double)v * v), Kernels.SumOfSquares(px, n), 1e-12 * (1 + n));
+            }
+        }
+    }
+
+    private static double Expected(Activation activation, double z) => activation switch
+    {
+        // 1 + tanh cancels for z below 0; z·sigmoid(2u) is the same without that.
+        Activation.Gelu => z / (1 + Math.Exp(-2 * Math.Sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))),
+        _ => Reference.Activate(activation, z),
+    };
+}

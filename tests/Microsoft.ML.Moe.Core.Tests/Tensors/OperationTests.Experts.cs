@@ -1,0 +1,247 @@
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+public abstract partial class OperationTests
+{
+    /// <summary>Five tokens, four experts: token 1 has no expert, token 4 has all (broadcast), expert 2 has only that token.</summary>
+    private static RoutingPlan Plan(CombineRule rule, bool broadcast = false) => new(
+        5,
+        [0, 3, 5, 6, 9],
+        [0, 2, 4, 0, 4, 4, 2, 3, 4],
+        rule,
+        broadcast ? [false, false, false, false, true] : null);
+
+    public static TheoryData<float, WeightNormalization, bool> Rules
+    {
+        get
+        {
+            var rules = new TheoryData<float, WeightNormalization, bool>();
+            foreach (var alpha in new[] { 0f, 0.3f, 1f })
+            {
+                foreach (var normalization in Enum.GetValues<WeightNormalization>())
+                {
+                    rules.Add(alpha, normalization, false);
+                    rules.Add(alpha, normalization, true);
+                }
+            }
+
+            return rules;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Rules))]
+    public void CombineWeights(float alpha, WeightNormalization normalization, bool broadcast)
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(alpha, normalization), broadcast);
+        var logits = new Input([5, 4], TestNumbers.Normal(1, 20, 2f));
+        var expected = new double[plan.Pairs];
+        for (var expert = 0; expert < 4; expert++)
+        {
+            for (var i = 0; i < plan.TokensOf(expert).Length; i++)
+            {
+                var token = plan.TokensOf(expert)[i];
+                var l = logits.Values.AsSpan(token * 4, 4).ToArray();
+                var p = Reference.Softmax(l);
+                var u = p.Zip(l, (pe, le) => alpha * 2 / 4 / (1 + Math.Exp(-le)) + (1 - alpha) * pe).ToArray();
+                var sum = normalization switch
+                {
+                    WeightNormalization.Selected => Enumerable.Range(0, 4).Where(e => plan.TokensOf(e).Contains(token)).Sum(e => u[e]),
+                    WeightNormalization.All => u.Sum(),
+                    _ => 1,
+                };
+                var pair = new[] { 0, 3, 5, 6 }[expert] + i;
+                expected[pair] = plan.IsBroadcast(token) ? p[expert] : u[expert] / sum;
+            }
+        }
+
+        TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.CombineWeights(p[0], plan), logits));
+        GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [logits]);
+    }
+
+    [Fact]
+    public void CombineWeightsOfUnderflownScoresAreZero()
+    {
+        // softmax(1000, 0) = (1, 0) in single precision; a token that only expert 1 took has nothing to be normalised by.
+        using var engine = CreateEngine();
+        var plan = new RoutingPlan(1, [0, 0, 1], [0], new CombineRule(0f, WeightNormalization.Selected));
+        Assert.Equal([0f], Forward(engine, (tape, p) => tape.CombineWeights(p[0], plan), new Input([1, 2], [1000f, 0f])));
+    }
+
+    public static TheoryData<Activation, bool, bool> ExpertForms => new()
+    {
+        { Activation.Gelu, false, false },
+        { Activation.Gelu, true, false },
+        { Activation.Silu, false, true },
+        { Activation.Silu, true, true },
+    };
+
+    private static Input[] ExpertInputs(int tokens, int pairs, int experts, int width, int hidden) =>
+    [
+        Input.Random(1, tokens, width),
+        Input.Random(2, pairs),
+        new Input([experts, width, hidden], TestNumbers.Normal(3, experts * width * hidden, 1f / MathF.Sqrt(width))),
+        new Input([experts, hidden, width], TestNumbers.Normal(4, experts * hidden * width, 1f / MathF.Sqrt(hidden))),
+        Input.Random(5, experts, hidden),
+        Input.Random(6, experts, width),
+        new Input([experts, width, hidden], TestNumbers.Normal(7, experts * width * hidden, 1f / MathF.Sqrt(width))),
+    ];
+
+    private static Tensor RunExperts(
+        Tape tape, Tensor[] p, RoutingPlan plan, Activation activation, bool hasBias, bool hasGate) => tape.GroupedExperts(
+            p[0],
+            p[1],
+            plan,
+            new Experts(p[2], hasBias ? p[4] : null, p[3], hasBias ? p[5] : null, hasGate ? p[6] : null),
+            activation);
+
+    [Theory]
+    [MemberData(nameof(ExpertForms))]
+    public void GroupedExpertsEqualDoubleLoop(Activation activation, bool hasBias, bool hasGate)
+    {
+        using var engine = CreateEngine();
+        foreach (var (width, hidden) in new[] { (1, 1), (3, 5), (40, 35), (34, 290) })
+        {
+            var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+            var inputs = ExpertInputs(5, plan.Pairs, 4, width, hidden);
+            var y = Forward(engine, (tape, p) => RunExperts(tape, p, plan, activation, hasBias, hasGate), inputs);
+            var expected = new double[5 * width];
+            var pair = 0;
+            for (var expert = 0; expert < 4; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    var output = OneExpert(inputs, expert, token, width, hidden, activation, hasBias, hasGate);
+                    for (var c = 0; c < width; c++)
+                        expected[token * width + c] += inputs[1].Values[pair] * output[c];
+                    pair++;
+                }
+            }
+
+            TestNumbers.AssertClose(expected, y);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(ExpertForms))]
+    public void GroupedExpertsGradients(Activation activation, bool hasBias, bool hasGate)
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+        var inputs = ExpertInputs(5, plan.Pairs, 4, 3, 5);
+        GradientCheck.Run(engine, (tape, p) => RunExperts(tape, p, plan, activation, hasBias, hasGate), inputs);
+        GradientCheck.Run(
+            engine,
+            (tape, p) => tape.Add(p[0], RunExperts(tape, p, plan, activation, hasBias, hasGate)),
+            inputs);
+    }
+
+    [Fact]
+    public void ExpertsWithoutTokensHaveNoGradient()
+    {
+        using var engine = CreateEngine();
+        var plan = new RoutingPlan(2, [0, 0, 2, 2], [0, 1], new CombineRule(0f, WeightNormalization.None));
+        GradientCheck.Run(
+            engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), ExpertInputs(2, 2, 3, 3, 2));
+    }
+
+    [Fact]
+    public void NoPairsGiveZeros()
+    {
+        using var engine = CreateEngine();
+        var plan = new RoutingPlan(2, [0, 0, 0], [], new CombineRule(0f, WeightNormalization.None));
+        var inputs = ExpertInputs(2, 0, 2, 3, 2);
+        Assert.Equal(new float[6], Forward(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), inputs));
+        GradientCheck.Run(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), inputs);
+        var empty = new RoutingPlan(0, [0, 0, 0], [], new CombineRule(0f, WeightNormalization.None));
+        Assert.Empty(
+            Forward(engine, (tape, p) => RunExperts(tape, p, empty, Activation.Gelu, true, false), ExpertInputs(0, 0, 2, 3, 2)));
+    }
+
+    [Fact]
+    public void GroupedExpertsTrainOnlyWhatRequiresAGradient()
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+        var inputs = ExpertInputs(5, plan.Pairs, 4, 3, 2);
+        for (var trained = 0; trained < inputs.Length; trained++)
+        {
+            GradientCheck.Run(
+                engine,
+                (tape, p) =>
+                {
+                    var all = inputs.Select((input, i) => i == trained ? p[0] : tape.Constant(input.Values, input.Shape)).ToArray();
+                    return RunExperts(tape, all, plan, Activation.Silu, true, true);
+                },
+                [inputs[trained]]);
+        }
+    }
+
+    [Fact]
+    public void OneExpertIsTheDenseFeedForward()
+    {
+        using var engine = CreateEngine();
+        var inputs = ExpertInputs(5, 5, 1, 6, 7);
+        inputs[1] = new Input([5], [1, 1, 1, 1, 1]);
+        var plan = new RoutingPlan(5, [0, 5], [0, 1, 2, 3, 4], new CombineRule(0f, WeightNormalization.None));
+        var sparse = Forward(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), inputs);
+        var dense = Forward(
+            engine,
+            (tape, p) => tape.Linear(tape.Linear(p[0], p[1], p[2], Activation.Gelu), p[3], p[4]),
+            inputs[0],
+            new Input([6, 7], inputs[2].Values),
+            new Input([7], inputs[4].Values),
+            new Input([7, 6], inputs[3].Values),
+            new Input([6], inputs[5].Values));
+        TestNumbers.AssertClose(Reference.Doubles(dense), sparse, 1e-6);
+    }
+
+    [Fact]
+    public void GroupedExpertsRejectWhatDoesNotFit()
+    {
+        using var engine = CreateEngine();
+        using var tape = engine.BeginTape(training: false);
+        Tensor[] Tensors(Input[] inputs) => inputs.Select(i => tape.Constant(i.Values, i.Shape)).ToArray();
+        var rule = new CombineRule(0f, WeightNormalization.None);
+        var tensors = Tensors(ExpertInputs(5, 9, 4, 3, 2));
+        Assert.Throws<ArgumentException>(() => RunExperts(
+            tape, Tensors(ExpertInputs(4, 9, 4, 3, 2)), Plan(rule), Activation.Gelu, true, true));
+        Assert.Throws<ArgumentException>(() => RunExperts(
+            tape, Tensors(ExpertInputs(5, 8, 4, 3, 2)), Plan(rule), Activation.Gelu, true, true));
+        Assert.Throws<ArgumentException>(() => RunExperts(
+            tape, Tensors(ExpertInputs(5, 9, 3, 3, 2)), Plan(rule), Activation.Gelu, true, true));
+        Assert.Throws<ArgumentException>(() => tape.GroupedExperts(
+            tensors[0], tensors[1], Plan(rule), new Experts(tensors[2], null, tensors[2], null), Activation.Gelu));
+        Assert.Throws<ArgumentOutOfRangeException>(() => RunExperts(
+            tape, tensors, new RoutingPlan(5, [0, 9, 9, 9, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8], rule), Activation.Gelu, true, true));
+        Assert.Throws<ArgumentException>(() => RunExperts(
+            tape, tensors, new RoutingPlan(5, [0, 9, -1, 9, 9], [0, 1, 2, 3, 4, 0, 1, 2, 3], rule), Activation.Gelu, true, true));
+        Assert.Throws<ArgumentException>(() => tape.CombineWeights(tensors[0], Plan(rule)));
+    }
+
+    private static double[] OneExpert(
+        Input[] inputs, int expert, int token, int width, int hidden, Activation activation, bool hasBias, bool hasGate)
+    {
+        var x = inputs[0].Values.AsSpan(token * width, width);
+        var b1 = hasBias ? inputs[4].Values.AsSpan(expert * hidden, hidden) : [];
+        var h = Reference.Linear(x, inputs[2].Values.AsSpan(expert * width * hidden), b1, 1, width, hidden, activation);
+        if (hasGate)
+        {
+            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), [], 1, width, hidden);
+            h = h.Zip(gate, (a, b) => a * b).ToArray();
+        }
+
+        var y = new double[width];
+        for (var c = 0; c < width; c++)
+        {
+            y[c] = hasBias ? inputs[5].Values[expert * width + c] : 0;
+            for (var f = 0; f < hidden; f++)
+                y[c] += h[f] * inputs[3].Values[(expert * hidden + f) * width + c];
+        }
+
+        return y;
+    }
+}

@@ -1,0 +1,110 @@
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Tests.Text;
+
+public class TextInputTests
+{
+    private static readonly HashedWordInput Input = new(lowercase: true, maximumTokens: 8, hashBits: 16);
+
+    [Fact]
+    public void BeginsWithAStartTokenAndKeepsOrder()
+    {
+        var pair = Input.Encode("red fish", "blue");
+
+        Assert.Equal(5, pair.Length);
+        Assert.Equal(3, pair.SecondStart);
+        Assert.Equal([0], pair.Tokens[0].Rows);
+        Assert.Equal([1], pair.Tokens[3].Rows);
+        Assert.Same(Input.Encode("fish").Tokens[1], pair.Tokens[2]);
+    }
+
+    [Fact]
+    public void EmptyTextIsOnlyTheStartToken()
+    {
+        var empty = Input.Encode("");
+
+        Assert.Equal(1, empty.Length);
+        Assert.Equal(0, empty.TokensCutOff);
+    }
+
+    [Theory]
+    [InlineData(20, 0, 7, 0)]
+    [InlineData(20, 2, 4, 2)]
+    [InlineData(2, 20, 2, 4)]
+    [InlineData(20, 20, 3, 3)]
+    [InlineData(1, 1, 1, 1)]
+    public void CutsTheLongerTextFirstAndCounts(int first, int second, int keptFirst, int keptSecond)
+    {
+        var isPair = second > 0;
+
+        var encoded = Input.Encode(Words(first), isPair ? Words(second) : null);
+
+        Assert.Equal(1 + keptFirst + (isPair ? 1 + keptSecond : 0), encoded.Length);
+        Assert.Equal(first + second - keptFirst - keptSecond, encoded.TokensCutOff);
+        Assert.Equal(1 + keptFirst, encoded.SecondStart);
+        static string Words(int count) => string.Join(' ', Enumerable.Range(0, count).Select(i => $"w{i}"));
+    }
+
+    [Fact]
+    public void AWordIsItselfAndItsGrams()
+    {
+        // <cat> has the 3-grams <ca cat at>, the 4-grams <cat cat>, the 5-gram <cat>
+        Assert.Equal(1 + 3 + 2 + 1, Input.Encode("cat").Tokens[1].Rows.Length);
+        // <cats> shares <ca cat <cat with <cat>, up to collisions
+        var shared = Input.Encode("cat").Tokens[1].Rows.Intersect(Input.Encode("cats").Tokens[1].Rows).Count();
+        Assert.InRange(shared, 3, 4);
+    }
+
+    [Fact]
+    public void LowercaseIsAnOption()
+    {
+        var cased = new HashedWordInput(lowercase: false, maximumTokens: 8, hashBits: 16);
+
+        Assert.Equal(Input.Encode("Cat").Tokens[1].Rows, Input.Encode("cAT").Tokens[1].Rows);
+        Assert.NotEqual(cased.Encode("Cat").Tokens[1].Rows, cased.Encode("cat").Tokens[1].Rows);
+        Assert.NotEqual(cased.Encode("Cat").WideFeatures, cased.Encode("cat").WideFeatures);
+    }
+
+    [Fact]
+    public void HashesNeverChange()
+    {
+        // Models on disk depend on these numbers; they were computed by a program of its own.
+        Assert.Equal([34024, 51958, 63258, 25174, 41370, 37184, 4521], Input.Encode("cat").Tokens[1].Rows);
+    }
+
+    [Fact]
+    public void WideFeaturesAreASet()
+    {
+        Assert.Equal(Input.Encode("a b a b").WideFeatures, Input.Encode("a b a b a b").WideFeatures);
+        Assert.Empty(Input.Encode("a").WideFeatures.Intersect(Input.Encode("", "a").WideFeatures));
+        Assert.Equal(Input.Encode("a b c").WideFeatures.Order(), Input.Encode("a b c").WideFeatures);
+    }
+
+    [Fact]
+    public void SubwordsAreOneRowEach()
+    {
+        var input = new SubwordInput(new LetterTokenizer(), lowercase: true, maximumTokens: 8);
+
+        var encoded = input.Encode("AbC");
+
+        Assert.Equal([0, 3, 4, 5], encoded.Tokens.Select(t => Assert.Single(t.Rows)));
+        Assert.Equal(3 + 26, input.TableRows);
+    }
+
+    [Fact]
+    public void AnIdBeyondTheVocabularyIsAnError()
+    {
+        var input = new SubwordInput(new LetterTokenizer(), lowercase: true, maximumTokens: 8);
+
+        var error = Assert.Throws<InvalidOperationException>(() => input.Encode("é"));
+
+        Assert.Contains("vocabulary", error.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class LetterTokenizer : ISubwordTokenizer
+    {
+        public int VocabularySize => 26;
+
+        public IReadOnlyList<int> Encode(string text) => [.. text.Select(c => c - 'a')];
+    }
+}

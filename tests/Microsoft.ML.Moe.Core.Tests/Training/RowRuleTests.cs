@@ -1,0 +1,54 @@
+using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.Tests.Training;
+
+public class RowRuleTests
+{
+    private static readonly EncodedText Text = new HashedWordInput(true, 8, 8).Encode("x");
+
+    [Fact]
+    public void BalancedWeightsGiveEveryClassTheSameSum()
+    {
+        int[] labels = [0, 0, 0, 0, 0, 0, 1, 1, 3];
+
+        var weights = ClassWeights.For(labels, 4, ClassWeighting.Balanced);
+
+        Assert.Equal(3f, 6 * weights[0], 5);
+        Assert.Equal(3f, 2 * weights[1], 5);
+        Assert.Equal(3f, weights[3], 5);
+        Assert.Equal(1f, weights[2]);
+    }
+
+    [Fact]
+    public void SquareRootWeightsLieBetween()
+    {
+        var weights = ClassWeights.For([0, 0, 0, 0, 1], 2, ClassWeighting.SquareRoot);
+
+        Assert.Equal(2f, weights[1] / weights[0], 5);
+        Assert.Equal(5f, 4 * weights[0] + weights[1], 5);
+    }
+
+    [Fact]
+    public void SplitKeepsClassesAndRows()
+    {
+        var rows = Enumerable.Range(0, 1000).Select(i => new LabelledText(Text, i % 10 == 0 ? 1 : 0, i)).Append(new(Text, 2, 1000)).ToList();
+
+        var (training, validation) = StratifiedSplit.Of(rows, 0.2f, new Random(1));
+
+        Assert.Equal(rows.Select(r => r.Weight), training.Concat(validation).Select(r => r.Weight).Order());
+        Assert.InRange(validation.Count(r => r.Label == 0), 180, 181);
+        Assert.InRange(validation.Count(r => r.Label == 1), 20, 21);
+        Assert.Contains(training, r => r.Label == 2);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(15_000)]
+    [InlineData(10_000_000)]
+    public void EpochsFallWithRows(int rows)
+    {
+        Assert.InRange(EpochRule.EpochsFor(rows), 1, 100);
+        Assert.True(EpochRule.EpochsFor(rows) >= EpochRule.EpochsFor(rows * 2));
+    }
+}
