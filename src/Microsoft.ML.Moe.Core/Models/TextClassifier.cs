@@ -66,9 +66,8 @@ public sealed class TextClassifier
             }
 
             using var tape = _engine.BeginTape(training: false);
-            var (deepBC, wideBC, _) = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits));
-            var logitsBC = wideBC is null ? deepBC : tape.Add(deepBC, wideBC);
-            tape.Softmax(logitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
+            var output = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits));
+            tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
     }

@@ -31,8 +31,8 @@ internal sealed class TextClassifierNetwork
     /// <summary>Binary logarithm of the wide table's rows; 0 for none.</summary>
     public int WideBits { get; }
 
-    /// <summary>Class scores, [B, C], and the auxiliary losses when training.</summary>
-    public (Tensor DeepBC, Tensor? WideBC, IReadOnlyList<Tensor> AuxiliaryLosses) Forward(Tape tape, TextBatch batch)
+    /// <summary>Class scores of a batch.</summary>
+    public ClassifierOutput Forward(Tape tape, TextBatch batch)
     {
         var context = new ForwardContext(tape, batch.Layout);
         var xTD = _encoder.Forward(context, batch);
@@ -40,7 +40,9 @@ internal sealed class TextClassifierNetwork
             tape.AttentionPool(xTD, _poolingScores.Forward(tape, xTD), batch.Layout),
             tape.MaxPool(xTD, batch.Layout));
         var deepBC = _head.Forward(tape, tape.Dropout(pooled, _headDropout));
-        var wideBC = _wideVC is null ? null : tape.EmbeddingBag(_wideVC, batch.Wide!);
-        return (deepBC, wideBC, context.AuxiliaryLosses);
+        if (_wideVC is null)
+            return new ClassifierOutput(deepBC, deepBC, null, context.AuxiliaryLosses);
+        var wideBC = tape.EmbeddingBag(_wideVC, batch.Wide!);
+        return new ClassifierOutput(tape.Add(deepBC, wideBC), deepBC, wideBC, context.AuxiliaryLosses);
     }
 }

@@ -88,8 +88,8 @@ public class TextClassifierOptions
     /// <summary>Peak learning rate of embedding tables, over 0. Default 1e-2.</summary>
     public float EmbeddingLearningRate { get; set; } = 1e-2f;
 
-    /// <summary>Peak learning rate of the wide branch, over 0. Default 4e-3.</summary>
-    public float WideLearningRate { get; set; } = 4e-3f;
+    /// <summary>Peak learning rate of the wide branch, over 0. Default 3e-2.</summary>
+    public float WideLearningRate { get; set; } = 3e-2f;
 
     /// <summary>Decoupled weight decay of the dense weight matrices, at least 0. Default 0.05.</summary>
     public float WeightDecay { get; set; } = 0.05f;
@@ -146,7 +146,7 @@ public class TextClassifierOptions
     public int? Threads { get; set; }
 
     /// <summary>Most classes that a classifier can have.</summary>
-    internal const int MaximumClasses = 100_000;
+    public const int MaximumClasses = 100_000;
 
     /// <summary>Checks every option and their combinations.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option lies outside its documented range; the message names it.</exception>

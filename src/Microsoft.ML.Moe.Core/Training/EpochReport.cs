@@ -3,7 +3,7 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>What an epoch achieved.</summary>
 /// <param name="Epoch">Number of the epoch, from 1.</param>
 /// <param name="Epochs">Epochs planned.</param>
-/// <param name="TrainingLoss">Mean loss over the epoch's batches, in nats; with dropout and label smoothing.</param>
+/// <param name="TrainingLoss">Mean cross-entropy over the epoch's batches, in nats; with dropout and label smoothing.</param>
 /// <param name="ValidationLoss">Mean negative log-likelihood on the validation rows, in nats; null without validation rows.</param>
 /// <param name="ValidationAccuracy">Share of validation rows predicted right; null without validation rows.</param>
 /// <param name="LearningRate">Learning rate of the dense weights at the end of the epoch.</param>

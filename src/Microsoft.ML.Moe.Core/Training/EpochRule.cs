@@ -1,18 +1,22 @@
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>How many passes over the rows to make when the caller does not say: many over few rows, few over many.</summary>
+/// <summary>How many passes over the rows to make when the caller does not say: many over little text, few over much.</summary>
 public static class EpochRule
 {
-    private const double TargetRows = 150_000;
-    private const int Fewest = 3;
-    private const int Most = 40;
+    private const double TargetTokens = 1.3e6;
+    private const int Fewest = 4;
+    private const int Most = 25;
 
     /// <summary>Passes over a table.</summary>
-    /// <param name="rows">Training rows, at least 1.</param>
-    /// <returns>150,000 rows' worth of passes, but at least 3 and at most 40.</returns>
-    public static int EpochsFor(int rows)
+    /// <param name="rows">Training rows, at least one.</param>
+    /// <returns>As many as show 1.3 million tokens to the model, but at least 4 and at most 25.</returns>
+    /// <exception cref="ArgumentException">There are no rows.</exception>
+    public static int EpochsFor(IReadOnlyCollection<LabelledText> rows)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        return (int)Math.Clamp(Math.Round(TargetRows / rows), Fewest, Most);
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.Count == 0)
+            throw new ArgumentException("There are no rows.", nameof(rows));
+        var tokens = rows.Sum(row => (double)row.Text.Length);
+        return (int)Math.Clamp(Math.Round(TargetTokens / tokens), Fewest, Most);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class TrainingRun
     private readonly Engine _engine;
     private readonly TextClassifier _classifier;
     private readonly Optimizer _optimizer;
-    private readonly IReadOnlyList<LabelledText> _training;
+    private readonly LabelledText[] _training;
     private readonly IReadOnlyList<LabelledText> _validation;
     private readonly ITrainingObserver? _observer;
     private readonly Random _random;
@@ -43,15 +43,15 @@ internal sealed class TrainingRun
         _random = new Random(seed ^ 0x5EED);
         _noise = new InputNoise(_random, options.TokenMaskRate, options.WordDropRate, options.WideDropRate);
         _classWeights = ClassWeights.For(_training.Select(r => r.Label), classifier.ClassCount, options.ClassWeighting);
-        _epochs = options.MaxEpochs ?? EpochRule.EpochsFor(_training.Count);
-        _stepsPerEpoch = (_training.Count + options.BatchSize - 1) / options.BatchSize;
+        _epochs = options.MaxEpochs ?? EpochRule.EpochsFor(_training);
+        _stepsPerEpoch = (_training.Length + options.BatchSize - 1) / options.BatchSize;
         _schedule = new LearningRateSchedule(options.Decay, _epochs * _stepsPerEpoch, options.WarmupShare);
     }
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
     public void Execute(CancellationToken stop)
     {
-        var order = Enumerable.Range(0, _training.Count).ToArray();
+        var order = Enumerable.Range(0, _training.Length).ToArray();
         var best = new ParameterSnapshot([.. _classifier.Parameters.All.Select(p => p.Parameter)]);
         var bestLoss = double.PositiveInfinity;
         var sinceBest = 0;
@@ -60,7 +60,7 @@ internal sealed class TrainingRun
             var watch = Stopwatch.StartNew();
             _random.Shuffle(order);
             var (loss, steps) = RunEpoch(epoch, order, stop);
-            var rowsPerSecond = Math.Min(_training.Count, (double)steps * _options.BatchSize) / watch.Elapsed.TotalSeconds;
+            var rowsPerSecond = Math.Min(_training.Length, (double)steps * _options.BatchSize) / watch.Elapsed.TotalSeconds;
             var result = _validation.Count > 0 ? Evaluation.Of(_classifier, _validation) : ((double Loss, double Accuracy)?)null;
             var isBest = result is not { } scored || scored.Loss < bestLoss || !best.IsTaken;
             if (result is not null && isBest)
@@ -132,12 +132,9 @@ internal sealed class TrainingRun
 
         using var tape = _engine.BeginTape(training: true, seed: (ulong)_random.NextInt64());
         var network = _classifier.Network;
-        var (deepBC, wideBC, auxiliary) = network.Forward(tape, TextBatch.Pack(texts, network.WideBits, _noise));
-        var logitsBC = wideBC is null ? deepBC : tape.Add(deepBC, wideBC);
-        var loss = tape.CrossEntropy(logitsBC, targets, weights, _options.LabelSmoothing);
-        foreach (var extra in auxiliary)
-            loss = tape.Add(loss, extra);
+        var output = network.Forward(tape, TextBatch.Pack(texts, network.WideBits, _noise));
+        var (loss, reported) = ClassifierLoss.Of(tape, output, targets, weights, _options.LabelSmoothing);
         tape.Backward(loss, share);
-        return loss.ToArray()[0] * share;
+        return reported.ToArray()[0] * share;
     }
 }

@@ -2,16 +2,10 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.Tensors;
 
-/// <summary>Values of a parameter in a test.</summary>
-internal sealed record Input(int[] Shape, float[] Values, bool SparseRows = false)
-{
-    /// <summary>Normal numbers that depend on the seed only.</summary>
-    public static Input Random(int seed, params int[] shape) => new(shape, TestNumbers.Normal(seed, TestNumbers.Product(shape)));
-}
-
 /// <summary>
 /// Compares the gradients of a function of parameters with finite differences. The result is read out to one number by
-/// Σ over rows of u·tanh(row·W), so that every row's gradient differs; the differences are taken in double precision and to fourth order.
+/// Σ over rows of u·tanh(row·W), so that every row's gradient differs; the differences are taken in double precision and to fourth
+/// order.
 /// </summary>
 internal static class GradientCheck
 {

@@ -121,6 +121,31 @@ public abstract partial class OperationTests
         GradientCheck.Run(engine, (tape, p) => tape.AttentionPool(p[0], p[1], layout), [x, scores]);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void SequencesWithoutTokens(int sequences)
+    {
+        using var engine = CreateEngine();
+        var layout = new SequenceLayout(new int[sequences + 1]);
+        var x = new Input([0, 6], []);
+        Assert.Equal(new float[sequences * 6], Forward(engine, (tape, p) => tape.MeanPool(p[0], layout), x));
+        Assert.Equal(new float[sequences * 6], Forward(engine, (tape, p) => tape.MaxPool(p[0], layout), x));
+        Assert.Equal(new float[sequences * 36], Forward(engine, (tape, p) => tape.AttentionPool(p[0], p[0], layout), x));
+        Assert.Empty(Forward(engine, (tape, p) => tape.Attention(p[0], layout, 1), x));
+        Assert.Empty(Forward(engine, (tape, p) => tape.Softmax(p[0]), x));
+        Assert.Equal([0f], Forward(engine, (tape, p) => tape.RouterZLoss(p[0], layout), x));
+        Assert.Equal([0f], Forward(engine, (tape, p) => tape.CrossEntropy(p[0], [], []), x));
+        GradientCheck.Run(
+            engine,
+            (tape, p) => tape.Concat(tape.MeanPool(p[0], layout), tape.MaxPool(p[0], layout), tape.AttentionPool(p[0], p[0], layout)),
+            [x]);
+        GradientCheck.Run(
+            engine,
+            (tape, p) => tape.LayerNorm(tape.Dropout(tape.Attention(p[0], layout, 1), 0.1f), p[1], p[1]),
+            [x, Input.Random(1, 2)]);
+    }
+
     [Fact]
     public void PoolsRejectLayoutsThatDoNotFit()
     {

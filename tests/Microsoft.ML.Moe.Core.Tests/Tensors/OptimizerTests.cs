@@ -174,7 +174,7 @@ public abstract class OptimizerTests
         return gradient;
     }
 
-    /// <summary>Adds a given gradient: Σ w·g has the gradient g. The weights of a linear layer must be a matrix, so w is its bias.</summary>
+    /// <summary>Adds a given gradient g: that of Σ w·g, made with w as the weights or, for one row, as the bias of a layer.</summary>
     private static void AddGradient(Engine engine, Parameter parameter, float[] gradient)
     {
         using var tape = engine.BeginTape(training: true);
@@ -193,10 +193,4 @@ public abstract class OptimizerTests
 
         tape.Backward(loss!);
     }
-}
-
-/// <summary>The managed engine's optimiser.</summary>
-public sealed class ManagedOptimizerTests : OptimizerTests
-{
-    protected override Engine CreateEngine() => new ManagedEngine(threads: 2);
 }

@@ -16,7 +16,13 @@ internal static class Reference
     };
 
     public static double[] Linear(
-        ReadOnlySpan<float> x, ReadOnlySpan<float> w, ReadOnlySpan<float> bias, int rows, int inputs, int outputs, Activation activation = Activation.None)
+        ReadOnlySpan<float> x,
+        ReadOnlySpan<float> w,
+        ReadOnlySpan<float> bias,
+        int rows,
+        int inputs,
+        int outputs,
+        Activation activation = Activation.None)
     {
         var y = new double[rows * outputs];
         for (var row = 0; row < rows; row++)

@@ -84,7 +84,7 @@ public sealed class ThreadTests
 
     private static float[] Run(string operation, int threads)
     {
-        using var engine = new ManagedEngine(threads);
+        using var engine = new ManagedEngine(threads, Kernels.Create(), smallestWork: 0);
         var parameters = Inputs().Select((x, i) => engine.CreateParameter($"p{i}", x.Shape, x.Values, x.SparseRows)).ToArray();
         var tensors = parameters.Select(p => p.Value).ToArray();
         using var optimizer = engine.CreateAdamW([new ParameterGroup(parameters, 0.01f, 0.1f)]);

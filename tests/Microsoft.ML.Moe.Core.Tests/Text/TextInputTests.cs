@@ -70,6 +70,7 @@ public class TextInputTests
     {
         // Models on disk depend on these numbers; they were computed by a program of its own.
         Assert.Equal([34024, 51958, 63258, 25174, 41370, 37184, 4521], Input.Encode("cat").Tokens[1].Rows);
+        Assert.Equal([477601883, 1153893377, 1588343602, 1908768165], Input.Encode("a b").WideFeatures);
     }
 
     [Fact]

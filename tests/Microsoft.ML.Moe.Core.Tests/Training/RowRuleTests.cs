@@ -43,12 +43,11 @@ public class RowRuleTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(15_000)]
-    [InlineData(10_000_000)]
-    public void EpochsFallWithRows(int rows)
-    {
-        Assert.InRange(EpochRule.EpochsFor(rows), 1, 100);
-        Assert.True(EpochRule.EpochsFor(rows) >= EpochRule.EpochsFor(rows * 2));
-    }
+    [InlineData(1, 25)]
+    [InlineData(26_000, 25)]
+    [InlineData(65_000, 10)]
+    [InlineData(90_000, 7)]
+    [InlineData(1_000_000, 4)]
+    public void EpochsFallWithTheAmountOfText(int rows, int expected) =>
+        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new LabelledText(Text, 0), rows)]));
 }

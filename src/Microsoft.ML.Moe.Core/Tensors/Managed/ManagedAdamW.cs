@@ -37,7 +37,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         var factor = (float)(maxNorm / norm);
         foreach (var state in _states)
         {
-            if (state.Tensor.SparseRows is null && state.Tensor.HasGradient)
+            if (state.Tensor.SparseGradient is null && state.Tensor.HasGradient)
                 state.Tensor.GradientFactor *= factor;
         }
 
@@ -50,7 +50,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         _steps++;
         foreach (var state in _states)
         {
-            if (state.Tensor.SparseRows is null)
+            if (state.Tensor.SparseGradient is null)
                 StepDense(state, learningRateFactor);
             else
                 state.StepRows(_engine, learningRateFactor);
@@ -78,11 +78,12 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         var value = tensor.Data;
         if (!tensor.HasGradient)
             tensor.GradientToAdd();
-        var step = AdamWStep.Create(state.Group, tensor.GradientFactor, learningRateFactor, _steps);
+        var step = AdamWStep.Create(
+            state.Group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(state.Group, _steps));
         var gradient = tensor.Gradient;
-        var (moment1, moment2) = ((nint)state.Moment1, (nint)state.Moment2);
+        var moments = state.Moments;
         ForBlocks(tensor.Length, (start, count) => _engine.Kernels.AdamW(
-            step, value + start, gradient + start, (float*)moment1 + start, (float*)moment2 + start, count));
+            step, value + start, gradient + start, moments + start, moments + tensor.Length + start, count));
     }
 
     private double SumOfSquares()
@@ -91,7 +92,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         foreach (var state in _states)
         {
             var tensor = state.Tensor;
-            if (tensor.SparseRows is not null || !tensor.HasGradient)
+            if (tensor.SparseGradient is not null || !tensor.HasGradient)
                 continue;
             var blockSums = new double[(tensor.Length + BlockLength - 1) / BlockLength];
             ForBlocks(tensor.Length, (start, count) =>

@@ -19,11 +19,11 @@ public sealed class ManagedEngine : Engine
     {
     }
 
-    /// <summary>Creates the engine over given kernels.</summary>
-    internal ManagedEngine(int threads, Kernels kernels)
+    /// <summary>Creates the engine over given kernels, which divides even work below the usual where asked to.</summary>
+    internal ManagedEngine(int threads, Kernels kernels, long smallestWork = WorkerPool.DefaultSmallestWork)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        Workers = new WorkerPool(threads);
+        Workers = new WorkerPool(threads, smallestWork);
         Kernels = kernels;
     }
 

@@ -146,7 +146,9 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         ArgumentNullException.ThrowIfNull(layout);
         var logits = Use(logitsTE, nameof(logitsTE));
         Check.Tokens(logitsTE, layout);
-        return policy.Route(new ReadOnlySpan<float>(logits.Data, logits.Length), logits.Columns, layout, training);
+        var plan = policy.Route(new ReadOnlySpan<float>(logits.Data, logits.Length), logits.Columns, layout, training);
+        GC.KeepAlive(this);
+        return plan;
     }
 
     public override Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)

@@ -19,7 +19,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         Engine = engine;
         _values = new MemoryBlock(Length);
         _data = _values.Data;
-        SparseRows = sparseRows ? new SparseRows(shape[0], shape[0] == 0 ? 0 : Length / shape[0]) : null;
+        SparseGradient = sparseRows ? new SparseGradient(shape[0], shape[0] == 0 ? 0 : Length / shape[0]) : null;
         RequiresGradient = true;
     }
 
@@ -40,8 +40,8 @@ internal sealed unsafe class ManagedTensor : Tensor
 
     public override bool RequiresGradient { get; }
 
-    /// <summary>Which rows have a gradient; null where all rows have.</summary>
-    public SparseRows? SparseRows { get; }
+    /// <summary>The gradient of a table with sparse rows; null for others.</summary>
+    public SparseGradient? SparseGradient { get; }
 
     /// <summary>One zero for each row of the first dimension, for <see cref="RowGroups"/>.</summary>
     public int[] GroupOfRow => _groupOfRow ??= new int[Shape[0]];
@@ -56,7 +56,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         }
     }
 
-    /// <summary>Whether a gradient has arrived.</summary>
+    /// <summary>Whether a gradient has arrived; for sparse rows see <see cref="SparseGradient"/>.</summary>
     public bool HasGradient { get; private set; }
 
     /// <summary>What is stored of the gradient; only where <see cref="HasGradient"/>.</summary>
@@ -78,23 +78,24 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <param name="accumulate">Whether to add to what is there; if not, the content is arbitrary.</param>
     public float* GradientToWrite(out bool accumulate)
     {
+        if (SparseGradient is not null)
+        {
+            accumulate = true;
+            return SparseGradient.TouchAll();
+        }
+
         accumulate = HasGradient;
-        TakeGradient();
+        HasGradient = true;
+        if (Tape is null)
+            _gradient = (_gradientBlock ??= new MemoryBlock(Length)).Data;
+        else if (_gradient == null)
+            _gradient = Tape.Memory.Allocate(Length);
         if (GradientFactor != 1f)
         {
             Engine.Kernels.Scale(GradientFactor, _gradient, _gradient, Length);
             GradientFactor = 1f;
         }
 
-        SparseRows?.TouchAll(_gradient);
-        accumulate |= SparseRows is not null;
-        return _gradient;
-    }
-
-    /// <summary>The gradient of a tensor with sparse rows, of which the caller writes the rows that it touches.</summary>
-    public float* GradientOfRows()
-    {
-        TakeGradient();
         return _gradient;
     }
 
@@ -103,44 +104,36 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         HasGradient = false;
         GradientFactor = 1f;
-        SparseRows?.Clear();
+        SparseGradient?.Clear();
     }
 
-    public override void CopyTo(Span<float> destination) => new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
+    public override void CopyTo(Span<float> destination)
+    {
+        new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
+        GC.KeepAlive(this);
+    }
 
     public override void CopyFrom(ReadOnlySpan<float> source)
     {
         if (source.Length != Length)
             throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
         source.CopyTo(new Span<float>(Data, Length));
+        GC.KeepAlive(this);
     }
 
     public override void CopyGradientTo(Span<float> destination)
     {
         ThrowIfDisposed();
         var target = destination[..Length];
-        if (!HasGradient)
-            target.Clear();
-        else if (SparseRows is null)
-            CopyScaled(target);
-        else
-            SparseRows.Copy(_gradient, target);
-    }
+        if (SparseGradient is not null)
+        {
+            SparseGradient.CopyTo(target);
+            return;
+        }
 
-    private void CopyScaled(Span<float> target)
-    {
         for (var i = 0; i < target.Length; i++)
-            target[i] = GradientFactor * _gradient[i];
-    }
-
-    private void TakeGradient()
-    {
-        if (Tape is null)
-            _gradient = (_gradientBlock ??= new MemoryBlock(Length)).Data;
-        else if (_gradient == null)
-            _gradient = Tape.Memory.Allocate(Length);
-
-        HasGradient = true;
+            target[i] = HasGradient ? GradientFactor * _gradient[i] : 0f;
+        GC.KeepAlive(this);
     }
 
     private void ThrowIfDisposed()

@@ -9,30 +9,34 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal sealed class WorkerPool : IDisposable
 {
-    /// <summary>Work below this, in multiply–adds or the like, is not worth waking a thread for.</summary>
-    private const long SmallestWork = 1 << 15;
+    /// <summary>Work below this, some microseconds, is not worth waking a thread for.</summary>
+    public const long DefaultSmallestWork = 1 << 15;
 
     private const int SpinsBeforeSleep = 60;
     private readonly SemaphoreSlim _wake = new(0);
-    private readonly Lock _start = new();
+    private readonly long _smallestWork;
     private WorkerLoop? _loop;
     private Thread[]? _threads;
     private volatile bool _stopped;
     private int _busy;
     private int _sleeping;
 
-    public WorkerPool(int threads) => Threads = threads;
+    public WorkerPool(int threads, long smallestWork = DefaultSmallestWork)
+    {
+        Threads = threads;
+        _smallestWork = smallestWork;
+    }
 
     /// <summary>Threads that work on a loop, the caller's included.</summary>
     public int Threads { get; }
 
     /// <summary>Runs body(item, worker) for each item within [0, items); worker is within [0, <see cref="Threads"/>).</summary>
     /// <param name="items">Number of items.</param>
-    /// <param name="work">Multiply–adds, or what takes as long, of all items together; decides whether threads are woken.</param>
+    /// <param name="work">Floats that all items together read from memory, or what takes as long: few wake no thread.</param>
     /// <param name="body">Runs at the same time for different items, never twice at once for one worker.</param>
     public void Run(int items, long work, Action<int, int> body)
     {
-        if (items <= 1 || Threads == 1 || work < SmallestWork || _stopped || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        if (items <= 1 || Threads == 1 || work < _smallestWork || _stopped || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
             for (var item = 0; item < items; item++)
                 body(item, 0);
@@ -64,19 +68,17 @@ internal sealed class WorkerPool : IDisposable
         _wake.Release(Threads);
     }
 
+    // Only the one caller that holds the pool comes here.
     private void StartThreads()
     {
         if (_threads != null)
             return;
-        lock (_start)
+        _threads = new Thread[Threads - 1];
+        for (var i = 0; i < _threads.Length; i++)
         {
-            _threads = new Thread[Threads - 1];
-            for (var i = 0; i < _threads.Length; i++)
-            {
-                var worker = i + 1;
-                _threads[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"Tensor worker {worker}" };
-                _threads[i].Start();
-            }
+            var worker = i + 1;
+            _threads[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"Tensor worker {worker}" };
+            _threads[i].Start();
         }
     }
 

@@ -11,17 +11,17 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal readonly record struct AdamWStep(
     float GradientFactor, float Beta1, float Beta2, float Epsilon, float Keep, float Rate, float InverseCorrection2)
 {
-    /// <summary>The step after <paramref name="steps"/> steps, that one included.</summary>
-    public static AdamWStep Create(ParameterGroup group, float gradientFactor, float learningRateFactor, int steps)
+    /// <summary>A step with the bias corrections of its number.</summary>
+    public static AdamWStep Create(ParameterGroup group, float gradientFactor, float learningRateFactor, BiasCorrection correction)
     {
-        var rate = (double)group.LearningRate * learningRateFactor;
+        var rate = group.LearningRate * learningRateFactor;
         return new AdamWStep(
             gradientFactor,
             group.Beta1,
             group.Beta2,
             group.Epsilon,
-            (float)(1 - rate * group.WeightDecay),
-            (float)(rate / (1 - Math.Pow(group.Beta1, steps))),
-            (float)(1 / (1 - Math.Pow(group.Beta2, steps))));
+            1f - rate * group.WeightDecay,
+            rate * correction.Inverse1,
+            correction.Inverse2);
     }
 }

@@ -15,6 +15,9 @@ internal static unsafe class Gemm
     /// <summary>Multiply–adds of an item of work that outweigh its overhead.</summary>
     private const long ItemWork = 1 << 20;
 
+    /// <summary>Multiply–adds as work for <see cref="WorkerPool.Run"/>: several take as long as a float from memory.</summary>
+    public static long Work(long multiplyAdds) => multiplyAdds / 8;
+
     /// <summary>c = a·b or c += a·b on the tape's threads.</summary>
     /// <param name="tape">Gives threads and scratch memory.</param>
     /// <param name="rows">Rows of a and c.</param>
@@ -26,7 +29,15 @@ internal static unsafe class Gemm
     /// <param name="accumulate">Whether to add to c.</param>
     /// <param name="blockDone">Called when a block of c is complete; null for nothing.</param>
     public static void Multiply(
-        ManagedTape tape, int rows, int columns, int depth, Matrix a, Matrix b, float* c, bool accumulate, Action<GemmBlock>? blockDone = null)
+        ManagedTape tape,
+        int rows,
+        int columns,
+        int depth,
+        Matrix a,
+        Matrix b,
+        float* c,
+        bool accumulate,
+        Action<GemmBlock>? blockDone = null)
     {
         if (rows == 0 || columns == 0)
             return;
@@ -39,15 +50,15 @@ internal static unsafe class Gemm
         if (packed != null)
             tape.Workers.Run(factor.Panels, (long)columns * depth, (panel, _) => factor.Pack(panel));
 
-        var work = (long)rows * columns * depth;
-        var items = WantedItems(work, threads);
-        var itemRows = ItemRows(kernels, rows, work, threads);
+        var multiplyAdds = (long)rows * columns * depth;
+        var items = WantedItems(multiplyAdds, threads);
+        var itemRows = ItemRows(kernels, rows, multiplyAdds, threads);
         var rowItems = (rows + itemRows - 1) / itemRows;
         var itemPanels = (int)Math.Max(1, (long)factor.Panels * rowItems / items);
         var columnItems = (factor.Panels + itemPanels - 1) / itemPanels;
         var scratchLength = ScratchLength(kernels, itemRows, depth);
         var scratch = tape.Scratch.Allocate(scratchLength * threads);
-        tape.Workers.Run(rowItems * columnItems, work, (item, worker) =>
+        tape.Workers.Run(rowItems * columnItems, Work(multiplyAdds), (item, worker) =>
         {
             var firstRow = item / columnItems * itemRows;
             var firstColumn = item % columnItems * itemPanels * kernels.TileColumns;
@@ -121,14 +132,15 @@ internal static unsafe class Gemm
         SecondFactor.PackedLength(kernels, columns, depth) + ScratchLength(kernels, rows, depth);
 
     /// <summary>Rows of one item of parallel work: whole tiles, several items for each thread where the work suffices.</summary>
-    public static int ItemRows(Kernels kernels, int rows, long work, int threads)
+    public static int ItemRows(Kernels kernels, int rows, long multiplyAdds, int threads)
     {
-        var items = WantedItems(work, threads);
+        var items = WantedItems(multiplyAdds, threads);
         var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
         return (int)Math.Max(1, (tiles + items - 1) / items) * kernels.TileRows;
     }
 
-    private static long WantedItems(long work, int threads) => threads == 1 ? 1 : Math.Clamp(work / ItemWork, 1, 4L * threads);
+    private static long WantedItems(long multiplyAdds, int threads) =>
+        threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
 
     private static void MultiplyPart(
         Kernels kernels, GemmBlock block, in Matrix a, in SecondFactor b, float* c, nint cStride, bool accumulate, float* scratch)

@@ -73,6 +73,14 @@ internal static unsafe class Packing
         for (var k = 0; k < depth; k++, panel += width)
         {
             var row = source.Row(firstK + k) + firstLane;
+            if (lanes == 12)
+            {
+                // The rows of a tile for 32 registers: too common for the loops below.
+                Vector256.Load(row).Store(panel);
+                Vector128.Load(row + 8).Store(panel + 8);
+                continue;
+            }
+
             var lane = 0;
             for (; lane <= lanes - 16; lane += 16)
                 Vector512.Load(row + lane).Store(panel + lane);

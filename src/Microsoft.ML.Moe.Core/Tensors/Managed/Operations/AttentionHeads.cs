@@ -36,7 +36,7 @@ internal sealed unsafe class AttentionHeads
     public long ProbabilitiesLength => _probabilityOffsets[^1];
 
     /// <summary>Multiply–adds of a forward pass.</summary>
-    public long Work => 2 * ProbabilitiesLength * _headWidth;
+    public long MultiplyAdds => 2 * ProbabilitiesLength * _headWidth;
 
     /// <summary>Floats that a worker needs for <see cref="Forward"/>: probabilities, a masked copy, a product.</summary>
     public long ForwardScratchLength => 2 * LongestSquare + ProductScratchLength;
@@ -61,8 +61,8 @@ internal sealed unsafe class AttentionHeads
         var masked = scratch + LongestSquare;
         var rest = masked + LongestSquare;
 
-        Gemm.MultiplySerial(
-            _kernels, length, length, _headWidth, new Matrix(q, stride), new Matrix(q + width, stride, isTransposed: true), a, length, false, rest);
+        var keys = new Matrix(q + width, stride, isTransposed: true);
+        Gemm.MultiplySerial(_kernels, length, length, _headWidth, new Matrix(q, stride), keys, a, length, false, rest);
         var hasPadding = !_layout.Mask.IsEmpty;
         for (var row = 0; row < length; row++)
         {
@@ -82,8 +82,9 @@ internal sealed unsafe class AttentionHeads
             a = masked;
         }
 
-        Gemm.MultiplySerial(
-            _kernels, length, _headWidth, length, new Matrix(a, length), new Matrix(q + 2 * width, stride), y + (long)start * width + head * _headWidth, width, false, rest);
+        var values = new Matrix(q + 2 * width, stride);
+        var output = y + (long)start * width + head * _headWidth;
+        Gemm.MultiplySerial(_kernels, length, _headWidth, length, new Matrix(a, length), values, output, width, false, rest);
     }
 
     /// <summary>Computes one head's columns of one sequence's rows of the gradient.</summary>
@@ -101,23 +102,23 @@ internal sealed unsafe class AttentionHeads
         var masked = scratch + LongestSquare;
         var rest = masked + LongestSquare;
 
-        Gemm.MultiplySerial(
-            _kernels, length, length, _headWidth, dO, new Matrix(q + 2 * width, stride, isTransposed: true), dA, length, false, rest);
+        var values = new Matrix(q + 2 * width, stride, isTransposed: true);
+        Gemm.MultiplySerial(_kernels, length, length, _headWidth, dO, values, dA, length, false, rest);
         if (_dropout > 0f)
         {
             Mask(sequence, head, a, masked, length);
             Mask(sequence, head, dA, dA, length);
         }
 
-        var used = _dropout > 0f ? masked : a;
-        Gemm.MultiplySerial(
-            _kernels, length, _headWidth, length, new Matrix(used, length, isTransposed: true), dO, dQ + 2 * width, stride, accumulate, rest);
+        var used = new Matrix(_dropout > 0f ? masked : a, length, isTransposed: true);
+        Gemm.MultiplySerial(_kernels, length, _headWidth, length, used, dO, dQ + 2 * width, stride, accumulate, rest);
         for (var row = 0L; row < length; row++)
             _kernels.SoftmaxBackward(_scale, a + row * length, dA + row * length, dA + row * length, length, false);
+        var dS = new Matrix(dA, length);
+        Gemm.MultiplySerial(_kernels, length, _headWidth, length, dS, new Matrix(q + width, stride), dQ, stride, accumulate, rest);
+        var dSTransposed = new Matrix(dA, length, isTransposed: true);
         Gemm.MultiplySerial(
-            _kernels, length, _headWidth, length, new Matrix(dA, length), new Matrix(q + width, stride), dQ, stride, accumulate, rest);
-        Gemm.MultiplySerial(
-            _kernels, length, _headWidth, length, new Matrix(dA, length, isTransposed: true), new Matrix(q, stride), dQ + width, stride, accumulate, rest);
+            _kernels, length, _headWidth, length, dSTransposed, new Matrix(q, stride), dQ + width, stride, accumulate, rest);
     }
 
     private int Length(int sequence) => _layout.Offsets[sequence + 1] - _layout.Offsets[sequence];
@@ -125,6 +126,10 @@ internal sealed unsafe class AttentionHeads
     private long ProbabilityOffset(int sequence, int head) =>
         _probabilityOffsets[sequence] + (long)head * Length(sequence) * Length(sequence);
 
-    private void Mask(int sequence, int head, float* x, float* result, int length) => _kernels.Dropout(
-        1f / (1f - _dropout), x, result, length * length, (uint)ProbabilityOffset(sequence, head), _key, RandomBits.Threshold(_dropout), false);
+    private void Mask(int sequence, int head, float* x, float* result, int length)
+    {
+        var first = (uint)ProbabilityOffset(sequence, head);
+        var factor = 1f / (1f - _dropout);
+        _kernels.Dropout(factor, x, result, length * length, first, _key, RandomBits.Threshold(_dropout), false);
+    }
 }

@@ -26,7 +26,7 @@ internal static unsafe class AttentionOperation
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
         var qkv = qkvT3D.Data;
         var y = result.Data;
-        tape.Workers.Run(layout.Sequences * heads, attention.Work, (item, worker) =>
+        tape.Workers.Run(layout.Sequences * heads, Gemm.Work(attention.MultiplyAdds) + qkvT3D.Length, (item, worker) =>
             attention.Forward(item / heads, item % heads, qkv, y, probabilities, scratch + worker * scratchLength));
         tape.Record(result, () => Backward(tape, qkvT3D, attention, result, probabilities));
         return result;
@@ -41,7 +41,7 @@ internal static unsafe class AttentionOperation
         var dY = result.Gradient;
         var scratchLength = attention.BackwardScratchLength;
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        tape.Workers.Run(attention.Sequences * heads, 2 * attention.Work, (item, worker) =>
+        tape.Workers.Run(attention.Sequences * heads, Gemm.Work(2 * attention.MultiplyAdds) + qkvT3D.Length, (item, worker) =>
             attention.Backward(
                 item / heads, item % heads, qkv, probabilities, dY, dQkv, accumulate, scratch + worker * scratchLength));
     }

@@ -44,7 +44,13 @@ internal static unsafe class CrossEntropyOperation
     }
 
     private static void Backward(
-        ManagedTape tape, ManagedTensor logitsBC, int[] targetsB, float[] weights, float labelSmoothing, float dLoss, float* probabilitiesBC)
+        ManagedTape tape,
+        ManagedTensor logitsBC,
+        int[] targetsB,
+        float[] weights,
+        float labelSmoothing,
+        float dLoss,
+        float* probabilitiesBC)
     {
         var classes = logitsBC.Columns;
         var kernels = tape.Kernels;

@@ -9,17 +9,19 @@ internal static unsafe class EmbeddingOperation
         Check.Indices(indices, tableVD.Shape[0]);
         var width = tableVD.Columns;
         var result = tape.Result(tableVD.RequiresGradient, indices.Length, width);
-        for (var i = 0; i < indices.Length; i++)
-        {
-            new ReadOnlySpan<float>(tableVD.Data + (long)indices[i] * width, width)
-                .CopyTo(new Span<float>(result.Data + (long)i * width, width));
-        }
-
-        if (!result.RequiresGradient)
-            return result;
         var count = indices.Length;
-        var rows = tape.Memory.AllocateIntegers(count);
+        var rows = (result.RequiresGradient ? tape.Memory : tape.Scratch).AllocateIntegers(count);
         indices.CopyTo(new Span<int>(rows, count));
+        var table = tableVD.Data;
+        var y = result.Data;
+        Blocks.RunRows(tape, count, width, (first, rowCount) =>
+        {
+            for (var i = first; i < first + rowCount; i++)
+            {
+                new ReadOnlySpan<float>(table + (long)rows[i] * width, width)
+                    .CopyTo(new Span<float>(y + (long)i * width, width));
+            }
+        });
         tape.Record(result, () => TableGradient.Add(tape, tableVD, rows, count, null, null, result.Gradient));
         return result;
     }

@@ -23,8 +23,8 @@ internal sealed unsafe class ExpertBatch
         TokenOfPair = memory.AllocateIntegers(Pairs);
         plan.PairTokens.CopyTo(new Span<int>(TokenOfPair, Pairs));
         var parts = experts.Gate is null ? 2 : 3;
-        Work = (long)Pairs * experts.Width * experts.HiddenWidth * parts;
-        RunRows = Gemm.ItemRows(tape.Kernels, Pairs, Work, tape.Workers.Threads);
+        MultiplyAdds = (long)Pairs * experts.Width * experts.HiddenWidth * parts;
+        RunRows = Gemm.ItemRows(tape.Kernels, Pairs, MultiplyAdds, tape.Workers.Threads);
         for (var expert = 0; expert < experts.Count; expert++)
         {
             for (var first = Offsets[expert]; first < Offsets[expert + 1]; first += RunRows)
@@ -50,13 +50,13 @@ internal sealed unsafe class ExpertBatch
     public int* TokenOfPair { get; }
 
     /// <summary>Multiply–adds of a forward pass.</summary>
-    public long Work { get; }
+    public long MultiplyAdds { get; }
 
     /// <summary>Most rows in a run.</summary>
     public int RunRows { get; }
 
     /// <summary>Runs body(expert, first row, rows, worker) over all rows.</summary>
-    public void Run(long work, Action<int, int, int, int> body) => _tape.Workers.Run(_runs.Count, work, (item, worker) =>
+    public void Run(Action<int, int, int, int> body) => _tape.Workers.Run(_runs.Count, Gemm.Work(MultiplyAdds), (item, worker) =>
     {
         var (expert, first, count) = _runs[item];
         body(expert, first, count, worker);

@@ -46,7 +46,7 @@ internal sealed unsafe class GroupedExpertsGradient(
         var dWeights = weightsP.RequiresGradient ? weightsP.GradientToAdd() : null;
         var scratchLength = Gemm.ScratchLength(_kernels, batch.RunRows, Math.Max(_width, _hidden));
         var allScratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        batch.Run(2 * batch.Work, (expert, first, count, worker) =>
+        batch.Run((expert, first, count, worker) =>
         {
             var scratch = allScratch + worker * scratchLength;
             OutputRows(first, count, dWeights);
@@ -111,7 +111,7 @@ internal sealed unsafe class GroupedExpertsGradient(
         }
 
         var allScratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        tape.Workers.Run(items, batch.Work, (item, worker) =>
+        tape.Workers.Run(items, Gemm.Work(batch.MultiplyAdds), (item, worker) =>
         {
             var gradient = 0;
             while (item >= gradients[gradient].Items)

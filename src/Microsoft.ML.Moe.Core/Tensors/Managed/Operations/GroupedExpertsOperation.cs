@@ -43,7 +43,7 @@ internal static unsafe class GroupedExpertsOperation
         var scratchLength = Gemm.ScratchLength(kernels, batch.RunRows, Math.Max(width, hidden));
         var allScratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
         var x = new Matrix(xTD, width, rowNumbers: batch.TokenOfPair);
-        batch.Run(batch.Work, (expert, first, count, worker) =>
+        batch.Run((expert, first, count, worker) =>
         {
             var scratch = allScratch + worker * scratchLength;
             var toHidden = new GemmBlock(first, count, 0, hidden);

@@ -42,7 +42,14 @@ internal static unsafe class LinearOperation
     }
 
     private static void Backward(
-        ManagedTape tape, ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation, ManagedTensor result, float* z, int rows)
+        ManagedTape tape,
+        ManagedTensor x,
+        ManagedTensor weightIO,
+        ManagedTensor? bias,
+        Activation activation,
+        ManagedTensor result,
+        float* z,
+        int rows)
     {
         var inputs = weightIO.Shape[0];
         var outputs = weightIO.Shape[1];
@@ -52,15 +59,16 @@ internal static unsafe class LinearOperation
             // z is not needed any more: its gradient takes its place.
             var kernels = tape.Kernels;
             var dY = dZ;
-            Blocks.Run(tape, result.Length, (start, count) => kernels.ActivateBackward(activation, z + start, dY + start, z + start, count));
+            Blocks.Run(tape, result.Length, (start, count) =>
+                kernels.ActivateBackward(activation, z + start, dY + start, z + start, count));
             dZ = z;
         }
 
         if (x.RequiresGradient)
         {
             var dX = x.GradientToWrite(out var accumulate);
-            Gemm.Multiply(
-                tape, rows, inputs, outputs, new Matrix(dZ, outputs), new Matrix(weightIO.Data, outputs, isTransposed: true), dX, accumulate);
+            var weightOI = new Matrix(weightIO.Data, outputs, isTransposed: true);
+            Gemm.Multiply(tape, rows, inputs, outputs, new Matrix(dZ, outputs), weightOI, dX, accumulate);
         }
 
         if (weightIO.RequiresGradient)

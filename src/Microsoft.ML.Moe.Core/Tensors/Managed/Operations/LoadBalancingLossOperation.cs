@@ -8,54 +8,64 @@ internal static unsafe class LoadBalancingLossOperation
         Check.Tokens(logitsTE, layout);
         var experts = logitsTE.Columns;
         var result = tape.Result(logitsTE.RequiresGradient, 1);
+
+        // Only tokens, not padding, have a row here.
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
-        var probabilitiesTE = memory.Allocate(logitsTE.Length);
+        var probabilities = memory.Allocate(logitsTE.Length);
         var shares = memory.Allocate(experts);
-        new Span<float>(shares, experts).Clear();
-        var probabilitySums = new double[experts];
+        var choices = tape.Scratch.AllocateIntegers(layout.Tokens);
         var tokens = 0;
         for (var token = 0; token < layout.Tokens; token++)
         {
             if (!layout.IsToken(token))
                 continue;
-            tokens++;
             var l = logitsTE.Data + (long)token * experts;
-            var p = probabilitiesTE + (long)token * experts;
-            tape.Kernels.Softmax(1f, l, p, experts);
-            var top = 0;
-            for (var expert = 0; expert < experts; expert++)
-            {
-                probabilitySums[expert] += p[expert];
-                if (l[expert] > l[top])
-                    top = expert;
-            }
-
-            if (experts > 0)
-                shares[top]++;
+            tape.Kernels.Softmax(1f, l, probabilities + (long)tokens * experts, experts);
+            choices[tokens] = 0;
+            for (var expert = 1; expert < experts; expert++)
+                choices[tokens] = l[expert] > l[choices[tokens]] ? expert : choices[tokens];
+            tokens++;
         }
 
-        var loss = 0.0;
-        for (var expert = 0; tokens > 0 && expert < experts; expert++)
+        *result.Data = Loss(
+            new ReadOnlySpan<float>(probabilities, tokens * experts),
+            new ReadOnlySpan<int>(choices, tokens),
+            new Span<float>(shares, experts));
+        tape.Record(result, () =>
         {
-            shares[expert] /= tokens;
-            loss += experts * shares[expert] * probabilitySums[expert] / tokens;
-        }
-
-        *result.Data = (float)loss;
-        tape.Record(result, () => Backward(tape, logitsTE, layout, *result.Gradient * experts / Math.Max(1, tokens), probabilitiesTE, shares));
+            var factor = *result.Gradient * experts / Math.Max(1, tokens);
+            Backward(tape, logitsTE, layout, factor, probabilities, shares);
+        });
         return result;
     }
 
+    /// <summary>The loss from router probabilities and the experts that the tokens chose first.</summary>
+    /// <param name="probabilities">[tokens, N].</param>
+    /// <param name="choices">One expert for each token.</param>
+    /// <param name="shares">Receives each expert's share of the tokens.</param>
+    /// <returns>0 when there is no token.</returns>
+    internal static float Loss(ReadOnlySpan<float> probabilities, ReadOnlySpan<int> choices, Span<float> shares)
+    {
+        shares.Clear();
+        foreach (var choice in choices)
+            shares[choice] += 1f / choices.Length;
+        var loss = 0.0;
+        for (var i = 0; i < probabilities.Length; i++)
+            loss += (double)shares[i % shares.Length] * probabilities[i];
+        return choices.IsEmpty ? 0f : (float)(shares.Length * loss / choices.Length);
+    }
+
     private static void Backward(
-        ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout, float factor, float* probabilitiesTE, float* shares)
+        ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout, float factor, float* probabilities, float* shares)
     {
         var experts = logitsTE.Columns;
         var dLogits = logitsTE.GradientToAdd();
         for (var token = 0; token < layout.Tokens; token++)
         {
-            var start = (long)token * experts;
-            if (layout.IsToken(token))
-                tape.Kernels.SoftmaxBackward(factor, probabilitiesTE + start, shares, dLogits + start, experts, true);
+            if (!layout.IsToken(token))
+                continue;
+            tape.Kernels.SoftmaxBackward(factor, probabilities, shares, dLogits + (long)token * experts, experts, true);
+            probabilities += experts;
         }
     }
 }

@@ -17,11 +17,17 @@ internal static unsafe class TableGradient
     {
         var width = tableVD.Columns;
         var groups = new RowGroups(tape.Scratch, rows, entries, tableVD.GroupOfRow);
-        var sparse = tableVD.SparseRows;
+        var sparse = tableVD.SparseGradient;
+        var gradient = sparse is null ? tableVD.GradientToAdd() : null;
+        var places = tape.Scratch.AllocateIntegers(groups.Count);
         var isFresh = (bool*)tape.Scratch.AllocateIntegers(groups.Count);
+        sparse?.Reserve(groups.Count);
         for (var group = 0; group < groups.Count; group++)
-            isFresh[group] = sparse is not null && sparse.Touch(groups.Row(group));
-        var gradient = sparse is null ? tableVD.GradientToAdd() : tableVD.GradientOfRows();
+        {
+            isFresh[group] = false;
+            places[group] = sparse is null ? groups.Row(group) : sparse.Touch(groups.Row(group), out isFresh[group]);
+        }
+
         var groupedTargets = tape.Scratch.AllocateIntegers(entries);
         var groupedWeights = weights == null ? null : tape.Scratch.Allocate(entries);
         for (var i = 0; i < entries; i++)
@@ -44,7 +50,7 @@ internal static unsafe class TableGradient
                     groupedTargets + start,
                     groupedWeights == null ? null : groupedWeights + start,
                     groups.Start(group + 1) - start,
-                    gradient + (long)groups.Row(group) * width,
+                    sparse is null ? gradient + (long)places[group] * width : sparse.Slot(places[group]),
                     width,
                     !isFresh[group]);
             }

@@ -1,0 +1,123 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Globalization;
+
+namespace TextClassification;
+
+/// <summary>Reads the command line and turns failures into one line and an exit code.</summary>
+internal static class CommandLine
+{
+    private const int Failed = 1;
+    private const int WrongUsage = 2;
+
+    private static readonly Option<string> Train = Table("--train", "Training rows. Default: sentences of the SDK's documentation.");
+    private static readonly Option<string> Validation = Table("--validation", "Rows that choose the best epoch. Optional.");
+    private static readonly Option<string> Test = Table("--test", "Rows to evaluate on. Default: a fifth of the training rows.");
+    private static readonly Option<string> Label = Name("--label", "Column with the label. Default Label.", "NAME");
+    private static readonly Option<string> Text = Name("--text", "Column with the text. Default Text.", "NAME");
+    private static readonly Option<string> Model = Name("--model", "Where the model goes.", "FILE");
+    private static readonly Option<int?> Seed = Number("--seed", "Seed of weights, shuffling and dropout. Default 1.", int.MinValue);
+    private static readonly Option<int?> Epochs = Number("--epochs", "Most passes over the training rows.", 1);
+    private static readonly Option<int?> Threads = Number("--threads", "Worker threads. Default: all processors.", 1);
+    private static readonly Option<int?> Experts = Number("--experts", "Experts in a MoE layer.", 1);
+    private static readonly Option<int?> ExpertsPerToken = Number("--experts-per-token", "Experts that each token is sent to.", 1);
+    private static readonly Option<int?> MoeEvery = Number("--moe-every", "Every n-th block has a MoE layer; 0 for none.", 0);
+
+    /// <summary>Runs the work and gives the exit code: 0, 1 after a failure, 2 when the arguments make no sense.</summary>
+    public static int Run(string[] args, Action<Arguments> work)
+    {
+        var result = Parse(args, work);
+        if (result.Action is not ParseErrorAction)
+            return result.Invoke();
+        foreach (var error in result.Errors.Select(e => e.Message).Distinct())
+            Console.Error.WriteLine("Error: " + error);
+        Console.Error.WriteLine("--help lists the options.");
+        return WrongUsage;
+    }
+
+    internal static ParseResult Parse(string[] args, Action<Arguments> work)
+    {
+        var root = new RootCommand("Trains a Mixture-of-Experts text classifier, evaluates it, saves it and predicts with it.")
+        {
+            Train, Validation, Test, Label, Text, Model, Epochs, Seed, Threads, Experts, ExpertsPerToken, MoeEvery,
+        };
+        root.Validators.Add(result =>
+        {
+            if (result.GetResult(Train) is not null)
+                return;
+            foreach (var option in new[] { Validation, Test, Label, Text })
+            {
+                if (result.GetResult(option) is not null)
+                    result.AddError($"{option.Name} needs --train.");
+            }
+        });
+        root.SetAction(result => Guarded(() => work(Read(result))));
+        return root.Parse(args);
+    }
+
+    internal static Arguments Read(ParseResult result)
+    {
+        var defaults = new Arguments();
+        return new Arguments
+        {
+            Train = result.GetValue(Train),
+            Validation = result.GetValue(Validation),
+            Test = result.GetValue(Test),
+            Label = result.GetValue(Label) ?? defaults.Label,
+            Text = result.GetValue(Text) ?? defaults.Text,
+            Model = Path.GetFullPath(result.GetValue(Model) ?? defaults.Model),
+            Seed = result.GetValue(Seed) ?? defaults.Seed,
+            Epochs = result.GetValue(Epochs),
+            Threads = result.GetValue(Threads),
+            Experts = result.GetValue(Experts),
+            ExpertsPerToken = result.GetValue(ExpertsPerToken),
+            MoeEvery = result.GetValue(MoeEvery),
+        };
+    }
+
+    private static int Guarded(Action work)
+    {
+        try
+        {
+            work();
+            return 0;
+        }
+        catch (Exception failure)
+        {
+            Console.Error.WriteLine("Error: " + OneLine(failure));
+            return Failed;
+        }
+    }
+
+    /// <summary>The innermost message, without the line that .NET adds for the parameter's name.</summary>
+    internal static string OneLine(Exception failure)
+    {
+        while (failure is AggregateException or System.Reflection.TargetInvocationException && failure.InnerException is { } inner)
+            failure = inner;
+        var message = failure.Message;
+        if (failure is ArgumentException { ParamName: { Length: > 0 } name })
+            message = message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal);
+        return string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private static Option<string> Table(string name, string description) =>
+        Name(name, description + " Tab-separated, with a header.", "FILE");
+
+    private static Option<string> Name(string name, string description, string of) =>
+        new(name) { Description = description, HelpName = of };
+
+    private static Option<int?> Number(string name, string description, int minimum) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = argument =>
+        {
+            var token = argument.Tokens[0].Value;
+            if (int.TryParse(token, CultureInfo.InvariantCulture, out int number) && number >= minimum)
+                return number;
+            var range = minimum == int.MinValue ? "" : $" of at least {minimum}";
+            argument.AddError($"{name} takes a whole number{range}, not '{token}'.");
+            return null;
+        },
+    };
+}

@@ -1,0 +1,22 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe.MlNet;
+
+/// <summary>What ML.NET's environments keep to themselves.</summary>
+internal static class Environments
+{
+    /// <summary>The environment that a catalog of trainers belongs to.</summary>
+    public static IHostEnvironment Of(TrainCatalogBase.CatalogInstantiatorBase trainers)
+    {
+        ArgumentNullException.ThrowIfNull(trainers);
+        return CatalogUtils.GetEnvironment(trainers);
+    }
+
+    /// <summary>The seed that <see cref="MLContext"/> was made with, if any.</summary>
+    public static int? SeedOf(IHostEnvironment environment) => (environment as IHostEnvironmentInternal)?.Seed;
+
+    /// <summary>Throws when execution was cancelled on the <see cref="MLContext"/>.</summary>
+    /// <exception cref="OperationCanceledException">It was.</exception>
+    public static void ThrowIfCanceled(IHostEnvironment environment) => environment.CheckAlive();
+}

@@ -1,0 +1,75 @@
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.MlNet;
+
+namespace Microsoft.ML;
+
+/// <summary>Extension methods of <see cref="MulticlassClassificationCatalog"/> that create Mixture-of-Experts trainers.</summary>
+public static class MoeCatalog
+{
+    /// <summary>
+    /// Create a <see cref="MoeTextClassificationTrainer"/>, which classifies text with a mixture-of-experts transformer. Takes the
+    /// parameters of ML.NET's own <c>TextClassification</c>, in its order.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="labelColumnName">Column of the label, a key of any type.</param>
+    /// <param name="scoreColumnName">Column that receives the probabilities of the labels.</param>
+    /// <param name="outputColumnName">Column that receives the most probable label, a key.</param>
+    /// <param name="sentence1ColumnName">Column of the text.</param>
+    /// <param name="sentence2ColumnName">Column of the second text; only for pairs of texts.</param>
+    /// <param name="batchSize">Rows for each step of training.</param>
+    /// <param name="maxEpochs">Largest number of passes over the training set; null chooses by the number of rows.</param>
+    /// <param name="validationSet">Rows by which the best epoch is chosen.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+    ///     .Append(mlContext.MulticlassClassification.Trainers.MoeTextClassifier(sentence1ColumnName: "Text"))
+    ///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+    /// ]]></code>
+    /// </example>
+    public static MoeTextClassificationTrainer MoeTextClassifier(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        string labelColumnName = "Label",
+        string scoreColumnName = "Score",
+        string outputColumnName = "PredictedLabel",
+        string sentence1ColumnName = "Sentence1",
+        string? sentence2ColumnName = null,
+        int batchSize = 64,
+        int? maxEpochs = null,
+        IDataView? validationSet = null) =>
+        catalog.MoeTextClassifier(new MoeTextClassificationTrainer.Options
+        {
+            LabelColumnName = labelColumnName,
+            ScoreColumnName = scoreColumnName,
+            PredictedLabelColumnName = outputColumnName,
+            Sentence1ColumnName = sentence1ColumnName,
+            Sentence2ColumnName = sentence2ColumnName,
+            BatchSize = batchSize,
+            MaxEpochs = maxEpochs,
+            ValidationSet = validationSet,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeTextClassificationTrainer"/>, which classifies text with a mixture-of-experts transformer, with
+    /// <see cref="MoeTextClassificationTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="options">Columns, input, architecture and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var trainer = mlContext.MulticlassClassification.Trainers.MoeTextClassifier(new MoeTextClassificationTrainer.Options
+    /// {
+    ///     Sentence1ColumnName = "Text",
+    ///     Experts = 8,
+    ///     ValidationShare = 0.1f,
+    ///     EarlyStoppingPatience = 3,
+    ///     EpochCompleted = report => Console.WriteLine($"{report.Epoch}: {report.ValidationAccuracy:P1}"),
+    /// });
+    /// ]]></code>
+    /// </example>
+    public static MoeTextClassificationTrainer MoeTextClassifier(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        MoeTextClassificationTrainer.Options options) =>
+        new(Environments.Of(catalog), options);
+}

@@ -1,0 +1,37 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Moe.MlNet;
+
+namespace Microsoft.ML.Moe.Persistence;
+
+/// <summary>Entries of a model's folder that are a small JSON object.</summary>
+internal static class JsonEntry
+{
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        WriteIndented = true,
+    };
+
+    /// <summary>Writes an entry.</summary>
+    public static void Write<T>(ModelFolderWriter folder, string name, T content) =>
+        folder.AddEntry(name, stream => JsonSerializer.Serialize(stream, content, Options));
+
+    /// <summary>Reads an entry.</summary>
+    /// <exception cref="InvalidDataException">It is missing or damaged; the message names it.</exception>
+    public static T Read<T>(ModelFolderReader folder, string name, int maximumLength)
+        where T : class => folder.Read(name, maximumLength, stream =>
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(stream, Options) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{name} cannot be read; the model file is damaged or newer than this library.", e);
+        }
+    });
+}

@@ -1,0 +1,181 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.TextClassification;
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>
+/// The <see cref="IEstimator{TTransformer}"/> for classifying text with a transformer encoder whose feed-forward blocks are mixtures
+/// of experts, trained from scratch.
+/// </summary>
+/// <remarks>
+/// <format type="text/markdown"><![CDATA[
+/// To create this trainer, use
+/// [MoeTextClassifier](xref:Microsoft.ML.MoeCatalog.MoeTextClassifier(Microsoft.ML.MulticlassClassificationCatalog.MulticlassClassificationTrainers,System.String,System.String,System.String,System.String,System.String,System.Int32,System.Nullable{System.Int32},Microsoft.ML.IDataView))
+/// or
+/// [MoeTextClassifier(Options)](xref:Microsoft.ML.MoeCatalog.MoeTextClassifier(Microsoft.ML.MulticlassClassificationCatalog.MulticlassClassificationTrainers,Microsoft.ML.Moe.MoeTextClassificationTrainer.Options)).
+///
+/// ### Input and output columns
+/// The label column must be of [key](xref:Microsoft.ML.Data.KeyDataViewType) type, with values of any type behind the keys; the
+/// text column, or both of a pair, of <xref:Microsoft.ML.Data.TextDataViewType>. Rows with a missing label are left out; missing or
+/// blank text is an empty text. Predictions do not need the label column.
+///
+/// This trainer outputs the following columns:
+///
+/// | Output column name | Column type | Description |
+/// | -- | -- | -- |
+/// | `PredictedLabel` | [key](xref:Microsoft.ML.Data.KeyDataViewType) type | The most probable label, with the values of the label column behind its keys: [MapKeyToValue](xref:Microsoft.ML.ConversionsExtensionsCatalog.MapKeyToValue*) gives them back. |
+/// | `Score` | Vector of <xref:System.Single> | The probability of each label, in the order of the keys; they sum to 1. The slots are named after the labels. |
+///
+/// ### Trainer characteristics
+/// | Characteristic | Value |
+/// | -- | -- |
+/// | Machine learning task | Multiclass classification |
+/// | Is normalization required? | No |
+/// | Is caching required? | No |
+/// | Required NuGet in addition to Microsoft.ML | MlNetMoe |
+/// | Exportable to ONNX | No |
+///
+/// ### Training algorithm details
+/// Words, with hashed character n-grams so that unseen words still say something, or the subwords of a tokenizer, become vectors
+/// that pre-norm transformer blocks put in context; in every n-th block a router sends each token to the best few of several expert
+/// networks (Shazeer et al. 2017; Fedus et al. 2021). The pooled text vector gives the classes' scores, to which a linear model over
+/// words and word pairs adds its own (Cheng et al. 2016). AdamW with warm-up trains all of it; with validation rows the best epoch
+/// is kept. The same seed gives the same model, whatever the number of threads.
+/// ]]></format>
+/// </remarks>
+/// <example>
+/// <code language="csharp"><![CDATA[
+/// var mlContext = new MLContext(seed: 1);
+/// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+///     .Append(mlContext.MulticlassClassification.Trainers.MoeTextClassifier(sentence1ColumnName: "Text"))
+///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+/// var model = pipeline.Fit(trainingData);
+/// var metrics = mlContext.MulticlassClassification.Evaluate(model.Transform(testData));
+/// ]]></code>
+/// </example>
+public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextClassificationTransformer>
+{
+    private readonly IHost _host;
+    private readonly Options _options;
+    private readonly TextClassificationColumns _columns;
+
+    internal MoeTextClassificationTrainer(IHostEnvironment environment, Options options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.Validate();
+        _options.Seed ??= Environments.SeedOf(environment);
+        _columns = new TextClassificationColumns(
+            _options.Sentence1ColumnName, _options.Sentence2ColumnName, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+        _host = environment.Register(nameof(MoeTextClassificationTrainer));
+    }
+
+    /// <summary>Trains a classifier.</summary>
+    /// <param name="input">Training rows; read once.</param>
+    /// <returns>The transformer that scores with it. Dispose it to release the model's memory early.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The table has no labelled rows or only one class, or the loss became infinite (the message tells epoch and learning rate).
+    /// </exception>
+    /// <exception cref="OperationCanceledException">
+    /// Execution was cancelled on the <see cref="MLContext"/>, or <see cref="Options.StopToken"/> before the first step.
+    /// </exception>
+    public MoeTextClassificationTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using var channel = _host.Start("Training");
+        var label = InputColumns.Label(input.Schema, _options.LabelColumnName);
+        var classCount = ClassCountOf(label);
+        var labels = LabelValues.Of(label);
+        var engine = Engines.Create(_options.Threads);
+        try
+        {
+            var trainer = new TextClassifierTrainer(_options, classCount, engine, _options.Tokenizer);
+            var reader = new LabelledTableReader(_host, trainer.Input, _options.StopToken);
+            var training = Read(reader, input, label, row => LabelReader.OfKeys(row, label));
+            TableReport.Log(channel, "training", _columns, _options, training);
+            CheckClasses(training, label.Name, labels);
+            var validation = _options.ValidationSet is { } set ? ReadValidation(channel, reader, set, classCount, labels) : null;
+            channel.Info(
+                MessageSensitivity.None,
+                $"Training on {training.Rows.Count} rows, {classCount} classes, engine: {engine.Description}.");
+
+            using var progress = _host.StartProgressChannel(nameof(MoeTextClassificationTrainer));
+            var observer = new FitObserver(_host, channel, progress, _options.EpochCompleted);
+            var classifier = trainer.Train(training.Rows, validation?.Rows, observer, _options.StopToken);
+            if (observer.Steps == 0)
+                throw new OperationCanceledException("Training was stopped before its first step.", _options.StopToken);
+            if (_options.StopToken.IsCancellationRequested)
+                channel.Warning(MessageSensitivity.None, "Training was stopped early; the best epoch so far is kept.");
+            channel.Info(MessageSensitivity.None, $"The model has {classifier.ParameterCount} parameters.");
+            return new MoeTextClassificationTransformer(
+                _columns, new SharedClassifier(classifier, engine), labels, _options.Tokenizer);
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The columns that a table of this shape will have after scoring.</summary>
+    /// <param name="inputSchema">Shape of the table.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        InputColumns.CheckText(inputSchema, _columns.Sentence1);
+        if (_columns.Sentence2 is not null)
+            InputColumns.CheckText(inputSchema, _columns.Sentence2);
+        if (_options.WeightColumnName is not null)
+            InputColumns.CheckWeight(inputSchema, _options.WeightColumnName);
+        var label = InputColumns.CheckLabel(inputSchema, _options.LabelColumnName);
+        var added = ScoredSchema.Promise(_columns, label).ToList();
+        return new SchemaShape(inputSchema.Where(c => added.TrueForAll(a => a.Name != c.Name)).Concat(added));
+    }
+
+    private LabelledTable Read(
+        LabelledTableReader reader, IDataView data, DataViewSchema.Column label, Func<DataViewRow, Func<int>> createLabelReader)
+    {
+        var texts = InputColumns.Texts(data.Schema, _columns);
+        DataViewSchema.Column? weight = _options.WeightColumnName is { } name ? InputColumns.Weight(data.Schema, name) : null;
+        return reader.Read(data, texts, label, weight, createLabelReader);
+    }
+
+    private LabelledTable ReadValidation(
+        IChannel channel, LabelledTableReader reader, IDataView data, int classCount, LabelValues? labels)
+    {
+        var label = InputColumns.Find(data.Schema, _options.LabelColumnName, "label");
+        var table = Read(reader, data, label, row => LabelReader.Matching(row, label, classCount, labels));
+        TableReport.Log(channel, "validation", _columns, _options, table);
+        return table.Rows.Count > 0
+            ? table
+            : throw new InvalidOperationException(
+                $"{nameof(Options.ValidationSet)} has no rows whose label, in column '{label.Name}', is among the training set's.");
+    }
+
+    private static int ClassCountOf(DataViewSchema.Column label) => ((KeyDataViewType)label.Type).Count switch
+    {
+        > Options.MaximumClasses and var count => throw new ArgumentOutOfRangeException(
+            nameof(label), $"The label column '{label.Name}' has {count} key values; at most {Options.MaximumClasses} classes are possible."),
+        < 2 => throw new InvalidOperationException(
+            $"The label column '{label.Name}' has a single key value; a classifier needs at least two classes."),
+        var count => (int)count,
+    };
+
+    private static void CheckClasses(LabelledTable table, string column, LabelValues? labels)
+    {
+        if (table.Rows.Count == 0)
+            throw new InvalidOperationException(table.MissingLabels > 0
+                ? $"All {table.MissingLabels} training rows lack a label in column '{column}'."
+                : "The training data has no rows.");
+        var first = table.Rows[0].Label;
+        if (table.Rows.All(r => r.Label == first))
+            throw new InvalidOperationException(
+                $"All training rows have the same label in column '{column}', {labels?.Texts[first] ?? $"key {first + 1}"}; "
+                + "a classifier needs at least two classes.");
+    }
+}

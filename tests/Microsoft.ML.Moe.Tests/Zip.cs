@@ -1,0 +1,42 @@
+using System.IO.Compression;
+
+namespace Microsoft.ML.Moe.Tests;
+
+/// <summary>Looks into model zips and changes them.</summary>
+internal static class Zip
+{
+    /// <summary>The files of a zip.</summary>
+    public static Dictionary<string, byte[]> Read(byte[] zip)
+    {
+        using var archive = new ZipArchive(new MemoryStream(zip), ZipArchiveMode.Read);
+        return archive.Entries.ToDictionary(e => e.FullName.Replace('\\', '/'), e =>
+        {
+            using var content = new MemoryStream();
+            using var entry = e.Open();
+            entry.CopyTo(content);
+            return content.ToArray();
+        });
+    }
+
+    /// <summary>A zip with one of its files replaced, or left out.</summary>
+    /// <param name="zip">The zip.</param>
+    /// <param name="suffix">End of the file's name.</param>
+    /// <param name="change">Gives the new content, or null to leave the file out.</param>
+    public static byte[] With(byte[] zip, string suffix, Func<byte[], byte[]?> change)
+    {
+        var files = Read(zip);
+        var name = files.Keys.Single(n => n.EndsWith(suffix, StringComparison.Ordinal));
+        using var stream = new MemoryStream();
+        using (var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
+            foreach (var (file, content) in files)
+            {
+                var changed = file == name ? change(content) : content;
+                if (changed is null)
+                    continue;
+                using var entry = archive.CreateEntry(file).Open();
+                entry.Write(changed);
+            }
+
+        return stream.ToArray();
+    }
+}
