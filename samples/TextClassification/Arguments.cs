@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Routing;
 
 namespace TextClassification;
 
@@ -30,7 +31,11 @@ internal sealed record Arguments
 
     public int? Experts { get; init; }
 
-    public int? ExpertsPerToken { get; init; }
+    public RouterKind? Router { get; init; }
+
+    public double? ExpertsPerToken { get; init; }
+
+    public double? Alpha { get; init; }
 
     public int? MoeEvery { get; init; }
 
@@ -50,6 +55,8 @@ internal sealed record Arguments
         options.MaxEpochs = Epochs ?? options.MaxEpochs;
         options.Threads = Threads ?? options.Threads;
         options.Experts = Experts ?? options.Experts;
+        options.Router = Router ?? options.Router;
+        options.Alpha = Alpha ?? options.Alpha;
         options.ExpertsPerToken = ExpertsPerToken ?? options.ExpertsPerToken;
         options.MoeEvery = MoeEvery ?? options.MoeEvery;
     }

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Globalization;
+using System.Text.Json;
+using Microsoft.ML.Moe.Routing;
 
 namespace TextClassification;
 
@@ -20,7 +22,10 @@ internal static class CommandLine
     private static readonly Option<int?> Epochs = Number("--epochs", "Most passes over the training rows.", 1);
     private static readonly Option<int?> Threads = Number("--threads", "Worker threads. Default: all processors.", 1);
     private static readonly Option<int?> Experts = Number("--experts", "Experts in a MoE layer.", 1);
-    private static readonly Option<int?> ExpertsPerToken = Number("--experts-per-token", "Experts that each token is sent to.", 1);
+    private static readonly Option<double?> ExpertsPerToken = Real(
+        "--experts-per-token", "Experts that each token is sent to; on average, and fractions allowed, but for token-choice.");
+    private static readonly Option<double?> Alpha = Real("--alpha", "Share of the experts' view with --router unified, 0 to 1.");
+    private static readonly Option<RouterKind?> Router = Choice<RouterKind>("--router", "How tokens and experts find each other.");
     private static readonly Option<int?> MoeEvery = Number("--moe-every", "Every n-th block has a MoE layer; 0 for none.", 0);
 
     /// <summary>Runs the work and gives the exit code: 0, 1 after a failure, 2 when the arguments make no sense.</summary>
@@ -39,7 +44,8 @@ internal static class CommandLine
     {
         var root = new RootCommand("Trains a Mixture-of-Experts text classifier, evaluates it, saves it and predicts with it.")
         {
-            Train, Validation, Test, Label, Text, Model, Epochs, Seed, Threads, Experts, ExpertsPerToken, MoeEvery,
+            Train, Validation, Test, Label, Text, Model, Epochs, Seed, Threads, Router, Experts, ExpertsPerToken,
+            Alpha, MoeEvery,
         };
         root.Validators.Add(result =>
         {
@@ -70,7 +76,9 @@ internal static class CommandLine
             Epochs = result.GetValue(Epochs),
             Threads = result.GetValue(Threads),
             Experts = result.GetValue(Experts),
+            Router = result.GetValue(Router),
             ExpertsPerToken = result.GetValue(ExpertsPerToken),
+            Alpha = result.GetValue(Alpha),
             MoeEvery = result.GetValue(MoeEvery),
         };
     }
@@ -105,6 +113,39 @@ internal static class CommandLine
 
     private static Option<string> Name(string name, string description, string of) =>
         new(name) { Description = description, HelpName = of };
+
+    private static Option<double?> Real(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "X",
+        CustomParser = argument =>
+        {
+            var token = argument.Tokens[0].Value;
+            if (double.TryParse(token, CultureInfo.InvariantCulture, out var number))
+                return number;
+            argument.AddError($"{name} takes a number, not '{token}'.");
+            return null;
+        },
+    };
+
+    private static Option<T?> Choice<T>(string name, string description)
+        where T : struct, Enum
+    {
+        var byName = Enum.GetValues<T>().ToDictionary(value => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString()));
+        return new(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', byName.Keys),
+            CustomParser = argument =>
+            {
+                var token = argument.Tokens[0].Value;
+                if (byName.TryGetValue(token, out var value))
+                    return value;
+                argument.AddError($"{name} takes one of {string.Join(", ", byName.Keys)}, not '{token}'.");
+                return null;
+            },
+        };
+    }
 
     private static Option<int?> Number(string name, string description, int minimum) => new(name)
     {

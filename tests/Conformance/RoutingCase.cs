@@ -50,20 +50,14 @@ public sealed record RoutingCase(
 
     private RoutingPolicy CreatePolicy()
     {
-        RoutingPolicy policy = Policy.Kind switch
-        {
-            "token-choice" => new TokenChoice((int)Policy.ExpertsPerToken, Policy.NormalizeWeights),
-            "expert-choice" => new ExpertChoice(Policy.ExpertsPerToken, Policy.Scope),
-            "unified" => new Unified(Policy.ExpertsPerToken, Policy.Alpha, Policy.Scope, Policy.NormalizeWeights),
-            _ => throw new InvalidDataException($"There is no policy of kind {Policy.Kind}."),
-        };
+        var policy = new RouterSettings(Policy.Kind, Policy.ExpertsPerToken, Policy.Alpha, Policy.Scope, Policy.NormalizeWeights).CreatePolicy();
         return GlobalWorkspace is null
             ? policy
             : new GlobalWorkspace(policy, GlobalWorkspace.EntropyThreshold, GlobalWorkspace.MaxTokensPerSequence);
     }
 
     /// <summary>The policy of a case.</summary>
-    public sealed record PolicyCase(string Kind, double ExpertsPerToken, double Alpha, RoutingScope Scope, bool NormalizeWeights);
+    public sealed record PolicyCase(RouterKind Kind, double ExpertsPerToken, double Alpha, RoutingScope Scope, bool NormalizeWeights);
 
     /// <summary>The global workspace of a case.</summary>
     public sealed record WorkspaceCase(double EntropyThreshold, int? MaxTokensPerSequence);

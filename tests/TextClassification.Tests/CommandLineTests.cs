@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Routing;
 
 namespace TextClassification.Tests;
 
@@ -30,11 +31,14 @@ public class CommandLineTests
                 Seed = -7,
                 Threads = 2,
                 Experts = 8,
-                ExpertsPerToken = 1,
+                Router = RouterKind.Unified,
+                ExpertsPerToken = 1.5,
+                Alpha = 0.3,
                 MoeEvery = 0,
             },
             Read("--train", "a.tsv", "--validation", "v.tsv", "--test", "b.tsv", "--label", "intent", "--text", "utterance", "--model",
-                "m.zip", "--epochs", "3", "--seed", "-7", "--threads=2", "--experts", "8", "--experts-per-token", "1", "--moe-every", "0"));
+                "m.zip", "--epochs", "3", "--seed", "-7", "--threads=2", "--experts", "8", "--router", "unified",
+                "--experts-per-token", "1.5", "--alpha", "0.3", "--moe-every", "0"));
 
     [Fact]
     public void Only_what_is_given_replaces_the_library_s_defaults()
@@ -44,8 +48,11 @@ public class CommandLineTests
         new Arguments().ApplyTo(options);
         Assert.Equal((defaults.MaxEpochs, defaults.Threads, defaults.Experts), (options.MaxEpochs, options.Threads, options.Experts));
         Assert.Equal((defaults.ExpertsPerToken, defaults.MoeEvery), (options.ExpertsPerToken, options.MoeEvery));
+        Assert.Equal((defaults.Router, defaults.Alpha), (options.Router, options.Alpha));
 
-        new Arguments { Epochs = 3, Threads = 1, Experts = 8, ExpertsPerToken = 1, MoeEvery = 2 }.ApplyTo(options);
+        new Arguments { Epochs = 3, Threads = 1, Experts = 8, Router = RouterKind.ExpertChoice, ExpertsPerToken = 1, Alpha = 1, MoeEvery = 2 }
+            .ApplyTo(options);
+        Assert.Equal((RouterKind.ExpertChoice, 1), (options.Router, options.Alpha));
         Assert.Equal((3, 1, 8), (options.MaxEpochs, options.Threads, options.Experts));
         Assert.Equal((1, 2), (options.ExpertsPerToken, options.MoeEvery));
     }
@@ -53,6 +60,8 @@ public class CommandLineTests
     [Theory]
     [InlineData("--epochs takes a whole number of at least 1, not '0'.", "--epochs", "0")]
     [InlineData("--experts takes a whole number of at least 1, not 'many'.", "--experts", "many")]
+    [InlineData("--router takes one of token-choice, expert-choice, unified, not 'best'.", "--router", "best")]
+    [InlineData("--alpha takes a number, not 'half'.", "--alpha", "half")]
     [InlineData("--moe-every takes a whole number of at least 0, not '-1'.", "--moe-every", "-1")]
     [InlineData("--seed takes a whole number, not '1.5'.", "--seed", "1.5")]
     [InlineData("--test needs --train.", "--test", "b.tsv")]

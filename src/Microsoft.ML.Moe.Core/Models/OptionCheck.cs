@@ -25,4 +25,12 @@ internal static class OptionCheck
         if (!(value > 0f && value < float.PositiveInfinity))
             throw new ArgumentOutOfRangeException(option, value, $"{option} must be over 0 and finite.");
     }
+
+    /// <summary>The value is one of the enumeration's.</summary>
+    public static void Defined<T>(T value, string option)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+            throw new ArgumentOutOfRangeException(option, value, $"{option} must be one of {string.Join(", ", Enum.GetNames<T>())}.");
+    }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -59,11 +60,8 @@ internal sealed record TextClassifierConfig
     /// <summary>See <see cref="TextClassifierOptions.Experts"/>.</summary>
     public required int Experts { get; init; }
 
-    /// <summary>See <see cref="TextClassifierOptions.ExpertsPerToken"/>.</summary>
-    public required int ExpertsPerToken { get; init; }
-
-    /// <summary>See <see cref="TextClassifierOptions.NormalizeWeights"/>.</summary>
-    public required bool NormalizeWeights { get; init; }
+    /// <summary>The routing policy.</summary>
+    public required RouterSettings Router { get; init; }
 
     /// <summary>See <see cref="TextClassifierOptions.ExpertWidth"/>.</summary>
     public required int ExpertWidth { get; init; }
@@ -110,6 +108,8 @@ internal sealed record TextClassifierConfig
         Range(Classes, 1, TextClassifierOptions.MaximumClasses, nameof(Classes));
         Range(TableRows, 1, 1 << 24, nameof(TableRows));
         Range(WideBits, 0, 24, nameof(WideBits));
+        if (Router is null)
+            throw new InvalidDataException("Config.json holds no router.");
         try
         {
             new TextClassifierOptions
@@ -122,8 +122,11 @@ internal sealed record TextClassifierConfig
                 Heads = Heads,
                 MoeEvery = MoeEvery,
                 Experts = Experts,
-                ExpertsPerToken = ExpertsPerToken,
-                NormalizeWeights = NormalizeWeights,
+                Router = Router.Kind,
+                ExpertsPerToken = Router.ExpertsPerToken,
+                Alpha = Router.Alpha,
+                RoutingScope = Router.Scope,
+                NormalizeWeights = Router.NormalizeWeights,
                 ExpertWidth = ExpertWidth,
                 LoadBalancingCoefficient = LoadBalancingCoefficient,
                 RouterZLossCoefficient = RouterZLossCoefficient,

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Models;
@@ -41,14 +42,32 @@ public class TextClassifierOptions
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
     public int Experts { get; set; } = 4;
 
-    /// <summary>Experts that each token is sent to, k. Within [1, <see cref="Experts"/>]. Default 2.</summary>
-    public int ExpertsPerToken { get; set; } = 2;
+    /// <summary>
+    /// How tokens and experts find each other: each token takes its best experts, each expert its best tokens, or the best pairs of
+    /// all are taken (USMoE, arXiv 2503.22996). Default <see cref="RouterKind.TokenChoice"/>.
+    /// </summary>
+    public RouterKind Router { get; set; } = RouterKind.TokenChoice;
 
     /// <summary>
-    /// Whether the weights of a token's experts are divided by their sum (Mixtral). Default true; with one expert for each token
-    /// false, as in Switch Transformers, lets the router learn from the task.
+    /// Experts that each token is sent to, k: exactly with Token Choice, where it is a whole number, and on average with the others,
+    /// where it may be a fraction. Over 0, at most <see cref="Experts"/>. Default 2.
     /// </summary>
-    public bool NormalizeWeights { get; set; } = true;
+    public double ExpertsPerToken { get; set; } = 2;
+
+    /// <summary>Share of the expert's view in the score of <see cref="RouterKind.Unified"/>, within [0, 1]. Default 0.5.</summary>
+    public double Alpha { get; set; } = 0.5;
+
+    /// <summary>
+    /// Which tokens compete for experts, with Expert Choice and Unified. Any but <see cref="RoutingScope.Sequence"/> makes a row's
+    /// prediction depend on the rows that it is scored with. Default <see cref="RoutingScope.Sequence"/>.
+    /// </summary>
+    public RoutingScope RoutingScope { get; set; } = RoutingScope.Sequence;
+
+    /// <summary>
+    /// Whether the weights of a token's experts are divided by their sum. null does so with Token Choice and more than one expert for
+    /// each token (Mixtral), and not otherwise, as in Switch Transformers and USMoE. Default null.
+    /// </summary>
+    public bool? NormalizeWeights { get; set; }
 
     /// <summary>
     /// Width of one expert, F; a dense block is <see cref="ExpertsPerToken"/> times as wide, so that both cost the same. Within
@@ -160,7 +179,7 @@ public class TextClassifierOptions
         OptionCheck.Range(Heads, 1, Width, nameof(Heads));
         OptionCheck.Range(MoeEvery, 0, 48, nameof(MoeEvery));
         OptionCheck.Range(Experts, 1, 1024, nameof(Experts));
-        OptionCheck.Range(ExpertsPerToken, 1, 1024, nameof(ExpertsPerToken));
+        OptionCheck.Range(Alpha, 0, 1, nameof(Alpha));
         OptionCheck.Range(ExpertWidth, 8, 65536, nameof(ExpertWidth));
         OptionCheck.Range(LoadBalancingCoefficient, 0f, 1000f, nameof(LoadBalancingCoefficient));
         OptionCheck.Range(RouterZLossCoefficient, 0f, 1000f, nameof(RouterZLossCoefficient));
@@ -186,13 +205,23 @@ public class TextClassifierOptions
             OptionCheck.Range(threads, 1, 1024, nameof(Threads));
         if (Width % Heads != 0)
             throw new ArgumentException($"{nameof(Width)} ({Width}) is not divisible by {nameof(Heads)} ({Heads}).", nameof(Heads));
-        if (ExpertsPerToken > Experts)
-            throw new ArgumentException(
-                $"{nameof(ExpertsPerToken)} ({ExpertsPerToken}) is more than there are {nameof(Experts)} ({Experts}).",
-                nameof(ExpertsPerToken));
-        if (!Enum.IsDefined(Decay))
-            throw new ArgumentOutOfRangeException(nameof(Decay), Decay, "Not a decay.");
-        if (!Enum.IsDefined(ClassWeighting))
-            throw new ArgumentOutOfRangeException(nameof(ClassWeighting), ClassWeighting, "Not a class weighting.");
+        if (!(ExpertsPerToken > 0 && ExpertsPerToken <= Experts))
+            throw new ArgumentOutOfRangeException(
+                nameof(ExpertsPerToken),
+                ExpertsPerToken,
+                $"{nameof(ExpertsPerToken)} must be over 0 and at most {nameof(Experts)} ({Experts}).");
+        OptionCheck.Defined(Router, nameof(Router));
+        OptionCheck.Defined(RoutingScope, nameof(RoutingScope));
+        OptionCheck.Defined(Decay, nameof(Decay));
+        OptionCheck.Defined(ClassWeighting, nameof(ClassWeighting));
+        _ = RouterSettings.CreatePolicy();
     }
+
+    /// <summary>The options of the router as one value.</summary>
+    internal RouterSettings RouterSettings => new(
+        Router,
+        ExpertsPerToken,
+        Alpha,
+        RoutingScope,
+        NormalizeWeights ?? (Router == RouterKind.TokenChoice && ExpertsPerToken > 1));
 }

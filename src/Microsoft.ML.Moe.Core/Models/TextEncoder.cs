@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Layers;
-using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
 
@@ -30,9 +29,10 @@ internal sealed class TextEncoder
         var gain = 1f / MathF.Sqrt(Math.Max(1, 2 * config.Layers));
         var moe = new MoeSettings(
             config.Experts,
-            new TokenChoice(config.ExpertsPerToken, config.NormalizeWeights),
+            config.Router.CreatePolicy(),
             config.LoadBalancingCoefficient,
             config.RouterZLossCoefficient);
+        var denseWidth = (int)Math.Ceiling(config.Router.ExpertsPerToken * config.ExpertWidth);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(Block)];
         _outputNorm = new LayerNorm(store, "outputNorm", d);
 
@@ -42,7 +42,7 @@ internal sealed class TextEncoder
             var attention = new SelfAttention(store, name + ".attention", d, config.Heads, gain, config.Dropout / 2);
             IFeedForward feedForward = config.MoeEvery > 0 && (layer + 1) % config.MoeEvery == 0
                 ? new MoeLayer(store, name + ".moe", d, config.ExpertWidth, moe, gain)
-                : new DenseFeedForward(store, name + ".feedForward", d, config.ExpertsPerToken * config.ExpertWidth, gain);
+                : new DenseFeedForward(store, name + ".feedForward", d, denseWidth, gain);
             return new EncoderBlock(store, name, d, attention, feedForward, config.Dropout);
         }
     }

@@ -67,6 +67,7 @@ public sealed class TextClassifierTrainer
 
         var store = new ParameterStore(_engine, _seed);
         var classifier = new TextClassifier(_engine, CreateConfig(training), store, Input);
+        UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), training.Select(row => row.Text));
         using var optimizer = _engine.CreateAdamW(
         [
             new ParameterGroup(store.Of(ParameterRole.Weight), _options.LearningRate, _options.WeightDecay, Beta2: DenseBeta2),
@@ -93,8 +94,7 @@ public sealed class TextClassifierTrainer
         Heads = _options.Heads,
         MoeEvery = _options.MoeEvery,
         Experts = _options.Experts,
-        ExpertsPerToken = _options.ExpertsPerToken,
-        NormalizeWeights = _options.NormalizeWeights,
+        Router = _options.RouterSettings,
         ExpertWidth = _options.ExpertWidth,
         LoadBalancingCoefficient = _options.LoadBalancingCoefficient,
         RouterZLossCoefficient = _options.RouterZLossCoefficient,

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Models;
@@ -14,7 +15,13 @@ public class OptionsTests
         { nameof(TextClassifierOptions.Heads), 3 },
         { nameof(TextClassifierOptions.MoeEvery), -1 },
         { nameof(TextClassifierOptions.Experts), 0 },
-        { nameof(TextClassifierOptions.ExpertsPerToken), 5 },
+        { nameof(TextClassifierOptions.ExpertsPerToken), 5.0 },
+        { nameof(TextClassifierOptions.ExpertsPerToken), 0.0 },
+        { nameof(TextClassifierOptions.ExpertsPerToken), 1.5 },
+        { nameof(TextClassifierOptions.ExpertsPerToken), double.NaN },
+        { nameof(TextClassifierOptions.Router), (RouterKind)9 },
+        { nameof(TextClassifierOptions.Alpha), 1.1 },
+        { nameof(TextClassifierOptions.RoutingScope), (RoutingScope)(-1) },
         { nameof(TextClassifierOptions.ExpertWidth), 0 },
         { nameof(TextClassifierOptions.LoadBalancingCoefficient), -1f },
         { nameof(TextClassifierOptions.RouterZLossCoefficient), float.NaN },
@@ -51,6 +58,14 @@ public class OptionsTests
         Assert.Equal(option, error.ParamName);
         Assert.Contains(option, error.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(RouterKind.TokenChoice, 2, true)]
+    [InlineData(RouterKind.TokenChoice, 1, false)]
+    [InlineData(RouterKind.ExpertChoice, 1.5, false)]
+    [InlineData(RouterKind.Unified, 2, false)]
+    public void WeightsAreDividedWhereTheMethodDoes(RouterKind router, double expertsPerToken, bool expected) =>
+        Assert.Equal(expected, new TextClassifierOptions { Router = router, ExpertsPerToken = expertsPerToken }.RouterSettings.NormalizeWeights);
 
     [Fact]
     public void TheDefaultsAreFine() => new TextClassifierOptions().Validate();

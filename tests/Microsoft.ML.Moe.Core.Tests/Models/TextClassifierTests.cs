@@ -71,6 +71,8 @@ public sealed class TextClassifierTests : IDisposable
     [InlineData("\"layers\": 1", "\"layers\": 2", "missing")]
     [InlineData("\"layers\": 1", "\"layers\": 0", "does not belong")]
     [InlineData("\"experts\": 3", "\"experts\": 1", "ExpertsPerToken")]
+    [InlineData("\"expertsPerToken\": 2", "\"expertsPerToken\": 1.5", "whole number")]
+    [InlineData("\"tokenChoice\"", "\"noSuchRouter\"", "Config.json")]
     [InlineData("\"version\": 1", "\"version\": 99", "Update")]
     [InlineData("\"hashBits\": 10", "\"hashBits\": 11", "vocabulary")]
     [InlineData("\"classes\": 3", "\"classes\": 2000000000", "Classes")]

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
@@ -24,6 +25,38 @@ public class TextClassifierTrainerTests
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1));
 
         Assert.InRange(Accuracy(classifier), 0.95, 1);
+    }
+
+    [Theory]
+    [InlineData(RouterKind.ExpertChoice, RoutingScope.Sequence)]
+    [InlineData(RouterKind.Unified, RoutingScope.Sequence)]
+    [InlineData(RouterKind.Unified, RoutingScope.TimeStep)]
+    [InlineData(RouterKind.Unified, RoutingScope.Batch)]
+    public void LearnsWithAnyRouter(RouterKind router, RoutingScope scope)
+    {
+        using var engine = new ManagedEngine(2);
+        var options = ToyTable.Options(12);
+        (options.Router, options.RoutingScope, options.ExpertsPerToken, options.WideBranch) = (router, scope, 1.5, false);
+        var trainer = new TextClassifierTrainer(options, Classes, engine);
+
+        var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1));
+
+        Assert.InRange(Accuracy(classifier), 0.95, 1);
+    }
+
+    [Fact]
+    public void RowsOfTheTableThatNothingUsesAreZero()
+    {
+        using var engine = new ManagedEngine(1);
+        var options = ToyTable.Options(1);
+        options.HashBits = 12;
+        var trainer = new TextClassifierTrainer(options, 2, engine);
+
+        var classifier = trainer.Train([new(trainer.Input.Encode("cat"), 0), new(trainer.Input.Encode("dog"), 1)]);
+
+        var table = classifier.Parameters.All.Single(p => p.Parameter.Name == "tokens").Parameter.Value.ToArray();
+        var used = new[] { "cat", "dog" }.SelectMany(w => trainer.Input.Encode(w).Tokens.SelectMany(t => t.Rows)).Concat([0, 1, 2]).ToHashSet();
+        Assert.All(table.Chunk(options.Width).Index(), row => Assert.Equal(used.Contains(row.Index), row.Item.Any(v => v != 0)));
     }
 
     [Fact]

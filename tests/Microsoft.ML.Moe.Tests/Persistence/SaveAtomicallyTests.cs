@@ -55,7 +55,7 @@ public sealed class SaveAtomicallyTests
         using var model = Models.Fit(_ml);
         var size = RoundTripTests.Save(model).Length;
         Assert.ThrowsAny<IOException>(() => MoeModelCatalog.SaveAtomically(
-            _ml.Model, model, null, folder["model.zip"], _ => new LimitedStream((long)(size * share))));
+            _ml.Model, model, null, folder["model.zip"], path => new SmallDisk(path, (long)(size * share))));
         Assert.Equal("an older model", File.ReadAllText(folder["model.zip"]));
         Assert.Equal(["model.zip"], folder.Files);
     }
@@ -83,8 +83,8 @@ public sealed class SaveAtomicallyTests
         public void Save(ModelSaveContext ctx) => throw new IOException("No space left on device");
     }
 
-    /// <summary>Takes so many bytes and no more.</summary>
-    private sealed class LimitedStream(long limit) : MemoryStream
+    /// <summary>A file that takes so many bytes and no more.</summary>
+    private sealed class SmallDisk(string path, long limit) : FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite)
     {
         public override void Write(byte[] buffer, int offset, int count)
         {

@@ -25,6 +25,16 @@ public sealed class TextTokenizerTests
         Assert.Equal(TestVocabulary.Pieces.Length, tokenizer.VocabularySize);
     }
 
+    [SkippableFact]
+    public void GivesTheIdsOfBertsOwnVocabulary()
+    {
+        var path = SharedFolder.Find("data/tokenizers/bert-base-uncased.vocab.txt");
+        Skip.If(path is null, "The vocabulary of bert-base-uncased is not at hand.");
+        var tokenizer = TextTokenizer.FromWordPieceVocabulary(path);
+        Assert.Equal(30522, tokenizer.VocabularySize);
+        Assert.Equal([7592, 1010, 2088, 999], tokenizer.Encode("hello, world!"));
+    }
+
     [Fact]
     public void ReadsAVocabularyFile()
     {

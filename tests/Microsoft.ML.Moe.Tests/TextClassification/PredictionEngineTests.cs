@@ -82,6 +82,7 @@ public sealed class PredictionEngineTests
         var cursor = data.GetRowCursor(data.Schema);
         transformer.Dispose();
         Assert.True(transformer.IsModelAlive);
+        Assert.Throws<ObjectDisposedException>(() => data.GetRowCursor(data.Schema));
         cursor.Dispose();
         Assert.False(transformer.IsModelAlive);
     }
