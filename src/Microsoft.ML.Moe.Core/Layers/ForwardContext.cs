@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Layers;
@@ -5,13 +6,17 @@ namespace Microsoft.ML.Moe.Layers;
 /// <summary>What the layers of one forward pass share.</summary>
 /// <param name="tape">Operations.</param>
 /// <param name="layout">Sequences within T.</param>
-internal sealed class ForwardContext(Tape tape, SequenceLayout layout)
+/// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
+internal sealed class ForwardContext(Tape tape, SequenceLayout layout, IRoutingObserver? observer = null)
 {
     /// <summary>Operations.</summary>
     public Tape Tape { get; } = tape;
 
     /// <summary>Sequences within T.</summary>
     public SequenceLayout Layout { get; } = layout;
+
+    /// <summary>Is shown what the MoE layers route where; null for nobody.</summary>
+    public IRoutingObserver? Observer { get; } = observer;
 
     /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
     public List<Tensor> AuxiliaryLosses { get; } = [];

@@ -8,13 +8,15 @@ namespace Microsoft.ML.Moe.Layers;
 /// </summary>
 internal sealed class MoeLayer : IFeedForward
 {
+    private readonly int _block;
     private readonly Parameter _routerDE;
     private readonly Experts _experts;
     private readonly MoeSettings _settings;
 
-    public MoeLayer(ParameterStore store, string name, int width, int hiddenWidth, MoeSettings settings, float outputGain)
+    public MoeLayer(ParameterStore store, string name, int block, int width, int hiddenWidth, MoeSettings settings, float outputGain)
     {
         var (e, d, f) = (settings.Experts, width, hiddenWidth);
+        _block = block;
         _settings = settings;
         _routerDE = store.Normal(name + ".router.weight", ParameterRole.Weight, 1f / MathF.Sqrt(d), d, e);
         _experts = new Experts(
@@ -30,6 +32,7 @@ internal sealed class MoeLayer : IFeedForward
         var tape = context.Tape;
         var logitsTE = tape.Linear(xTD, _routerDE);
         var plan = tape.Route(logitsTE, _settings.Policy, context.Layout);
+        context.Observer?.OnRouted(_block, logitsTE, plan, context.Layout);
         var weightsP = tape.CombineWeights(logitsTE, plan);
         if (tape.IsTraining)
         {

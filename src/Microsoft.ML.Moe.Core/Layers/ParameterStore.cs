@@ -3,14 +3,15 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>
-/// Makes a model's parameters, from chance or from saved values, and keeps them by role. Layers ask for their parameters in a fixed
-/// order, so that one seed always gives one model.
+/// Makes a model's parameters, from chance or from saved values, or takes those of another model, and keeps them by role. Layers ask
+/// for their parameters in a fixed order, so that one seed always gives one model.
 /// </summary>
 internal sealed class ParameterStore
 {
     private readonly Engine _engine;
     private readonly Random _random;
     private readonly Func<string, int[], float[]>? _saved;
+    private readonly Dictionary<string, Parameter>? _shared;
     private readonly List<(Parameter Parameter, ParameterRole Role)> _all = [];
 
     /// <summary>A store that initialises from chance.</summary>
@@ -23,6 +24,10 @@ internal sealed class ParameterStore
     /// <summary>A store that takes saved values: given name and shape it returns them or throws.</summary>
     public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
         : this(engine, 0) => _saved = saved;
+
+    /// <summary>A store that makes none but hands out another's, by name; both models then share them.</summary>
+    public ParameterStore(ParameterStore other)
+        : this(other._engine, 0) => _shared = other._all.ToDictionary(p => p.Parameter.Name, p => p.Parameter);
 
     /// <summary>The parameters in order of creation.</summary>
     public IReadOnlyList<(Parameter Parameter, ParameterRole Role)> All => _all;
@@ -40,6 +45,18 @@ internal sealed class ParameterStore
 
     private Parameter Create(string name, ParameterRole role, int[] shape, Func<float> next)
     {
+        var parameter = _shared is null ? Make(name, role, shape, next) : Share(_shared[name], shape);
+        _all.Add((parameter, role));
+        return parameter;
+    }
+
+    private static Parameter Share(Parameter parameter, int[] shape) => parameter.Value.Shape.SequenceEqual(shape)
+        ? parameter
+        : throw new InvalidOperationException(
+            $"'{parameter.Name}' has the shape [{string.Join(", ", parameter.Value.Shape.ToArray())}], not [{string.Join(", ", shape)}].");
+
+    private Parameter Make(string name, ParameterRole role, int[] shape, Func<float> next)
+    {
         float[] values;
         if (_saved is not null)
         {
@@ -52,9 +69,7 @@ internal sealed class ParameterStore
                 values[i] = next();
         }
 
-        var parameter = _engine.CreateParameter(name, shape, values, role is ParameterRole.Embedding or ParameterRole.Wide);
-        _all.Add((parameter, role));
-        return parameter;
+        return _engine.CreateParameter(name, shape, values, role is ParameterRole.Embedding or ParameterRole.Wide);
     }
 
     /// <summary>A standard normal number (Box &amp; Muller 1958).</summary>

@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using Microsoft.ML.Moe.Checkpoints;
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -35,6 +38,9 @@ public sealed class TextClassifier
     /// <summary>Encodes texts for <see cref="Score"/>.</summary>
     public TextInput Input { get; }
 
+    /// <summary>The router in use; without effect in a model without MoE layers.</summary>
+    public RouterSettings Router => _config.Router;
+
     /// <summary>Number of trained values.</summary>
     public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
 
@@ -48,7 +54,11 @@ public sealed class TextClassifier
     /// <param name="rows">Encoded by <see cref="Input"/>.</param>
     /// <param name="probabilities">Receives rows × C values, row-major; each row sums to 1.</param>
     /// <exception cref="ArgumentException"><paramref name="probabilities"/> is too short.</exception>
-    public void Score(IReadOnlyList<EncodedText> rows, Span<float> probabilities)
+    public void Score(IReadOnlyList<EncodedText> rows, Span<float> probabilities) =>
+        ScoreObserved(rows, probabilities, observer: null);
+
+    /// <summary>Class probabilities of texts, with an observer of what the MoE layers route where.</summary>
+    internal void ScoreObserved(IReadOnlyList<EncodedText> rows, Span<float> probabilities, IRoutingObserver? observer)
     {
         ArgumentNullException.ThrowIfNull(rows);
         if (probabilities.Length < (long)rows.Count * ClassCount)
@@ -66,10 +76,50 @@ public sealed class TextClassifier
             }
 
             using var tape = _engine.BeginTape(training: false);
-            var output = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits));
+            var output = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits), observer);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
+    }
+
+    /// <summary>
+    /// This classifier with another router over the same weights: what USMoE (arXiv 2503.22996) calls training-free use. Nothing is
+    /// copied, and both go on working side by side on the engine, which must outlive both.
+    /// </summary>
+    /// <param name="router">The router; <see cref="Router"/> <c>with</c> a change keeps its other settings.</param>
+    /// <exception cref="ArgumentException">The router is impossible, or does not fit the number of experts.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    public TextClassifier WithRouting(RouterSettings router)
+    {
+        ArgumentNullException.ThrowIfNull(router);
+        if (_config.MoeLayers == 0)
+            throw new InvalidOperationException(
+                $"The model has no MoE layers ({nameof(_config.Layers)} = {_config.Layers}, "
+                + $"{nameof(_config.MoeEvery)} = {_config.MoeEvery}): there is nothing to route.");
+        return new TextClassifier(_engine, _config.With(router), new ParameterStore(_parameters), Input);
+    }
+
+    /// <summary>Measures what this model does with other routers, without training.</summary>
+    /// <param name="rows">Labelled rows, at least one; their weights are ignored.</param>
+    /// <param name="routers">Routers to compare, at least one.</param>
+    /// <returns>One result for each router, in their order.</returns>
+    /// <exception cref="ArgumentException">There are no rows or no routers, a router is impossible, or a label is no class.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    /// <remarks>With a scope other than <see cref="RoutingScope.Sequence"/>, results depend on which rows are scored together.</remarks>
+    public IReadOnlyList<RoutingComparison> CompareRouting(IReadOnlyList<LabelledText> rows, IReadOnlyList<RouterSettings> routers)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(routers);
+        if (rows.Count == 0)
+            throw new ArgumentException("There are no rows to compare on.", nameof(rows));
+        foreach (var row in rows)
+            if ((uint)row.Label >= (uint)ClassCount)
+                throw new ArgumentException($"Label {row.Label} is not within the {ClassCount} classes.", nameof(rows));
+        if (routers.Count == 0)
+            throw new ArgumentException("There are no routers to compare.", nameof(routers));
+        // all are checked before the first is measured
+        TextClassifier[] classifiers = [.. routers.Select(WithRouting)];
+        return [.. classifiers.Select(c => c.Measure(rows))];
     }
 
     /// <summary>Saves the classifier; a tokenizer, if it uses one, is the caller's to save.</summary>
@@ -105,6 +155,22 @@ public sealed class TextClassifier
         var classifier = new TextClassifier(engine, settings, store, input);
         tensors.CheckAllTaken();
         return classifier;
+    }
+
+    private RoutingComparison Measure(IReadOnlyList<LabelledText> rows)
+    {
+        Evaluation.Of(this, [.. rows.Take(RowsPerPass)]); // warm-up
+        var tally = new RoutingTally();
+        var start = Stopwatch.GetTimestamp();
+        var (loss, accuracy) = Evaluation.Of(this, rows, tally);
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        return new RoutingComparison(
+            Router,
+            accuracy,
+            loss,
+            (double)tally.Pairs / tally.Tokens,
+            ForwardCost.Flops(_config, rows.Select(r => r.Text.Length), tally.Pairs) / rows.Count,
+            elapsed.TotalMilliseconds / rows.Count);
     }
 
     /// <summary>The input of a classifier: a tokenizer's subwords, or hashed words without one.</summary>

@@ -66,6 +66,9 @@ internal sealed record TextClassifierConfig
     /// <summary>See <see cref="TextClassifierOptions.ExpertWidth"/>.</summary>
     public required int ExpertWidth { get; init; }
 
+    /// <summary>Hidden width of a dense feed-forward network, in the blocks without experts.</summary>
+    public required int DenseWidth { get; init; }
+
     /// <summary>See <see cref="TextClassifierOptions.LoadBalancingCoefficient"/>.</summary>
     public required float LoadBalancingCoefficient { get; init; }
 
@@ -74,6 +77,19 @@ internal sealed record TextClassifierConfig
 
     /// <summary>See <see cref="TextClassifierOptions.Dropout"/>.</summary>
     public required float Dropout { get; init; }
+
+    /// <summary>Number of blocks with a MoE layer.</summary>
+    [JsonIgnore]
+    public int MoeLayers => MoeEvery == 0 ? 0 : Layers / MoeEvery;
+
+    /// <summary>This configuration with another router.</summary>
+    /// <exception cref="ArgumentException">The router is impossible, or does not fit the number of experts.</exception>
+    public TextClassifierConfig With(RouterSettings router)
+    {
+        var config = this with { Router = router };
+        config.CheckOptions();
+        return config;
+    }
 
     /// <summary>Writes the file.</summary>
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
@@ -108,30 +124,12 @@ internal sealed record TextClassifierConfig
         Range(Classes, 1, TextClassifierOptions.MaximumClasses, nameof(Classes));
         Range(TableRows, 1, 1 << 24, nameof(TableRows));
         Range(WideBits, 0, 24, nameof(WideBits));
+        Range(DenseWidth, 1, 1 << 26, nameof(DenseWidth));
         if (Router is null)
             throw new InvalidDataException("Config.json holds no router.");
         try
         {
-            new TextClassifierOptions
-            {
-                Lowercase = Lowercase,
-                MaximumTokens = MaximumTokens,
-                HashBits = HashBits,
-                Width = Width,
-                Layers = Layers,
-                Heads = Heads,
-                MoeEvery = MoeEvery,
-                Experts = Experts,
-                Router = Router.Kind,
-                ExpertsPerToken = Router.ExpertsPerToken,
-                Alpha = Router.Alpha,
-                RoutingScope = Router.Scope,
-                NormalizeWeights = Router.NormalizeWeights,
-                ExpertWidth = ExpertWidth,
-                LoadBalancingCoefficient = LoadBalancingCoefficient,
-                RouterZLossCoefficient = RouterZLossCoefficient,
-                Dropout = Dropout,
-            }.Validate();
+            CheckOptions();
         }
         catch (ArgumentException e)
         {
@@ -144,4 +142,26 @@ internal sealed record TextClassifierConfig
                 throw new InvalidDataException($"Config.json holds {name} = {value}; possible are {low} to {high}.");
         }
     }
+
+    private void CheckOptions() =>
+        new TextClassifierOptions
+        {
+            Lowercase = Lowercase,
+            MaximumTokens = MaximumTokens,
+            HashBits = HashBits,
+            Width = Width,
+            Layers = Layers,
+            Heads = Heads,
+            MoeEvery = MoeEvery,
+            Experts = Experts,
+            Router = Router.Kind,
+            ExpertsPerToken = Router.ExpertsPerToken,
+            Alpha = Router.Alpha,
+            RoutingScope = Router.Scope,
+            NormalizeWeights = Router.NormalizeWeights,
+            ExpertWidth = ExpertWidth,
+            LoadBalancingCoefficient = LoadBalancingCoefficient,
+            RouterZLossCoefficient = RouterZLossCoefficient,
+            Dropout = Dropout,
+        }.Validate();
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
 
@@ -10,7 +11,9 @@ namespace Microsoft.ML.Moe.Models;
 /// </summary>
 internal sealed class TextClassifierNetwork
 {
-    private const int PoolingQueries = 4;
+    /// <summary>Queries that pool the token vectors, Q.</summary>
+    public const int PoolingQueries = 4;
+
     private readonly TextEncoder _encoder;
     private readonly Linear _poolingScores;
     private readonly Linear _head;
@@ -32,9 +35,12 @@ internal sealed class TextClassifierNetwork
     public int WideBits { get; }
 
     /// <summary>Class scores of a batch.</summary>
-    public ClassifierOutput Forward(Tape tape, TextBatch batch)
+    /// <param name="tape">Operations.</param>
+    /// <param name="batch">B rows.</param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
+    public ClassifierOutput Forward(Tape tape, TextBatch batch, IRoutingObserver? observer = null)
     {
-        var context = new ForwardContext(tape, batch.Layout);
+        var context = new ForwardContext(tape, batch.Layout, observer);
         var xTD = _encoder.Forward(context, batch);
         var pooled = tape.Concat(
             tape.AttentionPool(xTD, _poolingScores.Forward(tape, xTD), batch.Layout),

@@ -32,7 +32,6 @@ internal sealed class TextEncoder
             config.Router.CreatePolicy(),
             config.LoadBalancingCoefficient,
             config.RouterZLossCoefficient);
-        var denseWidth = (int)Math.Ceiling(config.Router.ExpertsPerToken * config.ExpertWidth);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(Block)];
         _outputNorm = new LayerNorm(store, "outputNorm", d);
 
@@ -41,8 +40,8 @@ internal sealed class TextEncoder
             var name = $"layers.{layer}";
             var attention = new SelfAttention(store, name + ".attention", d, config.Heads, gain, config.Dropout / 2);
             IFeedForward feedForward = config.MoeEvery > 0 && (layer + 1) % config.MoeEvery == 0
-                ? new MoeLayer(store, name + ".moe", d, config.ExpertWidth, moe, gain)
-                : new DenseFeedForward(store, name + ".feedForward", d, denseWidth, gain);
+                ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
+                : new DenseFeedForward(store, name + ".feedForward", d, config.DenseWidth, gain);
             return new EncoderBlock(store, name, d, attention, feedForward, config.Dropout);
         }
     }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Training;
 
@@ -9,14 +10,18 @@ internal static class Evaluation
     private const double SmallestProbability = 1e-15;
 
     /// <summary>Mean negative log-likelihood in nats, and the share of rows predicted right.</summary>
-    public static (double Loss, double Accuracy) Of(TextClassifier classifier, IReadOnlyList<LabelledText> rows)
+    /// <param name="classifier">The classifier.</param>
+    /// <param name="rows">At least one row.</param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
+    public static (double Loss, double Accuracy) Of(
+        TextClassifier classifier, IReadOnlyList<LabelledText> rows, IRoutingObserver? observer = null)
     {
         var classes = classifier.ClassCount;
         var (loss, right) = (0.0, 0);
         foreach (var chunk in rows.Chunk(RowsAtOnce))
         {
             var probabilities = new float[chunk.Length * classes];
-            classifier.Score([.. chunk.Select(r => r.Text)], probabilities);
+            classifier.ScoreObserved([.. chunk.Select(r => r.Text)], probabilities, observer);
             for (var i = 0; i < chunk.Length; i++)
             {
                 ReadOnlySpan<float> row = probabilities.AsSpan(i * classes, classes);

@@ -96,6 +96,7 @@ public sealed class TextClassifierTrainer
         Experts = _options.Experts,
         Router = _options.RouterSettings,
         ExpertWidth = _options.ExpertWidth,
+        DenseWidth = (int)Math.Ceiling(_options.ExpertsPerToken * _options.ExpertWidth),
         LoadBalancingCoefficient = _options.LoadBalancingCoefficient,
         RouterZLossCoefficient = _options.RouterZLossCoefficient,
         Dropout = _options.Dropout,

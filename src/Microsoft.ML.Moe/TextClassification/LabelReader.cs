@@ -20,22 +20,23 @@ internal static class LabelReader
         _ => Read<uint>(row, column, key => key),
     };
 
-    /// <summary>Reads the label column of a validation set as classes of the training set's label column.</summary>
-    /// <param name="row">Cursor over the validation set.</param>
+    /// <summary>Reads the label column of another table than the training set as classes of the training set's label column.</summary>
+    /// <param name="row">Cursor over the table.</param>
     /// <param name="column">Its label column: keys, or plain values of the type behind the training set's keys.</param>
     /// <param name="classes">Number of classes.</param>
     /// <param name="labels">Values behind the training set's keys, if any.</param>
+    /// <param name="table">What messages call the table.</param>
     /// <exception cref="ArgumentOutOfRangeException">The labels cannot be compared.</exception>
-    public static Func<int> Matching(DataViewRow row, DataViewSchema.Column column, int classes, LabelValues? labels)
+    public static Func<int> Matching(DataViewRow row, DataViewSchema.Column column, int classes, LabelValues? labels, string table)
     {
         var own = column.Type is KeyDataViewType ? LabelValues.Of(column) : null;
         if (labels is null || (own is null && column.Type is KeyDataViewType))
             return labels is null && column.Type is KeyDataViewType { Count: var count } && count == (ulong)classes
                 ? OfKeys(row, column)
-                : throw NotComparable(column, labels);
+                : throw NotComparable(column, labels, table);
         var type = own?.Type ?? LabelValueType.Of(column.Type);
         if (type != labels.Type)
-            throw NotComparable(column, labels);
+            throw NotComparable(column, labels, table);
 
         var classOf = new Dictionary<string, int>(labels.Texts.Count);
         for (var i = 0; i < labels.Texts.Count; i++)
@@ -65,8 +66,8 @@ internal static class LabelReader
         };
     }
 
-    private static ArgumentOutOfRangeException NotComparable(DataViewSchema.Column column, LabelValues? labels) => new(
+    private static ArgumentOutOfRangeException NotComparable(DataViewSchema.Column column, LabelValues? labels, string table) => new(
         nameof(column),
-        $"The label column '{column.Name}' of the validation set is of type {column.Type}, which cannot be compared with the training "
+        $"The label column '{column.Name}' of the {table} is of type {column.Type}, which cannot be compared with the training "
         + $"set's keys ({(labels is null ? "without values" : $"of {labels.Type.Name} values")}). Transform both sets with the same MapValueToKey.");
 }

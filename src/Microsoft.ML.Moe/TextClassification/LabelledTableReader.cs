@@ -6,7 +6,10 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Moe.TextClassification;
 
 /// <summary>Reads labelled text in one pass over a table. Texts are encoded at once, so that the tokens alone are kept in memory.</summary>
-internal sealed class LabelledTableReader(IHostEnvironment host, TextInput input, CancellationToken stop)
+/// <param name="host">Can cancel; null where there is none.</param>
+/// <param name="input">Encodes the texts.</param>
+/// <param name="stop">Stops reading.</param>
+internal sealed class LabelledTableReader(IHostEnvironment? host, TextInput input, CancellationToken stop = default)
 {
     private const int RowsBetweenChecks = 256;
 
@@ -35,7 +38,8 @@ internal sealed class LabelledTableReader(IHostEnvironment host, TextInput input
         {
             if (row % RowsBetweenChecks == 0)
             {
-                Environments.ThrowIfCanceled(host);
+                if (host is not null)
+                    Environments.ThrowIfCanceled(host);
                 stop.ThrowIfCancellationRequested();
             }
 

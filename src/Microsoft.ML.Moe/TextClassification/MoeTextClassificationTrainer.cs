@@ -149,7 +149,7 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
         IChannel channel, LabelledTableReader reader, IDataView data, int classCount, LabelValues? labels)
     {
         var label = InputColumns.Find(data.Schema, _options.LabelColumnName, "label");
-        var table = Read(reader, data, label, row => LabelReader.Matching(row, label, classCount, labels));
+        var table = Read(reader, data, label, row => LabelReader.Matching(row, label, classCount, labels, "validation set"));
         TableReport.Log(channel, "validation", _columns, _options, table);
         return table.Rows.Count > 0
             ? table

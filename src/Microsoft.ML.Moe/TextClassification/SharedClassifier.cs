@@ -1,14 +1,15 @@
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.TextClassification;
 
 /// <summary>
-/// A classifier with its engine, released when the last of its users is done: the transformer that owns it, and each cursor and row
-/// that scores with it.
+/// A classifier with what it lives on, released when the last of its users is done: the transformer that owns it, and each cursor and
+/// row that scores with it.
 /// </summary>
-internal sealed class SharedClassifier(TextClassifier classifier, Engine engine)
+/// <param name="classifier">The classifier.</param>
+/// <param name="home">Its engine, or a lease on the classifier whose weights it shares.</param>
+internal sealed class SharedClassifier(TextClassifier classifier, IDisposable home)
 {
     private int _users = 1;
     private long _scoringCalls;
@@ -41,7 +42,7 @@ internal sealed class SharedClassifier(TextClassifier classifier, Engine engine)
     public void Release()
     {
         if (Interlocked.Decrement(ref _users) == 0)
-            engine.Dispose();
+            home.Dispose();
     }
 
     /// <summary>Class probabilities of texts.</summary>

@@ -184,7 +184,7 @@ public sealed class MoeLayerTests : IDisposable
     private (MoeLayer Layer, ParameterStore Store) Layer(int experts, RoutingPolicy policy)
     {
         var store = new ParameterStore(_engine, seed: 5);
-        return (new MoeLayer(store, "moe", Width, Hidden, new MoeSettings(experts, policy, 0, 0), 1f), store);
+        return (new MoeLayer(store, "moe", 0, Width, Hidden, new MoeSettings(experts, policy, 0, 0), 1f), store);
     }
 
     private (float[] Y, float[] Dx) ForwardBackward(MoeLayer layer, float[] xTD, SequenceLayout layout)
