@@ -1,0 +1,71 @@
+using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Benchmarks.Cases;
+
+/// <summary>A MoE layer with its input on an engine of its own.</summary>
+internal sealed class MoeBench : IDisposable
+{
+    private readonly ManagedEngine _engine;
+    private readonly ExchangeablePolicy _policy;
+    private readonly Parameter _xTD;
+    private readonly MoeLayer _layer;
+    private readonly float[] _logitsTE;
+
+    public MoeBench(MoeShape shape, int threads)
+    {
+        Shape = shape;
+        TokenChoice = new TokenChoice(shape.ExpertsPerToken, normalizeWeights: true);
+        _engine = new ManagedEngine(threads);
+        _policy = new ExchangeablePolicy(TokenChoice);
+        _xTD = Values.Input(_engine, shape.Tokens, shape.Width);
+        var store = Values.Store(_engine);
+        _layer = new MoeLayer(store, "moe", 0, shape.Width, shape.HiddenWidth, new MoeSettings(shape.Experts, _policy, 0f, 0f), 1f);
+        var routerDE = store.All.Single(p => p.Parameter.Name.EndsWith("router.weight", StringComparison.Ordinal)).Parameter;
+        using var tape = _engine.BeginTape(training: false);
+        _logitsTE = tape.Linear(_xTD, routerDE).ToArray();
+    }
+
+    public MoeShape Shape { get; }
+
+    /// <summary>Token Choice with the shape's k.</summary>
+    public TokenChoice TokenChoice { get; }
+
+    public Engine Engine => _engine;
+
+    public Parameter Input => _xTD;
+
+    /// <summary>[T, E] router logits of the input.</summary>
+    public ReadOnlySpan<float> Logits => _logitsTE;
+
+    /// <summary>The plan that a policy makes of this layer's logits.</summary>
+    public RoutingPlan Plan(RoutingPolicy policy, SequenceLayout layout, bool training) =>
+        policy.Route(_logitsTE, Shape.Experts, layout, training);
+
+    /// <summary>The entropy that a share of the tokens reaches.</summary>
+    public double EntropyThreshold(double share)
+    {
+        var entropies = Enumerable.Range(0, Shape.Tokens)
+            .Select(t => RouterEntropy.Of(_logitsTE.AsSpan(t * Shape.Experts, Shape.Experts)))
+            .OrderDescending()
+            .ToArray();
+        var count = (int)Math.Round(share * Shape.Tokens);
+        return count == 0 ? double.PositiveInfinity : entropies[count - 1];
+    }
+
+    /// <summary>A forward pass with a policy.</summary>
+    public Action Forward(RoutingPolicy policy, SequenceLayout layout, bool training = false) => () =>
+    {
+        _policy.Policy = policy;
+        using var tape = _engine.BeginTape(training);
+        _layer.Forward(new ForwardContext(tape, layout), _xTD);
+    };
+
+    /// <summary>Compares two policies on this layer.</summary>
+    public PairedResult Compare(PairedRunner runner, RoutingPolicy policy, RoutingPolicy reference, SequenceLayout layout, bool training) =>
+        runner.Compare(Forward(policy, layout, training), Forward(reference, layout, training));
+
+    public void Dispose() => _engine.Dispose();
+}

@@ -1,0 +1,78 @@
+using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Benchmarks.Cases;
+
+/// <summary>C4: the other policies against Token Choice at equal numbers of token–expert pairs, whole layer.</summary>
+internal sealed class RoutingBenchmark : IBenchmark
+{
+    private const double UncertainShare = 0.05;
+    private const int Halvings = 24;
+
+    private static readonly (MoeShape Shape, double Bound)[] Shapes =
+    [
+        (new MoeShape(2048, 512, 2048, 8, 2), 1.05),
+        (new MoeShape(2048, 512, 256, 64, 8), 1.10),
+    ];
+
+    public string Id => "C4";
+
+    public IEnumerable<Figure> Measure(PairedRunner runner, int threads)
+    {
+        foreach (var (shape, bound) in Shapes)
+        {
+            using var moe = new MoeBench(shape, threads);
+            foreach (var (scope, layout) in new[] { ("sequences of 64", shape.Sequences), ("one group", shape.OneSequence) })
+            {
+                var k = shape.ExpertsPerToken;
+                yield return Measure(runner, threads, moe, "Expert Choice", scope, new ExpertChoice(k), layout, false, bound);
+                yield return Measure(runner, threads, moe, "Unified", scope, new Unified(k), layout, false, bound);
+                if (layout.Sequences == 1)
+                    continue;
+                var workspace = WorkspaceWithEqualPairs(moe, layout);
+                yield return Measure(runner, threads, moe, "Unified + workspace 5 %", scope, workspace, layout, true, bound);
+            }
+        }
+    }
+
+    private Figure Measure(
+        PairedRunner runner,
+        int threads,
+        MoeBench moe,
+        string name,
+        string scope,
+        RoutingPolicy policy,
+        SequenceLayout layout,
+        bool training,
+        double bound)
+    {
+        var pairs = moe.Plan(policy, layout, training).Pairs;
+        var result = moe.Compare(runner, policy, moe.TokenChoice, layout, training);
+        return new Figure(
+            Id, $"{name} / Token Choice, E{moe.Shape.Experts}, {scope}", threads, result.Ratio, result.Spread, new Bound(bound))
+        {
+            Seconds = result.First,
+            ReferenceSeconds = result.Second,
+            Work = moe.Shape.WorkOf(pairs),
+        };
+    }
+
+    // Broadcast tokens take more pairs, so the others get fewer, until the total is Token Choice's.
+    private static GlobalWorkspace WorkspaceWithEqualPairs(MoeBench moe, SequenceLayout layout)
+    {
+        var threshold = moe.EntropyThreshold(UncertainShare);
+        var wanted = moe.Shape.Tokens * moe.Shape.ExpertsPerToken;
+        double low = 0.01, high = moe.Shape.ExpertsPerToken;
+        for (var i = 0; i < Halvings; i++)
+        {
+            var middle = (low + high) / 2;
+            if (moe.Plan(new GlobalWorkspace(new Unified(middle), threshold), layout, true).Pairs > wanted)
+                high = middle;
+            else
+                low = middle;
+        }
+
+        return new GlobalWorkspace(new Unified(low), threshold);
+    }
+}

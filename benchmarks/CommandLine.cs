@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Benchmarks.Reporting;
+
+namespace Microsoft.ML.Moe.Benchmarks;
+
+/// <summary>Reads the command line and runs what it asks for.</summary>
+internal static class CommandLine
+{
+    private const string All = "all";
+
+    private static readonly Argument<string[]> Ids = new("ids")
+    {
+        Description = $"What to measure: {All}, or some of {string.Join(", ", Suite.Ids)}.",
+        DefaultValueFactory = _ => [All],
+    };
+
+    private static readonly Option<FileInfo?> Json = new("--json") { Description = "Also write the figures as JSON.", HelpName = "FILE" };
+
+    private static readonly Option<int> Rounds = new("--rounds")
+    {
+        Description = "Rounds of each pair, at least 25.",
+        HelpName = "N",
+        DefaultValueFactory = _ => PairedRunner.FewestRounds,
+    };
+
+    public static int Run(string[] args)
+    {
+        var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
+        {
+            Ids, Json, Rounds,
+        };
+        Ids.Validators.Add(result =>
+        {
+            foreach (var id in result.Tokens.Select(token => token.Value))
+            {
+                if (!Suite.Ids.Prepend(All).Contains(id, StringComparer.OrdinalIgnoreCase))
+                    result.AddError($"'{id}' is not measured here; known are {All}, {string.Join(", ", Suite.Ids)}.");
+            }
+        });
+        Rounds.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !(int.TryParse(token.Value, out var rounds) && rounds >= PairedRunner.FewestRounds))
+                result.AddError($"--rounds takes a whole number of at least {PairedRunner.FewestRounds}.");
+        });
+        root.SetAction(result =>
+        {
+            var ids = result.GetValue(Ids)!;
+            if (ids.Contains(All, StringComparer.OrdinalIgnoreCase))
+                ids = [.. Suite.Ids];
+            var figures = Suite.Run(ids, result.GetValue(Rounds));
+            if (result.GetValue(Json) is { } file)
+                JsonReport.Write(file, figures);
+        });
+        return root.Parse(args).Invoke();
+    }
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Microsoft.ML.Moe.Benchmarks.References;
+
+/// <summary>
+/// PyTorch in a process of its own, where it is installed: <c>pytorch/reference.py</c> waits for a line "case threads repeats" and
+/// answers with the seconds that one run took, so that its rounds alternate with ours.
+/// </summary>
+internal sealed class PyTorch : IDisposable
+{
+    private static readonly Lazy<PyTorch?> Process = new(Start);
+    private readonly Process _process;
+
+    private PyTorch(Process process, string version)
+    {
+        _process = process;
+        Version = version;
+    }
+
+    /// <summary>The process; null when Python or PyTorch is not installed.</summary>
+    public static PyTorch? Instance => Process.Value;
+
+    /// <summary>PyTorch's version.</summary>
+    public string Version { get; }
+
+    /// <summary>Runs a case and gives the seconds that one run took.</summary>
+    public double Run(string name, int threads, int repeats)
+    {
+        _process.StandardInput.WriteLine($"{name} {threads} {repeats}");
+        _process.StandardInput.Flush();
+        var answer = _process.StandardOutput.ReadLine()
+            ?? throw new InvalidOperationException($"PyTorch stopped at '{name}'.");
+        return double.Parse(answer, CultureInfo.InvariantCulture);
+    }
+
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    // A Python of the user's own may come first in the path and lack what the system's has.
+    private static PyTorch? Start() => Start("python3") ?? Start("/usr/bin/python3");
+
+    private static PyTorch? Start(string python)
+    {
+        var start = new ProcessStartInfo(python)
+        {
+            ArgumentList = { Path.Combine(AppContext.BaseDirectory, "pytorch", "reference.py") },
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        try
+        {
+            var process = System.Diagnostics.Process.Start(start);
+            if (process is null)
+                return null;
+            process.ErrorDataReceived += (_, _) => { };
+            process.BeginErrorReadLine();
+            return process.StandardOutput.ReadLine() is { } version ? new PyTorch(process, version) : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.Diagnostics;
+
+namespace Microsoft.ML.Moe.Benchmarks.References;
+
+/// <summary>
+/// Environment variables that the references read when a process starts, so that they need a process that starts with them. They
+/// replace what is set: a reference that the environment holds back would flatter us.
+/// </summary>
+internal static class ReferenceEnvironment
+{
+    private const string Marker = "MOE_BENCHMARKS_PREPARED";
+
+    /// <summary>Runs this program again in the right environment; null when it is there.</summary>
+    public static int? RunAgain(string[] args)
+    {
+        if (Environment.GetEnvironmentVariable(Marker) is not null || Environment.ProcessPath is not { } program)
+            return null;
+        var start = new ProcessStartInfo(program);
+        // Either the program's own executable or dotnet with the program's assembly.
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
+            start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
+        foreach (var argument in args)
+            start.ArgumentList.Add(argument);
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("OPENBLAS_", StringComparison.Ordinal)).ToArray())
+            start.Environment.Remove(name);
+        start.Environment[Marker] = "1";
+        // Waiting threads must not take the processors that the other side runs on: 2^16 cycles of spinning, and not 2^26.
+        start.Environment["OPENBLAS_THREAD_TIMEOUT"] = "16";
+        start.Environment["OMP_WAIT_POLICY"] = "PASSIVE";
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"'{program}' did not start.");
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+}

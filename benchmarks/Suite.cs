@@ -1,0 +1,57 @@
+using Microsoft.ML.Moe.Benchmarks.Cases;
+using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Benchmarks.Reporting;
+
+namespace Microsoft.ML.Moe.Benchmarks;
+
+/// <summary>All benchmarks, in the order in which they are reported.</summary>
+internal static class Suite
+{
+    private static readonly IBenchmark[] Benchmarks =
+    [
+        new GemmBenchmark(),
+        new OperationBenchmark(),
+        new MoeLayerBenchmark("C1", new MoeShape(2048, 512, 2048, 8, 2), 1.20),
+        new MoeLayerBenchmark("C2", new MoeShape(2048, 512, 256, 64, 8), 1.60),
+        new ExpertLoopBenchmark(),
+        new RoutingBenchmark(),
+        new RoutingCostBenchmark(),
+        new WorkspaceBenchmark(),
+        new MemoryBenchmark(),
+        new GrowthBenchmark(),
+    ];
+
+    public static IEnumerable<string> Ids => Benchmarks.Select(benchmark => benchmark.Id);
+
+    /// <summary>Measures on 1 and 2 threads, or on 1 where the machine has no more.</summary>
+    public static IReadOnlyList<Figure> Run(IReadOnlyCollection<string> ids, int rounds)
+    {
+        int[] threads = Environment.ProcessorCount > 1 ? [1, 2] : [1];
+        Report.Prepare();
+        var limits = MachineLimits.Measure(threads);
+        Report.ShowLimits(limits, threads);
+        var runner = new PairedRunner(rounds);
+        var figures = new List<Figure>();
+        foreach (var benchmark in Benchmarks.Where(b => ids.Contains(b.Id, StringComparer.OrdinalIgnoreCase)))
+        {
+            if (benchmark.MissingReference is { } missing)
+            {
+                Report.ShowSkipped(benchmark, missing);
+                continue;
+            }
+
+            Report.ShowReference(benchmark.Reference);
+            foreach (var count in threads)
+            {
+                foreach (var figure in benchmark.Measure(runner, count))
+                {
+                    Report.ShowProgress(figure);
+                    figures.Add(figure);
+                }
+            }
+        }
+
+        Report.ShowFigures(figures, limits);
+        return figures;
+    }
+}

@@ -1,0 +1,102 @@
+"""PyTorch's side of the benchmarks: reads lines "case threads repeats", answers with the seconds of one run."""
+
+import sys
+import time
+
+import torch
+import torch.nn.functional as functional
+
+B, S, D, H, V = 32, 64, 256, 4, 65536
+
+
+def attention():
+    qkv = torch.randn(B, S, 3, H, D // H)
+
+    def run():
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        weights = torch.softmax(q @ k.transpose(-1, -2) * (D // H) ** -0.5, -1)
+        return (weights @ v).transpose(1, 2).reshape(B, S, D)
+
+    return run
+
+
+def layer_norm():
+    x, gain, bias = torch.randn(B * S, D), torch.ones(D), torch.zeros(D)
+    return lambda: functional.layer_norm(x, (D,), gain, bias)
+
+
+def embedding():
+    table, indices = torch.randn(V, D), torch.randint(0, V, (B * S,))
+    return lambda: functional.embedding(indices, table)
+
+
+def softmax():
+    x = torch.randn(B * S, D)
+    return lambda: torch.softmax(x, -1)
+
+
+def adamw():
+    weight = torch.nn.Parameter(torch.randn(D, 16 * D))
+    weight.grad = torch.randn(D, 16 * D) * 1e-3
+    optimizer = torch.optim.AdamW([weight], lr=1e-3)
+
+    def run():
+        with torch.enable_grad():
+            optimizer.step()
+
+    return run
+
+
+def moe(tokens, width, hidden, experts, k):
+    """A loop over experts that gathers each one's tokens."""
+    x = torch.randn(tokens, width)
+    router = torch.randn(width, experts) * width**-0.5
+    w1 = torch.randn(experts, width, hidden) * width**-0.5
+    w2 = torch.randn(experts, hidden, width) * hidden**-0.5
+    b1, b2 = torch.zeros(experts, hidden), torch.zeros(experts, width)
+
+    def run():
+        weights, chosen = torch.softmax(x @ router, -1).topk(k, -1)
+        weights = weights / weights.sum(-1, keepdim=True)
+        result = torch.zeros_like(x)
+        for expert in range(experts):
+            rows, rank = torch.where(chosen == expert)
+            hidden_rows = functional.gelu(torch.addmm(b1[expert], x[rows], w1[expert]))
+            out = torch.addmm(b2[expert], hidden_rows, w2[expert])
+            result.index_add_(0, rows, out * weights[rows, rank, None])
+        return result
+
+    return run
+
+
+CASES = {
+    "attention": attention,
+    "layer_norm": layer_norm,
+    "embedding": embedding,
+    "softmax": softmax,
+    "adamw": adamw,
+    "C1": lambda: moe(2048, 512, 2048, 8, 2),
+    "C2": lambda: moe(2048, 512, 256, 64, 8),
+}
+
+
+def main():
+    torch.manual_seed(1)
+    torch.set_grad_enabled(False)
+    print("PyTorch " + torch.__version__, flush=True)
+    prepared = {}
+    for line in sys.stdin:
+        name, threads, repeats = line.split()
+        torch.set_num_threads(int(threads))
+        if name not in prepared:
+            prepared[name] = CASES[name]()
+        run = prepared[name]
+        if int(repeats) > 1:
+            run()
+        start = time.perf_counter()
+        for _ in range(int(repeats)):
+            run()
+        print((time.perf_counter() - start) / int(repeats), flush=True)
+
+
+main()
