@@ -121,6 +121,34 @@ public sealed class MoeLayerTests : IDisposable
         Assert.All(gradient.Chunk(Width * Hidden), expert => Assert.Contains(expert, g => g != 0));
     }
 
+    [Theory]
+    [InlineData(0f, 0f, 0)]
+    [InlineData(0.5f, 0f, 1)]
+    [InlineData(0.5f, 0.25f, 2)]
+    public void RouterLossesJoinByTheirCoefficientsAndOnlyWhenTraining(float balance, float z, int expected)
+    {
+        var store = new ParameterStore(_engine, seed: 5);
+        var settings = new MoeSettings(4, new TokenChoice(2, normalizeWeights: true), balance, z);
+        var layer = new MoeLayer(store, "moe", 0, Width, Hidden, settings, 1f);
+        var layout = new SequenceLayout([0, 6]);
+
+        Assert.Empty(Losses(training: false).Added);
+        var (added, balanceLoss, zLoss) = Losses(training: true);
+
+        Assert.Equal(new[] { balance * balanceLoss, z * zLoss }.Take(expected), added);
+
+        (float[] Added, float Balance, float Z) Losses(bool training)
+        {
+            using var tape = _engine.BeginTape(training);
+            var context = new ForwardContext(tape, layout);
+            var x = tape.Constant(Tokens(6), 6, Width);
+            layer.Forward(context, x);
+            var logits = tape.Linear(x, store.All.Single(p => p.Parameter.Name == "moe.router.weight").Parameter);
+            return ([.. context.AuxiliaryLosses.Select(l => l.ToArray()[0])],
+                tape.LoadBalancingLoss(logits, layout).ToArray()[0], tape.RouterZLoss(logits, layout).ToArray()[0]);
+        }
+    }
+
     private static RoutingPolicy Policy(string kind) => kind switch
     {
         "token" => new TokenChoice(2, normalizeWeights: true),
