@@ -20,7 +20,7 @@ internal static class CombineWeights
     public static void Forward(ReadOnlySpan<float> logitsTE, RoutingPlan plan, Span<float> weightsP)
     {
         var experts = plan.Experts;
-        var pairs = TokenPairs.Create(plan);
+        var pairs = plan.ByToken;
         Span<float> p = new float[experts];
         Span<float> q = new float[experts];
         for (var token = 0; token < plan.Tokens; token++)
@@ -47,7 +47,7 @@ internal static class CombineWeights
     public static void Backward(ReadOnlySpan<float> logitsTE, RoutingPlan plan, ReadOnlySpan<float> dWeightsP, Span<float> dLogitsTE)
     {
         var experts = plan.Experts;
-        var pairs = TokenPairs.Create(plan);
+        var pairs = plan.ByToken;
         Span<float> p = new float[experts];
         Span<float> q = new float[experts];
         Span<float> dU = new float[experts];
@@ -102,7 +102,7 @@ internal static class CombineWeights
     private static float Score(CombineRule rule, ReadOnlySpan<float> p, ReadOnlySpan<float> q, int expert) =>
         rule.Alpha * q[expert] + (1f - rule.Alpha) * p[expert];
 
-    private static float Sum(CombineRule rule, ReadOnlySpan<float> p, ReadOnlySpan<float> q, in TokenPairs pairs, int token)
+    private static float Sum(CombineRule rule, ReadOnlySpan<float> p, ReadOnlySpan<float> q, TokenPairs pairs, int token)
     {
         if (rule.Normalization == WeightNormalization.None)
             return 1f;

@@ -6,6 +6,8 @@ namespace Microsoft.ML.Moe.Routing;
 /// </summary>
 public sealed class RoutingPlan
 {
+    private TokenPairs? _byToken;
+
     /// <summary>Creates a plan.</summary>
     /// <param name="tokens">Number of tokens, T.</param>
     /// <param name="expertOffsets">E + 1 numbers: pairs [expertOffsets[e], expertOffsets[e + 1]) belong to expert e.</param>
@@ -44,6 +46,11 @@ public sealed class RoutingPlan
 
     /// <summary>Token of each pair; ascending within an expert.</summary>
     internal int[] PairTokens { get; }
+
+    /// <summary>
+    /// The pairs by token: sorted once for the several operations that ask. Two threads that ask first at once sort both, to equal ends.
+    /// </summary>
+    internal TokenPairs ByToken => _byToken ??= TokenPairs.Create(this);
 
     /// <summary>Tokens that were sent to all experts and are weighted by softmax; null when there are none.</summary>
     internal bool[]? Broadcast { get; }

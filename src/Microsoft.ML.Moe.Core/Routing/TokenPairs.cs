@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>A plan's pairs by token; those of a token stand in the order of their experts.</summary>
-internal readonly struct TokenPairs
+internal sealed class TokenPairs
 {
     private readonly int[] _offsets;
     private readonly int[] _pairs;
@@ -14,7 +14,7 @@ internal readonly struct TokenPairs
         _experts = experts;
     }
 
-    /// <summary>Sorts a plan's pairs by token.</summary>
+    /// <summary>Sorts a plan's pairs by token; <see cref="RoutingPlan.ByToken"/> keeps the result.</summary>
     public static TokenPairs Create(RoutingPlan plan)
     {
         var offsets = new int[plan.Tokens + 1];

@@ -18,7 +18,7 @@ internal sealed unsafe class ExpertBatch
         Tokens = plan.Tokens;
         Pairs = plan.Pairs;
         Offsets = (int[])plan.ExpertOffsets.Clone();
-        TokenPairs = TokenPairs.Create(plan);
+        TokenPairs = plan.ByToken;
         var memory = keep ? tape.Memory : tape.Scratch;
         TokenOfPair = memory.AllocateIntegers(Pairs);
         plan.PairTokens.CopyTo(new Span<int>(TokenOfPair, Pairs));
