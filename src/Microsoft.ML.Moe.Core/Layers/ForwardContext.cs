@@ -7,7 +7,9 @@ namespace Microsoft.ML.Moe.Layers;
 /// <param name="tape">Operations.</param>
 /// <param name="layout">Sequences within T.</param>
 /// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
-internal sealed class ForwardContext(Tape tape, SequenceLayout layout, IRoutingObserver? observer = null)
+/// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
+internal sealed class ForwardContext(
+    Tape tape, SequenceLayout layout, IRoutingObserver? observer = null, PolicySelector? policies = null)
 {
     /// <summary>Operations.</summary>
     public Tape Tape { get; } = tape;
@@ -17,6 +19,11 @@ internal sealed class ForwardContext(Tape tape, SequenceLayout layout, IRoutingO
 
     /// <summary>Is shown what the MoE layers route where; null for nobody.</summary>
     public IRoutingObserver? Observer { get; } = observer;
+
+    /// <summary>The policy of a block's MoE layer in this pass.</summary>
+    /// <param name="block">Number of the block, from 0.</param>
+    /// <param name="own">The layer's own.</param>
+    public RoutingPolicy PolicyOf(int block, RoutingPolicy own) => policies is null ? own : policies(block, own);
 
     /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
     public List<Tensor> AuxiliaryLosses { get; } = [];

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Layers;
@@ -31,8 +32,8 @@ internal sealed class MoeLayer : IFeedForward
     {
         var tape = context.Tape;
         var logitsTE = tape.Linear(xTD, _routerDE);
-        var plan = tape.Route(logitsTE, _settings.Policy, context.Layout);
-        context.Observer?.OnRouted(_block, logitsTE, plan, context.Layout);
+        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout);
+        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
         var weightsP = tape.CombineWeights(logitsTE, plan);
         if (tape.IsTraining)
         {

@@ -22,12 +22,15 @@ public sealed class TextClassifier
     private readonly TextClassifierConfig _config;
     private readonly TextClassifierNetwork _network;
     private readonly ParameterStore _parameters;
+    private readonly RoutingPolicy? _policy;
 
-    internal TextClassifier(Engine engine, TextClassifierConfig config, ParameterStore parameters, TextInput input)
+    internal TextClassifier(
+        Engine engine, TextClassifierConfig config, ParameterStore parameters, TextInput input, RoutingPolicy? policy = null)
     {
         _engine = engine;
         _config = config;
         _parameters = parameters;
+        _policy = policy;
         _network = new TextClassifierNetwork(parameters, config);
         Input = input;
     }
@@ -63,6 +66,7 @@ public sealed class TextClassifier
         ArgumentNullException.ThrowIfNull(rows);
         if (probabilities.Length < (long)rows.Count * ClassCount)
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
+        PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
         var start = 0;
         while (start < rows.Count)
         {
@@ -76,7 +80,7 @@ public sealed class TextClassifier
             }
 
             using var tape = _engine.BeginTape(training: false);
-            var output = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits), observer);
+            var output = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits), observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
@@ -92,11 +96,21 @@ public sealed class TextClassifier
     public TextClassifier WithRouting(RouterSettings router)
     {
         ArgumentNullException.ThrowIfNull(router);
-        if (_config.MoeLayers == 0)
-            throw new InvalidOperationException(
-                $"The model has no MoE layers ({nameof(_config.Layers)} = {_config.Layers}, "
-                + $"{nameof(_config.MoeEvery)} = {_config.MoeEvery}): there is nothing to route.");
+        CheckRoutes();
         return new TextClassifier(_engine, _config.With(router), new ParameterStore(_parameters), Input);
+    }
+
+    /// <summary>
+    /// As <see cref="WithRouting"/>, with any policy, one of your own too. For experiments: such a classifier cannot be saved, and
+    /// <see cref="Router"/> still tells the router of this one.
+    /// </summary>
+    /// <param name="policy">Routes the tokens of every MoE layer.</param>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    public TextClassifier WithPolicy(RoutingPolicy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        CheckRoutes();
+        return new TextClassifier(_engine, _config, new ParameterStore(_parameters), Input, policy);
     }
 
     /// <summary>Measures what this model does with other routers, without training.</summary>
@@ -125,8 +139,12 @@ public sealed class TextClassifier
     /// <summary>Saves the classifier; a tokenizer, if it uses one, is the caller's to save.</summary>
     /// <param name="config">Receives <c>Config.json</c>.</param>
     /// <param name="weights">Receives <c>Weights.safetensors</c>.</param>
+    /// <exception cref="InvalidOperationException">It comes from <see cref="WithPolicy"/>.</exception>
     public void Save(Stream config, Stream weights)
     {
+        if (_policy is not null)
+            throw new InvalidOperationException(
+                $"A classifier from {nameof(WithPolicy)} cannot be saved: files hold {nameof(RouterSettings)}. Use {nameof(WithRouting)}.");
         _config.Write(config);
         SafeTensors.Write(weights, [.. _parameters.All.Select(p => p.Parameter)]);
     }
@@ -155,6 +173,14 @@ public sealed class TextClassifier
         var classifier = new TextClassifier(engine, settings, store, input);
         tensors.CheckAllTaken();
         return classifier;
+    }
+
+    private void CheckRoutes()
+    {
+        if (_config.MoeLayers == 0)
+            throw new InvalidOperationException(
+                $"The model has no MoE layers ({nameof(_config.Layers)} = {_config.Layers}, "
+                + $"{nameof(_config.MoeEvery)} = {_config.MoeEvery}): there is nothing to route.");
     }
 
     private RoutingComparison Measure(IReadOnlyList<LabelledText> rows)

@@ -38,9 +38,10 @@ internal sealed class TextClassifierNetwork
     /// <param name="tape">Operations.</param>
     /// <param name="batch">B rows.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
-    public ClassifierOutput Forward(Tape tape, TextBatch batch, IRoutingObserver? observer = null)
+    /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
+    public ClassifierOutput Forward(Tape tape, TextBatch batch, IRoutingObserver? observer = null, PolicySelector? policies = null)
     {
-        var context = new ForwardContext(tape, batch.Layout, observer);
+        var context = new ForwardContext(tape, batch.Layout, observer, policies);
         var xTD = _encoder.Forward(context, batch);
         var pooled = tape.Concat(
             tape.AttentionPool(xTD, _poolingScores.Forward(tape, xTD), batch.Layout),

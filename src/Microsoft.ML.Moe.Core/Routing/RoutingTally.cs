@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Tensors;
-
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>Counts what is routed, over layers and batches.</summary>
@@ -12,9 +10,10 @@ internal sealed class RoutingTally : IRoutingObserver
     public long Pairs { get; private set; }
 
     /// <inheritdoc/>
-    public void OnRouted(int block, Tensor logitsTE, RoutingPlan plan, SequenceLayout layout)
+    public void OnRouted(RoutedLayer layer)
     {
+        var layout = layer.Layout;
         Tokens += layout.Mask.IsEmpty ? layout.Tokens : layout.Mask.Count(true);
-        Pairs += plan.Pairs;
+        Pairs += layer.Plan.Pairs;
     }
 }

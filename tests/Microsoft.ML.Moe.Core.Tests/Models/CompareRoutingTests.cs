@@ -131,7 +131,8 @@ public sealed class CompareRoutingTests : IDisposable
         var layout = new SequenceLayout([0, 3], [true, true, false]);
         var plan = new RoutingPlan(3, [0, 2, 3], [0, 1, 1], default);
 
-        tally.OnRouted(0, tape.Constant(new float[6], 3, 2), plan, layout);
+        var logitsTE = tape.Constant(new float[6], 3, 2);
+        tally.OnRouted(new RoutedLayer(0, tape, logitsTE, logitsTE, plan, layout, null!));
 
         Assert.Equal((2, 3), (tally.Tokens, tally.Pairs));
     }
@@ -174,7 +175,6 @@ public sealed class CompareRoutingTests : IDisposable
     {
         public List<(int Block, float[] Logits, RoutingPlan Plan, SequenceLayout Layout)> Seen { get; } = [];
 
-        public void OnRouted(int block, Tensor logitsTE, RoutingPlan plan, SequenceLayout layout) =>
-            Seen.Add((block, logitsTE.ToArray(), plan, layout));
+        public void OnRouted(RoutedLayer layer) => Seen.Add((layer.Block, layer.LogitsTE.ToArray(), layer.Plan, layer.Layout));
     }
 }
