@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.ML.Moe.Checkpoints;
 
 namespace Microsoft.ML;
 
@@ -17,33 +18,23 @@ public static class MoeModelCatalog
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void SaveAtomically(
         this ModelOperationsCatalog catalog, ITransformer model, DataViewSchema? inputSchema, string filePath) =>
-        SaveAtomically(catalog, model, inputSchema, filePath, path => new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite));
+        SaveAtomically(catalog, model, inputSchema, filePath, create: null);
 
     /// <summary>As the public method, with the file's stream opened by the caller.</summary>
     internal static void SaveAtomically(
-        ModelOperationsCatalog catalog, ITransformer model, DataViewSchema? inputSchema, string filePath, Func<string, Stream> create)
+        ModelOperationsCatalog catalog, ITransformer model, DataViewSchema? inputSchema, string filePath, Func<string, Stream>? create)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(model);
         ArgumentException.ThrowIfNullOrEmpty(filePath);
-        var target = Path.GetFullPath(filePath);
-        var draft = $"{target}.{Path.GetRandomFileName()}.tmp";
-        try
-        {
-            using (var stream = create(draft))
+        AtomicFile.Write(
+            filePath,
+            stream =>
             {
                 catalog.Save(model, inputSchema, stream);
-                (stream as FileStream)?.Flush(flushToDisk: true);
-                CheckComplete(stream, target);
-            }
-
-            File.Move(draft, target, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(draft);
-            throw;
-        }
+                CheckComplete(stream, filePath);
+            },
+            create);
     }
 
     /// <summary>ML.NET keeps it to itself when the end of the zip, its directory, cannot be written.</summary>

@@ -18,24 +18,31 @@ internal sealed class SafeTensors
     private readonly Dictionary<string, (int[] Shape, float[] Values)> _tensors = [];
 
     /// <summary>Writes parameters as 32-bit floats, in their order.</summary>
-    public static void Write(Stream stream, IReadOnlyList<Parameter> parameters)
+    public static void Write(Stream stream, IReadOnlyList<Parameter> parameters) => Write(
+        stream, [.. parameters.Select(p => (p.Name, p.Value.Shape.ToArray(), (Func<float[]>)p.Value.ToArray))]);
+
+    /// <summary>Writes values as 32-bit floats, in their order.</summary>
+    public static void Write(Stream stream, IReadOnlyList<NamedValues> tensors) =>
+        Write(stream, [.. tensors.Select(t => (t.Name, t.Shape, (Func<float[]>)(() => [.. t.Values])))]);
+
+    private static void Write(Stream stream, IReadOnlyList<(string Name, int[] Shape, Func<float[]> Copy)> tensors)
     {
         using var header = new MemoryStream();
         using (var json = new Utf8JsonWriter(header))
         {
             var offset = 0L;
             json.WriteStartObject();
-            foreach (var parameter in parameters)
+            foreach (var (name, shape, _) in tensors)
             {
-                json.WriteStartObject(parameter.Name);
+                json.WriteStartObject(name);
                 json.WriteString("dtype", "F32");
                 json.WriteStartArray("shape");
-                foreach (var size in parameter.Value.Shape)
+                foreach (var size in shape)
                     json.WriteNumberValue(size);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += 4L * parameter.Value.Length);
+                json.WriteNumberValue(offset += shape.Aggregate(4L, (product, size) => product * size));
                 json.WriteEndArray();
                 json.WriteEndObject();
             }
@@ -50,9 +57,9 @@ internal sealed class SafeTensors
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         stream.Write(header.GetBuffer().AsSpan(0, (int)header.Length));
-        foreach (var parameter in parameters)
+        foreach (var (_, _, copy) in tensors)
         {
-            var values = parameter.Value.ToArray();
+            var values = copy();
             ToLittleEndian(values);
             var bytes = MemoryMarshal.AsBytes<float>(values);
             for (var done = 0; done < bytes.Length; done += ChunkBytes)
@@ -91,6 +98,14 @@ internal sealed class SafeTensors
         if (!tensor.Shape.AsSpan().SequenceEqual(shape))
             throw Damaged($"tensor {name} has shape [{string.Join(", ", tensor.Shape)}], not [{string.Join(", ", shape)}]");
         return tensor.Values;
+    }
+
+    /// <summary>Hands out all tensors that are left.</summary>
+    public IReadOnlyDictionary<string, NamedValues> TakeAll()
+    {
+        var all = _tensors.ToDictionary(t => t.Key, t => new NamedValues(t.Key, t.Value.Shape, t.Value.Values));
+        _tensors.Clear();
+        return all;
     }
 
     /// <summary>Checks that nothing is left.</summary>

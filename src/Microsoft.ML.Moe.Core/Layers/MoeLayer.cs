@@ -9,6 +9,9 @@ namespace Microsoft.ML.Moe.Layers;
 /// </summary>
 internal sealed class MoeLayer : IFeedForward
 {
+    /// <summary>Activation of the experts' hidden layers.</summary>
+    internal const Activation ExpertActivation = Activation.Gelu;
+
     private readonly int _block;
     private readonly Parameter _routerDE;
     private readonly Experts _experts;
@@ -19,7 +22,7 @@ internal sealed class MoeLayer : IFeedForward
         var (e, d, f) = (settings.Experts, width, hiddenWidth);
         _block = block;
         _settings = settings;
-        _routerDE = store.Normal(name + ".router.weight", ParameterRole.Weight, 1f / MathF.Sqrt(d), d, e);
+        _routerDE = store.Normal(name + ".router.weight", ParameterRole.Router, 1f / MathF.Sqrt(d), d, e);
         _experts = new Experts(
             store.Normal(name + ".experts.w1", ParameterRole.Weight, 1f / MathF.Sqrt(d), e, d, f),
             store.Constant(name + ".experts.b1", ParameterRole.Bias, 0f, e, f),
@@ -34,7 +37,6 @@ internal sealed class MoeLayer : IFeedForward
         var logitsTE = tape.Linear(xTD, _routerDE);
         var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
-        var weightsP = tape.CombineWeights(logitsTE, plan);
         if (tape.IsTraining)
         {
             if (_settings.LoadBalancingCoefficient > 0)
@@ -44,6 +46,14 @@ internal sealed class MoeLayer : IFeedForward
                 context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
         }
 
-        return tape.GroupedExperts(xTD, weightsP, plan, _experts, Activation.Gelu);
+        return plan.CopiesBroadcast
+            ? tape.Add(RunExperts(tape, xTD, logitsTE, plan.Part(broadcast: false)), Copy(tape, xTD, logitsTE, plan.Part(broadcast: true)))
+            : RunExperts(tape, xTD, logitsTE, plan);
     }
+
+    private Tensor RunExperts(Tape tape, Tensor xTD, Tensor logitsTE, RoutingPlan plan) =>
+        tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts, ExpertActivation);
+
+    private static Tensor Copy(Tape tape, Tensor xTD, Tensor logitsTE, RoutingPlan plan) =>
+        tape.CopyTokens(xTD, tape.CombineWeights(logitsTE, plan), plan);
 }

@@ -6,6 +6,9 @@ internal enum ParameterRole
     /// <summary>A matrix of the network; decays.</summary>
     Weight,
 
+    /// <summary>The matrix of a router, which can be frozen; decays.</summary>
+    Router,
+
     /// <summary>A bias, gain or position; does not decay.</summary>
     Bias,
 

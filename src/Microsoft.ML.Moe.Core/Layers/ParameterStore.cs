@@ -11,6 +11,7 @@ internal sealed class ParameterStore
     private readonly Engine _engine;
     private readonly Random _random;
     private readonly Func<string, int[], float[]>? _saved;
+    private readonly Func<string, int[], float[], float[]>? _start;
     private readonly Dictionary<string, Parameter>? _shared;
     private readonly List<(Parameter Parameter, ParameterRole Role)> _all = [];
 
@@ -20,6 +21,10 @@ internal sealed class ParameterStore
         _engine = engine;
         _random = new Random(seed);
     }
+
+    /// <summary>A store that initialises from chance, or from what it is given instead: name, shape and values by chance go in.</summary>
+    public ParameterStore(Engine engine, int seed, Func<string, int[], float[], float[]> start)
+        : this(engine, seed) => _start = start;
 
     /// <summary>A store that takes saved values: given name and shape it returns them or throws.</summary>
     public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
@@ -67,6 +72,7 @@ internal sealed class ParameterStore
             values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
             for (var i = 0; i < values.Length; i++)
                 values[i] = next();
+            values = _start?.Invoke(name, shape, values) ?? values;
         }
 
         return _engine.CreateParameter(name, shape, values, role is ParameterRole.Embedding or ParameterRole.Wide);

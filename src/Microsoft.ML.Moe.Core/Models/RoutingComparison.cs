@@ -12,6 +12,9 @@ namespace Microsoft.ML.Moe.Models;
 /// counted from what was routed. Table look-ups (the wide branch among them), norms, activations, softmax and the choice of experts
 /// are not counted.
 /// </param>
-/// <param name="MillisecondsPerRow">Wall-clock time of the rows' forward passes in batches, after a warm-up, by the number of rows.</param>
+/// <param name="MillisecondsPerRow">
+/// Wall-clock time of the rows' forward passes in batches, after a warm-up, by the number of rows. The routers of one call take turns,
+/// so that their times can be compared with each other.
+/// </param>
 public sealed record RoutingComparison(
     RouterSettings Router, double Accuracy, double LogLoss, double ExpertsPerToken, double FlopsPerRow, double MillisecondsPerRow);

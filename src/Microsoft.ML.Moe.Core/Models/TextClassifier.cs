@@ -1,10 +1,8 @@
-using System.Diagnostics;
 using Microsoft.ML.Moe.Checkpoints;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
-using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -12,12 +10,8 @@ namespace Microsoft.ML.Moe.Models;
 /// A trained text classifier. Scoring is safe from several threads at once. The engine it lives on belongs to the caller and must
 /// outlive it.
 /// </summary>
-public sealed class TextClassifier
+public sealed partial class TextClassifier
 {
-    /// <summary>Rows and tokens of one forward pass at most, so that memory stays bounded however many rows are scored.</summary>
-    private const int RowsPerPass = 256;
-    private const int TokensPerPass = 8192;
-
     private readonly Engine _engine;
     private readonly TextClassifierConfig _config;
     private readonly TextClassifierNetwork _network;
@@ -38,7 +32,7 @@ public sealed class TextClassifier
     /// <summary>Number of classes, C.</summary>
     public int ClassCount => _config.Classes;
 
-    /// <summary>Encodes texts for <see cref="Score"/>.</summary>
+    /// <summary>Encodes texts for <see cref="Score(IReadOnlyList{EncodedText}, Span{float})"/>.</summary>
     public TextInput Input { get; }
 
     /// <summary>The router in use; without effect in a model without MoE layers.</summary>
@@ -46,6 +40,9 @@ public sealed class TextClassifier
 
     /// <summary>Number of trained values.</summary>
     public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
+
+    /// <summary>Input and architecture.</summary>
+    internal TextClassifierConfig Config => _config;
 
     /// <summary>The network; shared with the trainer.</summary>
     internal TextClassifierNetwork Network => _network;
@@ -68,19 +65,10 @@ public sealed class TextClassifier
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
         PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
         var start = 0;
-        while (start < rows.Count)
+        foreach (var pass in ScoringPasses.Of(rows))
         {
-            var pass = new List<EncodedText>();
-            var tokens = 0;
-            while (start + pass.Count < rows.Count && pass.Count < RowsPerPass
-                && (pass.Count == 0 || tokens + rows[start + pass.Count].Length <= TokensPerPass))
-            {
-                tokens += rows[start + pass.Count].Length;
-                pass.Add(rows[start + pass.Count]);
-            }
-
             using var tape = _engine.BeginTape(training: false);
-            var output = _network.Forward(tape, TextBatch.Pack(pass, _network.WideBits), observer, policies);
+            var output = _network.Forward(tape, Pack(pass), observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
@@ -97,7 +85,7 @@ public sealed class TextClassifier
     {
         ArgumentNullException.ThrowIfNull(router);
         CheckRoutes();
-        return new TextClassifier(_engine, _config.With(router), new ParameterStore(_parameters), Input);
+        return new TextClassifier(_engine, _config.With<TextClassifierConfig>(router), new ParameterStore(_parameters), Input);
     }
 
     /// <summary>
@@ -111,29 +99,6 @@ public sealed class TextClassifier
         ArgumentNullException.ThrowIfNull(policy);
         CheckRoutes();
         return new TextClassifier(_engine, _config, new ParameterStore(_parameters), Input, policy);
-    }
-
-    /// <summary>Measures what this model does with other routers, without training.</summary>
-    /// <param name="rows">Labelled rows, at least one; their weights are ignored.</param>
-    /// <param name="routers">Routers to compare, at least one.</param>
-    /// <returns>One result for each router, in their order.</returns>
-    /// <exception cref="ArgumentException">There are no rows or no routers, a router is impossible, or a label is no class.</exception>
-    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
-    /// <remarks>With a scope other than <see cref="RoutingScope.Sequence"/>, results depend on which rows are scored together.</remarks>
-    public IReadOnlyList<RoutingComparison> CompareRouting(IReadOnlyList<LabelledText> rows, IReadOnlyList<RouterSettings> routers)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        ArgumentNullException.ThrowIfNull(routers);
-        if (rows.Count == 0)
-            throw new ArgumentException("There are no rows to compare on.", nameof(rows));
-        foreach (var row in rows)
-            if ((uint)row.Label >= (uint)ClassCount)
-                throw new ArgumentException($"Label {row.Label} is not within the {ClassCount} classes.", nameof(rows));
-        if (routers.Count == 0)
-            throw new ArgumentException("There are no routers to compare.", nameof(routers));
-        // all are checked before the first is measured
-        TextClassifier[] classifiers = [.. routers.Select(WithRouting)];
-        return [.. classifiers.Select(c => c.Measure(rows))];
     }
 
     /// <summary>Saves the classifier; a tokenizer, if it uses one, is the caller's to save.</summary>
@@ -160,20 +125,20 @@ public sealed class TextClassifier
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(engine);
-        var settings = TextClassifierConfig.Read(config);
-        var input = CreateInput(settings.Lowercase, settings.MaximumTokens, settings.HashBits, tokenizer);
-        if (settings.UsesTokenizer != tokenizer is not null)
-            throw new InvalidDataException(
-                settings.UsesTokenizer ? "The model was trained with a tokenizer, which is missing." : "The model uses no tokenizer.");
-        if (input.TableRows != settings.TableRows)
-            throw new InvalidDataException(
-                $"The model's token table has {settings.TableRows} rows, its input needs {input.TableRows}: not the same vocabulary.");
+        var settings = TextEncoderConfig.Read<TextClassifierConfig>(config);
+        var input = settings.CreateInput(tokenizer);
         var tensors = SafeTensors.Read(weights);
         var store = new ParameterStore(engine, tensors.Take);
         var classifier = new TextClassifier(engine, settings, store, input);
         tensors.CheckAllTaken();
         return classifier;
     }
+
+    /// <summary>Packs texts for the network.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="noise">Noise for training, or null.</param>
+    internal TextBatch Pack(IReadOnlyList<EncodedText> texts, InputNoise? noise = null) =>
+        TextBatch.Pack(texts, _config.WideBits, noise, padToLongest: !Router.MaskPadding);
 
     private void CheckRoutes()
     {
@@ -182,26 +147,4 @@ public sealed class TextClassifier
                 $"The model has no MoE layers ({nameof(_config.Layers)} = {_config.Layers}, "
                 + $"{nameof(_config.MoeEvery)} = {_config.MoeEvery}): there is nothing to route.");
     }
-
-    private RoutingComparison Measure(IReadOnlyList<LabelledText> rows)
-    {
-        Evaluation.Of(this, [.. rows.Take(RowsPerPass)]); // warm-up
-        var tally = new RoutingTally();
-        var start = Stopwatch.GetTimestamp();
-        var (loss, accuracy) = Evaluation.Of(this, rows, tally);
-        var elapsed = Stopwatch.GetElapsedTime(start);
-        return new RoutingComparison(
-            Router,
-            accuracy,
-            loss,
-            (double)tally.Pairs / tally.Tokens,
-            ForwardCost.Flops(_config, rows.Select(r => r.Text.Length), tally.Pairs) / rows.Count,
-            elapsed.TotalMilliseconds / rows.Count);
-    }
-
-    /// <summary>The input of a classifier: a tokenizer's subwords, or hashed words without one.</summary>
-    internal static TextInput CreateInput(bool lowercase, int maximumTokens, int hashBits, ISubwordTokenizer? tokenizer) =>
-        tokenizer is null
-            ? new HashedWordInput(lowercase, maximumTokens, hashBits)
-            : new SubwordInput(tokenizer, lowercase, maximumTokens);
 }

@@ -14,6 +14,9 @@ internal sealed class TextClassifierNetwork
     /// <summary>Queries that pool the token vectors, Q.</summary>
     public const int PoolingQueries = 4;
 
+    private const string Head = "head";
+    private const string Wide = "wide.weight";
+
     private readonly TextEncoder _encoder;
     private readonly Linear _poolingScores;
     private readonly Linear _head;
@@ -24,15 +27,16 @@ internal sealed class TextClassifierNetwork
     {
         _encoder = new TextEncoder(store, config);
         _poolingScores = new Linear(store, "pooling", config.Width, PoolingQueries);
-        _head = new Linear(store, "head", (PoolingQueries + 1) * config.Width, config.Classes, gain: 0.1f);
+        _head = new Linear(store, Head, (PoolingQueries + 1) * config.Width, config.Classes, gain: 0.1f);
         _headDropout = Math.Min(0.9f, config.Dropout * 1.5f);
-        WideBits = config.WideBits;
         if (config.WideBits > 0)
-            _wideVC = store.Constant("wide.weight", ParameterRole.Wide, 0f, 1 << config.WideBits, config.Classes);
+            _wideVC = store.Constant(Wide, ParameterRole.Wide, 0f, 1 << config.WideBits, config.Classes);
     }
 
-    /// <summary>Binary logarithm of the wide table's rows; 0 for none.</summary>
-    public int WideBits { get; }
+    /// <summary>Whether a parameter's last dimension is the classes.</summary>
+    /// <param name="parameter">Name of the parameter.</param>
+    public static bool IsOfClasses(string parameter) =>
+        parameter == Wide || parameter.StartsWith(Head + ".", StringComparison.Ordinal);
 
     /// <summary>Class scores of a batch.</summary>
     /// <param name="tape">Operations.</param>

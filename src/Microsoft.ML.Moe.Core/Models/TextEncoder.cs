@@ -9,6 +9,9 @@ namespace Microsoft.ML.Moe.Models;
 /// </summary>
 internal sealed class TextEncoder
 {
+    /// <summary>Name of the token table.</summary>
+    public const string TokenTable = "tokens";
+
     private const float EmbeddingDeviation = 0.1f;
     private readonly Parameter _tableVD;
     private readonly Parameter _positionsSD;
@@ -18,10 +21,10 @@ internal sealed class TextEncoder
     private readonly LayerNorm _outputNorm;
     private readonly float _inputDropout;
 
-    public TextEncoder(ParameterStore store, TextClassifierConfig config)
+    public TextEncoder(ParameterStore store, TextEncoderConfig config)
     {
         var d = config.Width;
-        _tableVD = store.Normal("tokens", ParameterRole.Embedding, EmbeddingDeviation, config.TableRows, d);
+        _tableVD = store.Normal(TokenTable, ParameterRole.Embedding, EmbeddingDeviation, config.TableRows, d);
         _positionsSD = store.Normal("positions", ParameterRole.Bias, EmbeddingDeviation / 4, config.MaximumTokens, d);
         _segments2D = store.Normal("segments", ParameterRole.Bias, EmbeddingDeviation / 4, 2, d);
         _inputNorm = new LayerNorm(store, "inputNorm", d);
@@ -39,7 +42,7 @@ internal sealed class TextEncoder
         {
             var name = $"layers.{layer}";
             var attention = new SelfAttention(store, name + ".attention", d, config.Heads, gain, config.Dropout / 2);
-            IFeedForward feedForward = config.MoeEvery > 0 && (layer + 1) % config.MoeEvery == 0
+            IFeedForward feedForward = config.HasExperts(layer)
                 ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
                 : new DenseFeedForward(store, name + ".feedForward", d, config.DenseWidth, gain);
             return new EncoderBlock(store, name, d, attention, feedForward, config.Dropout);

@@ -22,15 +22,23 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.AsSpan(token * experts, experts));
 
-        var taken = new bool[layout.Tokens * experts];
-        foreach (var group in RoutingGroups.Of(layout, scope, maskPadding))
+        var pairs = new PairMatrix(layout.Tokens, experts);
+        var groups = RoutingGroups.Of(layout, scope, maskPadding);
+        var scratch = new double[layout.Tokens];
+        for (var i = 0; i < groups.Count; i++)
         {
+            var group = groups[i];
             var capacity = (int)Math.Min(group.Length, Math.Ceiling(Budget.Of(group.Length, ExpertsPerToken) / experts));
             for (var expert = 0; expert < experts; expert++)
-                foreach (var token in group.OrderByDescending(t => probabilitiesTE[t * experts + expert]).Take(capacity))
-                    taken[token * experts + expert] = true;
+            {
+                for (var row = 0; row < group.Length; row++)
+                    scratch[row] = probabilitiesTE[group[row] * experts + expert];
+                var cut = ScoreCut.Of(scratch.AsSpan(0, group.Length), capacity);
+                foreach (var token in group)
+                    pairs.Of(token)[expert] = cut.Takes(probabilitiesTE[token * experts + expert]);
+            }
         }
 
-        return PairList.From(taken, experts).ToPlan(layout.Tokens, new CombineRule(0f, WeightNormalization.None));
+        return pairs.ToPlan(new CombineRule(0f, WeightNormalization.None));
     }
 }

@@ -11,12 +11,26 @@ namespace Microsoft.ML.Moe.Routing;
 /// </code>
 /// so that whichever expert the token meets at inference knows it. At inference the plan is the inner policy's, untouched.
 /// </summary>
-/// <param name="inner">Routes the certain tokens, and all tokens at inference.</param>
+/// <param name="inner">
+/// Routes the certain tokens, and all tokens at inference. It sees the uncertain ones too, so that a capacity or a competition within
+/// it leaves the others what they would have had.
+/// </param>
 /// <param name="entropyThreshold">H*, in nats; ln N is the largest entropy, 0 or less makes every token uncertain.</param>
 /// <param name="maxTokensPerSequence">
 /// Only the first so many uncertain tokens of each sequence, by position, are broadcast; null for all. At least 0.
 /// </param>
-public sealed class GlobalWorkspace(RoutingPolicy inner, double entropyThreshold, int? maxTokensPerSequence = null) : RoutingPolicy
+/// <param name="rule">What broadcast tokens get.</param>
+/// <param name="tokens">Which tokens are broadcast: the uncertain ones, or as many of each sequence at random.</param>
+/// <param name="seed">
+/// Of the chance with which random tokens are drawn, which depends on nothing but this and the logits. Default 0.
+/// </param>
+public sealed class GlobalWorkspace(
+    RoutingPolicy inner,
+    double entropyThreshold,
+    int? maxTokensPerSequence = null,
+    GlobalWorkspaceRule rule = GlobalWorkspaceRule.Paper,
+    GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
+    int seed = 0) : RoutingPolicy
 {
     /// <summary>H*, in nats.</summary>
     public double EntropyThreshold { get; } = double.IsNaN(entropyThreshold)
@@ -28,6 +42,12 @@ public sealed class GlobalWorkspace(RoutingPolicy inner, double entropyThreshold
         ? throw new ArgumentOutOfRangeException(nameof(maxTokensPerSequence), maxTokensPerSequence, "At least 0.")
         : maxTokensPerSequence;
 
+    /// <summary>What broadcast tokens get.</summary>
+    public GlobalWorkspaceRule Rule => rule;
+
+    /// <summary>Which tokens are broadcast.</summary>
+    public GlobalWorkspaceTokens Tokens => tokens;
+
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
@@ -37,32 +57,19 @@ public sealed class GlobalWorkspace(RoutingPolicy inner, double entropyThreshold
         if (!training)
             return plan;
 
-        var broadcast = UncertainTokens(logitsTE, experts, layout);
-        var selected = new bool[layout.Tokens * experts];
-        for (var expert = 0; expert < experts; expert++)
-            foreach (var token in plan.TokensOf(expert))
-                selected[token * experts + expert] = true;
+        var broadcast = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed).Find(logitsTE, experts, layout);
+        if (!broadcast.AsSpan().Contains(true))
+            return plan;
+        var pairs = PairMatrix.Of(plan);
         for (var token = 0; token < layout.Tokens; token++)
-            if (broadcast[token])
-                selected.AsSpan(token * experts, experts).Fill(true);
-        return PairList.From(selected, experts).ToPlan(layout.Tokens, plan.Weights, broadcast);
-    }
-
-    private bool[] UncertainTokens(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout)
-    {
-        var uncertain = new bool[layout.Tokens];
-        for (var sequence = 0; sequence < layout.Sequences; sequence++)
         {
-            var slots = MaxTokensPerSequence ?? int.MaxValue;
-            for (var token = layout.Offsets[sequence]; token < layout.Offsets[sequence + 1] && slots > 0; token++)
-            {
-                if (!layout.IsToken(token) || !(RouterEntropy.Of(logitsTE.Slice(token * experts, experts)) >= EntropyThreshold))
-                    continue;
-                uncertain[token] = true;
-                slots--;
-            }
+            if (!broadcast[token])
+                continue;
+            // as released, only the last expert's pair remains, and it stands for a copy of the token
+            pairs.Of(token).Fill(rule == GlobalWorkspaceRule.Paper);
+            pairs.Of(token)[^1] = true;
         }
 
-        return uncertain;
+        return pairs.ToPlan(plan.Weights, broadcast, rule == GlobalWorkspaceRule.AsReleased, plan.DroppedPairs);
     }
 }

@@ -16,6 +16,18 @@ internal static class RouterScores
             probabilitiesE[e] /= sum;
     }
 
+    /// <summary>P of one expert.</summary>
+    public static double Probability(ReadOnlySpan<float> logitsE, int expert)
+    {
+        var largest = float.NegativeInfinity;
+        foreach (var logit in logitsE)
+            largest = Math.Max(largest, logit);
+        var sum = 0.0;
+        foreach (var logit in logitsE)
+            sum += Math.Exp(logit - largest);
+        return Math.Exp(logitsE[expert] - largest) / sum;
+    }
+
     /// <summary>Q = sigmoid(l)·2/N: the expert's view; l = 0 gives 1/N.</summary>
     public static double Sigmoid(float logit, int experts) => 2.0 / experts / (1 + Math.Exp(-logit));
 

@@ -41,6 +41,15 @@ public sealed class RoutingPlan
     /// <summary>Rule of the pairs' weights.</summary>
     public CombineRule Weights { get; }
 
+    /// <summary>
+    /// Whether the pairs of broadcast tokens stand for copies of the token, which no expert touches
+    /// (<see cref="GlobalWorkspaceRule.AsReleased"/>).
+    /// </summary>
+    public bool CopiesBroadcast { get; init; }
+
+    /// <summary>Number of pairs that the inner policy wanted and an <see cref="ExpertCapacity"/> did not leave.</summary>
+    public int DroppedPairs { get; init; }
+
     /// <summary>E + 1 numbers: pairs [ExpertOffsets[e], ExpertOffsets[e + 1]) belong to expert e.</summary>
     internal int[] ExpertOffsets { get; }
 
@@ -62,4 +71,21 @@ public sealed class RoutingPlan
     /// <summary>Whether a token was sent to all experts (GW-MoE).</summary>
     /// <param name="token">Token number within [0, T).</param>
     public bool IsBroadcast(int token) => Broadcast is not null && Broadcast[token];
+
+    /// <summary>The pairs of the broadcast tokens alone, or of all the others.</summary>
+    /// <param name="broadcast">Which of the two.</param>
+    internal RoutingPlan Part(bool broadcast)
+    {
+        var offsets = new int[Experts + 1];
+        var tokens = new List<int>(Pairs);
+        for (var expert = 0; expert < Experts; expert++)
+        {
+            foreach (var token in TokensOf(expert))
+                if (IsBroadcast(token) == broadcast)
+                    tokens.Add(token);
+            offsets[expert + 1] = tokens.Count;
+        }
+
+        return new RoutingPlan(Tokens, offsets, [.. tokens], Weights, Broadcast);
+    }
 }

@@ -21,24 +21,25 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
     {
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ExpertsPerToken, experts);
-        var pairs = new PairList(experts);
+        var pairs = new PairMatrix(layout.Tokens, experts);
         for (var token = 0; token < layout.Tokens; token++)
         {
             if (!layout.IsToken(token))
                 continue;
             // softmax is monotonic: the largest logits are the largest probabilities
             var logitsE = logitsTE.Slice(token * experts, experts);
+            var selectedE = pairs.Of(token);
             for (var rank = 0; rank < ExpertsPerToken; rank++)
             {
                 var best = -1;
                 for (var expert = 0; expert < experts; expert++)
-                    if (!pairs.Contains(token, expert) && (best < 0 || logitsE[expert] > logitsE[best]))
+                    if (!selectedE[expert] && (best < 0 || logitsE[expert] > logitsE[best]))
                         best = expert;
-                pairs.Add(token, best);
+                selectedE[best] = true;
             }
         }
 
         var normalization = normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None;
-        return pairs.ToPlan(layout.Tokens, new CombineRule(0f, normalization));
+        return pairs.ToPlan(new CombineRule(0f, normalization));
     }
 }

@@ -42,17 +42,25 @@ public sealed class Unified(
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.AsSpan(token * experts, experts));
 
-        var selected = new bool[layout.Tokens * experts];
-        foreach (var group in RoutingGroups.Of(layout, scope, maskPadding))
+        var pairs = new PairMatrix(layout.Tokens, experts);
+        var groups = RoutingGroups.Of(layout, scope, maskPadding);
+        var scratch = new double[scoresTE.Length];
+        for (var i = 0; i < groups.Count; i++)
         {
+            var group = groups[i];
             var count = (int)Math.Min(group.Length * (long)experts, Math.Floor(Budget.Of(group.Length, ExpertsPerToken)));
-            var entries = group.SelectMany(token => Enumerable.Range(token * experts, experts));
-            // a stable sort: equal scores stay in the order t·N + e
-            foreach (var entry in entries.OrderByDescending(i => scoresTE[i]).Take(count))
-                selected[entry] = true;
+            for (var row = 0; row < group.Length; row++)
+                scoresTE.AsSpan(group[row] * experts, experts).CopyTo(scratch.AsSpan(row * experts));
+            var cut = ScoreCut.Of(scratch.AsSpan(0, group.Length * experts), count);
+            foreach (var token in group)
+            {
+                var selectedE = pairs.Of(token);
+                for (var expert = 0; expert < experts; expert++)
+                    selectedE[expert] = cut.Takes(scoresTE[token * experts + expert]);
+            }
         }
 
         var normalization = normalizeWeights ? WeightNormalization.All : WeightNormalization.None;
-        return PairList.From(selected, experts).ToPlan(layout.Tokens, new CombineRule((float)Alpha, normalization));
+        return pairs.ToPlan(new CombineRule((float)Alpha, normalization));
     }
 }

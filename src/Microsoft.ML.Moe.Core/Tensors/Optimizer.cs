@@ -33,6 +33,18 @@ public abstract class Optimizer : IDisposable
     /// <summary>Sets all gradients to zero without a step.</summary>
     public abstract void ClearGradients();
 
+    /// <summary>What the optimiser remembers of its steps, to go on later as if nothing had happened.</summary>
+    /// <returns>
+    /// For each parameter that has taken a step its moments, <c>NAME.first</c> and <c>NAME.second</c> in the parameter's shape, and the
+    /// number of its steps, <c>NAME.steps</c>: [1], or [V] with sparse rows. The same in form from every engine.
+    /// </returns>
+    public abstract IReadOnlyList<NamedValues> GetState();
+
+    /// <summary>Takes up what <see cref="GetState"/> of an optimiser over parameters of the same names and shapes has given.</summary>
+    /// <param name="state">The state, by name; more may be in there.</param>
+    /// <exception cref="ArgumentException">It does not fit the parameters; the message names the first that it does not fit.</exception>
+    public abstract void SetState(IReadOnlyDictionary<string, NamedValues> state);
+
     /// <summary>Releases the moments.</summary>
     public void Dispose()
     {

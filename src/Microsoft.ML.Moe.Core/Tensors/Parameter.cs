@@ -18,6 +18,17 @@ public sealed class Parameter(string name, Tensor value, bool sparseRows = false
     /// </summary>
     public bool SparseRows { get; } = sparseRows;
 
+    /// <summary>
+    /// Whether the parameter stays as it is: no gradient is computed for it and no optimiser changes it, not even by weight decay;
+    /// gradients still flow through the operations that use it to their other inputs. Freezing forgets the gradient. Default false.
+    /// Not to be changed while a tape that has used the parameter is to go backward.
+    /// </summary>
+    public bool IsFrozen
+    {
+        get => !Value.RequiresGradient;
+        set => Value.SetRequiresGradient(!value);
+    }
+
     /// <summary>Uses a parameter wherever an operation takes a tensor.</summary>
     /// <param name="parameter">The parameter.</param>
     public static implicit operator Tensor(Parameter parameter) => parameter.ToTensor();

@@ -122,6 +122,15 @@ public abstract class Tape : IDisposable
     public abstract Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation);
 
     /// <summary>
+    /// Tokens times their weights, in place of experts: result[t] = (Σ over pairs (t, ·) of weight)·x[t]; 0 for a token without pairs.
+    /// </summary>
+    /// <param name="xTD">[T, D].</param>
+    /// <param name="weightsP">[P] from <see cref="CombineWeights"/>.</param>
+    /// <param name="plan">The pairs.</param>
+    /// <returns>[T, D].</returns>
+    public abstract Tensor CopyTokens(Tensor xTD, Tensor weightsP, RoutingPlan plan);
+
+    /// <summary>
     /// Load-balancing loss N·Σₑ fracₑ·probₑ (Fedus et al. 2021, "Switch Transformers", eq. 4): frac is the share of tokens whose
     /// largest logit is the expert's (no gradient), prob the mean router probability; over tokens, not padding.
     /// </summary>

@@ -43,6 +43,11 @@ public abstract class Tensor
     /// <summary>Whether a backward pass accumulates a gradient for this tensor.</summary>
     public abstract bool RequiresGradient { get; }
 
+    /// <summary>Makes a parameter's tensor require a gradient or not, which is then zero; see <see cref="Parameter.IsFrozen"/>.</summary>
+    /// <param name="requiresGradient">Whether it does.</param>
+    /// <exception cref="InvalidOperationException">The tensor belongs to a tape.</exception>
+    protected internal abstract void SetRequiresGradient(bool requiresGradient);
+
     /// <summary>Copies the values out, row-major.</summary>
     /// <param name="destination">At least <see cref="Length"/> elements.</param>
     public abstract void CopyTo(Span<float> destination);

@@ -40,7 +40,7 @@ internal sealed class HashedWordInput : TextInput
             if (!lookup.TryGetValue(word, out var token))
             {
                 token = Hash(word);
-                if (_cached < CacheLimit && lookup.TryAdd(word, token))
+                if (_cached < CacheLimit && _cache.TryAdd(token.Text!, token))
                     Interlocked.Increment(ref _cached);
             }
 
@@ -60,8 +60,11 @@ internal sealed class HashedWordInput : TextInput
         for (var length = ShortestGram; length <= LongestGram; length++)
             for (var start = 0; start + length <= bounded.Length; start++)
                 rows.Add(Row(StableHash.Of(bounded.Slice(start, length), GramSeed)));
-        return new TokenFeatures([.. rows]);
+        return new TokenFeatures([.. rows], word.ToString());
     }
+
+    private protected override string TextOfRow(int row) =>
+        throw new InvalidOperationException("Hashed words carry their text: this token is from another input.");
 
     private int Row(ulong hash) => SpecialRows + StableHash.Bucket(hash, _hashBits);
 }

@@ -9,4 +9,8 @@ public interface ISubwordTokenizer
     /// <summary>Ids of a text, without special tokens, uncut.</summary>
     /// <param name="text">The text; may be empty.</param>
     IReadOnlyList<int> Encode(string text);
+
+    /// <summary>What an id reads as, for reports; null, as by default, where the tokenizer does not tell.</summary>
+    /// <param name="id">Within [0, VocabularySize).</param>
+    string? TextOf(int id) => null;
 }

@@ -34,4 +34,7 @@ internal sealed class SubwordInput : TextInput
 
         return (tokens, ids.Count);
     }
+
+    private protected override string TextOfRow(int row) =>
+        _tokenizer.TextOf(row) is { Length: > 0 } text ? text : $"[{row}]";
 }

@@ -2,7 +2,7 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Text;
 
-/// <summary>Rows of a table packed for one forward pass: no padding, every token stands once.</summary>
+/// <summary>Rows of a table packed for one forward pass: every token stands once, without padding unless it is asked for.</summary>
 internal sealed class TextBatch
 {
     private TextBatch(SequenceLayout layout, RaggedIndices tokens, int[] positions, int[] segments, RaggedIndices? wide)
@@ -33,27 +33,41 @@ internal sealed class TextBatch
     /// <summary>B bags of wide features; null when the model has no wide branch.</summary>
     public RaggedIndices? Wide { get; }
 
-    /// <summary>Packs rows as they are.</summary>
+    /// <summary>Packs rows.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="wideBits">Binary logarithm of the wide table's rows; 0 for none.</param>
     /// <param name="noise">Feature noise for training, or null.</param>
-    public static TextBatch Pack(IReadOnlyList<EncodedText> rows, int wideBits, InputNoise? noise = null)
+    /// <param name="padToLongest">
+    /// Whether each row is filled to the longest with padding, for routers that let it compete: tokens of no features, at the positions
+    /// that follow.
+    /// </param>
+    public static TextBatch Pack(IReadOnlyList<EncodedText> rows, int wideBits, InputNoise? noise = null, bool padToLongest = false)
     {
+        var longest = padToLongest && rows.Count > 0 ? rows.Max(row => row.Length) : 0;
         var offsets = new int[rows.Count + 1];
         for (var i = 0; i < rows.Count; i++)
-            offsets[i + 1] = offsets[i] + rows[i].Length;
+            offsets[i + 1] = offsets[i] + Math.Max(longest, rows[i].Length);
         var tokens = new BagBuilder(offsets[^1], offsets[^1] * 16);
         var positions = new int[offsets[^1]];
         var segments = new int[offsets[^1]];
+        var isToken = new bool[offsets[^1]];
         for (var i = 0; i < rows.Count; i++)
-            for (var position = 0; position < rows[i].Length; position++)
+            for (var (position, token) = (0, offsets[i]); token < offsets[i + 1]; position++, token++)
             {
-                positions[offsets[i] + position] = position;
-                segments[offsets[i] + position] = position < rows[i].SecondStart ? 0 : 1;
+                positions[token] = position;
+                isToken[token] = position < rows[i].Length;
+                if (!isToken[token])
+                {
+                    tokens.EndBag();
+                    continue;
+                }
+
+                segments[token] = position < rows[i].SecondStart ? 0 : 1;
                 AddToken(tokens, rows[i].Tokens[position], noise);
             }
 
-        return new TextBatch(new SequenceLayout(offsets), tokens.Build(), positions, segments, PackWide(rows, wideBits, noise));
+        var layout = new SequenceLayout(offsets, isToken.AsSpan().Contains(false) ? isToken : null);
+        return new TextBatch(layout, tokens.Build(), positions, segments, PackWide(rows, wideBits, noise));
     }
 
     private static void AddToken(BagBuilder bags, TokenFeatures token, InputNoise? noise)

@@ -11,6 +11,7 @@ public abstract class TextInput
 
     private static readonly TokenFeatures StartOfFirst = new([0]);
     private static readonly TokenFeatures StartOfSecond = new([1]);
+    private static readonly string[] SpecialTexts = ["[start]", "[start]", "[masked]"];
     private readonly bool _lowercase;
 
     private protected TextInput(bool lowercase, int maximumTokens)
@@ -27,6 +28,12 @@ public abstract class TextInput
 
     /// <summary>Rows of the embedding table.</summary>
     internal abstract int TableRows { get; }
+
+    /// <summary>A tokenizer's subwords, or hashed words without one.</summary>
+    internal static TextInput Create(bool lowercase, int maximumTokens, int hashBits, ISubwordTokenizer? tokenizer) =>
+        tokenizer is null
+            ? new HashedWordInput(lowercase, maximumTokens, hashBits)
+            : new SubwordInput(tokenizer, lowercase, maximumTokens);
 
     /// <summary>Encodes a text or a pair.</summary>
     /// <param name="text">First text; may be empty.</param>
@@ -52,6 +59,38 @@ public abstract class TextInput
         }
 
         return new EncodedText([.. tokens], secondStart, wide.ToArray(), first.Count + other.Count - keptOfFirst - keptOfOther);
+    }
+
+    /// <summary>What a token of this input reads as, for people.</summary>
+    /// <param name="token">A token of a text that this input has encoded.</param>
+    /// <returns>The text; <c>[start]</c> for a start token.</returns>
+    internal string TextOf(TokenFeatures token) =>
+        token.Rows[0] < SpecialRows ? SpecialTexts[token.Rows[0]] : token.Text ?? TextOfRow(token.Rows[0] - SpecialRows);
+
+    /// <summary>Text of a token that does not carry it.</summary>
+    /// <param name="row">The token's own row, special rows not counted.</param>
+    private protected abstract string TextOfRow(int row);
+
+    /// <summary>
+    /// Encodes a text of any length in pieces of at most <see cref="MaximumTokens"/>, for an encoder alone: without the wide branch's
+    /// features.
+    /// </summary>
+    /// <param name="text">The text; a blank one gives no pieces.</param>
+    public IEnumerable<EncodedText> EncodePieces(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (_lowercase)
+            text = text.ToLowerInvariant();
+        var words = new List<Range>();
+        WordSplitter.Split(text, words, int.MaxValue);
+        foreach (var chunk in words.Chunk(MaximumTokens - 1))
+        {
+            var start = chunk[0].Start.Value;
+            List<Range> own = [.. chunk.Select(w => (w.Start.Value - start)..(w.End.Value - start))];
+            var (tokens, count) = TokensOf(text[start..chunk[^1].End.Value], own, own.Count);
+            TokenFeatures[] kept = [StartOfFirst, .. tokens.Take(MaximumTokens - 1)];
+            yield return new EncodedText(kept, kept.Length, [], count - (kept.Length - 1));
+        }
     }
 
     /// <summary>Tokens of one text.</summary>

@@ -5,8 +5,13 @@ namespace Microsoft.ML.Moe.Text;
 /// n-grams). Its vector is row₀ + the mean of the other rows.
 /// </summary>
 /// <param name="rows">At least one row number.</param>
-internal sealed class TokenFeatures(int[] rows)
+/// <param name="text">The token's text, where it is not told by its rows.</param>
+internal sealed class TokenFeatures(int[] rows, string? text = null)
 {
+    /// <summary>The token's text; null where <see cref="TextInput.TextOf"/> tells it from the rows.</summary>
+    public string? Text { get; } = text;
+
+
     /// <summary>Table rows, the token's own first.</summary>
     public int[] Rows { get; } = rows;
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Text;
+
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>How many passes over the rows to make when the caller does not say: many over little text, few over much.</summary>
@@ -6,6 +8,8 @@ public static class EpochRule
     private const double TargetTokens = 1.3e6;
     private const int Fewest = 4;
     private const int Most = 25;
+    private const double PretrainingTokens = 2e7;
+    private const int MostOfPretraining = 40;
 
     /// <summary>Passes over a table.</summary>
     /// <param name="rows">Training rows, at least one.</param>
@@ -18,5 +22,17 @@ public static class EpochRule
             throw new ArgumentException("There are no rows.", nameof(rows));
         var tokens = rows.Sum(row => (double)row.Text.Length);
         return (int)Math.Clamp(Math.Round(TargetTokens / tokens), Fewest, Most);
+    }
+
+    /// <summary>Passes over texts without labels.</summary>
+    /// <param name="texts">The texts, at least one.</param>
+    /// <returns>As many as show 20 million tokens to the model, but at least 1 and at most 40.</returns>
+    /// <exception cref="ArgumentException">There are no texts.</exception>
+    public static int PretrainingEpochsFor(IReadOnlyCollection<EncodedText> texts)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        if (texts.Count == 0)
+            throw new ArgumentException("There are no texts.", nameof(texts));
+        return (int)Math.Clamp(Math.Round(PretrainingTokens / texts.Sum(text => (double)text.Length)), 1, MostOfPretraining);
     }
 }

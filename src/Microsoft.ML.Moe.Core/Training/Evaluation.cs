@@ -33,7 +33,8 @@ internal static class Evaluation
         return (loss / rows.Count, (double)right / rows.Count);
     }
 
-    private static int IndexOfMaximum(ReadOnlySpan<float> values)
+    /// <summary>Where the largest value is; of equal ones the first.</summary>
+    public static int IndexOfMaximum(ReadOnlySpan<float> values)
     {
         var best = 0;
         for (var i = 1; i < values.Length; i++)

@@ -19,6 +19,19 @@ internal sealed class ParameterSnapshot(IReadOnlyList<Parameter> parameters)
         IsTaken = true;
     }
 
+    /// <summary>The values taken.</summary>
+    public IEnumerable<NamedValues> Export() =>
+        parameters.Zip(_values, (p, values) => new NamedValues(p.Name, p.Value.Shape.ToArray(), values));
+
+    /// <summary>Takes values from elsewhere.</summary>
+    /// <param name="values">For each parameter as many as it has.</param>
+    public void Import(IReadOnlyList<float[]> values)
+    {
+        for (var i = 0; i < _values.Length; i++)
+            values[i].CopyTo(_values[i], 0);
+        IsTaken = true;
+    }
+
     /// <summary>Puts the values back.</summary>
     public void Restore()
     {

@@ -8,33 +8,41 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>Trains a <see cref="TextClassifier"/> from labelled texts.</summary>
 public sealed class TextClassifierTrainer
 {
-    private const float DenseBeta2 = 0.98f;
-    private const float TableBeta2 = 0.999f;
     private readonly TextClassifierOptions _options;
     private readonly int _classCount;
     private readonly Engine _engine;
     private readonly bool _usesTokenizer;
-    private readonly int _seed;
+    private readonly InitialTextModel? _initial;
 
     /// <summary>Prepares training.</summary>
-    /// <param name="options">Input, architecture and training; checked here.</param>
+    /// <param name="options">Input, architecture and training; checked here and copied.</param>
     /// <param name="classCount">Number of classes, C, at least 2.</param>
     /// <param name="engine">Where the model is trained and will live.</param>
     /// <param name="tokenizer">Splits text into subwords; null for hashed words.</param>
+    /// <param name="initial">
+    /// What to start from; null for chance. Architecture, router and case are then this model's, whatever the options say, and so are
+    /// the hashed words when no tokenizer is given.
+    /// </param>
     /// <exception cref="ArgumentException">An option is impossible; the message names it.</exception>
-    public TextClassifierTrainer(TextClassifierOptions options, int classCount, Engine engine, ISubwordTokenizer? tokenizer = null)
+    public TextClassifierTrainer(
+        TextClassifierOptions options,
+        int classCount,
+        Engine engine,
+        ISubwordTokenizer? tokenizer = null,
+        InitialTextModel? initial = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentOutOfRangeException.ThrowIfLessThan(classCount, 2);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(classCount, TextClassifierOptions.MaximumClasses);
-        options.Validate();
-        _options = options;
+        _options = (TextClassifierOptions)options.Clone();
+        initial?.Config.ApplyTo(_options);
+        _options.Validate();
         _classCount = classCount;
         _engine = engine;
         _usesTokenizer = tokenizer is not null;
-        _seed = options.Seed ?? 0;
-        Input = TextClassifier.CreateInput(options.Lowercase, options.MaximumTokens, options.HashBits, tokenizer);
+        _initial = initial;
+        Input = TextInput.Create(_options.Lowercase, _options.MaximumTokens, _options.HashBits, tokenizer);
     }
 
     /// <summary>Encodes texts for <see cref="Train"/> and for the classifier that it returns.</summary>
@@ -43,7 +51,7 @@ public sealed class TextClassifierTrainer
     /// <summary>Trains a classifier.</summary>
     /// <param name="training">Rows to learn from, at least one.</param>
     /// <param name="validation">
-    /// Rows to choose the best epoch by; null draws <see cref="TextClassifierOptions.ValidationShare"/> of the training rows.
+    /// Rows to choose the best epoch by; null draws <see cref="TextEncoderOptions.ValidationShare"/> of the training rows.
     /// </param>
     /// <param name="observer">Is told how it goes.</param>
     /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
@@ -63,44 +71,46 @@ public sealed class TextClassifierTrainer
         if (validation is not null)
             CheckRows(validation, nameof(validation));
         else if (_options.ValidationShare > 0)
-            (training, validation) = StratifiedSplit.Of(training, _options.ValidationShare, new Random(_seed));
+            (training, validation) = StratifiedSplit.Of(training, _options.ValidationShare, new Random(Seed));
 
-        var store = new ParameterStore(_engine, _seed);
-        var classifier = new TextClassifier(_engine, CreateConfig(training), store, Input);
-        UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), training.Select(row => row.Text));
-        using var optimizer = _engine.CreateAdamW(
-        [
-            new ParameterGroup(store.Of(ParameterRole.Weight), _options.LearningRate, _options.WeightDecay, Beta2: DenseBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Bias), _options.LearningRate, Beta2: DenseBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Embedding), _options.EmbeddingLearningRate, Beta2: TableBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Wide), _options.WideLearningRate, Beta2: TableBeta2),
-        ]);
-        new TrainingRun(_options, _seed, _engine, classifier, optimizer, training, validation, observer).Execute(stop);
+        var config = CreateConfig(training);
+        _options.GlobalWorkspace?.Check(config.Experts, config.MoeBlocks);
+        var store = _initial is null
+            ? new ParameterStore(_engine, Seed)
+            : new ParameterStore(_engine, Seed, _initial.StartOf);
+        var classifier = new TextClassifier(_engine, config, store, Input);
+        UnseenRows.Clear(
+            store.Of(ParameterRole.Embedding).Single(),
+            training.Select(row => row.Text),
+            _initial is null ? null : row => _initial.HasLearned(row, config.TableRows));
+        var objective = new ClassifierObjective(_options, _engine, classifier, training, validation ?? []);
+        using var optimizer = ModelOptimizer.Create(_engine, store, _options, _options.WideLearningRate, _options.FreezeRouter);
+        var checkpoint = _options.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(store, training, validation)) : null;
+        var schedule = TrainingSchedule.From(_options, EpochRule.EpochsFor(training));
+        new TrainingLoop(schedule, objective, optimizer, [.. store.All.Select(p => p.Parameter)], observer, checkpoint).Execute(stop);
+        ModelOptimizer.Unfreeze(store);
         return classifier;
     }
 
-    private TextClassifierConfig CreateConfig(IReadOnlyList<LabelledText> training) => new()
+    private int Seed => _options.Seed ?? 0;
+
+    private TextClassifierConfig CreateConfig(IReadOnlyList<LabelledText> training)
     {
-        Version = TextClassifierConfig.CurrentVersion,
-        Classes = _classCount,
-        UsesTokenizer = _usesTokenizer,
-        TableRows = Input.TableRows,
-        HashBits = _options.HashBits,
-        WideBits = _options.WideBranch ? WideTable.BitsFor(training, _classCount) : 0,
-        Lowercase = _options.Lowercase,
-        MaximumTokens = _options.MaximumTokens,
-        Width = _options.Width,
-        Layers = _options.Layers,
-        Heads = _options.Heads,
-        MoeEvery = _options.MoeEvery,
-        Experts = _options.Experts,
-        Router = _options.RouterSettings,
-        ExpertWidth = _options.ExpertWidth,
-        DenseWidth = (int)Math.Ceiling(_options.ExpertsPerToken * _options.ExpertWidth),
-        LoadBalancingCoefficient = _options.LoadBalancingCoefficient,
-        RouterZLossCoefficient = _options.RouterZLossCoefficient,
-        Dropout = _options.Dropout,
-    };
+        var encoder = TextEncoderConfig.From(_options, Input, _usesTokenizer);
+        if (_initial is not null)
+            encoder = encoder with { DenseWidth = _initial.Config.DenseWidth };
+        var wideBits = _options.WideBranch ? _initial?.WideBits ?? WideTable.BitsFor(training, _classCount) : 0;
+        return new TextClassifierConfig(encoder, _classCount, wideBits);
+    }
+
+    private string DigestOf(ParameterStore store, IReadOnlyList<LabelledText> training, IReadOnlyList<LabelledText>? validation)
+    {
+        using var digest = new TrainingDigest();
+        digest.AddOptions(_options).AddJson(_options.GlobalWorkspace).AddValues(store.All.Select(p => p.Parameter));
+        foreach (var rows in new[] { training, validation ?? [] })
+            digest.AddTexts(rows.Select(r => r.Text)).AddJson(rows.Select(r => r.Label)).AddJson(rows.Select(r => r.Weight));
+        return digest.ToString();
+    }
 
     private void CheckRows(IReadOnlyList<LabelledText> rows, string parameter)
     {

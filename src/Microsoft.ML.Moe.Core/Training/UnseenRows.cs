@@ -12,7 +12,8 @@ internal static class UnseenRows
     /// <summary>Sets the rows to zero that no text uses.</summary>
     /// <param name="tableVD">The token table, [V, D].</param>
     /// <param name="texts">The training texts.</param>
-    public static void Clear(Parameter tableVD, IEnumerable<EncodedText> texts)
+    /// <param name="isLearned">Tells the rows that an earlier training has learned, which stay; null when there was none.</param>
+    public static void Clear(Parameter tableVD, IEnumerable<EncodedText> texts, Func<int, bool>? isLearned = null)
     {
         var isUsed = new bool[tableVD.Value.Shape[0]];
         isUsed.AsSpan(0, TextInput.SpecialRows).Fill(true);
@@ -24,7 +25,7 @@ internal static class UnseenRows
         var width = tableVD.Value.Columns;
         var values = tableVD.Value.ToArray();
         for (var row = 0; row < isUsed.Length; row++)
-            if (!isUsed[row])
+            if (!isUsed[row] && isLearned?.Invoke(row) != true)
                 values.AsSpan(row * width, width).Clear();
         tableVD.Value.CopyFrom(values);
     }

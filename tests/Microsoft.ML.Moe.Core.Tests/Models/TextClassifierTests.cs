@@ -73,11 +73,11 @@ public sealed class TextClassifierTests : IDisposable
     [InlineData("\"experts\": 3", "\"experts\": 1", "ExpertsPerToken")]
     [InlineData("\"expertsPerToken\": 2", "\"expertsPerToken\": 1.5", "whole number")]
     [InlineData("\"tokenChoice\"", "\"noSuchRouter\"", "Config.json")]
-    [InlineData("\"version\": 1", "\"version\": 99", "Update")]
+    [InlineData("\"version\": 2", "\"version\": 99", "Update")]
     [InlineData("\"hashBits\": 10", "\"hashBits\": 11", "vocabulary")]
     [InlineData("\"classes\": 3", "\"classes\": 2000000000", "Classes")]
     [InlineData("\"usesTokenizer\": false", "\"usesTokenizer\": true", "tokenizer")]
-    [InlineData("\"version\": 1", "\"version\": 1, \"evil\": 2", "Config.json")]
+    [InlineData("\"version\": 2", "\"version\": 2, \"evil\": 2", "Config.json")]
     [InlineData("{", "", "Config.json")]
     public void ATamperedConfigIsRefused(string part, string replacement, string reason)
     {

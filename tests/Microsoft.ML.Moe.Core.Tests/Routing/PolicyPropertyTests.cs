@@ -1,126 +1,150 @@
+using System.Numerics;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.Routing;
 
-/// <summary>What must hold for every policy on any input; each case is a random batch with ties, extremes and padding.</summary>
+/// <summary>What must hold on any batch for what each policy chooses.</summary>
 public class PolicyPropertyTests
 {
-    public static TheoryData<int> Seeds { get; } = [.. Enumerable.Range(0, 60)];
+    [Theory]
+    [InlineData(RoutingScope.Sequence)]
+    [InlineData(RoutingScope.TimeStep)]
+    [InlineData(RoutingScope.Batch)]
+    public void UnifiedSelectsTheLargestScoresOfEachGroup(RoutingScope scope) => RandomBatch.ForAll(batch =>
+    {
+        var pairs = batch.Pairs(batch.Route(new Unified(batch.Budget, batch.Alpha, scope)));
+        var scores = batch.Scores(batch.Alpha);
+
+        var expected = batch.Groups(scope).SelectMany(group => group
+            .SelectMany(t => Enumerable.Range(t * batch.Experts, batch.Experts))
+            .OrderByDescending(i => scores[i])
+            .Take((int)Math.Floor(Math.Round(group.Length * batch.Budget, 9))));
+
+        Assert.Equal(expected.Order(), pairs);
+    });
+
+    [Fact]
+    public void UnifiedIsOptimalByBruteForce() => RandomBatch.ForAll(
+        batch =>
+        {
+            // Proposition 3.1: the top-c of S maximises Σ S·x subject to Σ x ≤ c; all 2^(T·N) choices of x are tried.
+            var scores = batch.Scores(batch.Alpha);
+            var real = batch.RealTokens.SelectMany(t => Enumerable.Range(t * batch.Experts, batch.Experts)).Aggregate(0, (x, i) => x | 1 << i);
+            var budget = (int)Math.Floor(Math.Round(batch.RealTokens.Count() * batch.Budget, 9));
+            var best = 0.0;
+            for (var x = 0; x < 1 << scores.Length; x++)
+            {
+                if ((x & ~real) == 0 && BitOperations.PopCount((uint)x) <= budget)
+                    best = Math.Max(best, Enumerable.Range(0, scores.Length).Where(i => (x >> i & 1) == 1).Sum(i => scores[i]));
+            }
+
+            var pairs = batch.Pairs(batch.Route(new Unified(batch.Budget, batch.Alpha)));
+
+            Assert.Equal(best, pairs.Sum(i => scores[i]), 1e-9);
+        },
+        RandomBatch.Tiny,
+        count: 60);
+
+    [Fact]
+    public void UnifiedOnOneTokenChoosesLikeTokenChoice() => RandomBatch.ForAll(
+        batch =>
+        {
+            var k = 1 + (int)batch.Budget % batch.Experts;
+            var one = new SequenceLayout([0, 1]);
+
+            var unified = new Unified(k, batch.Alpha).Route(batch.Logits(0), batch.Experts, one, training: false);
+            var tokenChoice = new TokenChoice(k, normalizeWeights: false).Route(batch.Logits(0), batch.Experts, one, training: false);
+
+            Assert.Equal(batch.Pairs(tokenChoice), batch.Pairs(unified));
+        },
+        RandomBatch.WithoutTies);
 
     [Theory]
-    [MemberData(nameof(Seeds))]
-    public void UnifiedSelectsTheLargestScoresOfEachGroup(int seed)
+    [InlineData(RoutingScope.Sequence)]
+    [InlineData(RoutingScope.TimeStep)]
+    [InlineData(RoutingScope.Batch)]
+    public void ExpertChoiceFillsEveryExpertWithItsBestTokens(RoutingScope scope) => RandomBatch.ForAll(batch =>
     {
-        var batch = RandomBatch.Create(seed);
-        foreach (var scope in Enum.GetValues<RoutingScope>())
+        var pairs = batch.Pairs(batch.Route(new ExpertChoice(batch.Budget, scope)));
+        var probabilities = batch.Probabilities;
+
+        var expected = batch.Groups(scope).SelectMany(group => Enumerable.Range(0, batch.Experts).SelectMany(e => group
+            .Select(t => t * batch.Experts + e)
+            .OrderByDescending(i => probabilities[i])
+            .Take((int)Math.Ceiling(Math.Round(group.Length * batch.Budget, 9) / batch.Experts))));
+
+        Assert.Equal(expected.Order(), pairs);
+    });
+
+    [Fact]
+    public void TokenChoiceTakesTheBestExpertsOfEveryToken() => RandomBatch.ForAll(batch =>
+    {
+        var k = Math.Min(batch.Experts, (int)Math.Ceiling(batch.Budget));
+
+        var pairs = batch.Pairs(batch.Route(new TokenChoice(k, normalizeWeights: true)));
+
+        var expected = batch.RealTokens.SelectMany(t => Enumerable.Range(t * batch.Experts, batch.Experts)
+            .OrderByDescending(i => batch.LogitsTE[i])
+            .Take(k));
+        Assert.Equal(expected.Order(), pairs);
+    });
+
+    [Fact]
+    public void PaddingNeverChangesWhatATokenGets() => RandomBatch.ForAll(batch =>
+    {
+        int[] real = [.. batch.RealTokens];
+        var bare = batch.Take(real, masked: false);
+        foreach (var (name, policy) in Policies.All(batch))
         {
-            var plan = new Unified(batch.Budget, batch.Alpha, scope).Route(batch.LogitsTE, batch.Experts, batch.Layout, training: true);
-            var selected = Selected(plan, batch);
-            var scores = Scores(batch, batch.Alpha);
-            foreach (var group in RoutingGroups.Of(batch.Layout, scope, maskPadding: true))
+            // positions count from the start of a sequence, padding included
+            if (name.Contains("TimeStep", StringComparison.Ordinal) && !batch.IsPaddedAtTheEnd)
+                continue;
+            var plan = batch.Route(policy);
+            var expected = bare.Pairs(bare.Route(policy)).Select(i => real[i / batch.Experts] * batch.Experts + i % batch.Experts);
+            Assert.True(expected.SequenceEqual(batch.Pairs(plan)), name);
+        }
+    });
+
+    [Fact]
+    public void PermutingTokensPermutesThePlan() => RandomBatch.ForAll(
+        batch =>
+        {
+            var random = new Random(batch.LogitsTE.Length);
+            int[] order = [.. Enumerable.Range(0, batch.Layout.Sequences).SelectMany(s =>
+                Enumerable.Range(batch.Layout.Offsets[s], batch.Layout.Offsets[s + 1] - batch.Layout.Offsets[s]).OrderBy(_ => random.Next()))];
+            var shuffled = batch.Take(order, masked: true);
+            foreach (var (name, policy) in Policies.WithoutRegardToPosition(batch))
             {
-                var entries = group.SelectMany(t => Enumerable.Range(t * batch.Experts, batch.Experts)).ToArray();
-                var chosen = entries.Where(i => selected[i]).ToArray();
-                Assert.Equal(Math.Min(entries.Length, (int)Math.Floor(Math.Round(group.Length * batch.Budget, 9))), chosen.Length);
-                foreach (var left in entries.Where(i => !selected[i]))
-                    Assert.All(chosen, taken => Assert.True(
-                        scores[taken] > scores[left] || (scores[taken] == scores[left] && taken < left)));
+                var expected = batch.Pairs(batch.Route(policy));
+                var actual = shuffled.Pairs(shuffled.Route(policy)).Select(i => order[i / batch.Experts] * batch.Experts + i % batch.Experts);
+                Assert.True(expected.SequenceEqual(actual.Order()), name);
+            }
+        },
+        RandomBatch.WithoutTies);
+
+    [Fact]
+    public void SequencesDoNotDependOnTheirBatchMates() => RandomBatch.ForAll(batch =>
+    {
+        foreach (var (name, policy) in Policies.All(batch).Where(p => p.Name.Contains("Sequence", StringComparison.Ordinal)))
+        {
+            var together = batch.Pairs(batch.Route(policy));
+            for (var s = 0; s < batch.Layout.Sequences; s++)
+            {
+                var (start, end) = (batch.Layout.Offsets[s], batch.Layout.Offsets[s + 1]);
+                var alone = batch.Take([.. Enumerable.Range(start, end - start)], masked: true);
+                var expected = alone.Pairs(alone.Route(policy)).Select(i => i + start * batch.Experts);
+                Assert.True(expected.SequenceEqual(together.Where(i => i / batch.Experts >= start && i / batch.Experts < end)), name);
             }
         }
-    }
+    });
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void UnifiedIsOptimalByBruteForce(int seed)
+    [Fact]
+    public void TheSameBatchAlwaysGetsTheSamePlan() => RandomBatch.ForAll(batch =>
     {
-        // Proposition 3.1: the top-c of S maximises Σ S·x subject to Σ x ≤ c; all 2^(T·N) choices of x are tried.
-        const int tokens = 4, experts = 3, budget = 5;
-        var random = new Random(seed);
-        float[] logits = [.. Enumerable.Range(0, tokens * experts).Select(_ => random.NextSingle() * 6 - 3)];
-        var batch = new RandomBatch(logits, experts, new SequenceLayout([0, tokens]), (double)budget / tokens, 0.4);
-        var scores = Scores(batch, batch.Alpha);
-        var best = Enumerable.Range(0, 1 << (tokens * experts))
-            .Where(x => System.Numerics.BitOperations.PopCount((uint)x) <= budget)
-            .Max(x => Enumerable.Range(0, scores.Length).Where(i => (x >> i & 1) == 1).Sum(i => scores[i]));
-
-        var plan = new Unified(batch.Budget, batch.Alpha).Route(logits, experts, batch.Layout, training: false);
-
-        Assert.Equal(best, Selected(plan, batch).Select((s, i) => s ? scores[i] : 0).Sum(), 1e-9);
-    }
-
-    [Theory]
-    [MemberData(nameof(Seeds))]
-    public void UnifiedOnOneTokenChoosesLikeTokenChoice(int seed)
-    {
-        var batch = RandomBatch.Create(seed);
-        var k = 1 + seed % batch.Experts;
-        var one = new SequenceLayout([0, 1]);
-        var logits = batch.LogitsTE.AsSpan(0, batch.Experts).ToArray();
-        if (logits.Distinct().Count() < logits.Length || logits.Any(l => Math.Abs(l) > 30))
-            return; // with ties, or scores that differ by less than a rounding error, either choice is right
-
-        var unified = new Unified(k, batch.Alpha).Route(logits, batch.Experts, one, training: false);
-        var tokenChoice = new TokenChoice(k, normalizeWeights: false).Route(logits, batch.Experts, one, training: false);
-
-        Assert.All(Enumerable.Range(0, batch.Experts), e => Assert.Equal(tokenChoice.TokensOf(e), unified.TokensOf(e)));
-    }
-
-    [Theory]
-    [MemberData(nameof(Seeds))]
-    public void ExpertChoiceFillsEveryExpertWithItsBestTokens(int seed)
-    {
-        var batch = RandomBatch.Create(seed);
-        var plan = new ExpertChoice(batch.Budget).Route(batch.LogitsTE, batch.Experts, batch.Layout, training: true);
-        var selected = Selected(plan, batch);
-        var probabilities = Scores(batch, 0);
-        foreach (var group in RoutingGroups.Of(batch.Layout, RoutingScope.Sequence, maskPadding: true))
-            for (var e = 0; e < batch.Experts; e++)
-            {
-                var chosen = group.Where(t => selected[t * batch.Experts + e]).ToArray();
-                Assert.Equal(Math.Min(group.Length, (int)Math.Ceiling(Math.Round(group.Length * batch.Budget, 9) / batch.Experts)), chosen.Length);
-                foreach (var left in group.Except(chosen))
-                    Assert.All(chosen, t => Assert.True(
-                        probabilities[t * batch.Experts + e] > probabilities[left * batch.Experts + e]
-                        || (probabilities[t * batch.Experts + e] == probabilities[left * batch.Experts + e] && t < left)));
-            }
-    }
-
-    [Theory]
-    [MemberData(nameof(Seeds))]
-    public void TheWorkspaceOnlyAddsAndOnlyWhenTraining(int seed)
-    {
-        var batch = RandomBatch.Create(seed);
-        var inner = new TokenChoice(1, normalizeWeights: false);
-        var threshold = 0.5 * Math.Log(batch.Experts);
-        var policy = new GlobalWorkspace(inner, threshold, maxTokensPerSequence: 2);
-
-        var plain = Selected(inner.Route(batch.LogitsTE, batch.Experts, batch.Layout, training: true), batch);
-        var plan = policy.Route(batch.LogitsTE, batch.Experts, batch.Layout, training: true);
-        var trained = Selected(plan, batch);
-        var scored = policy.Route(batch.LogitsTE, batch.Experts, batch.Layout, training: false);
-
-        Assert.Equal(plain, Selected(scored, batch));
-        Assert.DoesNotContain(Enumerable.Range(0, batch.Layout.Tokens), scored.IsBroadcast);
-        for (var t = 0; t < batch.Layout.Tokens; t++)
-        {
-            var row = trained[(t * batch.Experts)..((t + 1) * batch.Experts)];
-            if (plan.IsBroadcast(t))
-                Assert.DoesNotContain(false, row);
-            else
-                Assert.Equal(plain[(t * batch.Experts)..((t + 1) * batch.Experts)], row);
-        }
-
-        for (var s = 0; s < batch.Layout.Sequences; s++)
-        {
-            var uncertain = Enumerable.Range(batch.Layout.Offsets[s], batch.Layout.Offsets[s + 1] - batch.Layout.Offsets[s])
-                .Where(t => batch.Layout.IsToken(t) && RouterEntropy.Of(batch.LogitsTE.AsSpan(t * batch.Experts, batch.Experts)) >= threshold);
-            Assert.Equal(uncertain.Take(2), Enumerable.Range(batch.Layout.Offsets[s], batch.Layout.Offsets[s + 1] - batch.Layout.Offsets[s])
-                .Where(plan.IsBroadcast));
-        }
-    }
+        foreach (var (name, policy) in Policies.All(batch))
+            Assert.True(batch.Pairs(batch.Route(policy)).SequenceEqual(batch.Pairs(batch.Route(policy))), name);
+    });
 
     [Fact]
     public void AFractionOfAnExpertLeavesTokensWithout()
@@ -141,6 +165,19 @@ public class PolicyPropertyTests
         Assert.Equal([1], new Unified(1, maskPadding: false).Route(logits, 2, layout, training: false).TokensOf(0));
     }
 
+    /// <summary>The gates of the published example with capacity 2, brought to sums of 1 by softmax; see also <see cref="ScoreCutTests"/>.</summary>
+    [Fact]
+    public void ExpertChoiceAgreesWithThePublishedExample()
+    {
+        float[] gates = [.4f, 0, .2f, /**/ .5f, .1f, .4f, /**/ .3f, .2f, .6f];
+
+        var plan = new ExpertChoice(2).Route(Array.ConvertAll(gates, MathF.Log), 3, new SequenceLayout([0, 3]), training: false);
+
+        Assert.Equal([0, 1], plan.TokensOf(0));
+        Assert.Equal([1, 2], plan.TokensOf(1));
+        Assert.Equal([1, 2], plan.TokensOf(2));
+    }
+
     [Theory]
     [InlineData(0, 0.5)]
     [InlineData(-1, 0.5)]
@@ -149,21 +186,4 @@ public class PolicyPropertyTests
     [InlineData(1, double.NaN)]
     public void ImpossibleSettingsAreRefused(double k, double alpha) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new Unified(k, alpha));
-
-    private static bool[] Selected(RoutingPlan plan, RandomBatch batch)
-    {
-        var selected = new bool[batch.LogitsTE.Length];
-        for (var e = 0; e < batch.Experts; e++)
-            foreach (var t in plan.TokensOf(e))
-                selected[t * batch.Experts + e] = true;
-        return selected;
-    }
-
-    private static double[] Scores(RandomBatch batch, double alpha)
-    {
-        var scores = new double[batch.LogitsTE.Length];
-        for (var t = 0; t < batch.Layout.Tokens; t++)
-            RouterScores.Unified(batch.LogitsTE.AsSpan(t * batch.Experts, batch.Experts), alpha, scores.AsSpan(t * batch.Experts, batch.Experts));
-        return scores;
-    }
 }

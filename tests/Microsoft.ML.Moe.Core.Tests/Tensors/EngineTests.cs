@@ -27,6 +27,57 @@ public abstract class EngineTests
     }
 
     [Fact]
+    public void FrozenParameterHasNoGradientButLetsGradientsThrough()
+    {
+        using var engine = CreateEngine();
+        var x = engine.CreateParameter("x", [1, 2], [1, 2]);
+        var w = engine.CreateParameter("w", [2, 1], [3, 4]);
+        Assert.False(w.IsFrozen);
+        w.IsFrozen = true;
+        Assert.True(w.IsFrozen);
+        Assert.False(w.Value.RequiresGradient);
+        Backward();
+        Assert.Equal([3f, 4], Gradient(x));
+        Assert.Equal([0f, 0], Gradient(w));
+
+        w.IsFrozen = false;
+        Backward();
+        Assert.Equal([6f, 8], Gradient(x));
+        Assert.Equal([1f, 2], Gradient(w));
+        w.IsFrozen = true;
+        Assert.Equal([0f, 0], Gradient(w));
+
+        void Backward()
+        {
+            using var tape = engine.BeginTape(training: true);
+            tape.Backward(tape.Linear(x, w));
+        }
+
+        static float[] Gradient(Parameter parameter)
+        {
+            var gradient = new float[parameter.Value.Length];
+            parameter.Value.CopyGradientTo(gradient);
+            return gradient;
+        }
+    }
+
+    [Fact]
+    public void AllFrozenLeaveNothingToGoBackwardTo()
+    {
+        using var engine = CreateEngine();
+        var table = engine.CreateParameter("table", [3, 2], [1, 2, 3, 4, 5, 6], sparseRows: true);
+        var w = engine.CreateParameter("w", [2, 1], [3, 4]);
+        table.IsFrozen = w.IsFrozen = true;
+        using var tape = engine.BeginTape(training: true);
+        var loss = tape.Linear(tape.Embedding(table, [1]), w);
+        Assert.False(loss.RequiresGradient);
+        tape.Backward(loss);
+        var gradient = new float[6];
+        table.Value.CopyGradientTo(gradient);
+        Assert.Equal(new float[6], gradient);
+    }
+
+    [Fact]
     public void DisposedEngineRaises()
     {
         var engine = CreateEngine();

@@ -144,6 +144,96 @@ public abstract class OptimizerTests
     }
 
     [Fact]
+    public void FrozenParametersStayAsTheyAreAndBeginAnewWhenThawed()
+    {
+        using var engine = CreateEngine();
+        float[] start = [1, -2, 3];
+        var parameter = engine.CreateParameter("w", [3], start);
+        var table = engine.CreateParameter("table", [2, 2], [1, 2, 3, 4], sparseRows: true);
+        using var optimizer = engine.CreateAdamW([Group(parameter, table)]);
+        using (var tape = engine.BeginTape(training: true))
+            tape.Backward(GradientCheck.Readout(tape, tape.Embedding(table, [1])));
+        parameter.IsFrozen = table.IsFrozen = true;
+        for (var step = 0; step < 3; step++)
+            optimizer.Step(1f);
+        Assert.Equal(start, parameter.Value.ToArray());
+        Assert.Equal([1f, 2, 3, 4], table.Value.ToArray());
+        Assert.Equal(0f, optimizer.ClipGradients(1f));
+
+        parameter.IsFrozen = false;
+        AddGradient(engine, parameter, [0.5f, 0.25f, -1f]);
+        optimizer.Step(1f);
+        var expected = Reference.Doubles(start);
+        for (var i = 0; i < 3; i++)
+        {
+            double m = 0, v = 0;
+            expected[i] = ReferenceStep(expected[i], new[] { 0.5, 0.25, -1 }[i], ref m, ref v, 1, 1);
+        }
+
+        TestNumbers.AssertClose(expected, parameter.Value.ToArray(), 2e-6);
+    }
+
+    [Fact]
+    public void AnOptimizerWithAnothersStateGoesOnAsThatOneDoes()
+    {
+        using var engine = CreateEngine();
+        var (dense, table) = (engine.CreateParameter("w", [2, 3], new float[6]), engine.CreateParameter("table", [4, 2], new float[8], sparseRows: true));
+        var idle = engine.CreateParameter("idle", [2, 2], [1, 2, 3, 4], sparseRows: true);
+        using var first = engine.CreateAdamW([Group(dense, table, idle)]);
+        Steps(first, 1, 2, 3);
+        var state = first.GetState().ToDictionary(s => s.Name);
+        var (denseThen, tableThen) = (dense.Value.ToArray(), table.Value.ToArray());
+        Steps(first, 4, 5);
+        var (denseAfter, tableAfter) = (dense.Value.ToArray(), table.Value.ToArray());
+
+        dense.Value.CopyFrom(denseThen);
+        table.Value.CopyFrom(tableThen);
+        using var second = engine.CreateAdamW([Group(dense, table, idle)]);
+        second.SetState(state);
+        Steps(second, 4, 5);
+
+        Assert.Equal(denseAfter, dense.Value.ToArray());
+        Assert.Equal(tableAfter, table.Value.ToArray());
+        Assert.Equal([2, 3], state["w.first"].Shape);
+        Assert.Equal([4, 2], state["table.second"].Shape);
+        Assert.Equal([3f], state["w.steps"].Values);
+        Assert.Equal([0f, 2, 1, 0], state["table.steps"].Values);
+        Assert.DoesNotContain("idle.first", state.Keys);
+
+        void Steps(Optimizer optimizer, params int[] seeds)
+        {
+            foreach (var seed in seeds)
+            {
+                AddGradient(engine, dense, TestNumbers.Normal(seed, 6));
+                using (var tape = engine.BeginTape(training: true))
+                    tape.Backward(GradientCheck.Readout(tape, tape.Embedding(table, [1 + (seed % 2 == 0 ? 1 : 0)])));
+                optimizer.Step(1f);
+            }
+        }
+    }
+
+    [Fact]
+    public void AStateThatDoesNotFitIsRefusedAndNothingChanges()
+    {
+        using var engine = CreateEngine();
+        var parameter = engine.CreateParameter("w", [2], [1, 2]);
+        using var optimizer = engine.CreateAdamW([Group(parameter)]);
+        AddGradient(engine, parameter, [1, 1]);
+        optimizer.Step(1f);
+        var state = optimizer.GetState().ToDictionary(s => s.Name);
+
+        foreach (var name in state.Keys)
+        {
+            var damaged = new Dictionary<string, NamedValues>(state) { [name] = new NamedValues(name, [5], new float[5]) };
+            Assert.Contains("'w'", Assert.Throws<ArgumentException>(() => optimizer.SetState(damaged)).Message, StringComparison.Ordinal);
+            damaged.Remove(name);
+            Assert.Throws<ArgumentException>(() => optimizer.SetState(damaged));
+        }
+
+        Assert.Equal(state["w.first"].Values, optimizer.GetState().Single(s => s.Name == "w.first").Values);
+    }
+
+    [Fact]
     public void RejectsParametersOfTwoGroupsOrAnotherEngine()
     {
         using var engine = CreateEngine();

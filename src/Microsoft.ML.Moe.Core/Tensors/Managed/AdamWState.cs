@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>A parameter with its moments, which are made at the first step. For sparse rows every row counts its own steps.</summary>
-internal sealed unsafe class AdamWState(ManagedTensor tensor, ParameterGroup group)
+internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, ParameterGroup group)
 {
     private const int RowsPerItem = 32;
     private const int RowsAhead = 2;
@@ -17,6 +17,9 @@ internal sealed unsafe class AdamWState(ManagedTensor tensor, ParameterGroup gro
     public ManagedTensor Tensor => tensor;
 
     public ParameterGroup Group => group;
+
+    /// <summary>Steps taken with dense gradients; a parameter that is frozen takes none.</summary>
+    public int Steps { get; set; }
 
     /// <summary>First moments, then second moments; for sparse rows, both of a row side by side.</summary>
     public float* Moments => (_moments ??= new MemoryBlock(2L * tensor.Length, zeroed: true)).Data;
@@ -45,6 +48,84 @@ internal sealed unsafe class AdamWState(ManagedTensor tensor, ParameterGroup gro
                 engine.Kernels.AdamW(step, value + (long)row * width, sparse.Slot(slot), m, m + width, width);
             }
         });
+    }
+
+    /// <summary>The moments and steps; nothing before the first step.</summary>
+    public IEnumerable<NamedValues> Export()
+    {
+        if (_moments is null)
+            yield break;
+        var shape = tensor.Shape.ToArray();
+        yield return new NamedValues(FirstName, shape, Copy(0));
+        yield return new NamedValues(SecondName, shape, Copy(1));
+        int[] steps = _stepsOfRow ?? [Steps];
+        yield return new NamedValues(StepsName, [steps.Length], [.. steps.Select(s => (float)s)]);
+    }
+
+    /// <summary>Checks that what <see cref="Export"/> has given fits.</summary>
+    /// <exception cref="ArgumentException">It does not; the message names the parameter.</exception>
+    public void CheckFits(IReadOnlyDictionary<string, NamedValues> state)
+    {
+        var has = state.ContainsKey(FirstName);
+        int[] counters = [tensor.SparseGradient is null ? 1 : tensor.Shape[0]];
+        if (Fits(FirstName, tensor.Shape, has) && Fits(SecondName, tensor.Shape, has) && Fits(StepsName, counters, has))
+            return;
+        throw new ArgumentException($"The optimiser's state does not fit the parameter '{name}'.", nameof(state));
+
+        bool Fits(string part, ReadOnlySpan<int> shape, bool expected) =>
+            state.TryGetValue(part, out var values) == expected && (values is null || shape.SequenceEqual(values.Shape));
+    }
+
+    /// <summary>Takes up what <see cref="Export"/> has given.</summary>
+    public void Import(IReadOnlyDictionary<string, NamedValues> state)
+    {
+        _moments = null;
+        _stepsOfRow = null;
+        Steps = 0;
+        _corrections.Clear();
+        if (!state.TryGetValue(FirstName, out var first))
+            return;
+        Paste(0, first.Values);
+        Paste(1, state[SecondName].Values);
+        int[] steps = [.. state[StepsName].Values.Select(s => (int)s)];
+        if (tensor.SparseGradient is null)
+        {
+            Steps = steps[0];
+            return;
+        }
+
+        _stepsOfRow = steps;
+        for (var step = 1; step <= _stepsOfRow.Max(); step++)
+            _corrections.Add(BiasCorrection.At(group, step));
+    }
+
+    private string FirstName => name + ".first";
+
+    private string SecondName => name + ".second";
+
+    private string StepsName => name + ".steps";
+
+    private float[] Copy(int moment)
+    {
+        var values = new float[tensor.Length];
+        ForRuns(moment, (start, moments, length) => new ReadOnlySpan<float>(Moments + moments, length).CopyTo(values.AsSpan(start, length)));
+        return values;
+    }
+
+    private void Paste(int moment, float[] values) => ForRuns(
+        moment, (start, moments, length) => values.AsSpan(start, length).CopyTo(new Span<float>(Moments + moments, length)));
+
+    /// <summary>Where runs of the parameter's elements have a moment: all in one run, or row by row with the two side by side.</summary>
+    private void ForRuns(int moment, Action<int, long, int> run)
+    {
+        if (tensor.SparseGradient is not { Width: var width })
+        {
+            run(0, (long)moment * tensor.Length, tensor.Length);
+            return;
+        }
+
+        for (var row = 0; row < tensor.Shape[0]; row++)
+            run(row * width, (2L * row + moment) * width, width);
     }
 
     // The rows are all over a large table: without a hint the processor would wait for every one of them.

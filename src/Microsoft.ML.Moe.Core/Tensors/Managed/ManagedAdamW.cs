@@ -6,7 +6,6 @@ internal sealed unsafe class ManagedAdamW : Optimizer
     private const int BlockLength = 8192;
     private readonly ManagedEngine _engine;
     private readonly List<AdamWState> _states = [];
-    private int _steps;
     private bool _isDisposed;
 
     public ManagedAdamW(ManagedEngine engine, IReadOnlyList<ParameterGroup> groups)
@@ -21,7 +20,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
                     throw new ArgumentException($"Parameter '{parameter.Name}' belongs to another engine.", nameof(groups));
                 if (!seen.Add(tensor))
                     throw new ArgumentException($"Parameter '{parameter.Name}' is in two groups.", nameof(groups));
-                _states.Add(new AdamWState(tensor, group));
+                _states.Add(new AdamWState(parameter.Name, tensor, group));
             }
         }
     }
@@ -47,9 +46,10 @@ internal sealed unsafe class ManagedAdamW : Optimizer
     public override void Step(float learningRateFactor)
     {
         ThrowIfDisposed();
-        _steps++;
         foreach (var state in _states)
         {
+            if (!state.Tensor.RequiresGradient)
+                continue;
             if (state.Tensor.SparseGradient is null)
                 StepDense(state, learningRateFactor);
             else
@@ -66,6 +66,22 @@ internal sealed unsafe class ManagedAdamW : Optimizer
             state.Tensor.ClearGradient();
     }
 
+    public override IReadOnlyList<NamedValues> GetState()
+    {
+        ThrowIfDisposed();
+        return [.. _states.SelectMany(state => state.Export())];
+    }
+
+    public override void SetState(IReadOnlyDictionary<string, NamedValues> state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ThrowIfDisposed();
+        foreach (var own in _states)
+            own.CheckFits(state);
+        foreach (var own in _states)
+            own.Import(state);
+    }
+
     protected override void Dispose(bool disposing)
     {
         _isDisposed = true;
@@ -79,7 +95,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         if (!tensor.HasGradient)
             tensor.GradientToAdd();
         var step = AdamWStep.Create(
-            state.Group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(state.Group, _steps));
+            state.Group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(state.Group, ++state.Steps));
         var gradient = tensor.Gradient;
         var moments = state.Moments;
         ForBlocks(tensor.Length, (start, count) => _engine.Kernels.AdamW(

@@ -173,6 +173,13 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         return GroupedExpertsOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan, expertTensors);
     }
 
+    public override Tensor CopyTokens(Tensor xTD, Tensor weightsP, RoutingPlan plan)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(plan);
+        return CopyTokensOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan);
+    }
+
     public override Tensor LoadBalancingLoss(Tensor logitsTE, SequenceLayout layout)
     {
         Begin();

@@ -11,6 +11,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     private MemoryBlock? _gradientBlock;
     private float* _gradient;
     private int[]? _groupOfRow;
+    private bool _requiresGradient;
 
     /// <summary>Creates a parameter.</summary>
     public ManagedTensor(ManagedEngine engine, bool sparseRows, ReadOnlySpan<int> shape)
@@ -20,7 +21,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         _values = new MemoryBlock(Length);
         _data = _values.Data;
         SparseGradient = sparseRows ? new SparseGradient(shape[0], shape[0] == 0 ? 0 : Length / shape[0]) : null;
-        RequiresGradient = true;
+        _requiresGradient = true;
     }
 
     /// <summary>Creates a tape's tensor.</summary>
@@ -30,7 +31,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         Engine = tape.Engine;
         Tape = tape;
         _data = data;
-        RequiresGradient = requiresGradient;
+        _requiresGradient = requiresGradient;
     }
 
     public ManagedEngine Engine { get; }
@@ -38,7 +39,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
     public ManagedTape? Tape { get; }
 
-    public override bool RequiresGradient { get; }
+    public override bool RequiresGradient => _requiresGradient;
 
     /// <summary>The gradient of a table with sparse rows; null for others.</summary>
     public SparseGradient? SparseGradient { get; }
@@ -105,6 +106,14 @@ internal sealed unsafe class ManagedTensor : Tensor
         HasGradient = false;
         GradientFactor = 1f;
         SparseGradient?.Clear();
+    }
+
+    protected internal override void SetRequiresGradient(bool requiresGradient)
+    {
+        if (Tape is not null)
+            throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
+        _requiresGradient = requiresGradient;
+        ClearGradient();
     }
 
     public override void CopyTo(Span<float> destination)

@@ -72,7 +72,8 @@ internal static unsafe class CrossEntropyOperation
         });
     }
 
-    private static float[] NormalizedWeights(ReadOnlySpan<float> rowWeights, int rows)
+    /// <summary>The weights over their sum; 1/n each where none are given.</summary>
+    internal static float[] NormalizedWeights(ReadOnlySpan<float> rowWeights, int rows)
     {
         var weights = new float[rows];
         if (rowWeights.IsEmpty)

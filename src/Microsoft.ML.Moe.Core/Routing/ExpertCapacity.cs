@@ -1,0 +1,117 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>
+/// Expert capacity (Lepikhin et al. 2020, "GShard"; Fedus et al. 2021, "Switch Transformers", section 2.2) over any policy: within each
+/// group of tokens an expert takes at most so many; the pairs beyond are dropped. A token that loses all its pairs gets 0: the residual
+/// carries it. What is left is weighted by the inner policy's rule, so that weights that are divided by the sum over the selected
+/// experts are divided by the sum over those that are left.
+/// </summary>
+public sealed class ExpertCapacity : RoutingPolicy
+{
+    /// <summary>Larger factors say nothing: no model has that many experts.</summary>
+    internal const double LargestFactor = 1e6;
+
+    private readonly RoutingPolicy _inner;
+    private readonly Func<int, int, int> _capacityOf;
+    private readonly RoutingScope _scope;
+    private readonly CapacityPriority _priority;
+    private readonly bool _maskPadding;
+
+    private ExpertCapacity(
+        RoutingPolicy inner, Func<int, int, int> capacityOf, RoutingScope scope, CapacityPriority priority, bool maskPadding)
+    {
+        ArgumentNullException.ThrowIfNull(inner);
+        if (!Enum.IsDefined(scope))
+            throw new ArgumentOutOfRangeException(nameof(scope), scope, "Not a scope.");
+        if (!Enum.IsDefined(priority))
+            throw new ArgumentOutOfRangeException(nameof(priority), priority, "Not a priority.");
+        _inner = inner;
+        _capacityOf = capacityOf;
+        _scope = scope;
+        _priority = priority;
+        _maskPadding = maskPadding;
+    }
+
+    /// <summary>A capacity that grows with the group: ⌈factor·T·k/N⌉ tokens for each expert.</summary>
+    /// <param name="inner">Chooses the pairs.</param>
+    /// <param name="factor">Multiple of what an even split would give each expert, over 0; 1.25 in Switch Transformers.</param>
+    /// <param name="expertsPerToken">k of the inner policy, over 0.</param>
+    /// <param name="scope">Which tokens form a group.</param>
+    /// <param name="priority">Who keeps an expert that is full.</param>
+    /// <param name="maskPadding">Whether padding is left out of T.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static ExpertCapacity FromFactor(
+        RoutingPolicy inner,
+        double factor,
+        double expertsPerToken,
+        RoutingScope scope = RoutingScope.Sequence,
+        CapacityPriority priority = CapacityPriority.Position,
+        bool maskPadding = true)
+    {
+        if (!(factor is > 0 and <= LargestFactor))
+            throw new ArgumentOutOfRangeException(nameof(factor), factor, "The capacity factor is over 0.");
+        Budget.Check(expertsPerToken);
+        return new ExpertCapacity(inner, Capacity, scope, priority, maskPadding);
+
+        int Capacity(int tokens, int experts) =>
+            (int)Math.Min(tokens, Math.Ceiling(Budget.Of(tokens, factor * expertsPerToken) / experts));
+    }
+
+    /// <summary>A capacity that is the same for every group.</summary>
+    /// <param name="inner">Chooses the pairs.</param>
+    /// <param name="tokens">Tokens that each expert takes at most, at least 0; GW-MoE's models have 64.</param>
+    /// <param name="scope">Which tokens form a group.</param>
+    /// <param name="priority">Who keeps an expert that is full.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static ExpertCapacity FromTokens(
+        RoutingPolicy inner,
+        int tokens,
+        RoutingScope scope = RoutingScope.Sequence,
+        CapacityPriority priority = CapacityPriority.Position)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        return new ExpertCapacity(inner, (_, _) => tokens, scope, priority, maskPadding: true);
+    }
+
+    /// <inheritdoc/>
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        var plan = _inner.Route(logitsTE, experts, layout, training);
+        var wanted = PairMatrix.Of(plan);
+        var kept = new PairMatrix(plan.Tokens, experts);
+        var groups = RoutingGroups.Of(layout, _scope, _maskPadding);
+        var candidates = new int[layout.Tokens];
+        var scores = new double[layout.Tokens];
+        var scratch = new double[layout.Tokens];
+        var dropped = plan.DroppedPairs;
+        for (var i = 0; i < groups.Count; i++)
+        {
+            var capacity = _capacityOf(groups[i].Length, experts);
+            for (var expert = 0; expert < experts; expert++)
+            {
+                var count = 0;
+                foreach (var token in groups[i])
+                {
+                    if (!wanted.Of(token)[expert])
+                        continue;
+                    candidates[count] = token;
+                    // by position all are equal, so that the earlier one wins
+                    scores[count++] = _priority == CapacityPriority.Position
+                        ? 0
+                        : RouterScores.Probability(logitsTE.Slice(token * experts, experts), expert);
+                }
+
+                scores.AsSpan(0, count).CopyTo(scratch);
+                var cut = ScoreCut.Of(scratch.AsSpan(0, count), capacity);
+                for (var candidate = 0; candidate < count; candidate++)
+                    kept.Of(candidates[candidate])[expert] = cut.Takes(scores[candidate]);
+                dropped += Math.Max(0, count - capacity);
+            }
+        }
+
+        return kept.ToPlan(plan.Weights, plan.Broadcast, plan.CopiesBroadcast, dropped);
+    }
+}

@@ -1,0 +1,80 @@
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>
+/// GW-MoE fine-tuning (arXiv 2406.12375) as plain data: which tokens <see cref="GlobalWorkspace"/> broadcasts to all experts while
+/// training, and in which MoE layers. Prediction is never touched.
+/// </summary>
+/// <param name="Threshold">
+/// H*: a token takes part when its router entropy is at least this. In <paramref name="Unit"/>; the paper's 1.6 and 1.8 nats are
+/// shares of 0.77 and 0.87 of the maximum.
+/// </param>
+/// <param name="Unit">Unit of <paramref name="Threshold"/>. Default <see cref="EntropyUnit.ShareOfMaximum"/>.</param>
+/// <param name="MaxTokensPerSequence">
+/// "Slots": only the first so many uncertain tokens of each sequence, by position, are broadcast, at least 0. Default null: all.
+/// </param>
+/// <param name="Blocks">Numbers, from 0, of the transformer blocks whose MoE layers take part. Default null: all that have one.</param>
+/// <param name="Rule">What broadcast tokens get. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
+/// <param name="Tokens">Which tokens are broadcast. Default <see cref="GlobalWorkspaceTokens.Uncertain"/>.</param>
+public sealed record GlobalWorkspaceSettings(
+    double Threshold,
+    EntropyUnit Unit = EntropyUnit.ShareOfMaximum,
+    int? MaxTokensPerSequence = null,
+    IReadOnlyList<int>? Blocks = null,
+    GlobalWorkspaceRule Rule = GlobalWorkspaceRule.Paper,
+    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain)
+{
+    /// <summary>Checks the settings against a model.</summary>
+    /// <param name="experts">Number of experts, N.</param>
+    /// <param name="moeBlocks">Numbers of the blocks that have a MoE layer; null leaves <see cref="Blocks"/> unchecked.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is impossible; the message names it.</exception>
+    public void Check(int experts, IReadOnlyCollection<int>? moeBlocks = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(experts, 1);
+        if (!Enum.IsDefined(Unit))
+            throw OutOfRange(nameof(Unit), Unit, "not a unit of entropy.");
+        if (!Enum.IsDefined(Rule))
+            throw OutOfRange(nameof(Rule), Rule, "not a rule.");
+        if (!Enum.IsDefined(Tokens))
+            throw OutOfRange(nameof(Tokens), Tokens, "neither the uncertain tokens nor random ones.");
+        if (!double.IsFinite(Threshold))
+            throw OutOfRange(nameof(Threshold), Threshold, "not a finite number.");
+        if (Unit != EntropyUnit.Nats && Threshold is < 0 or > 1)
+        {
+            throw OutOfRange(
+                nameof(Threshold),
+                Threshold,
+                $"not within [0, 1], as {nameof(Unit)} = {Unit} asks. For nats, at most ln {experts} = {Math.Log(experts):F3}, "
+                + $"set {nameof(Unit)} to {EntropyUnit.Nats}.");
+        }
+
+        if (MaxTokensPerSequence is < 0)
+            throw OutOfRange(nameof(MaxTokensPerSequence), MaxTokensPerSequence, "below 0; null means no limit.");
+        foreach (var block in moeBlocks is null ? [] : Blocks ?? [])
+        {
+            if (!moeBlocks!.Contains(block))
+                throw OutOfRange(nameof(Blocks), block, $"not a block with a MoE layer; these are {string.Join(", ", moeBlocks!)}.");
+        }
+
+        static ArgumentOutOfRangeException OutOfRange(string member, object value, string problem) =>
+            new(member, value, $"{nameof(GlobalWorkspaceSettings)}.{member} is {problem}");
+    }
+
+    /// <summary>The policy to train a block's MoE layer with.</summary>
+    /// <param name="inner">The layer's own.</param>
+    /// <param name="block">Number of the block, from 0.</param>
+    /// <param name="experts">Number of experts, N.</param>
+    /// <param name="calibratedNats">H* that <see cref="EntropyCalibration"/> found for the block; for other units it is not used.</param>
+    /// <returns>A workspace over <paramref name="inner"/>, or itself for a block that does not take part.</returns>
+    internal RoutingPolicy Apply(RoutingPolicy inner, int block, int experts, double? calibratedNats = null)
+    {
+        if (Blocks is not null && !Blocks.Contains(block))
+            return inner;
+        var nats = Unit switch
+        {
+            EntropyUnit.Nats => Threshold,
+            EntropyUnit.ShareOfMaximum => Threshold * Math.Log(experts),
+            _ => calibratedNats ?? throw new ArgumentNullException(nameof(calibratedNats), "A share of tokens has to be calibrated first."),
+        };
+        return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Rule, Tokens);
+    }
+}

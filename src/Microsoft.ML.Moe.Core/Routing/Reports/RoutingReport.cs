@@ -1,0 +1,26 @@
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>
+/// What a trained model's routers do with a table: how evenly the experts are used, how sure the routers are, which tokens they are
+/// unsure about, and how alike the experts have become. Plain data, all of it finite; with a table without rows all counts and
+/// shares are 0.
+/// </summary>
+/// <param name="Router">The router that was in use.</param>
+/// <param name="Experts">Experts in each MoE layer, N.</param>
+/// <param name="Rows">Rows of the table.</param>
+/// <param name="Tokens">Tokens of all rows as the model reads them: start tokens counted, cut-off ones and padding not.</param>
+/// <param name="TokensCutOff">Tokens beyond the model's maximum length, which it has not read.</param>
+/// <param name="UncertainThreshold">H*, in nats: a token whose router entropy is at least this counts as uncertain.</param>
+/// <param name="Layers">The MoE layers, in the order of the forward pass; at least one.</param>
+public sealed record RoutingReport(
+    RouterSettings Router,
+    int Experts,
+    long Rows,
+    long Tokens,
+    long TokensCutOff,
+    double UncertainThreshold,
+    IReadOnlyList<LayerRoutingReport> Layers)
+{
+    /// <summary>The largest possible router entropy, ln N, in nats.</summary>
+    public double MaximumEntropy => Math.Log(Experts);
+}

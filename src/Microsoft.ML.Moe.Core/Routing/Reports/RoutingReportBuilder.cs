@@ -1,0 +1,66 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>Makes a <see cref="RoutingReport"/> from the batches of a table.</summary>
+internal sealed class RoutingReportBuilder
+{
+    private readonly TextInput _input;
+    private readonly RouterSettings _router;
+    private readonly int _experts;
+    private readonly double _threshold;
+    private readonly SortedDictionary<int, LayerTally> _layers = [];
+    private long _rows;
+    private long _tokens;
+    private long _tokensCutOff;
+
+    /// <summary>Starts at no rows.</summary>
+    /// <param name="input">Has encoded the rows.</param>
+    /// <param name="router">The router in use.</param>
+    /// <param name="experts">Experts in each MoE layer, N.</param>
+    /// <param name="blocks">Numbers of the transformer blocks with a MoE layer.</param>
+    /// <param name="options">Checked options.</param>
+    public RoutingReportBuilder(
+        TextInput input, RouterSettings router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
+    {
+        _input = input;
+        _router = router;
+        _experts = experts;
+        _threshold = options.UncertainThreshold * Math.Log(experts);
+        foreach (var block in blocks)
+            _layers.Add(block, new LayerTally(block, experts, _threshold, options));
+    }
+
+    /// <summary>Starts a batch.</summary>
+    /// <param name="rows">The rows that are now scored, in order.</param>
+    /// <returns>The observer to score them with.</returns>
+    public IRoutingObserver Observe(IReadOnlyList<EncodedText> rows)
+    {
+        _rows += rows.Count;
+        foreach (var row in rows)
+        {
+            _tokens += row.Length;
+            _tokensCutOff += row.TokensCutOff;
+        }
+
+        return new Batch(this, rows);
+    }
+
+    /// <summary>The report on all batches so far.</summary>
+    /// <param name="engine">Where the experts live.</param>
+    public RoutingReport Build(Engine engine) => new(
+        _router, _experts, _rows, _tokens, _tokensCutOff, _threshold, [.. _layers.Values.Select(layer => layer.Build(engine))]);
+
+    private sealed class Batch(RoutingReportBuilder builder, IReadOnlyList<EncodedText> rows) : IRoutingObserver
+    {
+        private readonly PassRows _pass = new();
+
+        public void OnRouted(RoutedLayer layer)
+        {
+            var start = _pass.StartOf(layer);
+            builder._layers[layer.Block].Add(
+                layer, (sequence, position) => builder._input.TextOf(rows[start + sequence].Tokens[position]));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>Finds the tokens whose router is uncertain, or as many at random.</summary>
+/// <param name="EntropyThreshold">H*, in nats: a token is uncertain when its router entropy is at least this.</param>
+/// <param name="MaxTokensPerSequence">Only the first so many of each sequence, by position, count; null for all.</param>
+/// <param name="Tokens">Those tokens, or as many of each sequence at random.</param>
+/// <param name="Seed">Of the chance with which random tokens are drawn.</param>
+internal readonly record struct UncertainTokens(
+    double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed)
+{
+    /// <summary>One flag for each token; padding is never uncertain.</summary>
+    /// <param name="logitsTE">[T, E] router logits, row-major.</param>
+    /// <param name="experts">Number of experts, E.</param>
+    /// <param name="layout">Sequences within T.</param>
+    public bool[] Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout)
+    {
+        var found = new bool[layout.Tokens];
+        for (var sequence = 0; sequence < layout.Sequences; sequence++)
+        {
+            var (start, end) = (layout.Offsets[sequence], layout.Offsets[sequence + 1]);
+            var slots = MaxTokensPerSequence ?? int.MaxValue;
+            var count = 0;
+            for (var token = start; token < end && count < slots; token++)
+            {
+                if (!layout.IsToken(token) || !(RouterEntropy.Of(logitsTE.Slice(token * experts, experts)) >= EntropyThreshold))
+                    continue;
+                found[token] = true;
+                count++;
+            }
+
+            if (Tokens == GlobalWorkspaceTokens.Random && count > 0)
+            {
+                Array.Clear(found, start, end - start);
+                Draw(logitsTE, experts, layout, start, end, count, found);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Marks the tokens of a sequence with the smallest hashes.</summary>
+    private void Draw(
+        ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, int start, int end, int count, bool[] found)
+    {
+        var draws = new List<(ulong Hash, int Token)>();
+        for (var token = start; token < end; token++)
+            if (layout.IsToken(token))
+                draws.Add((TokenHash.Of(logitsTE.Slice(token * experts, experts), Seed), token));
+        draws.Sort();
+        for (var i = 0; i < count; i++)
+            found[draws[i].Token] = true;
+    }
+}

@@ -1,0 +1,89 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Learning to guess hidden tokens from those around them.</summary>
+internal sealed class MaskedTokenObjective : ITrainingObjective
+{
+    /// <summary>Seeds the hiding of validation tokens, so that every epoch has to guess the same.</summary>
+    private const int ValidationSeed = 15;
+
+    private readonly TextPretrainingOptions _options;
+    private readonly Engine _engine;
+    private readonly MaskedTokenNetwork _network;
+    private readonly TextEncoderConfig _config;
+    private readonly TokenMasking _masking;
+    private readonly IReadOnlyList<EncodedText> _training;
+    private readonly IReadOnlyList<EncodedText> _validation;
+
+    public MaskedTokenObjective(
+        TextPretrainingOptions options,
+        Engine engine,
+        MaskedTokenNetwork network,
+        TextEncoderConfig config,
+        GuessedVocabulary vocabulary,
+        IReadOnlyList<EncodedText> training,
+        IReadOnlyList<EncodedText> validation)
+    {
+        _options = options;
+        _engine = engine;
+        _network = network;
+        _config = config;
+        _masking = new TokenMasking(vocabulary, options.MaskShare);
+        _training = training;
+        _validation = validation;
+    }
+
+    /// <inheritdoc/>
+    public int Examples => _training.Count;
+
+    /// <inheritdoc/>
+    public void BeginEpoch()
+    {
+    }
+
+    /// <inheritdoc/>
+    public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
+    {
+        var texts = new EncodedText[examples.Length];
+        for (var i = 0; i < examples.Length; i++)
+            texts[i] = _training[examples[i]];
+        var masked = _masking.Mask(texts, random);
+        var noise = new InputNoise(random, maskRate: 0f, _options.WordDropRate, wideDropRate: 0f);
+        using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
+        if (masked.Targets.Length == 0)
+            return 0;
+        var (logitsMV, losses) = _network.Forward(tape, Pack(masked.Texts, noise), masked.Rows);
+        var reported = tape.CrossEntropy(logitsMV, masked.Targets, []);
+        var loss = losses.Aggregate(reported, tape.Add);
+        tape.Backward(loss, scale);
+        return reported.ToArray()[0];
+    }
+
+    /// <inheritdoc/>
+    public (double Loss, double Accuracy)? Evaluate()
+    {
+        var random = new Random(ValidationSeed);
+        var (loss, right, guesses) = (0.0, 0, 0);
+        foreach (var pass in ScoringPasses.Of(_validation))
+        {
+            var masked = _masking.Mask(pass, random);
+            if (masked.Targets.Length == 0)
+                continue;
+            using var tape = _engine.BeginTape(training: false);
+            var (logitsMV, _) = _network.Forward(tape, Pack(masked.Texts, noise: null), masked.Rows);
+            loss += masked.Targets.Length * (double)tape.CrossEntropy(logitsMV, masked.Targets, []).ToArray()[0];
+            var logits = logitsMV.ToArray();
+            for (var i = 0; i < masked.Targets.Length; i++)
+                right += Evaluation.IndexOfMaximum(logits.AsSpan(i * logitsMV.Columns, logitsMV.Columns)) == masked.Targets[i] ? 1 : 0;
+            guesses += masked.Targets.Length;
+        }
+
+        return guesses == 0 ? null : (loss / guesses, (double)right / guesses);
+    }
+
+    private TextBatch Pack(IReadOnlyList<EncodedText> texts, InputNoise? noise) =>
+        TextBatch.Pack(texts, wideBits: 0, noise, padToLongest: !_config.Router.MaskPadding);
+}

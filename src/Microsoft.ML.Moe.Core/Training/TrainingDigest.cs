@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Tells one training from another, so that a checkpoint is never taken up by a training it does not belong to.</summary>
+internal sealed class TrainingDigest : IDisposable
+{
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    /// <summary>Takes in something that can be written as JSON.</summary>
+    public TrainingDigest AddJson<T>(T value)
+    {
+        _hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(value));
+        return this;
+    }
+
+    /// <summary>Takes in the options that decide what a training does.</summary>
+    public TrainingDigest AddOptions(TextEncoderOptions options)
+    {
+        foreach (var property in options.GetType().GetProperties().OrderBy(p => p.Name, StringComparer.Ordinal))
+        {
+            // where and how fast it runs, what it is called and who is told make no difference
+            var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+            if ((type.IsPrimitive || type.IsEnum) && property.Name != nameof(TextEncoderOptions.Threads))
+                AddJson($"{property.Name}={property.GetValue(options)}");
+        }
+
+        return this;
+    }
+
+    /// <summary>Takes in texts.</summary>
+    public TrainingDigest AddTexts(IEnumerable<EncodedText> texts)
+    {
+        foreach (var text in texts)
+        {
+            foreach (var token in text.Tokens)
+                _hash.AppendData(BitConverter.GetBytes(token.Rows[0]));
+            _hash.AppendData(Encoding.UTF8.GetBytes("\n"));
+        }
+
+        return this;
+    }
+
+    /// <summary>Takes in parameters' values.</summary>
+    public TrainingDigest AddValues(IEnumerable<Parameter> parameters)
+    {
+        foreach (var parameter in parameters)
+            _hash.AppendData(MemoryMarshal.AsBytes<float>(parameter.Value.ToArray()));
+        return this;
+    }
+
+    /// <summary>The digest of all that was taken in.</summary>
+    public override string ToString() => Convert.ToHexString(_hash.GetCurrentHash());
+
+    /// <inheritdoc/>
+    public void Dispose() => _hash.Dispose();
+}

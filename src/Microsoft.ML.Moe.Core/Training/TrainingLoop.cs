@@ -1,0 +1,143 @@
+using System.Diagnostics;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>
+/// The training loop: epochs of shuffled batches, validation after each, the best epoch's weights at the end. With a checkpoint it can
+/// be interrupted anywhere: taken up again, it ends as if it had run in one go.
+/// </summary>
+/// <param name="schedule">Steps and their learning rates.</param>
+/// <param name="objective">What is descended.</param>
+/// <param name="optimizer">Takes the steps.</param>
+/// <param name="parameters">Of the model; the best epoch's are kept.</param>
+/// <param name="observer">Is told how it goes.</param>
+/// <param name="checkpoint">Keeps the state; null keeps none.</param>
+internal sealed class TrainingLoop(
+    TrainingSchedule schedule,
+    ITrainingObjective objective,
+    Optimizer optimizer,
+    IReadOnlyList<Parameter> parameters,
+    ITrainingObserver? observer,
+    TrainingCheckpoint? checkpoint = null)
+{
+    private readonly int _stepsPerEpoch = schedule.StepsPerEpoch(objective.Examples);
+    private readonly LearningRateSchedule _rates = new(
+        schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
+    private readonly ParameterSnapshot _best = new(parameters);
+    private TrainingProgress _progress = new();
+
+    /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
+    /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
+    public void Execute(CancellationToken stop)
+    {
+        if (checkpoint?.TryRestore(parameters, optimizer, _best, out var progress) == true)
+            _progress = progress;
+        while (_progress.Epoch <= schedule.Epochs && !_progress.HasConverged && !stop.IsCancellationRequested)
+            RunEpoch(stop);
+
+        if (_best.IsTaken)
+            _best.Restore();
+        if (!stop.IsCancellationRequested)
+            checkpoint?.Delete();
+    }
+
+    private void RunEpoch(CancellationToken stop)
+    {
+        var order = Enumerable.Range(0, objective.Examples).ToArray();
+        schedule.RandomOf(_progress.Epoch, 0).Shuffle(order);
+        objective.BeginEpoch();
+        var watch = Stopwatch.StartNew();
+        var firstStep = _progress.Step;
+        RunSteps(order, stop);
+        var rows = Math.Min(objective.Examples, (double)(_progress.Step - firstStep) * schedule.BatchSize);
+        EndEpoch(rows / watch.Elapsed.TotalSeconds);
+    }
+
+    private void RunSteps(int[] order, CancellationToken stop)
+    {
+        try
+        {
+            while (_progress.Step < _stepsPerEpoch && !stop.IsCancellationRequested)
+            {
+                RunStep(order);
+                if (_progress.Step < _stepsPerEpoch && checkpoint?.IsDue == true)
+                    SaveCheckpoint();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            SaveCheckpoint();
+            throw;
+        }
+
+        // what an epoch that ends early does next, choosing it as the best, must not be taken up with the rest of it
+        if (_progress.Step < _stepsPerEpoch)
+            SaveCheckpoint();
+    }
+
+    private void SaveCheckpoint() => checkpoint?.Save(_progress, parameters, optimizer, _best);
+
+    private void RunStep(int[] order)
+    {
+        var start = _progress.Step * schedule.BatchSize;
+        var batch = order.AsSpan(start, Math.Min(schedule.BatchSize, order.Length - start));
+        var factor = _rates.FactorAt(StepsBefore + _progress.Step);
+        var loss = Accumulate(batch, schedule.RandomOf(_progress.Epoch, _progress.Step + 1));
+        var norm = optimizer.ClipGradients(schedule.MaxGradientNorm);
+        if (!double.IsFinite(loss) || !float.IsFinite(norm))
+            throw new InvalidOperationException(
+                $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
+                + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
+        optimizer.Step(factor);
+        _progress = _progress with { Step = _progress.Step + 1, LossSum = _progress.LossSum + loss };
+        observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
+    }
+
+    /// <summary>Accumulates the gradients of a batch, in as many parts as were asked for.</summary>
+    private double Accumulate(ReadOnlySpan<int> batch, Random random)
+    {
+        var parts = Math.Min(schedule.AccumulationSteps, batch.Length);
+        var loss = 0.0;
+        for (var part = 0; part < parts; part++)
+        {
+            var (start, end) = (batch.Length * part / parts, batch.Length * (part + 1) / parts);
+            var share = (float)(end - start) / batch.Length;
+            loss += objective.Accumulate(batch[start..end], share, random) * share;
+        }
+
+        return loss;
+    }
+
+    private void EndEpoch(double rowsPerSecond)
+    {
+        var result = objective.Evaluate();
+        var isBest = result is not { } scored || scored.Loss < _progress.BestLoss || !_best.IsTaken;
+        if (result is not null && isBest)
+            _best.Take();
+        var rate = schedule.LearningRate * _rates.FactorAt(Math.Max(0, StepsBefore + _progress.Step - 1));
+        observer?.OnEpoch(new EpochReport(
+            _progress.Epoch,
+            schedule.Epochs,
+            _progress.LossSum / Math.Max(1, _progress.Step),
+            result?.Loss,
+            result?.Accuracy,
+            rate,
+            rowsPerSecond,
+            isBest));
+        if (_progress.Step < _stepsPerEpoch)
+            return;
+        var sinceBest = isBest ? 0 : _progress.EpochsSinceBest + 1;
+        _progress = new TrainingProgress
+        {
+            Epoch = _progress.Epoch + 1,
+            BestLoss = result is { } better && isBest ? better.Loss : _progress.BestLoss,
+            EpochsSinceBest = sinceBest,
+            HasConverged = result is not null && sinceBest >= schedule.Patience,
+        };
+        SaveCheckpoint();
+    }
+
+    private int StepsBefore => (_progress.Epoch - 1) * _stepsPerEpoch;
+}

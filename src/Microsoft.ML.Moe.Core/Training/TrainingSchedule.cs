@@ -1,0 +1,54 @@
+using Microsoft.ML.Moe.Models;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>How many steps a training takes, on how many examples each, and when it ends early.</summary>
+/// <param name="Epochs">Passes over the examples.</param>
+/// <param name="BatchSize">Examples for each step.</param>
+/// <param name="AccumulationSteps">Parts that a batch is split into.</param>
+/// <param name="LearningRate">Peak learning rate, to report.</param>
+/// <param name="WarmupShare">Share of the steps over which it rises.</param>
+/// <param name="Decay">How it falls.</param>
+/// <param name="MaxGradientNorm">Largest joint norm of the dense gradients.</param>
+/// <param name="Patience">Epochs without improvement after which to stop; null never stops early.</param>
+/// <param name="Seed">Seeds the order of examples and each step's chance.</param>
+internal sealed record TrainingSchedule(
+    int Epochs,
+    int BatchSize,
+    int AccumulationSteps,
+    float LearningRate,
+    float WarmupShare,
+    LearningRateDecay Decay,
+    float MaxGradientNorm,
+    int? Patience,
+    int Seed)
+{
+    /// <summary>The schedule that options ask for.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="epochs">Passes, where they leave it open.</param>
+    public static TrainingSchedule From(TextEncoderOptions options, int epochs) => new(
+        options.MaxEpochs ?? epochs,
+        options.BatchSize,
+        options.AccumulationSteps,
+        options.LearningRate,
+        options.WarmupShare,
+        options.Decay,
+        options.MaxGradientNorm,
+        options.EarlyStoppingPatience,
+        options.Seed ?? 0);
+
+    /// <summary>Steps of an epoch.</summary>
+    public int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;
+
+    /// <summary>Chance of one step: the same whether training came here in one go or was interrupted before.</summary>
+    public Random RandomOf(int epoch, int step) => new(Mix(Mix(Seed ^ 0x5EED, epoch), step));
+
+    private static int Mix(int hash, int value)
+    {
+        // Murmur's finaliser: near seeds give far apart sequences
+        var h = (uint)hash * 0x9E3779B1u + (uint)value;
+        h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
+        h = (h ^ (h >> 13)) * 0xC2B2AE35u;
+        return (int)(h ^ (h >> 16));
+    }
+}

@@ -1,0 +1,37 @@
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>
+/// The policies of a model's blocks while it is trained with a global workspace. A threshold that is a share of tokens follows the
+/// router as it learns: it is calibrated anew before each epoch.
+/// </summary>
+/// <param name="settings">What was asked for.</param>
+/// <param name="experts">Experts in a MoE layer, N.</param>
+/// <param name="moeBlocks">Numbers of the blocks with a MoE layer.</param>
+internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int experts, IReadOnlyList<int> moeBlocks)
+{
+    /// <summary>Texts, evenly spread over the training set, that a calibration looks at.</summary>
+    private const int CalibrationTexts = 2048;
+
+    private readonly Dictionary<int, double> _thresholds = [];
+
+    /// <summary>Measures the routers' entropies, where the threshold depends on them.</summary>
+    /// <param name="texts">The training texts.</param>
+    /// <param name="score">Scores texts, without noise, and shows an observer how they are routed.</param>
+    public void Calibrate(IReadOnlyList<EncodedText> texts, Action<IReadOnlyList<EncodedText>, IRoutingObserver> score)
+    {
+        if (settings.Unit != EntropyUnit.ShareOfTokens)
+            return;
+        var count = Math.Min(texts.Count, CalibrationTexts);
+        var calibration = new EntropyCalibration();
+        score([.. Enumerable.Range(0, count).Select(i => texts[(int)((long)i * texts.Count / count)])], calibration);
+        foreach (var block in moeBlocks)
+            _thresholds[block] = calibration.ThresholdOf(block, settings.Threshold);
+    }
+
+    /// <summary>The policy of a block: its own under the global workspace. A <see cref="PolicySelector"/>.</summary>
+    public RoutingPolicy Select(int block, RoutingPolicy own) =>
+        settings.Apply(own, block, experts, _thresholds.TryGetValue(block, out var nats) ? nats : null);
+}

@@ -1,0 +1,175 @@
+using System.IO.Compression;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.Tests.Training;
+
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("moe").FullName;
+
+    private string File => Path.Combine(_folder, "training.checkpoint");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)] // the last step of an epoch
+    [InlineData(6)]
+    [InlineData(11)]
+    public void TrainingThatIsTakenUpEndsAsIfItHadNotBeenInterrupted(int stepsBefore)
+    {
+        var options = Options();
+        var expected = Weights(options, stop: null, out var epochs);
+        options.CheckpointFile = File;
+
+        Interrupted(options, stepsBefore);
+        Assert.True(System.IO.File.Exists(File));
+        var resumed = Weights(options, stop: null, out var rest);
+
+        Assert.Equal(expected, resumed);
+        Assert.Equal(epochs.TakeLast(rest.Count).Select(Comparable), rest.Select(Comparable));
+        Assert.Equal(((stepsBefore - 1) / 4) + 1, rest[0].Epoch);
+        Assert.False(System.IO.File.Exists(File));
+
+        static object Comparable(EpochReport e) => e with { RowsPerSecond = 0 };
+    }
+
+    [Fact]
+    public void AStoppedTrainingKeepsWhatItHasAndCanBeGoneOnWith()
+    {
+        var options = Options();
+        var expected = Weights(options, stop: null, out _);
+        options.CheckpointFile = File;
+
+        var stopped = Weights(options, stop: 6, out _);
+        Assert.True(System.IO.File.Exists(File));
+        var resumed = Weights(options, stop: null, out _);
+
+        Assert.NotEqual(expected, stopped);
+        Assert.Equal(expected, resumed);
+    }
+
+    [Fact]
+    public void AnEarlyEndIsRememberedAcrossInterruptions()
+    {
+        var options = Options();
+        (options.LearningRate, options.EmbeddingLearningRate, options.WideLearningRate) = (1e-9f, 1e-9f, 1e-9f);
+        options.EarlyStoppingPatience = 1;
+        options.MaxEpochs = 6;
+        Weights(options, stop: null, out var epochs);
+        options.CheckpointFile = File;
+
+        Interrupted(options, 5);
+        Weights(options, stop: null, out var rest);
+
+        Assert.InRange(epochs.Count, 2, 5);
+        Assert.Equal(epochs[^1].Epoch, rest[^1].Epoch);
+    }
+
+    [Fact]
+    public void ACheckpointOfOtherOptionsOrRowsIsRefused()
+    {
+        var options = Options();
+        options.CheckpointFile = File;
+        Interrupted(options, 3);
+        var bytes = System.IO.File.ReadAllBytes(File);
+
+        foreach (var change in new Action<TextClassifierOptions>[]
+        {
+            o => o.LearningRate *= 2, o => o.Seed = 9, o => o.Width = 32, o => o.GlobalWorkspace = new GlobalWorkspaceSettings(0.5),
+        })
+        {
+            var other = Options();
+            other.CheckpointFile = File;
+            change(other);
+            var error = Assert.Throws<InvalidDataException>(() => Weights(other, stop: null, out _));
+            Assert.Contains("other options or rows", error.Message, StringComparison.Ordinal);
+            Assert.Contains(File, error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Throws<InvalidDataException>(() => Weights(options, stop: null, out _, rows: 50));
+        Assert.Equal(bytes, System.IO.File.ReadAllBytes(File));
+    }
+
+    [Fact]
+    public void ADamagedCheckpointIsNamed()
+    {
+        var options = Options();
+        options.CheckpointFile = File;
+        Interrupted(options, 3);
+        var bytes = System.IO.File.ReadAllBytes(File);
+
+        foreach (var length in new[] { 0, 10, bytes.Length / 2, bytes.Length - 1 })
+        {
+            System.IO.File.WriteAllBytes(File, bytes[..length]);
+            var error = Assert.Throws<InvalidDataException>(() => Weights(options, stop: null, out _));
+            Assert.Contains(File, error.Message, StringComparison.Ordinal);
+        }
+
+        System.IO.File.WriteAllBytes(File, bytes);
+        using (var zip = ZipFile.Open(File, ZipArchiveMode.Update))
+            zip.GetEntry("State.safetensors")!.Delete();
+        Assert.Throws<InvalidDataException>(() => Weights(options, stop: null, out _));
+    }
+
+    [Fact]
+    public void TheNumberOfThreadsMayChange()
+    {
+        var options = Options();
+        options.CheckpointFile = File;
+        Interrupted(options, 3);
+        options.Threads = 2;
+
+        Weights(options, stop: null, out var rest);
+
+        Assert.Equal(3, rest[^1].Epoch);
+    }
+
+    private static TextClassifierOptions Options()
+    {
+        var options = ToyTable.Options(3);
+        options.ValidationShare = 0.2f;
+        return options;
+    }
+
+    /// <summary>Trains until a step throws, as when the process is told to end.</summary>
+    private static void Interrupted(TextClassifierOptions options, int steps)
+    {
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(options, 3, engine);
+        var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
+        Assert.Throws<OperationCanceledException>(() => trainer.Train(rows, observer: new Watcher(steps, new OperationCanceledException())));
+    }
+
+    private static float[] Weights(TextClassifierOptions options, int? stop, out List<EpochReport> epochs, int rows = 80)
+    {
+        using var engine = new ManagedEngine(options.Threads);
+        using var source = new CancellationTokenSource();
+        var watcher = new Watcher(stop, source);
+        var trainer = new TextClassifierTrainer(options, 3, engine);
+        var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, rows, seed: 1), observer: watcher, stop: source.Token);
+        epochs = watcher.Epochs;
+        return [.. classifier.Parameters.All.SelectMany(p => p.Parameter.Value.ToArray())];
+    }
+
+    private sealed class Watcher(int? steps, object end) : ITrainingObserver
+    {
+        private int _steps;
+
+        public List<EpochReport> Epochs { get; } = [];
+
+        public void OnEpoch(EpochReport report) => Epochs.Add(report);
+
+        public void OnStep(int epoch, int step, int steps1, double loss)
+        {
+            if (++_steps != steps)
+                return;
+            if (end is Exception exception)
+                throw exception;
+            ((CancellationTokenSource)end).Cancel();
+        }
+    }
+}

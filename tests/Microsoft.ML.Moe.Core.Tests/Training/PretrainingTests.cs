@@ -1,0 +1,218 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.Tests.Training;
+
+public sealed class PretrainingTests : IDisposable
+{
+    private readonly ManagedEngine _engine = new(1);
+
+    public void Dispose() => _engine.Dispose();
+
+    [Fact]
+    public void HiddenWordsAreGuessedFromThoseAroundThem()
+    {
+        // the middle word follows from the first and the last
+        string[] texts = [.. Enumerable.Range(0, 400).Select(i => $"w{i % 4} m{(i % 4 * 3) + (i / 4 % 3)} e{i / 4 % 3}")];
+        var options = Options(30);
+        (options.ValidationShare, options.MaskShare, options.BatchSize, options.Dropout) = (0.2f, 0.3f, 16, 0f);
+        var watcher = new Watcher();
+
+        Train(options, texts, watcher);
+
+        Assert.InRange(watcher.Epochs[^1].ValidationAccuracy!.Value, 0.6, 1);
+        Assert.InRange(watcher.Epochs[^1].ValidationLoss!.Value, 0, 0.7 * watcher.Epochs[0].ValidationLoss!.Value);
+    }
+
+    [Fact]
+    public void AClassifierStartsFromThePretrainedEncoder()
+    {
+        var encoder = Train(Options(2), Sentences(60));
+        var options = ToyTable.Options(1);
+        (options.LearningRate, options.EmbeddingLearningRate) = (1e-12f, 1e-12f);
+        var trainer = new TextClassifierTrainer(options, 3, _engine, initial: InitialTextModel.From(encoder));
+
+        var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
+
+        foreach (var (parameter, _) in encoder.Parameters.All.Where(p => p.Parameter.Name != TextEncoder.TokenTable))
+        {
+            var same = classifier.Parameters.All.Single(p => p.Parameter.Name == parameter.Name).Parameter;
+            Assert.Equal(parameter.Value.ToArray(), same.Value.ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
+        }
+    }
+
+    [Fact]
+    public void SavedAndLoadedItGivesTheSameVectors()
+    {
+        var encoder = Train(Options(1), Sentences(30));
+        using var config = new MemoryStream();
+        using var weights = new MemoryStream();
+        encoder.Save(config, weights);
+        (config.Position, weights.Position) = (0, 0);
+
+        var loaded = PretrainedTextEncoder.Load(config, weights, _engine);
+
+        Assert.Equal(Vectors(encoder), Vectors(loaded));
+        Assert.Equal(16, loaded.Width);
+        Assert.DoesNotContain(loaded.Parameters.All, p => p.Parameter.Name.StartsWith("guess", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void AVectorDoesNotDependOnItsBatchMates()
+    {
+        var encoder = Train(Options(1), Sentences(30));
+        var texts = Sentences(9).Select(t => encoder.Input.Encode(t)).ToList();
+        var together = new float[9 * 16];
+        encoder.Embed(texts, together);
+
+        for (var i = 0; i < 9; i++)
+        {
+            var alone = new float[16];
+            encoder.Embed([texts[i]], alone);
+            Assert.Equal(together[(i * 16)..((i + 1) * 16)], alone);
+        }
+    }
+
+    [Fact]
+    public void TheSameSeedGivesTheSameEncoder()
+    {
+        Assert.Equal(Vectors(Train(Options(2), Sentences(40))), Vectors(Train(Options(2), Sentences(40))));
+    }
+
+    [Fact]
+    public void LongTextsAreReadToTheirEndInPieces()
+    {
+        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        var words = Enumerable.Range(0, 100).Select(i => $"word{i}").ToList();
+
+        var pieces = input.EncodePieces(string.Join(' ', words)).ToList();
+
+        Assert.Equal([16, 16, 16, 16, 16, 16, 11], pieces.Select(p => p.Length));
+        var expected = words.Select(w => input.Encode(w).Tokens[1].Rows[0]);
+        Assert.Equal(expected, pieces.SelectMany(p => p.Tokens.Skip(1)).Select(t => t.Rows[0]));
+        Assert.Empty(input.EncodePieces("  \t"));
+    }
+
+    [Fact]
+    public void TextsWithNothingToGuessAreRefused()
+    {
+        var error = Assert.Throws<ArgumentException>(() => Train(Options(1), ["same same", "same"]));
+        Assert.Contains("fewer than two different words", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => Train(Options(1), []));
+    }
+
+    [Fact]
+    public void InterruptedPretrainingEndsAsIfItHadNotBeen()
+    {
+        var file = Path.GetTempFileName();
+        File.Delete(file);
+        try
+        {
+            var expected = Vectors(Train(Options(3), Sentences(60)));
+            var options = Options(3);
+            options.CheckpointFile = file;
+            Assert.Throws<OperationCanceledException>(() => Train(options, Sentences(60), new Watcher(steps: 5)));
+
+            Assert.Equal(expected, Vectors(Train(options, Sentences(60))));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void MaskingHidesReplacesAndKeepsInTheKnownShares()
+    {
+        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        List<EncodedText> texts = [.. Enumerable.Range(0, 4000).Select(i => input.Encode($"a{i % 50} b{i % 40} c{i % 30}"))];
+        var vocabulary = GuessedVocabulary.Of(texts, 1000);
+
+        var masked = new TokenMasking(vocabulary, 0.2f).Mask(texts, new Random(1));
+
+        var before = texts.SelectMany(t => t.Tokens).ToList();
+        var after = masked.Texts.SelectMany(t => t.Tokens).ToList();
+        Assert.InRange(masked.Rows.Length / 12000.0, 0.19, 0.21);
+        var drawn = masked.Rows.ToHashSet();
+        Assert.All(Enumerable.Range(0, before.Count).Where(i => !drawn.Contains(i)), i => Assert.Same(before[i], after[i]));
+        Assert.All(masked.Rows.Zip(masked.Targets), p => Assert.Equal(before[p.First].Rows[0], vocabulary[p.Second].Rows[0]));
+        Assert.InRange(Share(i => after[i] == TextInput.Masked), 0.77, 0.83);
+        Assert.InRange(Share(i => after[i].Rows[0] == before[i].Rows[0]), 0.08, 0.13);
+
+        double Share(Func<int, bool> predicate) => (double)masked.Rows.Count(predicate) / masked.Rows.Length;
+    }
+
+    [Fact]
+    public void OnlyTheMostFrequentWordsAreGuessed()
+    {
+        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        var texts = new[] { "one two three", "one two", "one" }.Select(t => input.Encode(t)).ToList();
+
+        var vocabulary = GuessedVocabulary.Of(texts, 2);
+
+        Assert.Equal(2, vocabulary.Count);
+        var tokens = texts[0].Tokens;
+        Assert.Equal([false, true, true, false], tokens.Select(t => vocabulary.TryGetNumber(t, out _)));
+        Assert.True(vocabulary.TryGetNumber(tokens[1], out var number));
+        Assert.Equal(0, number);
+    }
+
+    [Theory]
+    [InlineData(0f, 100, "MaskShare")]
+    [InlineData(1f, 100, "MaskShare")]
+    [InlineData(0.1f, 1, "GuessedWords")]
+    public void ImpossibleOptionsAreNamed(float share, int words, string option)
+    {
+        var options = Options(1);
+        (options.MaskShare, options.GuessedWords) = (share, words);
+        Assert.Equal(option, Assert.Throws<ArgumentOutOfRangeException>(options.Validate).ParamName);
+    }
+
+    private static TextPretrainingOptions Options(int epochs) => new()
+    {
+        Width = 16,
+        Layers = 1,
+        Heads = 2,
+        Experts = 3,
+        ExpertsPerToken = 2,
+        ExpertWidth = 16,
+        HashBits = 10,
+        MaximumTokens = 16,
+        BatchSize = 8,
+        MaxEpochs = epochs,
+        ValidationShare = 0,
+        Seed = 1,
+    };
+
+    private static string[] Sentences(int count) => [.. ToyTable.Rows(count, seed: 4).Select(r => r.Text)];
+
+    private PretrainedTextEncoder Train(TextPretrainingOptions options, IEnumerable<string> texts, ITrainingObserver? observer = null)
+    {
+        var trainer = new TextEncoderPretrainer(options, _engine);
+        return trainer.Train([.. texts.SelectMany(t => trainer.Input.EncodePieces(t))], observer);
+    }
+
+    private static float[] Vectors(PretrainedTextEncoder encoder)
+    {
+        var vectors = new float[5 * 16];
+        encoder.Embed([.. Sentences(5).Select(t => encoder.Input.Encode(t))], vectors);
+        return vectors;
+    }
+
+    private sealed class Watcher(int? steps = null) : ITrainingObserver
+    {
+        private int _steps;
+
+        public List<EpochReport> Epochs { get; } = [];
+
+        public void OnEpoch(EpochReport report) => Epochs.Add(report);
+
+        public void OnStep(int epoch, int step, int stepsOfEpoch, double loss)
+        {
+            if (++_steps == steps)
+                throw new OperationCanceledException();
+        }
+    }
+}
