@@ -22,7 +22,7 @@ internal sealed class RoutingCostBenchmark : IBenchmark
             yield return Share("Token Choice", () => moe.Plan(moe.TokenChoice, layout, training: false));
             yield return Share("Expert Choice", () => moe.Plan(new ExpertChoice(shape.ExpertsPerToken), layout, training: false));
             yield return Share("Unified", () => moe.Plan(new Unified(shape.ExpertsPerToken), layout, training: false));
-            yield return Share("the pairs' weights", () => CombineWeights.Forward(moe.Logits, plan, weights));
+            yield return Share("the pairs' weights", () => CombineWeights.Forward(moe.Logits, plan, weights, 0, plan.Tokens));
 
             Figure Share(string name, Action part)
             {

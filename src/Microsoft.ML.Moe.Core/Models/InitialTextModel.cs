@@ -24,8 +24,8 @@ public sealed class InitialTextModel
     /// <summary>Input and architecture, which the new model takes over.</summary>
     internal TextEncoderConfig Config { get; }
 
-    /// <summary>Bits of the wide table to go on with; null where there is nothing in it to go on with.</summary>
-    internal int? WideBits => Config is TextClassifierConfig { WideBits: > 0 and var bits } && _classes is not null ? bits : null;
+    /// <summary>Bits of the wide table to go on with; 0 where there is nothing in it to go on with.</summary>
+    internal int WideBits => Config is TextClassifierConfig known && _classes is not null ? known.WideBits : 0;
 
     /// <summary>Starts from a trained classifier.</summary>
     /// <param name="classifier">The classifier.</param>
@@ -105,17 +105,22 @@ public sealed class InitialTextModel
         return learned.ContainsAnyExcept(0f) ? learned : [];
     }
 
-    /// <summary>Columns, the last dimension, of classes that both know.</summary>
+    /// <summary>
+    /// Columns, the last dimension, of classes that both know. Where the new table has more rows, 2ⁿ times as many, each one becomes
+    /// as many that say the same: features are numbered by the leading bits of a hash.
+    /// </summary>
     private float[] StartOfClasses(int[] shape, float[] fresh, NamedValues known)
     {
         var (count, knownCount) = (shape[^1], known.Shape[^1]);
         var rows = fresh.Length / count;
-        if (_classes is null || rows != known.Values.Length / knownCount)
+        var knownRows = known.Values.Length / knownCount;
+        if (_classes is null || rows % knownRows != 0)
             return fresh;
+        var copies = rows / knownRows;
         for (var row = 0; row < rows; row++)
             for (var c = 0; c < count; c++)
                 if (_classes[c] >= 0)
-                    fresh[row * count + c] = known.Values[row * knownCount + _classes[c]];
+                    fresh[row * count + c] = known.Values[row / copies * knownCount + _classes[c]];
         return fresh;
     }
 }

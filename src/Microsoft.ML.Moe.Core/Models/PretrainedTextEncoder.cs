@@ -27,6 +27,9 @@ public sealed class PretrainedTextEncoder
     /// <summary>Width of text vectors, D.</summary>
     public int Width => Config.Width;
 
+    /// <summary>Experts in each MoE layer, N; 0 in a model without MoE layers.</summary>
+    public int Experts => Config.MoeLayers == 0 ? 0 : Config.Experts;
+
     /// <summary>Encodes texts for <see cref="Embed"/>.</summary>
     public TextInput Input { get; }
 
@@ -49,7 +52,7 @@ public sealed class PretrainedTextEncoder
         ArgumentNullException.ThrowIfNull(rows);
         if (vectors.Length < (long)rows.Count * Width)
             throw new ArgumentException($"{rows.Count} rows × {Width} numbers need more room.", nameof(vectors));
-        foreach (var pass in ScoringPasses.Of(rows))
+        foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
             using var tape = _engine.BeginTape(training: false);
             var batch = TextBatch.Pack(pass, wideBits: 0, padToLongest: !Config.Router.MaskPadding);

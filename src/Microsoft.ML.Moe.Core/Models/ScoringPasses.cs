@@ -11,17 +11,21 @@ internal static class ScoringPasses
     private const int Tokens = 8192;
 
     /// <summary>The passes, in the order of the texts; each has at least one.</summary>
-    public static IEnumerable<List<EncodedText>> Of(IReadOnlyList<EncodedText> texts)
+    /// <param name="texts">The texts.</param>
+    /// <param name="padded">Whether the texts of a pass are filled to the longest.</param>
+    public static IEnumerable<List<EncodedText>> Of(IReadOnlyList<EncodedText> texts, bool padded = false)
     {
         var pass = new List<EncodedText>();
-        var tokens = 0;
+        var (tokens, longest) = (0, 0);
         foreach (var text in texts)
         {
-            if (pass.Count > 0 && (pass.Count == Rows || tokens + text.Length > Tokens))
+            longest = Math.Max(longest, text.Length);
+            var packed = padded ? (pass.Count + 1L) * longest : tokens + text.Length;
+            if (pass.Count > 0 && (pass.Count == Rows || packed > Tokens))
             {
                 yield return pass;
                 pass = [];
-                tokens = 0;
+                (tokens, longest) = (0, text.Length);
             }
 
             pass.Add(text);

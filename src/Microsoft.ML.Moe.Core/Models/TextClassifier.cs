@@ -65,7 +65,7 @@ public sealed partial class TextClassifier
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
         PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
         var start = 0;
-        foreach (var pass in ScoringPasses.Of(rows))
+        foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
             using var tape = _engine.BeginTape(training: false);
             var output = _network.Forward(tape, Pack(pass), observer, policies);

@@ -13,23 +13,25 @@ namespace Microsoft.ML.Moe.Routing;
 /// </summary>
 internal static class CombineWeights
 {
-    /// <summary>Computes the weights.</summary>
+    /// <summary>Computes the weights of some tokens' pairs. Tokens do not depend on one another.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="plan">The pairs and the rule of their weights.</param>
     /// <param name="weightsP">Receives one weight for each pair, in the plan's order.</param>
-    public static void Forward(ReadOnlySpan<float> logitsTE, RoutingPlan plan, Span<float> weightsP)
+    /// <param name="first">First token.</param>
+    /// <param name="count">Number of tokens.</param>
+    public static void Forward(ReadOnlySpan<float> logitsTE, RoutingPlan plan, Span<float> weightsP, int first, int count)
     {
         var experts = plan.Experts;
         var pairs = plan.ByToken;
         Span<float> p = new float[experts];
         Span<float> q = new float[experts];
-        for (var token = 0; token < plan.Tokens; token++)
+        for (var token = first; token < first + count; token++)
         {
             var pairsOfToken = pairs.Of(token);
             if (pairsOfToken.IsEmpty)
                 continue;
-            Views(logitsTE.Slice(token * experts, experts), p, q);
             var rule = RuleOf(plan, token);
+            Views(rule, logitsTE.Slice(token * experts, experts), p, q);
             var sum = Sum(rule, p, q, pairs, token);
             foreach (var pair in pairsOfToken)
             {
@@ -39,25 +41,28 @@ internal static class CombineWeights
         }
     }
 
-    /// <summary>Adds the gradient with respect to the logits.</summary>
+    /// <summary>Adds the gradient with respect to some tokens' logits.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="plan">The pairs and the rule of their weights.</param>
     /// <param name="dWeightsP">Gradient of each pair's weight.</param>
     /// <param name="dLogitsTE">[T, E], added to.</param>
-    public static void Backward(ReadOnlySpan<float> logitsTE, RoutingPlan plan, ReadOnlySpan<float> dWeightsP, Span<float> dLogitsTE)
+    /// <param name="first">First token.</param>
+    /// <param name="count">Number of tokens.</param>
+    public static void Backward(
+        ReadOnlySpan<float> logitsTE, RoutingPlan plan, ReadOnlySpan<float> dWeightsP, Span<float> dLogitsTE, int first, int count)
     {
         var experts = plan.Experts;
         var pairs = plan.ByToken;
         Span<float> p = new float[experts];
         Span<float> q = new float[experts];
         Span<float> dU = new float[experts];
-        for (var token = 0; token < plan.Tokens; token++)
+        for (var token = first; token < first + count; token++)
         {
             var pairsOfToken = pairs.Of(token);
             if (pairsOfToken.IsEmpty)
                 continue;
-            Views(logitsTE.Slice(token * experts, experts), p, q);
             var rule = RuleOf(plan, token);
+            Views(rule, logitsTE.Slice(token * experts, experts), p, q);
             var sum = Sum(rule, p, q, pairs, token);
             if (sum == 0f)
                 continue;
@@ -121,7 +126,7 @@ internal static class CombineWeights
         return sum;
     }
 
-    private static void Views(ReadOnlySpan<float> logits, Span<float> p, Span<float> q)
+    private static void Views(CombineRule rule, ReadOnlySpan<float> logits, Span<float> p, Span<float> q)
     {
         var largest = float.NegativeInfinity;
         foreach (var logit in logits)
@@ -136,7 +141,8 @@ internal static class CombineWeights
         for (var expert = 0; expert < logits.Length; expert++)
         {
             p[expert] /= sum;
-            q[expert] = 2f / logits.Length / (1f + MathF.Exp(-logits[expert]));
+            // the expert's view costs as much as the token's: only where it counts
+            q[expert] = rule.Alpha == 0f ? 0f : 2f / logits.Length / (1f + MathF.Exp(-logits[expert]));
         }
     }
 }

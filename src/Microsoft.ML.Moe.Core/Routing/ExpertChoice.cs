@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -18,7 +19,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);
-        var probabilitiesTE = new double[layout.Tokens * experts];
+        var probabilitiesTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.AsSpan(token * experts, experts));
 
@@ -39,6 +40,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
             }
         }
 
+        ArrayPool<double>.Shared.Return(probabilitiesTE);
         return pairs.ToPlan(new CombineRule(0f, WeightNormalization.None));
     }
 }

@@ -39,25 +39,22 @@ internal sealed class PairMatrix
     /// <param name="droppedPairs">See <see cref="RoutingPlan.DroppedPairs"/>.</param>
     public RoutingPlan ToPlan(CombineRule weights, bool[]? broadcast = null, bool copiesBroadcast = false, int droppedPairs = 0)
     {
+        var pairs = new int[_selectedTE.AsSpan().Count(true)];
         var offsets = new int[_experts + 1];
-        for (var token = 0; token < Tokens; token++)
+        var entry = -1;
+        for (var i = 0; i < pairs.Length; i++)
         {
-            var selectedE = Of(token);
-            for (var expert = 0; expert < selectedE.Length; expert++)
-                offsets[expert + 1] += selectedE[expert] ? 1 : 0;
+            entry += 1 + _selectedTE.AsSpan(entry + 1).IndexOf(true);
+            pairs[i] = entry;
+            offsets[entry % _experts + 1]++;
         }
 
         for (var expert = 0; expert < _experts; expert++)
             offsets[expert + 1] += offsets[expert];
         var next = offsets[..^1];
-        var tokens = new int[offsets[^1]];
-        for (var token = 0; token < Tokens; token++)
-        {
-            var selectedE = Of(token);
-            for (var expert = 0; expert < selectedE.Length; expert++)
-                if (selectedE[expert])
-                    tokens[next[expert]++] = token;
-        }
+        var tokens = new int[pairs.Length];
+        foreach (var pair in pairs)
+            tokens[next[pair % _experts]++] = pair / _experts;
 
         return new RoutingPlan(Tokens, offsets, tokens, weights, broadcast)
         {

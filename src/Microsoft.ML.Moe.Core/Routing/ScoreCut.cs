@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
@@ -17,7 +19,7 @@ internal struct ScoreCut
         _ties = ties;
     }
 
-    /// <summary>Finds the cut: quickselect with three-way partition (Hoare 1961, "Algorithm 65"), O(n) expected.</summary>
+    /// <summary>Finds the cut: quickselect (Hoare 1961, "Algorithm 65"), O(n) expected.</summary>
     /// <param name="scores">All scores, in any order; their order is lost. NaN counts as the smallest.</param>
     /// <param name="count">How many entries to take, at least 0; more than there are take all.</param>
     public static ScoreCut Of(Span<double> scores, int count)
@@ -29,55 +31,94 @@ internal struct ScoreCut
         foreach (ref var score in scores)
             score = OrSmallest(score);
 
-        // of [low, high), the entries before it are larger, those after it smaller, and entry count − 1 lies within
-        var (low, high) = (0, scores.Length);
+        // the scores before rest are larger than those in it, those behind it smaller; the cut is at rest's count-th largest
+        var rest = scores;
         for (var round = 0; round < MostRounds; round++)
         {
-            var pivot = Pivot(scores[low..high]);
-            var (larger, equal) = Partition(scores[low..high], pivot);
-            if (count <= low + larger)
-                high = low + larger;
-            else if (count > low + larger + equal)
-                low += larger + equal;
-            else
-                return new ScoreCut(pivot, count - low - larger);
+            var pivot = Pivot(rest);
+            var larger = MoveLargerToFront(rest, pivot);
+            if (count <= larger)
+            {
+                rest = rest[..larger];
+                continue;
+            }
+
+            count -= larger;
+            rest = rest[larger..];
+            var equal = MoveEqualToFront(rest, pivot);
+            if (count <= equal)
+                return At(pivot, count, equal);
+            count -= equal;
+            rest = rest[equal..];
         }
 
-        scores[low..high].Sort((x, y) => y.CompareTo(x));
-        var last = scores[count - 1];
-        return new ScoreCut(last, count - low - scores[low..high].IndexOf(last));
+        rest.Sort((x, y) => y.CompareTo(x));
+        var last = rest[count - 1];
+        return At(last, count - rest.IndexOf(last), rest.Count(last));
     }
 
     /// <summary>Whether the next entry is among the first.</summary>
     /// <param name="score">Its score.</param>
-    public bool Takes(double score) => score > _score || (_ties > 0 && OrSmallest(score) == _score && _ties-- > 0);
+    public bool Takes(double score)
+    {
+        var isAbove = score > _score;
+        return _ties == 0 || isAbove ? isAbove : OrSmallest(score) == _score && _ties-- > 0;
+    }
+
+    /// <summary>Whether each of the next entries is among the first.</summary>
+    /// <param name="scores">Their scores.</param>
+    /// <param name="taken">Receives one flag for each.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Take(ReadOnlySpan<double> scores, Span<bool> taken)
+    {
+        if (_ties > 0)
+        {
+            for (var i = 0; i < scores.Length; i++)
+                taken[i] = Takes(scores[i]);
+            return;
+        }
+
+        var cut = _score;
+        for (var i = 0; i < scores.Length; i++)
+            taken[i] = scores[i] > cut;
+    }
+
+    /// <summary>The cut that takes some of the entries of a score; where it takes all, asking is cheaper without counting them.</summary>
+    private static ScoreCut At(double score, int taken, int equal) => taken == equal && score > double.NegativeInfinity
+        ? new ScoreCut(Math.BitDecrement(score), 0)
+        : new ScoreCut(score, taken);
 
     private static double OrSmallest(double score) => double.IsNaN(score) ? double.NegativeInfinity : score;
 
-    /// <summary>Moves the larger scores to the front and those that equal the pivot behind them.</summary>
-    private static (int Larger, int Equal) Partition(Span<double> scores, double pivot)
+    /// <summary>Moves the scores over the pivot to the front, without branches: which they are cannot be predicted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int MoveLargerToFront(Span<double> scores, double pivot)
     {
-        var (larger, next, smaller) = (0, 0, scores.Length);
-        while (next < smaller)
+        var count = 0;
+        for (var i = 0; i < scores.Length; i++)
         {
-            var score = scores[next];
-            if (score > pivot)
-            {
-                scores[next++] = scores[larger];
-                scores[larger++] = score;
-            }
-            else if (score < pivot)
-            {
-                scores[next] = scores[--smaller];
-                scores[smaller] = score;
-            }
-            else
-            {
-                next++;
-            }
+            var score = scores[i];
+            scores[i] = scores[count];
+            scores[count] = score;
+            count += score > pivot ? 1 : 0;
         }
 
-        return (larger, next - larger);
+        return count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int MoveEqualToFront(Span<double> scores, double pivot)
+    {
+        var count = 0;
+        for (var i = 0; i < scores.Length; i++)
+        {
+            var score = scores[i];
+            scores[i] = scores[count];
+            scores[count] = score;
+            count += score == pivot ? 1 : 0;
+        }
+
+        return count;
     }
 
     /// <summary>The median of first, middle and last.</summary>

@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>Finds the tokens whose router is uncertain, or as many at random.</summary>
-/// <param name="EntropyThreshold">H*, in nats: a token is uncertain when its router entropy is at least this.</param>
+/// <param name="EntropyThreshold">H*, in nats: a token is uncertain when its router entropy is at least this; 0 or less, all are.</param>
 /// <param name="MaxTokensPerSequence">Only the first so many of each sequence, by position, count; null for all.</param>
 /// <param name="Tokens">Those tokens, or as many of each sequence at random.</param>
 /// <param name="Seed">Of the chance with which random tokens are drawn.</param>
@@ -24,7 +24,7 @@ internal readonly record struct UncertainTokens(
             var count = 0;
             for (var token = start; token < end && count < slots; token++)
             {
-                if (!layout.IsToken(token) || !(RouterEntropy.Of(logitsTE.Slice(token * experts, experts)) >= EntropyThreshold))
+                if (!layout.IsToken(token) || !IsUncertain(logitsTE.Slice(token * experts, experts)))
                     continue;
                 found[token] = true;
                 count++;
@@ -39,6 +39,9 @@ internal readonly record struct UncertainTokens(
 
         return found;
     }
+
+    // a router that is sure has an entropy of −1e-5 by the formula, a little below 0
+    private bool IsUncertain(ReadOnlySpan<float> logitsE) => EntropyThreshold <= 0 || RouterEntropy.Of(logitsE) >= EntropyThreshold;
 
     /// <summary>Marks the tokens of a sequence with the smallest hashes.</summary>
     private void Draw(

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -38,13 +39,13 @@ public sealed class Unified(
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);
-        var scoresTE = new double[layout.Tokens * experts];
+        var scoresTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.AsSpan(token * experts, experts));
 
         var pairs = new PairMatrix(layout.Tokens, experts);
         var groups = RoutingGroups.Of(layout, scope, maskPadding);
-        var scratch = new double[scoresTE.Length];
+        var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
@@ -53,13 +54,11 @@ public sealed class Unified(
                 scoresTE.AsSpan(group[row] * experts, experts).CopyTo(scratch.AsSpan(row * experts));
             var cut = ScoreCut.Of(scratch.AsSpan(0, group.Length * experts), count);
             foreach (var token in group)
-            {
-                var selectedE = pairs.Of(token);
-                for (var expert = 0; expert < experts; expert++)
-                    selectedE[expert] = cut.Takes(scoresTE[token * experts + expert]);
-            }
+                cut.Take(scoresTE.AsSpan(token * experts, experts), pairs.Of(token));
         }
 
+        ArrayPool<double>.Shared.Return(scoresTE);
+        ArrayPool<double>.Shared.Return(scratch);
         var normalization = normalizeWeights ? WeightNormalization.All : WeightNormalization.None;
         return pairs.ToPlan(new CombineRule((float)Alpha, normalization));
     }

@@ -17,9 +17,7 @@ internal sealed class TokenMasking(GuessedVocabulary vocabulary, float share)
     public MaskedTexts Mask(IReadOnlyList<EncodedText> texts, Random random)
     {
         var masked = new EncodedText[texts.Count];
-        var rows = new List<int>();
-        var targets = new List<int>();
-        var start = 0;
+        var guesses = new List<(int Text, int Position, int Target)>();
         for (var i = 0; i < texts.Count; i++)
         {
             var tokens = texts[i].Tokens.ToArray();
@@ -27,8 +25,7 @@ internal sealed class TokenMasking(GuessedVocabulary vocabulary, float share)
             {
                 if (!vocabulary.TryGetNumber(tokens[position], out var target) || random.NextSingle() >= share)
                     continue;
-                rows.Add(start + position);
-                targets.Add(target);
+                guesses.Add((i, position, target));
                 var chance = random.NextDouble();
                 if (chance < Hidden)
                     tokens[position] = TextInput.Masked;
@@ -37,9 +34,8 @@ internal sealed class TokenMasking(GuessedVocabulary vocabulary, float share)
             }
 
             masked[i] = texts[i].With(tokens);
-            start += tokens.Length;
         }
 
-        return new MaskedTexts(masked, [.. rows], [.. targets]);
+        return new MaskedTexts(masked, guesses);
     }
 }

@@ -53,9 +53,10 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
         var masked = _masking.Mask(texts, random);
         var noise = new InputNoise(random, maskRate: 0f, _options.WordDropRate, wideDropRate: 0f);
         using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
-        if (masked.Targets.Length == 0)
+        if (masked.Guesses.Count == 0)
             return 0;
-        var (logitsMV, losses) = _network.Forward(tape, Pack(masked.Texts, noise), masked.Rows);
+        var batch = Pack(masked.Texts, noise);
+        var (logitsMV, losses) = _network.Forward(tape, batch, masked.RowsIn(batch));
         var reported = tape.CrossEntropy(logitsMV, masked.Targets, []);
         var loss = losses.Aggregate(reported, tape.Add);
         tape.Backward(loss, scale);
@@ -67,18 +68,20 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     {
         var random = new Random(ValidationSeed);
         var (loss, right, guesses) = (0.0, 0, 0);
-        foreach (var pass in ScoringPasses.Of(_validation))
+        foreach (var pass in ScoringPasses.Of(_validation, padded: !_config.Router.MaskPadding))
         {
             var masked = _masking.Mask(pass, random);
-            if (masked.Targets.Length == 0)
+            if (masked.Guesses.Count == 0)
                 continue;
             using var tape = _engine.BeginTape(training: false);
-            var (logitsMV, _) = _network.Forward(tape, Pack(masked.Texts, noise: null), masked.Rows);
-            loss += masked.Targets.Length * (double)tape.CrossEntropy(logitsMV, masked.Targets, []).ToArray()[0];
+            var batch = Pack(masked.Texts, noise: null);
+            var (logitsMV, _) = _network.Forward(tape, batch, masked.RowsIn(batch));
+            var targets = masked.Targets;
+            loss += targets.Length * (double)tape.CrossEntropy(logitsMV, targets, []).ToArray()[0];
             var logits = logitsMV.ToArray();
-            for (var i = 0; i < masked.Targets.Length; i++)
-                right += Evaluation.IndexOfMaximum(logits.AsSpan(i * logitsMV.Columns, logitsMV.Columns)) == masked.Targets[i] ? 1 : 0;
-            guesses += masked.Targets.Length;
+            for (var i = 0; i < targets.Length; i++)
+                right += Evaluation.IndexOfMaximum(logits.AsSpan(i * logitsMV.Columns, logitsMV.Columns)) == targets[i] ? 1 : 0;
+            guesses += targets.Length;
         }
 
         return guesses == 0 ? null : (loss / guesses, (double)right / guesses);

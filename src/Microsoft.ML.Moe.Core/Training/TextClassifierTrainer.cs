@@ -99,7 +99,7 @@ public sealed class TextClassifierTrainer
         var encoder = TextEncoderConfig.From(_options, Input, _usesTokenizer);
         if (_initial is not null)
             encoder = encoder with { DenseWidth = _initial.Config.DenseWidth };
-        var wideBits = _options.WideBranch ? _initial?.WideBits ?? WideTable.BitsFor(training, _classCount) : 0;
+        var wideBits = _options.WideBranch ? WideTable.BitsFor(training, _classCount, _initial?.WideBits ?? 0) : 0;
         return new TextClassifierConfig(encoder, _classCount, wideBits);
     }
 

@@ -13,11 +13,14 @@ internal static class WideTable
     /// Binary logarithm of the rows: about two for each distinct feature of the training rows, so that few collide, within the
     /// memory bound.
     /// </summary>
-    public static int BitsFor(IReadOnlyList<LabelledText> training, int classCount)
+    /// <param name="training">The rows.</param>
+    /// <param name="classCount">Number of classes.</param>
+    /// <param name="initialBits">Of the table that training starts from, which is not made smaller within the bound; 0 without one.</param>
+    public static int BitsFor(IReadOnlyList<LabelledText> training, int classCount, int initialBits = 0)
     {
         var features = training.SelectMany(row => row.Text.WideFeatures).ToHashSet().Count;
         var bits = FewestBits;
-        while (bits < MostBits && 1L << bits < 2L * features && (2L << bits) * classCount <= MaximumValues)
+        while (bits < MostBits && (bits < initialBits || 1L << bits < 2L * features) && (2L << bits) * classCount <= MaximumValues)
             bits++;
         return bits;
     }

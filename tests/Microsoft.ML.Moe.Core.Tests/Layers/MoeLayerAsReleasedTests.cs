@@ -98,7 +98,7 @@ public sealed class MoeLayerAsReleasedTests : IDisposable
     {
         var plan = new RoutingPlan(Count, [0, 0, 0, 0, 1], [token], new CombineRule(0f, WeightNormalization.None));
         var weight = new float[1];
-        CombineWeights.Forward(logitsTE, plan, weight);
+        CombineWeights.Forward(logitsTE, plan, weight, 0, plan.Tokens);
         return weight[0];
     }
 

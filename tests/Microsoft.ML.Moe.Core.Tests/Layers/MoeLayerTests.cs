@@ -10,7 +10,7 @@ public sealed class MoeLayerTests : IDisposable
     private const int Hidden = 5;
     private readonly ManagedEngine _engine = new(2);
 
-    public static TheoryData<string> Policies { get; } = ["token", "expert", "unified", "workspace"];
+    public static TheoryData<string> Policies { get; } = ["token", "expert", "unified", "capacity", "workspace"];
 
     public void Dispose() => _engine.Dispose();
 
@@ -154,6 +154,7 @@ public sealed class MoeLayerTests : IDisposable
         "token" => new TokenChoice(2, normalizeWeights: true),
         "expert" => new ExpertChoice(1.5),
         "unified" => new Unified(1.5),
+        "capacity" => ExpertCapacity.FromFactor(new TokenChoice(2, normalizeWeights: true), 0.6, 2, priority: CapacityPriority.Score),
         _ => new GlobalWorkspace(new TokenChoice(1, normalizeWeights: false), 1.2),
     };
 

@@ -28,13 +28,14 @@ public class GlobalWorkspaceTests
         }
     });
 
-    [Fact]
-    public void AThresholdBelowEveryEntropySendsEveryTokenToAllExperts() => RandomBatch.ForAll(batch =>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void AThresholdOfZeroOrLessSendsEveryTokenToAllExperts(double threshold) => RandomBatch.ForAll(batch =>
     {
-        // −Σ p·ln(p + 1e-5) of a router that is sure is −1e-5, a little below 0
         foreach (var (_, inner) in Policies.Plain(batch))
         {
-            var pairs = batch.Pairs(batch.Route(new GlobalWorkspace(inner, -1e-4)));
+            var pairs = batch.Pairs(batch.Route(new GlobalWorkspace(inner, threshold)));
             Assert.Equal(batch.RealTokens.SelectMany(t => Enumerable.Range(t * batch.Experts, batch.Experts)), pairs);
         }
     });

@@ -88,10 +88,17 @@ public class ScoreCutTests
     private static int[] Taken(double[] scores, int count)
     {
         var cut = ScoreCut.Of((double[])scores.Clone(), count);
-        var taken = new List<int>();
+        var together = cut;
+        var taken = new bool[scores.Length];
         for (var i = 0; i < scores.Length; i++)
-            if (cut.Takes(scores[i]))
-                taken.Add(i);
-        return [.. taken];
+            taken[i] = cut.Takes(scores[i]);
+
+        // asking for several at once gives the same
+        var half = scores.Length / 2;
+        var flags = new bool[scores.Length];
+        together.Take(scores.AsSpan(0, half), flags);
+        together.Take(scores.AsSpan(half), flags.AsSpan(half));
+        Assert.Equal(taken, flags);
+        return [.. Enumerable.Range(0, scores.Length).Where(i => taken[i])];
     }
 }

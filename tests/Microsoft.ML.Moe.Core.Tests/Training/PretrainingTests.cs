@@ -132,16 +132,37 @@ public sealed class PretrainingTests : IDisposable
 
         var masked = new TokenMasking(vocabulary, 0.2f).Mask(texts, new Random(1));
 
-        var before = texts.SelectMany(t => t.Tokens).ToList();
-        var after = masked.Texts.SelectMany(t => t.Tokens).ToList();
-        Assert.InRange(masked.Rows.Length / 12000.0, 0.19, 0.21);
-        var drawn = masked.Rows.ToHashSet();
-        Assert.All(Enumerable.Range(0, before.Count).Where(i => !drawn.Contains(i)), i => Assert.Same(before[i], after[i]));
-        Assert.All(masked.Rows.Zip(masked.Targets), p => Assert.Equal(before[p.First].Rows[0], vocabulary[p.Second].Rows[0]));
-        Assert.InRange(Share(i => after[i] == TextInput.Masked), 0.77, 0.83);
-        Assert.InRange(Share(i => after[i].Rows[0] == before[i].Rows[0]), 0.08, 0.13);
+        Assert.InRange(masked.Guesses.Count / 12000.0, 0.19, 0.21);
+        var drawn = masked.Guesses.Select(g => (g.Text, g.Position)).ToHashSet();
+        Assert.All(
+            texts.Index().SelectMany(t => Enumerable.Range(0, t.Item.Length).Select(p => (t.Index, p))).Where(p => !drawn.Contains(p)),
+            p => Assert.Same(texts[p.Index].Tokens[p.p], masked.Texts[p.Index].Tokens[p.p]));
+        Assert.All(masked.Guesses, g => Assert.Equal(Row(texts, g), vocabulary[g.Target].Rows[0]));
+        Assert.InRange(Share(g => masked.Texts[g.Text].Tokens[g.Position] == TextInput.Masked), 0.77, 0.83);
+        Assert.InRange(Share(g => Row(masked.Texts, g) == Row(texts, g)), 0.08, 0.13);
 
-        double Share(Func<int, bool> predicate) => (double)masked.Rows.Count(predicate) / masked.Rows.Length;
+        static int Row(IReadOnlyList<EncodedText> of, (int Text, int Position, int Target) guess) => of[guess.Text].Tokens[guess.Position].Rows[0];
+        double Share(Func<(int Text, int Position, int Target), bool> predicate) => (double)masked.Guesses.Count(predicate) / masked.Guesses.Count;
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void GuessesPointAtTheirTokensWithAndWithoutPadding(bool pad)
+    {
+        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        List<EncodedText> texts = [input.Encode("a b c d"), input.Encode("e"), input.Encode("f g h")];
+        var masked = new TokenMasking(GuessedVocabulary.Of(texts, 100), 0.9f).Mask(texts, new Random(3));
+
+        var batch = TextBatch.Pack(texts, wideBits: 0, padToLongest: pad);
+
+        var rows = masked.RowsIn(batch);
+        Assert.InRange(rows.Length, 4, 8);
+        Assert.All(rows.Zip(masked.Guesses), p =>
+        {
+            var bag = batch.Tokens.Indices[batch.Tokens.Offsets[p.First]..batch.Tokens.Offsets[p.First + 1]];
+            Assert.Equal(texts[p.Second.Text].Tokens[p.Second.Position].Rows, bag.ToArray());
+        });
     }
 
     [Fact]

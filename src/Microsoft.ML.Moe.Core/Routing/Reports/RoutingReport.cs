@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// unsure about, and how alike the experts have become. Plain data, all of it finite; with a table without rows all counts and
 /// shares are 0.
 /// </summary>
-/// <param name="Router">The router that was in use.</param>
+/// <param name="Router">The router that was in use, as the model's <c>Router</c> tells it.</param>
 /// <param name="Experts">Experts in each MoE layer, N.</param>
 /// <param name="Rows">Rows of the table.</param>
 /// <param name="Tokens">Tokens of all rows as the model reads them: start tokens counted, cut-off ones and padding not.</param>
