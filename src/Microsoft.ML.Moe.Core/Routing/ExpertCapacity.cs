@@ -76,6 +76,9 @@ public sealed class ExpertCapacity : RoutingPolicy
     }
 
     /// <inheritdoc/>
+    public override bool RoutesSequencesApart => _scope == RoutingScope.Sequence && _inner.RoutesSequencesApart;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);

@@ -16,6 +16,9 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     public double ExpertsPerToken { get; } = Budget.Check(expertsPerToken);
 
     /// <inheritdoc/>
+    public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);

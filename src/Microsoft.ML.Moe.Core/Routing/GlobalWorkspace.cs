@@ -49,6 +49,9 @@ public sealed class GlobalWorkspace(
     public GlobalWorkspaceTokens Tokens => tokens;
 
     /// <inheritdoc/>
+    public override bool RoutesSequencesApart => inner.RoutesSequencesApart;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(inner);

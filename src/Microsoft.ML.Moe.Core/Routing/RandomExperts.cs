@@ -26,6 +26,9 @@ public sealed class RandomExperts(
     public GlobalWorkspaceTokens Tokens => tokens;
 
     /// <inheritdoc/>
+    public override bool RoutesSequencesApart => inner.RoutesSequencesApart;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(inner);

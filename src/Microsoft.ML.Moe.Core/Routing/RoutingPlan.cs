@@ -72,6 +72,37 @@ public sealed class RoutingPlan
     /// <param name="token">Token number within [0, T).</param>
     public bool IsBroadcast(int token) => Broadcast is not null && Broadcast[token];
 
+    /// <summary>The plan of several runs of sequences, one after the other.</summary>
+    /// <param name="plans">Their plans, by one policy; at least one.</param>
+    internal static RoutingPlan Join(IReadOnlyList<RoutingPlan> plans)
+    {
+        var experts = plans[0].Experts;
+        var offsets = new int[experts + 1];
+        var tokens = new int[plans.Sum(p => p.Pairs)];
+        var pair = 0;
+        for (var expert = 0; expert < experts; expert++)
+        {
+            var first = 0;
+            foreach (var plan in plans)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                    tokens[pair++] = first + token;
+                first += plan.Tokens;
+            }
+
+            offsets[expert + 1] = pair;
+        }
+
+        var broadcast = plans.Any(p => p.Broadcast is not null)
+            ? plans.SelectMany(p => p.Broadcast ?? new bool[p.Tokens]).ToArray()
+            : null;
+        return new RoutingPlan(plans.Sum(p => p.Tokens), offsets, tokens, plans[0].Weights, broadcast)
+        {
+            CopiesBroadcast = plans.Any(p => p.CopiesBroadcast),
+            DroppedPairs = plans.Sum(p => p.DroppedPairs),
+        };
+    }
+
     /// <summary>The pairs of the broadcast tokens alone, or of all the others.</summary>
     /// <param name="broadcast">Which of the two.</param>
     internal RoutingPlan Part(bool broadcast)

@@ -17,6 +17,9 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
         : throw new ArgumentOutOfRangeException(nameof(expertsPerToken), expertsPerToken, "At least one expert for each token.");
 
     /// <inheritdoc/>
+    public override bool RoutesSequencesApart => true;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);

@@ -36,6 +36,9 @@ public sealed class Unified(
         : throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "alpha lies between 0 and 1.");
 
     /// <inheritdoc/>
+    public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);

@@ -32,6 +32,16 @@ public sealed class SequenceLayout
         _isToken = isToken;
     }
 
+    /// <summary>A run of sequences as a layout of their own.</summary>
+    /// <param name="first">First sequence.</param>
+    /// <param name="count">Number of sequences.</param>
+    internal SequenceLayout Part(int first, int count)
+    {
+        var (start, end) = (_offsets[first], _offsets[first + count]);
+        return new SequenceLayout(
+            [.. _offsets.AsSpan(first, count + 1).ToArray().Select(offset => offset - start)], _isToken?[start..end]);
+    }
+
     /// <summary>Number of sequences, B.</summary>
     public int Sequences => _offsets.Length - 1;
 

@@ -140,6 +140,51 @@ public class PolicyPropertyTests
     });
 
     [Fact]
+    public void PlansOfRunsOfSequencesJoinToThePlanOfAll() => RandomBatch.ForAll(batch =>
+    {
+        foreach (var (name, policy) in Policies.All(batch))
+        {
+            Assert.Equal(name.Contains("Sequence", StringComparison.Ordinal), policy.RoutesSequencesApart);
+            if (!policy.RoutesSequencesApart)
+                continue;
+            var expected = batch.Route(policy);
+            for (var cut = 0; cut <= batch.Layout.Sequences; cut++)
+            {
+                var (first, second) = (batch.Layout.Part(0, cut), batch.Layout.Part(cut, batch.Layout.Sequences - cut));
+                var joined = RoutingPlan.Join([
+                    policy.Route(batch.LogitsTE.AsSpan(0, first.Tokens * batch.Experts), batch.Experts, first, training: true),
+                    policy.Route(batch.LogitsTE.AsSpan(first.Tokens * batch.Experts), batch.Experts, second, training: true),
+                ]);
+                Assert.True(expected.ExpertOffsets.SequenceEqual(joined.ExpertOffsets), name);
+                Assert.True(expected.PairTokens.SequenceEqual(joined.PairTokens), name);
+                Assert.Equal((expected.Tokens, expected.Weights, expected.DroppedPairs), (joined.Tokens, joined.Weights, joined.DroppedPairs));
+                Assert.Equal(expected.CopiesBroadcast, joined.CopiesBroadcast);
+                Assert.All(Enumerable.Range(0, batch.Layout.Tokens), t => Assert.Equal(expected.IsBroadcast(t), joined.IsBroadcast(t)));
+            }
+        }
+    });
+
+    [Fact]
+    public void AnEngineWithManyThreadsRoutesAsThePolicyDoes()
+    {
+        var random = new Random(5);
+        var lengths = Enumerable.Range(0, 200).Select(_ => random.Next(1, 40)).ToArray();
+        int[] offsets = [0, .. lengths.Select((_, i) => lengths[..(i + 1)].Sum())];
+        var logitsTE = Enumerable.Range(0, offsets[^1] * 8).Select(_ => random.NextSingle()).ToArray();
+        var layout = new SequenceLayout(offsets);
+        using var engine = new ManagedEngine(3);
+        using var tape = engine.BeginTape(training: true);
+        foreach (var policy in new RoutingPolicy[] { new TokenChoice(2, true), new Unified(1.5), new GlobalWorkspace(new ExpertChoice(2), 2.05) })
+        {
+            var plan = tape.Route(tape.Constant(logitsTE, offsets[^1], 8), policy, layout);
+
+            var expected = policy.Route(logitsTE, 8, layout, training: true);
+            Assert.Equal(expected.ExpertOffsets, plan.ExpertOffsets);
+            Assert.Equal(expected.PairTokens, plan.PairTokens);
+        }
+    }
+
+    [Fact]
     public void TheSameBatchAlwaysGetsTheSamePlan() => RandomBatch.ForAll(batch =>
     {
         foreach (var (name, policy) in Policies.All(batch))

@@ -144,9 +144,7 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         Begin();
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(layout);
-        var logits = Use(logitsTE, nameof(logitsTE));
-        Check.Tokens(logitsTE, layout);
-        var plan = policy.Route(new ReadOnlySpan<float>(logits.Data, logits.Length), logits.Columns, layout, training);
+        var plan = RouteOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), policy, layout);
         GC.KeepAlive(this);
         return plan;
     }
