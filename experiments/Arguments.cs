@@ -1,0 +1,24 @@
+namespace Microsoft.ML.Moe.Experiments;
+
+/// <summary>What the command line asks for.</summary>
+/// <param name="Studies">Names of the studies, in the order in which they run.</param>
+/// <param name="Data">Folder with the data sets.</param>
+/// <param name="Output">Folder for results and tables.</param>
+/// <param name="Seeds">Seeds of the training runs.</param>
+internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, string Output, IReadOnlyList<int> Seeds)
+{
+    /// <summary>Worker threads of all runs together.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Runs that are trained at the same time; they share the threads evenly.</summary>
+    public int Parallel { get; init; } = 1;
+
+    /// <summary>Passes over the training rows instead of those that a study prescribes.</summary>
+    public int? Epochs { get; init; }
+
+    /// <summary>Rows of each table at most, for trying the program out; null takes all.</summary>
+    public int? Rows { get; init; }
+
+    /// <summary>Whether nothing is trained and the tables of the finished runs are written.</summary>
+    public bool ReportOnly { get; init; }
+}

@@ -1,0 +1,3 @@
+using Microsoft.ML.Moe.Experiments;
+
+return CommandLine.Run(args);
