@@ -1,0 +1,15 @@
+namespace TorchSharp;
+
+public static partial class torch
+{
+    public class Device
+    {
+        internal Device()
+        {
+        }
+
+        public DeviceType type => throw StandIn.Error;
+
+        public int index => throw StandIn.Error;
+    }
+}

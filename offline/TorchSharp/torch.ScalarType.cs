@@ -1,0 +1,9 @@
+namespace TorchSharp;
+
+public static partial class torch
+{
+    public enum ScalarType : sbyte
+    {
+        Float32 = 6,
+    }
+}

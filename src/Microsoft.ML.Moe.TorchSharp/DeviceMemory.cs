@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>Copies between arrays and a device.</summary>
+internal static class DeviceMemory
+{
+    private const int FloatsPerPart = 1 << 28;
+
+    /// <summary>Copies numbers to a device.</summary>
+    public static torch.Tensor Upload(this torch.Device device, float[] values, ReadOnlySpan<int> shape) =>
+        device.Upload(torch.tensor(values, Sizes(shape)));
+
+    /// <summary>Copies numbers to a device.</summary>
+    public static torch.Tensor Upload(this torch.Device device, float[] values) => device.Upload(torch.tensor(values));
+
+    /// <summary>Copies row numbers to a device.</summary>
+    public static torch.Tensor Upload(this torch.Device device, ReadOnlySpan<int> indices)
+    {
+        var wide = new long[indices.Length];
+        for (var i = 0; i < wide.Length; i++)
+            wide[i] = indices[i];
+        return device.Upload(torch.tensor(wide));
+    }
+
+    /// <summary>Copies flags to a device.</summary>
+    public static torch.Tensor Upload(this torch.Device device, bool[] flags) => device.Upload(torch.tensor(flags));
+
+    /// <summary>Copies numbers from a device.</summary>
+    public static void Download(torch.Tensor values, Span<float> destination)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var flat = values.detach().reshape(values.NumberOfElements);
+        for (var start = 0; start < destination.Length; start += FloatsPerPart)
+        {
+            // In parts, because TorchSharp gives out at most 2 GiB at once.
+            var part = destination.Slice(start, Math.Min(FloatsPerPart, destination.Length - start));
+            MemoryMarshal.Cast<byte, float>(flat.narrow(0, start, part.Length).cpu().contiguous().bytes).CopyTo(part);
+        }
+    }
+
+    /// <summary>Copies numbers from a device.</summary>
+    public static float[] ToArray(torch.Tensor values)
+    {
+        var result = new float[values.NumberOfElements];
+        Download(values, result);
+        return result;
+    }
+
+    /// <summary>Checks that there are as many values as a shape asks for.</summary>
+    public static void CheckLength(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
+    {
+        var length = 1L;
+        foreach (var size in shape)
+            length = checked(length * size);
+        if (length != values.Length)
+            throw new ArgumentException($"{values.Length} values for a tensor {Check.Text(shape)}.", nameof(values));
+    }
+
+    /// <summary>Sizes as libtorch takes them.</summary>
+    public static long[] Sizes(ReadOnlySpan<int> shape)
+    {
+        var sizes = new long[shape.Length];
+        for (var i = 0; i < sizes.Length; i++)
+            sizes[i] = shape[i];
+        return sizes;
+    }
+
+    // CUDA takes its copy of ordinary memory before it returns; to wait for the work under way on the device would only cost time.
+    private static torch.Tensor Upload(this torch.Device device, torch.Tensor values) =>
+        device.type == DeviceType.CPU ? values : values.to(device, disposeAfter: true, non_blocking: true);
+}

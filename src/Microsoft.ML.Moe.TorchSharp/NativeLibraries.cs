@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>Finds TorchSharp's native libraries, which come in packages of their own, one for each operating system.</summary>
+internal static class NativeLibraries
+{
+    private static readonly Lazy<bool> _isLoaded = new(Load);
+
+    /// <summary>Number of CUDA devices; 0 without a native library that knows CUDA.</summary>
+    public static int GpuCount =>
+        _isLoaded.Value && torch.TryInitializeDeviceType(DeviceType.CUDA) ? torch.cuda.device_count() : 0;
+
+    /// <summary>Version of TorchSharp's managed package; the native packages must have the same.</summary>
+    public static string Version => typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+
+    /// <summary>Makes the processor ready for use.</summary>
+    /// <exception cref="DllNotFoundException">No native library loads.</exception>
+    public static void UseProcessor()
+    {
+        if (!_isLoaded.Value)
+            throw new DllNotFoundException($"TorchSharp's native library does not load. {Advice}");
+        torch.InitializeDeviceType(DeviceType.CPU);
+    }
+
+    /// <summary>Makes a CUDA device ready for use.</summary>
+    /// <param name="gpu">Number of the device.</param>
+    /// <exception cref="DllNotFoundException">No native library loads.</exception>
+    /// <exception cref="InvalidOperationException">The native library finds no such device.</exception>
+    public static void UseGpu(int gpu)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(gpu);
+        UseProcessor();
+        var count = GpuCount;
+        if (count == 0)
+        {
+            throw new InvalidOperationException(
+                "There is no GPU that TorchSharp could use: the machine has none, its driver is missing, or the native package is one for "
+                + $"processors only. {Advice}");
+        }
+
+        if (gpu >= count)
+            throw new InvalidOperationException($"There is no GPU {gpu}: TorchSharp finds {count}, numbered from 0.");
+    }
+
+    private static string Advice
+    {
+        get
+        {
+            var cuda = OperatingSystem.IsWindows() ? "TorchSharp-cuda-windows" : OperatingSystem.IsLinux() ? "TorchSharp-cuda-linux" : null;
+            return cuda is null
+                ? $"Add the package TorchSharp-cpu, version {Version} like TorchSharp's; on this operating system there is none for CUDA."
+                : $"Add the package {cuda} to the application to run on a GPU, or TorchSharp-cpu to run on the processor, version "
+                + $"{Version} like TorchSharp's.";
+        }
+    }
+
+    // TorchSharp's own loader writes a page to the console when it fails; this asks the same question quietly.
+    private static bool Load()
+    {
+        var assembly = typeof(torch).Assembly;
+        NativeLibrary.TryLoad("torch_cuda", assembly, null, out _);
+        NativeLibrary.TryLoad("torch_cpu", assembly, null, out _);
+        return NativeLibrary.TryLoad("LibTorchSharp", assembly, null, out _);
+    }
+}

@@ -1,0 +1,23 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>The non-linearities of <see cref="Activation"/>.</summary>
+internal static class Activations
+{
+    private const float TwoRootTwoOverPi = 1.5957691216f;
+
+    public static torch.Tensor Apply(this torch.Tensor z, Activation activation) => activation switch
+    {
+        Activation.None => z,
+        Activation.Relu => z.relu(),
+        Activation.Gelu => Gelu(z),
+        Activation.Silu => z.silu(),
+        Activation.Tanh => z.tanh(),
+        _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "No such activation."),
+    };
+
+    // z/2·(1 + tanh(u)) = z·sigmoid(2u) with u = √(2/π)·(z + 0.044715·z³). TorchSharp's gelu() is the form with the error function.
+    private static torch.Tensor Gelu(torch.Tensor z) =>
+        z.square().mul(TwoRootTwoOverPi * 0.044715f).add(TwoRootTwoOverPi).mul(z).sigmoid().mul(z);
+}

@@ -1,0 +1,50 @@
+using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>
+/// Softmax attention within each sequence, all sequences at once: padded to the longest on the device (A sequences with tokens, S
+/// positions, H heads of width K).
+/// </summary>
+internal static class AttentionOperation
+{
+    public static TorchTensor Forward(TorchTape tape, TorchTensor qkvT3D, SequenceLayout layout, int heads, float dropout)
+    {
+        Check.Tokens(qkvT3D, layout);
+        Check.Rate(dropout);
+        ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
+        if (qkvT3D.Columns % (3 * heads) != 0)
+        {
+            throw new ArgumentException(
+                $"qkvT3D {Check.Text(qkvT3D.Shape)} does not divide into three parts of {heads} heads.", nameof(qkvT3D));
+        }
+
+        return tape.Run(() =>
+        {
+            var sequences = tape.Sequences(layout);
+            if (sequences.Count == 0)
+                return sequences.Zeros(layout.Tokens, qkvT3D.Columns / 3, qkvT3D.Value);
+            var (longest, headWidth) = (sequences.Longest, qkvT3D.Columns / 3 / heads);
+            var qkv3AHSK = sequences.Pad(qkvT3D.Value)
+                .reshape(sequences.Count, longest, 3, heads, headWidth)
+                .permute(2, 0, 3, 1, 4)
+                .unbind(0);
+            var outAHSK = Attend(tape, qkv3AHSK, sequences.IsKeyAS?.reshape(sequences.Count, 1, 1, longest), dropout);
+            return sequences.Unpad(outAHSK.transpose(1, 2).reshape((long)sequences.Count * longest, (long)heads * headWidth));
+        });
+    }
+
+    private static torch.Tensor Attend(TorchTape tape, torch.Tensor[] qkv, torch.Tensor? isKey, float dropout)
+    {
+        var (qAHSK, kAHSK, vAHSK) = (qkv[0], qkv[1], qkv[2]);
+        if (dropout == 0f || !tape.IsTraining)
+            return torch.nn.functional.scaled_dot_product_attention(qAHSK, kAHSK, vAHSK, isKey);
+
+        // The fused form draws its dropout from random numbers that all threads share.
+        var scoresAHSS = qAHSK.matmul(kAHSK.transpose(2, 3)).mul(1f / MathF.Sqrt(qAHSK.shape[3]));
+        if (isKey is not null)
+            scoresAHSS = scoresAHSS.masked_fill(isKey.logical_not(), float.NegativeInfinity);
+        return DropoutOperation.Apply(tape, scoresAHSS.softmax(-1), dropout).matmul(vAHSK);
+    }
+}

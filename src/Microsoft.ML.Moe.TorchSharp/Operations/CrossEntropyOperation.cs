@@ -1,0 +1,28 @@
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>Weighted mean of −Σ_c q_c·ln softmax(logits)_c with q = (1 − s)·oneHot + s/C.</summary>
+internal static class CrossEntropyOperation
+{
+    public static TorchTensor Forward(
+        TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing)
+    {
+        Check.Rank(logitsBC, 2);
+        Check.Rate(labelSmoothing);
+        var (rows, classes) = (logitsBC.Shape[0], logitsBC.Columns);
+        if (targets.Length != rows)
+            throw new ArgumentException($"{targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
+        Check.Indices(targets, classes);
+        var weights = Managed.CrossEntropyOperation.NormalizedWeights(rowWeights, rows);
+        var targetsB = targets.ToArray();
+        return tape.Run(() =>
+        {
+            var logProbabilitiesBC = logitsBC.Value.log_softmax(1);
+            var expectedB = logProbabilitiesBC.gather(1, tape.Device.Upload(targetsB).unsqueeze(1)).squeeze(1);
+            if (labelSmoothing > 0f)
+                expectedB = expectedB.mul(1f - labelSmoothing).add(logProbabilitiesBC.sum(dim: 1).mul(labelSmoothing / classes));
+            return expectedB.mul(tape.Device.Upload(weights)).sum().mul(-1f).reshape(1);
+        });
+    }
+}

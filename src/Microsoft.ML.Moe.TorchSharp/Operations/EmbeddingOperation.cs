@@ -1,0 +1,42 @@
+using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>Rows of a table, and weighted sums of rows. Of a table with sparse rows, only the rows read take part in autograd.</summary>
+internal static class EmbeddingOperation
+{
+    public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, ReadOnlySpan<int> indices)
+    {
+        Check.Rank(tableVD, 2);
+        Check.Indices(indices, tableVD.Shape[0]);
+        var rows = indices.ToArray();
+        return tape.Run(() => Rows(tape, tableVD, rows));
+    }
+
+    public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, RaggedIndices bags)
+    {
+        Check.Rank(tableVD, 2);
+        Check.Indices(bags.Indices, tableVD.Shape[0], nameof(bags));
+        Check.Offsets(bags.Offsets, bags.Indices.Length, nameof(bags));
+        var bagOfEntry = new int[bags.Indices.Length];
+        for (var bag = 0; bag < bags.Count; bag++)
+            bagOfEntry.AsSpan(bags.Offsets[bag]..bags.Offsets[bag + 1]).Fill(bag);
+        return tape.Run(() =>
+        {
+            var weightsN1 = tape.Device.Upload(bags.Weights).unsqueeze(1);
+            var weightedND = Rows(tape, tableVD, bags.Indices).mul(weightsN1);
+            return torch.zeros([bags.Count, tableVD.Columns], device: tape.Device)
+                .index_add(0, tape.Device.Upload(bagOfEntry), weightedND, 1f);
+        });
+    }
+
+    private static torch.Tensor Rows(TorchTape tape, TorchTensor tableVD, int[] rows)
+    {
+        if (!tape.IsTraining || !tableVD.RequiresGradient || tableVD.RowGradient is null)
+            return tableVD.Value.index_select(0, tape.Device.Upload(rows));
+        var slots = new RowSlots();
+        var slotOfRow = slots.Of(rows);
+        return tape.TableRows(tableVD, [.. slots.Rows]).index_select(0, tape.Device.Upload(slotOfRow));
+    }
+}

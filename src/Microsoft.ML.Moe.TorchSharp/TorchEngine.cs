@@ -1,0 +1,93 @@
+using System.Runtime.CompilerServices;
+using Microsoft.ML.Moe.Tensors.Torch;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors;
+
+/// <summary>
+/// The engine on TorchSharp: libtorch's kernels and automatic differentiation, on a CUDA device or on the processor. Needs one of
+/// TorchSharp's native packages in the application. Results equal the managed engine's but for rounding; on a GPU sums may be taken in
+/// another order from run to run, so that the last digits can differ. Dropout on a GPU draws from TorchSharp's random numbers, which it
+/// seeds for every operation.
+/// </summary>
+public sealed class TorchEngine : Engine
+{
+    // Weak: a parameter that nobody uses any more gives its memory back before the engine is disposed.
+    private readonly ConditionalWeakTable<TorchTensor, object?> _parameters = [];
+
+    /// <summary>Creates the engine.</summary>
+    /// <param name="gpu">Number of the CUDA device, from 0; null for the processor.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="gpu"/> is negative.</exception>
+    /// <exception cref="DllNotFoundException">No native library of TorchSharp loads; the message names the package to add.</exception>
+    /// <exception cref="InvalidOperationException">There is no such CUDA device.</exception>
+    public TorchEngine(int? gpu = null)
+    {
+        if (gpu is { } number)
+            NativeLibraries.UseGpu(number);
+        else
+            NativeLibraries.UseProcessor();
+        Device = gpu is null ? torch.device(DeviceType.CPU) : torch.device(DeviceType.CUDA, gpu.Value);
+        DeviceName = gpu is null ? "the processor" : $"GPU {gpu}";
+    }
+
+    /// <summary>
+    /// Number of CUDA devices that an engine can be created on; 0 where there is none, or no native library of TorchSharp for CUDA.
+    /// </summary>
+    public static int GpuCount => NativeLibraries.GpuCount;
+
+    /// <inheritdoc/>
+    public override string Description => Device.type == DeviceType.CUDA
+        ? $"TorchSharp {NativeLibraries.Version}, GPU {Device.index}"
+        : $"TorchSharp {NativeLibraries.Version}, processor, {Threads(torch.get_num_threads())}";
+
+    internal torch.Device Device { get; }
+
+    internal string DeviceName { get; }
+
+    internal bool IsDisposed { get; private set; }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException"><paramref name="values"/> are not as many as the shape asks for.</exception>
+    public override Parameter CreateParameter(string name, ReadOnlySpan<int> shape, ReadOnlySpan<float> values, bool sparseRows = false)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (sparseRows && shape.Length < 2)
+            throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
+        DeviceMemory.CheckLength(values, shape);
+        var (copy, sizes) = (values.ToArray(), shape.ToArray());
+        var value = OutOfMemory.Explained(this, batch: null, () => Device.Upload(copy, sizes).DetachFromDisposeScope());
+        value.requires_grad = true;
+        var tensor = new TorchTensor(this, value, sparseRows);
+        _parameters.Add(tensor, null);
+        return new Parameter(name, tensor, sparseRows);
+    }
+
+    /// <inheritdoc/>
+    public override Tape BeginTape(bool training, ulong seed = 0)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new TorchTape(this, training, seed);
+    }
+
+    /// <inheritdoc/>
+    public override Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new TorchAdamW(this, groups);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
+        foreach (var (tensor, _) in _parameters)
+            tensor.Release();
+        _parameters.Clear();
+    }
+
+    private static string Threads(int count) => $"{count} {(count == 1 ? "thread" : "threads")}";
+}

@@ -1,0 +1,295 @@
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>
+/// A tape on libtorch's autograd: checks arguments, hands each operation to the class that implements it, and keeps the results until
+/// it is disposed. What an operation makes on its way dies with the operation.
+/// </summary>
+internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) : Tape
+{
+    private readonly List<torch.Tensor> _kept = [];
+    private readonly List<(TorchTensor Table, int[] Rows, torch.Tensor LeafUD)> _tableRows = [];
+    private readonly Dictionary<SequenceLayout, PackedSequences> _sequences = [];
+    private readonly Dictionary<RoutingPlan, ExpertPairs> _pairs = [];
+    private uint _randomKeys;
+    private SequenceLayout? _largestLayout;
+    private bool _wentBackward;
+
+    public override bool IsTraining => training;
+
+    public TorchEngine Engine => engine;
+
+    public torch.Device Device => engine.Device;
+
+    public bool IsDisposed { get; private set; }
+
+    /// <summary>Seeds one operation's random numbers.</summary>
+    public uint NextRandomKey() => RandomBits.Key(seed, _randomKeys++);
+
+    /// <summary>Keeps a tensor until the tape is disposed.</summary>
+    public torch.Tensor Keep(torch.Tensor value)
+    {
+        _kept.Add(value.DetachFromDisposeScope());
+        return value;
+    }
+
+    /// <summary>
+    /// Rows of a parameter as a leaf of their own, whose gradient goes to the parameter's rows: the table's own gradient would be as
+    /// large as the table.
+    /// </summary>
+    /// <param name="table">A table with sparse rows.</param>
+    /// <param name="rows">Rows that differ from each other.</param>
+    public torch.Tensor TableRows(TorchTensor table, int[] rows)
+    {
+        var leafUD = Keep(table.Value.detach().index_select(0, Device.Upload(rows)).requires_grad_(true));
+        _tableRows.Add((table, rows, leafUD));
+        return leafUD;
+    }
+
+    /// <summary>A layout on the device; made once.</summary>
+    public PackedSequences Sequences(SequenceLayout layout)
+    {
+        if (!_sequences.TryGetValue(layout, out var sequences))
+            _sequences.Add(layout, sequences = new PackedSequences(this, layout));
+        return sequences;
+    }
+
+    /// <summary>A plan on the device; made once.</summary>
+    public ExpertPairs Pairs(RoutingPlan plan)
+    {
+        if (!_pairs.TryGetValue(plan, out var pairs))
+            _pairs.Add(plan, pairs = new ExpertPairs(this, plan));
+        return pairs;
+    }
+
+    /// <summary>Runs an operation and keeps its result; all else that it makes is released.</summary>
+    public TorchTensor Run(Func<torch.Tensor> operation) => InScope(() => new TorchTensor(this, Keep(operation())));
+
+    public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    {
+        Begin();
+        DeviceMemory.CheckLength(values, shape);
+        var (copy, sizes) = (values.ToArray(), shape.ToArray());
+        return Run(() => Device.Upload(copy, sizes));
+    }
+
+    public override Tensor Embedding(Tensor tableVD, ReadOnlySpan<int> indices)
+    {
+        Begin();
+        return EmbeddingOperation.Forward(this, Use(tableVD, nameof(tableVD)), indices);
+    }
+
+    public override Tensor EmbeddingBag(Tensor tableVD, RaggedIndices bags)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(bags);
+        return EmbeddingOperation.Forward(this, Use(tableVD, nameof(tableVD)), bags);
+    }
+
+    public override Tensor Linear(Tensor x, Tensor weightIO, Tensor? bias = null, Activation activation = Activation.None)
+    {
+        Begin();
+        return LinearOperation.Forward(
+            this, Use(x, nameof(x)), Use(weightIO, nameof(weightIO)), UseOrNull(bias, nameof(bias)), activation);
+    }
+
+    public override Tensor LayerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon = 1e-5f)
+    {
+        Begin();
+        return LayerNormOperation.Forward(this, Use(x, nameof(x)), Use(gain, nameof(gain)), Use(bias, nameof(bias)), epsilon);
+    }
+
+    public override Tensor Add(Tensor left, Tensor right)
+    {
+        Begin();
+        var (first, second) = (Use(left, nameof(left)), Use(right, nameof(right)));
+        Check.Shape(second, first.Shape, nameof(right));
+        return Run(() => first.Value.add(second.Value));
+    }
+
+    public override Tensor Scale(Tensor x, float factor)
+    {
+        Begin();
+        var used = Use(x, nameof(x));
+        return Run(() => used.Value.mul(factor));
+    }
+
+    public override Tensor Concat(params ReadOnlySpan<Tensor> parts)
+    {
+        Begin();
+        var used = new TorchTensor[parts.Length];
+        for (var i = 0; i < parts.Length; i++)
+            used[i] = Use(parts[i], nameof(parts));
+        return ConcatOperation.Forward(this, used);
+    }
+
+    public override Tensor Dropout(Tensor x, float rate)
+    {
+        Begin();
+        return DropoutOperation.Forward(this, Use(x, nameof(x)), rate);
+    }
+
+    public override Tensor Attention(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout = 0f)
+    {
+        Begin(layout);
+        return AttentionOperation.Forward(this, Use(qkvT3D, nameof(qkvT3D)), layout, heads, dropout);
+    }
+
+    public override Tensor AttentionPool(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
+    {
+        Begin(layout);
+        return PoolOperations.Attention(this, Use(xTD, nameof(xTD)), Use(scoresTQ, nameof(scoresTQ)), layout);
+    }
+
+    public override Tensor MaxPool(Tensor xTD, SequenceLayout layout)
+    {
+        Begin(layout);
+        return PoolOperations.Max(this, Use(xTD, nameof(xTD)), layout);
+    }
+
+    public override Tensor MeanPool(Tensor xTD, SequenceLayout layout)
+    {
+        Begin(layout);
+        return PoolOperations.Mean(this, Use(xTD, nameof(xTD)), layout);
+    }
+
+    public override RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    {
+        Begin(layout);
+        ArgumentNullException.ThrowIfNull(policy);
+        var logits = Use(logitsTE, nameof(logitsTE));
+        Check.Tokens(logits, layout, nameof(logitsTE));
+        return policy.Route(logits.ToArray(), logits.Columns, layout, training);
+    }
+
+    public override Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(plan);
+        return CombineWeightsOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), plan);
+    }
+
+    public override Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(experts);
+        var expertTensors = new ExpertTensors(
+            Use(experts.W1, nameof(experts)),
+            UseOrNull(experts.B1, nameof(experts)),
+            Use(experts.W2, nameof(experts)),
+            UseOrNull(experts.B2, nameof(experts)),
+            UseOrNull(experts.Gate, nameof(experts)),
+            activation);
+        return GroupedExpertsOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan, expertTensors);
+    }
+
+    public override Tensor CopyTokens(Tensor xTD, Tensor weightsP, RoutingPlan plan)
+    {
+        Begin();
+        ArgumentNullException.ThrowIfNull(plan);
+        return CopyTokensOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan);
+    }
+
+    public override Tensor LoadBalancingLoss(Tensor logitsTE, SequenceLayout layout)
+    {
+        Begin(layout);
+        return RouterLosses.LoadBalancing(this, Use(logitsTE, nameof(logitsTE)), layout);
+    }
+
+    public override Tensor RouterZLoss(Tensor logitsTE, SequenceLayout layout)
+    {
+        Begin(layout);
+        return RouterLosses.Z(this, Use(logitsTE, nameof(logitsTE)), layout);
+    }
+
+    public override Tensor CrossEntropy(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing = 0f)
+    {
+        Begin();
+        return CrossEntropyOperation.Forward(this, Use(logitsBC, nameof(logitsBC)), targets, rowWeights, labelSmoothing);
+    }
+
+    public override Tensor Softmax(Tensor x)
+    {
+        Begin();
+        var used = Use(x, nameof(x));
+        Check.AtLeastRank(used, 1, nameof(x));
+        return Run(() => used.Value.softmax(-1));
+    }
+
+    public override void Backward(Tensor loss, float scale = 1f)
+    {
+        Begin();
+        if (!training)
+            throw new InvalidOperationException("The tape was not begun for training.");
+        if (_wentBackward)
+            throw new InvalidOperationException("A tape goes backward once.");
+        var root = Use(loss, nameof(loss));
+        if (root.Tape is null || root.Length != 1)
+            throw new ArgumentException($"The loss must be one element made by this tape but is {Check.Text(loss.Shape)}.", nameof(loss));
+        _wentBackward = true;
+        if (!root.RequiresGradient)
+            return;
+        InScope(() =>
+        {
+            root.Value.mul(scale).backward();
+            foreach (var (table, rows, leafUD) in _tableRows)
+            {
+                if (leafUD.grad is { } gradientUD)
+                    table.RowGradient!.Add(rows, gradientUD.DetachFromDisposeScope());
+            }
+
+            return true;
+        });
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
+        foreach (var value in _kept)
+            value.Dispose();
+        _kept.Clear();
+        _tableRows.Clear();
+        _sequences.Clear();
+        _pairs.Clear();
+    }
+
+    private T InScope<T>(Func<T> body) => OutOfMemory.Explained(engine, _largestLayout, () =>
+    {
+        using var scope = torch.NewDisposeScope();
+        using var gradients = torch.set_grad_enabled(training);
+        return body();
+    });
+
+    private void Begin(SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        Begin();
+        if (layout.Tokens > (_largestLayout?.Tokens ?? 0))
+            _largestLayout = layout;
+    }
+
+    private void Begin()
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ObjectDisposedException.ThrowIf(engine.IsDisposed, engine);
+    }
+
+    private TorchTensor? UseOrNull(Tensor? tensor, string name) => tensor is null ? null : Use(tensor, name);
+
+    private TorchTensor Use(Tensor tensor, string name)
+    {
+        ArgumentNullException.ThrowIfNull(tensor, name);
+        if (tensor is not TorchTensor used || used.Engine != engine)
+            throw new ArgumentException($"{name} belongs to another engine.", name);
+        if (used.Tape is not null && used.Tape != this)
+            throw new ArgumentException($"{name} belongs to another tape.", name);
+        return used;
+    }
+}

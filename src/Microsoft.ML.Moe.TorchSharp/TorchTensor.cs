@@ -1,0 +1,123 @@
+using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>A tensor of libtorch: a parameter, which is a leaf of autograd's graph, or a result, which belongs to its tape.</summary>
+internal sealed class TorchTensor : Tensor
+{
+    private readonly torch.Tensor _value;
+    private bool _requiresGradient;
+
+    /// <summary>Creates a parameter.</summary>
+    public TorchTensor(TorchEngine engine, torch.Tensor value, bool sparseRows)
+        : base(Array.ConvertAll(value.shape, size => checked((int)size)))
+    {
+        Engine = engine;
+        _value = value;
+        RowGradient = sparseRows ? new RowGradient() : null;
+        _requiresGradient = true;
+    }
+
+    /// <summary>Creates a tape's tensor.</summary>
+    public TorchTensor(TorchTape tape, torch.Tensor value)
+        : base(Array.ConvertAll(value.shape, size => checked((int)size)))
+    {
+        Engine = tape.Engine;
+        Tape = tape;
+        _value = value;
+        _requiresGradient = value.requires_grad;
+    }
+
+    public TorchEngine Engine { get; }
+
+    /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
+    public TorchTape? Tape { get; }
+
+    public override bool RequiresGradient => _requiresGradient;
+
+    /// <summary>The part of the gradient that is kept by rows; null for all but tables with sparse rows.</summary>
+    public RowGradient? RowGradient { get; }
+
+    /// <summary>The tensor as libtorch knows it.</summary>
+    public torch.Tensor Value
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _value;
+        }
+    }
+
+    protected internal override void SetRequiresGradient(bool requiresGradient)
+    {
+        ThrowIfDisposed();
+        if (Tape is not null)
+            throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
+        _requiresGradient = requiresGradient;
+        _value.requires_grad = requiresGradient;
+        ClearGradient();
+    }
+
+    public override void CopyTo(Span<float> destination)
+    {
+        ThrowIfDisposed();
+        if (destination.Length < Length)
+            throw new ArgumentException($"A tensor {Check.Text(Shape)} does not fit {destination.Length} values.", nameof(destination));
+        DeviceMemory.Download(_value, destination[..Length]);
+    }
+
+    public override void CopyFrom(ReadOnlySpan<float> source)
+    {
+        ThrowIfDisposed();
+        if (source.Length != Length)
+            throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
+        using var scope = torch.NewDisposeScope();
+        using var noGradient = torch.set_grad_enabled(false);
+        _value.copy_(torch.CPU.Upload(source.ToArray(), Shape));
+    }
+
+    /// <exception cref="NotSupportedException">The tensor is a result: autograd keeps gradients of parameters only.</exception>
+    public override void CopyGradientTo(Span<float> destination)
+    {
+        ThrowIfDisposed();
+        if (Tape is not null && RequiresGradient)
+            throw new NotSupportedException("This engine keeps the gradients of parameters only, not those of results.");
+        var target = destination[..Length];
+        using var scope = torch.NewDisposeScope();
+        using var noGradient = torch.set_grad_enabled(false);
+        var dense = _value.grad;
+        if (RowGradient?.Sum(Engine.Device) is { } rows)
+        {
+            dense = dense?.clone() ?? torch.zeros(_value.shape, device: Engine.Device);
+            var indices = Engine.Device.Upload(rows.Rows);
+            dense.index_add_(0, indices, rows.GradientUD, 1f);
+        }
+
+        if (dense is null)
+            target.Clear();
+        else
+            DeviceMemory.Download(dense, target);
+    }
+
+    /// <summary>Makes the gradient zero.</summary>
+    public void ClearGradient()
+    {
+        _value.grad = null;
+        RowGradient?.Clear();
+    }
+
+    /// <summary>Releases the memory of a parameter.</summary>
+    public void Release()
+    {
+        RowGradient?.Dispose();
+        _value.Dispose();
+    }
+
+    private void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(Engine.IsDisposed, Engine);
+        if (Tape is not null)
+            ObjectDisposedException.ThrowIf(Tape.IsDisposed, Tape);
+    }
+}

@@ -1,0 +1,15 @@
+using System.Globalization;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+/// <summary>
+/// Where the tests run the engine: on the processor or, with the environment variable <c>MOE_TEST_GPU</c> set to a number, on that GPU.
+/// </summary>
+internal static class TestDevice
+{
+    public static int? Gpu { get; } =
+        Environment.GetEnvironmentVariable("MOE_TEST_GPU") is { Length: > 0 } gpu ? int.Parse(gpu, CultureInfo.InvariantCulture) : null;
+
+    public static TorchEngine CreateEngine() => new(Gpu);
+}

@@ -1,0 +1,25 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+/// <summary>The engine where no native library of TorchSharp is to be found.</summary>
+public sealed class StandInTests
+{
+    [SkippableFact]
+    public void EngineIsTestedWithTheRealTorchSharp() => Skip.If(
+        true, "Built against the stand-in for TorchSharp; build with -p:TorchFeed=nuget, or local and TorchPath, to test the engine.");
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0)]
+    public void MissingNativeLibraryIsNamed(int? gpu)
+    {
+        var error = Assert.Throws<DllNotFoundException>(() => new TorchEngine(gpu));
+        Assert.Contains("TorchSharp-cpu", error.Message, StringComparison.Ordinal);
+        if (OperatingSystem.IsLinux())
+            Assert.Contains("TorchSharp-cuda-linux", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithoutANativeLibraryThereIsNoGpu() => Assert.Equal(0, TorchEngine.GpuCount);
+}
