@@ -29,6 +29,8 @@ internal sealed record Arguments
 
     public int? Threads { get; init; }
 
+    public MoeDevice? Device { get; init; }
+
     public int? Experts { get; init; }
 
     public RouterKind? Router { get; init; }
@@ -39,14 +41,21 @@ internal sealed record Arguments
 
     public int? MoeEvery { get; init; }
 
-    /// <summary>Makes sure that the model can be written, before time goes into training it.</summary>
-    /// <exception cref="UserException">The model's path is a folder.</exception>
+    /// <summary>Share of the largest router entropy from which tokens are broadcast to all experts while training; null for none.</summary>
+    public double? GlobalWorkspace { get; init; }
+
+    /// <summary>Where a page about the routers goes; null for none.</summary>
+    public string? Report { get; init; }
+
+    public bool CompareRouting { get; init; }
+
+    /// <summary>Makes sure that files can be written, before time goes into training.</summary>
+    /// <exception cref="UserException">A file's path is a folder.</exception>
     public void PrepareOutput()
     {
-        if (Directory.Exists(Model))
-            throw new UserException($"'{Model}' is a folder; --model takes the path of a file.");
-        Directory.CreateDirectory(Path.GetDirectoryName(Model)!);
-        using var probe = File.Create(Model + ".tmp", 1, FileOptions.DeleteOnClose);
+        Prepare(Model, "--model");
+        if (Report is not null)
+            Prepare(Report, "--report");
     }
 
     /// <summary>Sets what the command line names; the rest stays at the library's defaults.</summary>
@@ -54,10 +63,21 @@ internal sealed record Arguments
     {
         options.MaxEpochs = Epochs ?? options.MaxEpochs;
         options.Threads = Threads ?? options.Threads;
+        options.Device = Device ?? options.Device;
         options.Experts = Experts ?? options.Experts;
         options.Router = Router ?? options.Router;
         options.Alpha = Alpha ?? options.Alpha;
         options.ExpertsPerToken = ExpertsPerToken ?? options.ExpertsPerToken;
         options.MoeEvery = MoeEvery ?? options.MoeEvery;
+        if (GlobalWorkspace is { } threshold)
+            options.GlobalWorkspace = new GlobalWorkspaceSettings(threshold);
+    }
+
+    private static void Prepare(string file, string option)
+    {
+        if (Directory.Exists(file))
+            throw new UserException($"'{file}' is a folder; {option} takes the path of a file.");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        using var probe = File.Create(file + ".tmp", 1, FileOptions.DeleteOnClose);
     }
 }

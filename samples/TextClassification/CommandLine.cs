@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Routing;
 
 namespace TextClassification;
@@ -21,12 +22,21 @@ internal static class CommandLine
     private static readonly Option<int?> Seed = Number("--seed", "Seed of weights, shuffling and dropout. Default 1.", int.MinValue);
     private static readonly Option<int?> Epochs = Number("--epochs", "Most passes over the training rows.", 1);
     private static readonly Option<int?> Threads = Number("--threads", "Worker threads. Default: all processors.", 1);
+    private static readonly Option<MoeDevice?> Device = Choice<MoeDevice>(
+        "--device", "What the model is trained on. Default: a GPU if TorchSharp finds one, else the processor.");
     private static readonly Option<int?> Experts = Number("--experts", "Experts in a MoE layer.", 1);
     private static readonly Option<double?> ExpertsPerToken = Real(
         "--experts-per-token", "Experts that each token is sent to; on average, and fractions allowed, but for token-choice.");
     private static readonly Option<double?> Alpha = Real("--alpha", "Share of the experts' view with --router unified, 0 to 1.");
     private static readonly Option<RouterKind?> Router = Choice<RouterKind>("--router", "How tokens and experts find each other.");
     private static readonly Option<int?> MoeEvery = Number("--moe-every", "Every n-th block has a MoE layer; 0 for none.", 0);
+    private static readonly Option<double?> GlobalWorkspace = Real(
+        "--global-workspace", "While training, broadcast tokens to all experts from this share of the largest router entropy on, 0 to 1.");
+    private static readonly Option<string> Report = Name("--report", "Show what the routers do, and write a page with charts.", "FILE");
+    private static readonly Option<bool> CompareRouting = new("--compare-routing")
+    {
+        Description = "Try other routers on the trained model.",
+    };
 
     /// <summary>Runs the work and gives the exit code: 0, 1 after a failure, 2 when the arguments make no sense.</summary>
     public static int Run(string[] args, Action<Arguments> work)
@@ -44,8 +54,8 @@ internal static class CommandLine
     {
         var root = new RootCommand("Trains a Mixture-of-Experts text classifier, evaluates it, saves it and predicts with it.")
         {
-            Train, Validation, Test, Label, Text, Model, Epochs, Seed, Threads, Router, Experts, ExpertsPerToken,
-            Alpha, MoeEvery,
+            Train, Validation, Test, Label, Text, Model, Epochs, Seed, Threads, Device, Router, Experts, ExpertsPerToken,
+            Alpha, MoeEvery, GlobalWorkspace, Report, CompareRouting,
         };
         root.Validators.Add(result =>
         {
@@ -55,6 +65,16 @@ internal static class CommandLine
             {
                 if (result.GetResult(option) is not null)
                     result.AddError($"{option.Name} needs --train.");
+            }
+        });
+        root.Validators.Add(result =>
+        {
+            if (result.GetResult(MoeEvery)?.Tokens is not [{ Value: "0" }])
+                return;
+            foreach (var option in new Option[] { GlobalWorkspace, Report, CompareRouting })
+            {
+                if (result.GetResult(option) is { Implicit: false })
+                    result.AddError($"{option.Name} needs experts, and there are none with --moe-every 0.");
             }
         });
         root.SetAction(result => Guarded(() => work(Read(result))));
@@ -75,11 +95,15 @@ internal static class CommandLine
             Seed = result.GetValue(Seed) ?? defaults.Seed,
             Epochs = result.GetValue(Epochs),
             Threads = result.GetValue(Threads),
+            Device = result.GetValue(Device),
             Experts = result.GetValue(Experts),
             Router = result.GetValue(Router),
             ExpertsPerToken = result.GetValue(ExpertsPerToken),
             Alpha = result.GetValue(Alpha),
             MoeEvery = result.GetValue(MoeEvery),
+            GlobalWorkspace = result.GetValue(GlobalWorkspace),
+            Report = result.GetValue(Report) is { } report ? Path.GetFullPath(report) : null,
+            CompareRouting = result.GetValue(CompareRouting),
         };
     }
 

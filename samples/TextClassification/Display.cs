@@ -94,10 +94,12 @@ internal static class Display
         Line($"  → {prediction.PredictedLabel} ({prediction.Score.Max() * 100:0} %){truth}");
     }
 
-    public static void ShowFiles(Tables tables, string model)
+    public static void ShowFiles(Tables tables, Arguments arguments)
     {
         Line();
-        Line($"Model: {model}");
+        Line($"Model: {arguments.Model}");
+        if (arguments.Report is not null)
+            Line($"Routing report: {arguments.Report}");
         if (tables.Folder is not null)
             Line($"Tables: {tables.Folder} (train.tsv, validation.tsv, test.tsv)");
     }

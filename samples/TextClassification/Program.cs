@@ -41,9 +41,21 @@ static void Classify(Arguments arguments)
     ml.Model.SaveAtomically(model, tables.Train.Schema, arguments.Model);
     var loaded = ml.Model.Load(arguments.Model, out _);
 
+    // Look at the routers, and try others on the trained model.
+    var classifier = model.OfType<MoeTextClassificationTransformer>().Single();
+    if (arguments.Report is not null)
+    {
+        var report = classifier.ReportRouting(tables.Test);
+        report.WriteTable();
+        report.SaveHtml(arguments.Report);
+    }
+
+    if (arguments.CompareRouting)
+        classifier.CompareRouting(tables.Test, OtherRouters.Of(classifier.Router)).WriteTable();
+
     // Predict.
     using var engine = ml.Model.CreatePredictionEngine<Example, Prediction>(loaded);
     foreach (var example in tables.Examples)
         Display.ShowPrediction(example, engine.Predict(example));
-    Display.ShowFiles(tables, arguments.Model);
+    Display.ShowFiles(tables, arguments);
 }

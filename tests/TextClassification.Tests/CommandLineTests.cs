@@ -30,15 +30,20 @@ public class CommandLineTests
                 Epochs = 3,
                 Seed = -7,
                 Threads = 2,
+                Device = MoeDevice.CpuLibTorch,
                 Experts = 8,
                 Router = RouterKind.Unified,
                 ExpertsPerToken = 1.5,
                 Alpha = 0.3,
-                MoeEvery = 0,
+                MoeEvery = 2,
+                GlobalWorkspace = 0.75,
+                Report = Path.GetFullPath("r.html"),
+                CompareRouting = true,
             },
             Read("--train", "a.tsv", "--validation", "v.tsv", "--test", "b.tsv", "--label", "intent", "--text", "utterance", "--model",
-                "m.zip", "--epochs", "3", "--seed", "-7", "--threads=2", "--experts", "8", "--router", "unified",
-                "--experts-per-token", "1.5", "--alpha", "0.3", "--moe-every", "0"));
+                "m.zip", "--epochs", "3", "--seed", "-7", "--threads=2", "--device", "cpu-lib-torch", "--experts", "8", "--router", "unified",
+                "--experts-per-token", "1.5", "--alpha", "0.3", "--moe-every", "2",
+                "--global-workspace", "0.75", "--report", "r.html", "--compare-routing"));
 
     [Fact]
     public void Only_what_is_given_replaces_the_library_s_defaults()
@@ -49,9 +54,13 @@ public class CommandLineTests
         Assert.Equal((defaults.MaxEpochs, defaults.Threads, defaults.Experts), (options.MaxEpochs, options.Threads, options.Experts));
         Assert.Equal((defaults.ExpertsPerToken, defaults.MoeEvery), (options.ExpertsPerToken, options.MoeEvery));
         Assert.Equal((defaults.Router, defaults.Alpha), (options.Router, options.Alpha));
+        Assert.Null(options.GlobalWorkspace);
 
         new Arguments { Epochs = 3, Threads = 1, Experts = 8, Router = RouterKind.ExpertChoice, ExpertsPerToken = 1, Alpha = 1, MoeEvery = 2 }
             .ApplyTo(options);
+        new Arguments { GlobalWorkspace = 0.8, Device = MoeDevice.Cpu }.ApplyTo(options);
+        Assert.Equal((MoeDevice.Automatic, MoeDevice.Cpu), (defaults.Device, options.Device));
+        Assert.Equal(new GlobalWorkspaceSettings(0.8), options.GlobalWorkspace);
         Assert.Equal((RouterKind.ExpertChoice, 1), (options.Router, options.Alpha));
         Assert.Equal((3, 1, 8), (options.MaxEpochs, options.Threads, options.Experts));
         Assert.Equal((1, 2), (options.ExpertsPerToken, options.MoeEvery));
@@ -62,10 +71,13 @@ public class CommandLineTests
     [InlineData("--experts takes a whole number of at least 1, not 'many'.", "--experts", "many")]
     [InlineData("--router takes one of token-choice, expert-choice, unified, not 'best'.", "--router", "best")]
     [InlineData("--alpha takes a number, not 'half'.", "--alpha", "half")]
+    [InlineData("--global-workspace takes a number, not 'on'.", "--global-workspace", "on")]
     [InlineData("--moe-every takes a whole number of at least 0, not '-1'.", "--moe-every", "-1")]
     [InlineData("--seed takes a whole number, not '1.5'.", "--seed", "1.5")]
     [InlineData("--test needs --train.", "--test", "b.tsv")]
     [InlineData("--validation needs --train.", "--validation", "b.tsv")]
+    [InlineData("--report needs experts", "--moe-every", "0", "--report", "r.html")]
+    [InlineData("--compare-routing needs experts", "--moe-every", "0", "--compare-routing")]
     [InlineData("--label needs --train.", "--label", "intent")]
     [InlineData("'--bogus'", "--bogus")]
     [InlineData("'--train'", "--train")]
@@ -73,6 +85,14 @@ public class CommandLineTests
     {
         var result = CommandLine.Parse(args, _ => { });
         Assert.Contains(result.Errors, error => error.Message.Contains(explanation, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_model_without_experts_is_possible()
+    {
+        var result = CommandLine.Parse(["--moe-every", "0"], _ => { });
+        Assert.Empty(result.Errors);
+        Assert.Equal(0, CommandLine.Read(result).MoeEvery);
     }
 
     [Fact]

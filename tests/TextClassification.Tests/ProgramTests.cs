@@ -11,9 +11,10 @@ public class ProgramTests : TemporaryFolder
     public void It_trains_evaluates_saves_reloads_and_predicts()
     {
         var train = Write("train.tsv", Rows("label", "sentence", 120));
-        var model = Path.Combine(Folder, "models", "colours.zip");
+        var (model, report) = (Path.Combine(Folder, "models", "colours.zip"), Path.Combine(Folder, "reports", "routing.html"));
         var (code, output, errors) = Run(
-            "--train", train, "--label", "label", "--text", "sentence", "--model", model, "--epochs", "2", "--threads", "1");
+            "--train", train, "--label", "label", "--text", "sentence", "--model", model, "--epochs", "2", "--threads", "1",
+            "--global-workspace", "0.9", "--report", report, "--compare-routing");
         Assert.True(code == 0, errors);
         Assert.Matches(@"(?m)^Test accuracy: \d+\.\d %\r?$", output);
         Assert.Matches(@"(?m)^Fit seconds: \d+\r?$", output);
@@ -21,11 +22,16 @@ public class ProgramTests : TemporaryFolder
         Assert.Equal(3, output.Split('→').Length - 1);
         Assert.Contains(model, output, StringComparison.Ordinal);
         Assert.True(new FileInfo(model).Length > 0);
+        Assert.Contains(report, output, StringComparison.Ordinal);
+        Assert.StartsWith("<!doctype html>", File.ReadAllText(report), StringComparison.Ordinal);
+        Assert.Contains("Most often uncertain:", output, StringComparison.Ordinal);
+        Assert.Contains("Unified, 1.5 experts per token", output, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(1, "There is no file", "--train", "missing.tsv")]
     [InlineData(1, "is a folder", "--model", ".")]
+    [InlineData(1, "is a folder; --report", "--report", ".")]
     [InlineData(2, "--epochs takes a whole number", "--epochs", "none")]
     public void Bad_input_is_one_line_and_an_exit_code(int exitCode, string explanation, params string[] args)
     {

@@ -13,8 +13,19 @@ internal static class Environments
         return CatalogUtils.GetEnvironment(trainers);
     }
 
+    /// <summary>The environment that a catalog of text transforms belongs to.</summary>
+    public static IHostEnvironment Of(TransformsCatalog.TextTransforms transforms)
+    {
+        ArgumentNullException.ThrowIfNull(transforms);
+        return CatalogUtils.GetEnvironment(transforms);
+    }
+
     /// <summary>The seed that <see cref="MLContext"/> was made with, if any.</summary>
     public static int? SeedOf(IHostEnvironment environment) => (environment as IHostEnvironmentInternal)?.Seed;
+
+    /// <summary>The GPU that <see cref="MLContext"/> names, if any, and whether the processor may take its place.</summary>
+    public static (int? Number, bool MayFallBack) GpuOf(IHostEnvironment environment) =>
+        environment is IHostEnvironmentInternal own ? (own.GpuDeviceId, own.FallbackToCpu) : (null, true);
 
     /// <summary>Throws when execution was cancelled on the <see cref="MLContext"/>.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.MlNet;
 
@@ -10,11 +11,15 @@ internal sealed class ModelFolderReader
     private readonly Dictionary<string, (long Length, byte[] Digest)> _entries = [];
 
     /// <summary>Reads <c>Model.key</c>.</summary>
+    /// <param name="environment">Where the model will live.</param>
+    /// <param name="context">The folder.</param>
+    /// <param name="version">Kind and version that it must have.</param>
     /// <exception cref="FormatException">It is of another kind of model, or of a version that this library cannot read.</exception>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
-    public ModelFolderReader(ModelLoadContext context, VersionInfo version)
+    public ModelFolderReader(IHostEnvironment environment, ModelLoadContext context, VersionInfo version)
     {
         ArgumentNullException.ThrowIfNull(context);
+        Environment = environment;
         _context = context;
         context.CheckAtModel(version);
         try
@@ -27,6 +32,9 @@ internal sealed class ModelFolderReader
             throw Damaged("Model.key", "its list of entries cannot be read", e);
         }
     }
+
+    /// <summary>Where the model will live.</summary>
+    public IHostEnvironment Environment { get; }
 
     /// <summary>Whether the folder has an entry.</summary>
     public bool Has(string name) => _entries.ContainsKey(name);

@@ -31,19 +31,8 @@ internal static class TextClassificationModel
     }
 
     /// <summary>Reads the folder. Called by ML.NET, which finds it by its name and parameters.</summary>
-    internal static MoeTextClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
-    {
-        try
-        {
-            return TextClassificationEntries.Read(new ModelFolderReader(ctx, VersionInfo()));
-        }
-        catch (Exception e)
-        {
-            // makes ML.NET report what went wrong as its own errors instead of a TargetInvocationException
-            env.Process(e);
-            throw;
-        }
-    }
+    internal static MoeTextClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) =>
+        ModelLoading.Read(env, ctx, VersionInfo(), TextClassificationEntries.Read);
 
     private static VersionInfo VersionInfo() => new(
         modelSignature: "MOETXTCL",

@@ -30,6 +30,7 @@ public sealed class TextTokenizer : ISubwordTokenizer
     private static readonly SearchValues<char> ControlSpace = SearchValues.Create("\t\n\v\f\r\u0085");
     private static readonly ConcurrentDictionary<string, TextTokenizer> Registry = new();
     private readonly Tokenizer _tokenizer;
+    private string[]? _pieces;
 
     private TextTokenizer(string name, Tokenizer tokenizer, int vocabularySize, byte[]? vocabulary = null)
     {
@@ -110,6 +111,24 @@ public sealed class TextTokenizer : ISubwordTokenizer
         return _tokenizer.EncodeToIds(Vocabulary is null ? text : Clean(text));
     }
 
+    /// <inheritdoc/>
+    public string? TextOf(int id)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        if (Vocabulary is not null)
+            return (_pieces ??= [.. Lines(Vocabulary)])[id];
+        try
+        {
+            return _tokenizer.Decode([id]);
+        }
+        catch (InvalidOperationException)
+        {
+            // an id that is no text by itself
+            return null;
+        }
+    }
+
     /// <summary>A registered tokenizer.</summary>
     /// <exception cref="InvalidOperationException">There is none of this name.</exception>
     internal static TextTokenizer Registered(string name) => Registry.TryGetValue(name, out var tokenizer)
@@ -146,13 +165,19 @@ public sealed class TextTokenizer : ISubwordTokenizer
         return copy.ToArray();
     }
 
+    private static IEnumerable<string> Lines(byte[] bytes)
+    {
+        using var reader = new StreamReader(new MemoryStream(bytes));
+        while (reader.ReadLine() is { } line)
+            yield return line;
+    }
+
     /// <summary>Checks what the tokenizer would stumble over, and counts the ids.</summary>
     private static int CheckVocabulary(byte[] bytes)
     {
         var pieces = new HashSet<string>();
         var lines = 0;
-        using var reader = new StreamReader(new MemoryStream(bytes));
-        while (reader.ReadLine() is { } line)
+        foreach (var line in Lines(bytes))
         {
             lines++;
             if (line.Length > 0 && !pieces.Add(line))

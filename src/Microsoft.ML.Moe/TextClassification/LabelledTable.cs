@@ -3,9 +3,13 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.TextClassification;
 
 /// <summary>A table as it was read for training or validation.</summary>
-internal sealed class LabelledTable
+/// <param name="maximumTokens">Longest input in tokens.</param>
+internal sealed class LabelledTable(int maximumTokens)
 {
     private readonly List<LabelledText> _rows = [];
+
+    /// <summary>Longest input in tokens.</summary>
+    public int MaximumTokens => maximumTokens;
 
     /// <summary>Rows with a label.</summary>
     public IReadOnlyList<LabelledText> Rows => _rows;

@@ -1,5 +1,6 @@
-using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.TextScoring;
 using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
@@ -11,7 +12,7 @@ namespace Microsoft.ML.Moe.TextClassification;
 /// <param name="stop">Stops reading.</param>
 internal sealed class LabelledTableReader(IHostEnvironment? host, TextInput input, CancellationToken stop = default)
 {
-    private const int RowsBetweenChecks = 256;
+    private readonly ReadingStop _readingStop = new(host, stop);
 
     /// <summary>Reads a table.</summary>
     /// <param name="data">The table.</param>
@@ -33,16 +34,10 @@ internal sealed class LabelledTableReader(IHostEnvironment? host, TextInput inpu
         var text = new RowText(cursor, texts);
         var readLabel = createLabelReader(cursor);
         var readWeight = weight is { } column ? WeightReader(cursor, column) : () => 1f;
-        var table = new LabelledTable();
+        var table = new LabelledTable(input.MaximumTokens);
         for (var row = 0L; cursor.MoveNext(); row++)
         {
-            if (row % RowsBetweenChecks == 0)
-            {
-                if (host is not null)
-                    Environments.ThrowIfCanceled(host);
-                stop.ThrowIfCancellationRequested();
-            }
-
+            _readingStop.Check(row);
             switch (readLabel())
             {
                 case LabelReader.Missing:

@@ -1,4 +1,7 @@
+using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.TextClassification;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe;
@@ -27,21 +30,55 @@ public sealed partial class MoeTextClassificationTrainer
         public string PredictedLabelColumnName { get; set; } = "PredictedLabel";
 
         /// <summary>
+        /// Column that receives how unsure the routers are about a row: a vector of the <c>Mean</c> and <c>Max</c> of the router
+        /// entropy over the row's tokens and all MoE layers, in nats; null for none. Needs MoE layers. Default null.
+        /// </summary>
+        public string? RouterEntropyColumnName { get; set; }
+
+        /// <summary>
+        /// Column that receives whether the routers are unsure about a row: whether the mean router entropy is at least
+        /// <see cref="UncertainThreshold"/> · ln N; null for none. Needs MoE layers. Default null.
+        /// </summary>
+        public string? UncertainColumnName { get; set; }
+
+        /// <summary>
+        /// From which mean router entropy a row counts as uncertain, as a share of the largest possible, ln N. Within [0, 1].
+        /// Default 0.75.
+        /// </summary>
+        public double UncertainThreshold { get; set; } = RoutingReportOptions.DefaultUncertainThreshold;
+
+        /// <summary>
         /// Column of the rows' weights in the loss, single-precision numbers of at least 0; null weights all rows alike. Default null.
         /// </summary>
         public string? WeightColumnName { get; set; }
 
         /// <summary>
         /// Rows by which the best epoch is chosen, with the same columns as the training set; its labels may be keys, of whatever
-        /// order, or plain values. null draws <see cref="TextClassifierOptions.ValidationShare"/> of the training rows. Default null.
+        /// order, or plain values. null draws <see cref="TextEncoderOptions.ValidationShare"/> of the training rows. Default null.
         /// </summary>
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>
         /// Splits text into subwords of a fixed vocabulary; null reads words with their character n-grams, which needs no vocabulary
-        /// and knows every language. Default null.
+        /// and knows every language, or as <see cref="InitialModel"/> does. Default null.
         /// </summary>
         public TextTokenizer? Tokenizer { get; set; }
+
+        /// <summary>
+        /// An earlier model to start from instead of chance: a fitted transformer (<see cref="MoeInitialModel.From"/>) or the path of
+        /// a saved one, a classifier or an encoder that <see cref="MoeTextPretrainer"/> has trained. Architecture, router,
+        /// <see cref="TextEncoderOptions.Lowercase"/> and <see cref="TextEncoderOptions.MaximumTokens"/> are then the earlier model's,
+        /// whatever the options say; training is the options'. The labels may be others: of those with the same value and type the
+        /// earlier classifier's knowledge is kept, whatever their order. So may the tokenizer: what is known of subwords with the same
+        /// text is kept. null starts from chance. Default null.
+        /// </summary>
+        public MoeInitialModel? InitialModel { get; set; }
+
+        /// <summary>
+        /// What the model is trained on. A GPU needs one of TorchSharp's packages for CUDA in the application; a model that was trained
+        /// on one is scored on any machine. Default <see cref="MoeDevice.Automatic"/>.
+        /// </summary>
+        public MoeDevice Device { get; set; } = MoeDevice.Automatic;
 
         /// <summary>Is called after each epoch, on the training thread. Default null.</summary>
         public Action<EpochReport>? EpochCompleted { get; set; }
@@ -55,37 +92,44 @@ public sealed partial class MoeTextClassificationTrainer
         public override void Validate()
         {
             base.Validate();
-            RequireName(LabelColumnName, nameof(LabelColumnName));
-            RequireName(Sentence1ColumnName, nameof(Sentence1ColumnName));
-            RequireName(ScoreColumnName, nameof(ScoreColumnName));
-            RequireName(PredictedLabelColumnName, nameof(PredictedLabelColumnName));
+            if (!Enum.IsDefined(Device))
+                throw new ArgumentOutOfRangeException(nameof(Device), Device, $"{nameof(Device)} must be one of {string.Join(", ", Enum.GetNames<MoeDevice>())}.");
+            ColumnNames.Require(LabelColumnName, nameof(LabelColumnName));
+            ColumnNames.Require(Sentence1ColumnName, nameof(Sentence1ColumnName));
+            ColumnNames.Require(ScoreColumnName, nameof(ScoreColumnName));
+            ColumnNames.Require(PredictedLabelColumnName, nameof(PredictedLabelColumnName));
             if (Sentence2ColumnName is not null)
-                RequireName(Sentence2ColumnName, nameof(Sentence2ColumnName));
+                ColumnNames.Require(Sentence2ColumnName, nameof(Sentence2ColumnName));
             if (WeightColumnName is not null)
-                RequireName(WeightColumnName, nameof(WeightColumnName));
-            RequireDifferent(Sentence1ColumnName, nameof(Sentence1ColumnName), Sentence2ColumnName, nameof(Sentence2ColumnName));
-            RequireDifferent(Sentence1ColumnName, nameof(Sentence1ColumnName), LabelColumnName, nameof(LabelColumnName));
-            RequireDifferent(Sentence2ColumnName, nameof(Sentence2ColumnName), LabelColumnName, nameof(LabelColumnName));
-            RequireDifferent(ScoreColumnName, nameof(ScoreColumnName), PredictedLabelColumnName, nameof(PredictedLabelColumnName));
+                ColumnNames.Require(WeightColumnName, nameof(WeightColumnName));
+            ColumnNames.RequireDifferent(Sentence1ColumnName, nameof(Sentence1ColumnName), Sentence2ColumnName, nameof(Sentence2ColumnName));
+            ColumnNames.RequireDifferent(Sentence1ColumnName, nameof(Sentence1ColumnName), LabelColumnName, nameof(LabelColumnName));
+            ColumnNames.RequireDifferent(Sentence2ColumnName, nameof(Sentence2ColumnName), LabelColumnName, nameof(LabelColumnName));
+            ColumnNames.RequireDifferent(ScoreColumnName, nameof(ScoreColumnName), PredictedLabelColumnName, nameof(PredictedLabelColumnName));
+            if (!(UncertainThreshold is >= 0 and <= 1)) // written so that NaN fails
+                throw new ArgumentOutOfRangeException(
+                    nameof(UncertainThreshold), UncertainThreshold, $"{nameof(UncertainThreshold)} must lie between 0 and 1.");
+            Columns.CheckUncertainty(nameof(RouterEntropyColumnName), nameof(UncertainColumnName), nameof(UncertainThreshold));
+            if (InitialModel is null && Columns.Uncertainty is not null && (MoeEvery == 0 || Layers < MoeEvery))
+                throw new ArgumentException(
+                    $"{nameof(RouterEntropyColumnName)} and {nameof(UncertainColumnName)} need MoE layers, and there are none with "
+                    + $"{nameof(Layers)} = {Layers} and {nameof(MoeEvery)} = {MoeEvery}.",
+                    nameof(MoeEvery));
             if (EarlyStoppingPatience is not null && ValidationSet is null && ValidationShare <= 0)
                 throw new ArgumentException(
                     $"{nameof(EarlyStoppingPatience)} needs validation rows: set {nameof(ValidationSet)} or {nameof(ValidationShare)}.",
                     nameof(EarlyStoppingPatience));
         }
 
+        /// <summary>Names of the columns that a model of these options reads and writes.</summary>
+        internal TextClassificationColumns Columns => new(
+            Sentence1ColumnName,
+            Sentence2ColumnName,
+            PredictedLabelColumnName,
+            ScoreColumnName,
+            UncertaintyColumns.Of(RouterEntropyColumnName, UncertainColumnName, UncertainThreshold));
+
         /// <summary>A copy that later changes do not reach.</summary>
         internal Options Copy() => (Options)MemberwiseClone();
-
-        private static void RequireName(string? name, string option)
-        {
-            if (string.IsNullOrEmpty(name))
-                throw new ArgumentException($"{option} is empty.", option);
-        }
-
-        private static void RequireDifferent(string? name, string option, string? other, string otherOption)
-        {
-            if (name is not null && name == other)
-                throw new ArgumentException($"{option} and {otherOption} are both '{name}'.", option);
-        }
     }
 }

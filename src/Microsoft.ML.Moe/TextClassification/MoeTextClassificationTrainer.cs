@@ -1,6 +1,10 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.FineTuning;
+using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.TextClassification;
+using Microsoft.ML.Moe.TextScoring;
 using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
@@ -8,7 +12,7 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// The <see cref="IEstimator{TTransformer}"/> for classifying text with a transformer encoder whose feed-forward blocks are mixtures
-/// of experts, trained from scratch.
+/// of experts, trained from scratch or from an earlier model.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -28,6 +32,8 @@ namespace Microsoft.ML.Moe;
 /// | -- | -- | -- |
 /// | `PredictedLabel` | [key](xref:Microsoft.ML.Data.KeyDataViewType) type | The most probable label, with the values of the label column behind its keys: [MapKeyToValue](xref:Microsoft.ML.ConversionsExtensionsCatalog.MapKeyToValue*) gives them back. |
 /// | `Score` | Vector of <xref:System.Single> | The probability of each label, in the order of the keys; they sum to 1. The slots are named after the labels. |
+/// | `RouterEntropy` | Vector of two <xref:System.Single> | Only with `RouterEntropyColumnName`: mean and largest entropy of the routers over the row's tokens, in nats. |
+/// | `Uncertain` | <xref:System.Boolean> | Only with `UncertainColumnName`: whether that mean is at least `UncertainThreshold` · ln(experts). |
 ///
 /// ### Trainer characteristics
 /// | Characteristic | Value |
@@ -68,8 +74,7 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
         _options = options.Copy();
         _options.Validate();
         _options.Seed ??= Environments.SeedOf(environment);
-        _columns = new TextClassificationColumns(
-            _options.Sentence1ColumnName, _options.Sentence2ColumnName, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+        _columns = _options.Columns;
         _host = environment.Register(nameof(MoeTextClassificationTrainer));
     }
 
@@ -78,8 +83,14 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
     /// <returns>The transformer that scores with it. Dispose it to release the model's memory early.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The table has no labelled rows or only one class, or the loss became infinite (the message tells epoch and learning rate).
+    /// The table has no labelled rows or only one class, the loss became infinite (the message tells epoch and learning rate),
+    /// <see cref="Options.InitialModel"/> is no model to start from, or <see cref="Options.Device"/> cannot be used.
     /// </exception>
+    /// <exception cref="FileNotFoundException"><see cref="Options.InitialModel"/> is a file that is not there.</exception>
+    /// <exception cref="InvalidDataException">
+    /// <see cref="TextEncoderOptions.CheckpointFile"/> is damaged or belongs to another training; the message says what to do.
+    /// </exception>
+    /// <exception cref="IOException"><see cref="TextEncoderOptions.CheckpointFile"/> cannot be written.</exception>
     /// <exception cref="OperationCanceledException">
     /// Execution was cancelled on the <see cref="MLContext"/>, or <see cref="Options.StopToken"/> before the first step.
     /// </exception>
@@ -90,29 +101,27 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
         var label = InputColumns.Label(input.Schema, _options.LabelColumnName);
         var classCount = ClassCountOf(label);
         var labels = LabelValues.Of(label);
-        var engine = Engines.Create(_options.Threads);
+        var start = _options.InitialModel?.Use(_host, model => StartingPoint.Of(model, labels, classCount, _options.Tokenizer));
+        LogAndCheck(channel, start);
+        var tokenizer = _options.Tokenizer ?? start?.Tokenizer;
+        var engine = Engines.Create(_host, _options.Device, _options.Threads);
         try
         {
-            var trainer = new TextClassifierTrainer(_options, classCount, engine, _options.Tokenizer);
+            var trainer = new TextClassifierTrainer(_options, classCount, engine, tokenizer, start?.Values);
             var reader = new LabelledTableReader(_host, trainer.Input, _options.StopToken);
             var training = Read(reader, input, label, row => LabelReader.OfKeys(row, label));
-            TableReport.Log(channel, "training", _columns, _options, training);
+            TableReport.Log(channel, "training", _columns, _options.LabelColumnName, training);
             CheckClasses(training, label.Name, labels);
             var validation = _options.ValidationSet is { } set ? ReadValidation(channel, reader, set, classCount, labels) : null;
             channel.Info(
                 MessageSensitivity.None,
                 $"Training on {training.Rows.Count} rows, {classCount} classes, engine: {engine.Description}.");
-
-            using var progress = _host.StartProgressChannel(nameof(MoeTextClassificationTrainer));
-            var observer = new FitObserver(_host, channel, progress, _options.EpochCompleted);
-            var classifier = trainer.Train(training.Rows, validation?.Rows, observer, _options.StopToken);
-            if (observer.Steps == 0)
-                throw new OperationCanceledException("Training was stopped before its first step.", _options.StopToken);
-            if (_options.StopToken.IsCancellationRequested)
-                channel.Warning(MessageSensitivity.None, "Training was stopped early; the best epoch so far is kept.");
+            var classifier = new FitRun(_host, channel, _options.EpochCompleted, _options.StopToken).Train(
+                nameof(MoeTextClassificationTrainer),
+                observer => trainer.Train(training.Rows, validation?.Rows, observer, _options.StopToken));
             channel.Info(MessageSensitivity.None, $"The model has {classifier.ParameterCount} parameters.");
             return new MoeTextClassificationTransformer(
-                _columns, new SharedClassifier(classifier, engine), labels, _options.Tokenizer);
+                _columns, new SharedModel<TextClassifier>(classifier, engine), labels, tokenizer);
         }
         catch
         {
@@ -133,14 +142,32 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
         if (_options.WeightColumnName is not null)
             InputColumns.CheckWeight(inputSchema, _options.WeightColumnName);
         var label = InputColumns.CheckLabel(inputSchema, _options.LabelColumnName);
-        var added = ScoredSchema.Promise(_columns, label).ToList();
+        var added = BoundClassifier.Promise(_columns, label).ToList();
         return new SchemaShape(inputSchema.Where(c => added.TrueForAll(a => a.Name != c.Name)).Concat(added));
+    }
+
+    private void LogAndCheck(IChannel channel, StartingPoint? start)
+    {
+        if (start is null)
+        {
+            if (_options.FreezeRouter)
+                channel.Warning(
+                    MessageSensitivity.None,
+                    $"{nameof(Options.FreezeRouter)} without {nameof(Options.InitialModel)}: the routers stay as chance has made them.");
+            return;
+        }
+
+        channel.Info(MessageSensitivity.None, start.Description);
+        if (start.Experts == 0 && _columns.Uncertainty is not null)
+            throw new InvalidOperationException(
+                $"{nameof(Options.RouterEntropyColumnName)} and {nameof(Options.UncertainColumnName)} need MoE layers, and "
+                + $"{nameof(Options.InitialModel)} has none.");
     }
 
     private LabelledTable Read(
         LabelledTableReader reader, IDataView data, DataViewSchema.Column label, Func<DataViewRow, Func<int>> createLabelReader)
     {
-        var texts = InputColumns.Texts(data.Schema, _columns);
+        var texts = InputColumns.Texts(data.Schema, _columns.Sentence1, _columns.Sentence2);
         DataViewSchema.Column? weight = _options.WeightColumnName is { } name ? InputColumns.Weight(data.Schema, name) : null;
         return reader.Read(data, texts, label, weight, createLabelReader);
     }
@@ -150,7 +177,7 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
     {
         var label = InputColumns.Find(data.Schema, _options.LabelColumnName, "label");
         var table = Read(reader, data, label, row => LabelReader.Matching(row, label, classCount, labels, "validation set"));
-        TableReport.Log(channel, "validation", _columns, _options, table);
+        TableReport.Log(channel, "validation", _columns, label.Name, table);
         return table.Rows.Count > 0
             ? table
             : throw new InvalidOperationException(

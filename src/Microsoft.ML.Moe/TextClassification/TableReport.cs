@@ -7,16 +7,16 @@ namespace Microsoft.ML.Moe.TextClassification;
 internal static class TableReport
 {
     public static void Log(
-        IChannel channel, string which, TextClassificationColumns columns, MoeTextClassificationTrainer.Options options, LabelledTable table)
+        IChannel channel, string which, TextClassificationColumns columns, string labelColumn, LabelledTable table)
     {
         if (table.MissingLabels > 0)
             channel.Warning(
                 MessageSensitivity.Schema,
-                $"{table.MissingLabels} {which} rows are left out: their label in column '{options.LabelColumnName}' is missing.");
+                $"{table.MissingLabels} {which} rows are left out: their label in column '{labelColumn}' is missing.");
         if (table.UnknownLabels > 0)
             channel.Warning(
                 MessageSensitivity.Schema,
-                $"{table.UnknownLabels} {which} rows are left out: their label in column '{options.LabelColumnName}' is not in the training set.");
+                $"{table.UnknownLabels} {which} rows are left out: their label in column '{labelColumn}' is not in the training set.");
         if (table.BlankTexts > 0)
             channel.Warning(
                 MessageSensitivity.Schema,
@@ -24,6 +24,6 @@ internal static class TableReport
         if (table.RowsCutOff > 0)
             channel.Info(MessageSensitivity.None, string.Create(
                 CultureInfo.InvariantCulture,
-                $"{table.RowsCutOff} {which} rows ({(double)table.RowsCutOff / table.Rows.Count:P1}) are longer than {nameof(options.MaximumTokens)} = {options.MaximumTokens}; {table.TokensCutOff} tokens are cut off."));
+                $"{table.RowsCutOff} {which} rows ({(double)table.RowsCutOff / table.Rows.Count:P1}) are longer than {nameof(table.MaximumTokens)} = {table.MaximumTokens}; {table.TokensCutOff} tokens are cut off."));
     }
 }

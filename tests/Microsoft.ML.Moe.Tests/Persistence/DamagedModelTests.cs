@@ -82,6 +82,9 @@ public sealed class DamagedModelTests : IDisposable
     [InlineData("Columns.json", "", "Columns.json")]
     [InlineData("Columns.json", "{}", "Columns.json")]
     [InlineData("Columns.json", "{\"sentence1\":null,\"sentence2\":null,\"predictedLabel\":\"a\",\"score\":\"b\"}", "Columns.json")]
+    [InlineData("Columns.json", "{\"sentence1\":\"x\",\"sentence2\":null,\"predictedLabel\":\"a\",\"score\":\"b\",\"uncertainty\":{\"entropy\":\"c\",\"uncertain\":null,\"threshold\":2}}", "Columns.json holds an impossible value")]
+    [InlineData("Columns.json", "{\"sentence1\":\"x\",\"sentence2\":null,\"predictedLabel\":\"a\",\"score\":\"b\",\"uncertainty\":{\"entropy\":\"a\",\"uncertain\":null,\"threshold\":1}}", "Columns.json holds an impossible value")]
+    [InlineData("Columns.json", "{\"sentence1\":\"x\",\"sentence2\":null,\"predictedLabel\":\"a\",\"score\":\"b\",\"uncertainty\":{\"entropy\":null,\"uncertain\":\"\",\"threshold\":1}}", "Columns.json holds an impossible value")]
     [InlineData("Config.json", "", "Config.json")]
     [InlineData("Config.json", "{}", "Config.json")]
     [InlineData("Config.json", "null", "Config.json")]
@@ -119,7 +122,7 @@ public sealed class DamagedModelTests : IDisposable
     [InlineData("\"classes\": 3", "\"classes\": 2000000000")]
     [InlineData("\"classes\": 3", "\"classes\": 4")]
     [InlineData("\"layers\": 1", "\"layers\": 48")]
-    [InlineData("\"version\": 1", "\"version\": 2")]
+    [InlineData("\"version\": 2", "\"version\": 3")]
     [InlineData("\"experts\": 2", "\"experts\": 1000")]
     public void ForgedConfigurationsAreRefused(string before, string after)
     {

@@ -19,10 +19,16 @@ public sealed record LayerRoutingReport
     public required IReadOnlyList<ExpertLoad> Load { get; init; }
 
     /// <summary>
-    /// Coefficient of variation of the experts' pairs, standard deviation over mean (Shazeer et al. 2017, whose load loss is its
-    /// square): 0 when all are used alike, √(N − 1) when a single one is used.
+    /// Coefficient of variation of the experts' pairs, standard deviation over mean: 0 when all are used alike, √(N − 1) when a
+    /// single one is used.
     /// </summary>
     public required double LoadVariation { get; init; }
+
+    /// <summary>
+    /// Squared coefficient of variation of the experts' summed router probabilities (importance; Shazeer et al. 2017, section 4,
+    /// without its coefficient): 0 when they are alike, up to N − 1.
+    /// </summary>
+    public required double Importance { get; init; }
 
     /// <summary>
     /// Load-balancing value N·Σₑ fracₑ·probₑ over all tokens (Fedus et al. 2021, eq. 4 without its coefficient): 1 when balanced, up

@@ -91,7 +91,8 @@ internal sealed class LayerTally
                 .. Enumerable.Range(0, _experts).Select(e => new ExpertLoad(
                     _pairsE[e], Share.Of(_pairsE[e], pairs), Share.Of(_pairsE[e], _tokens), Share.Of(_probabilitySumsE[e], _tokens))),
             ],
-            LoadVariation = Variation(_pairsE),
+            LoadVariation = Math.Sqrt(RouterImbalance.Importance([.. _pairsE.Select(count => (double)count)])),
+            Importance = RouterImbalance.Importance(_probabilitySumsE),
             LoadBalancing = _experts * Enumerable.Range(0, _experts)
                 .Sum(e => Share.Of(_firstChoicesE[e], _tokens) * Share.Of(_probabilitySumsE[e], _tokens)),
             TokensByExperts = [.. _tokensByExperts],
@@ -115,12 +116,6 @@ internal sealed class LayerTally
                 : ExpertSimilarity.Of(engine, _sample!.Experts!, MoeLayer.ExpertActivation, sampled),
             SampledTokens = sampled.Count,
         };
-    }
-
-    private static double Variation(long[] counts)
-    {
-        var mean = counts.Average();
-        return Share.Of(Math.Sqrt(counts.Average(c => (c - mean) * (c - mean))), mean);
     }
 
     private void AddExperts(TokenPairs pairs, int token)

@@ -15,7 +15,8 @@ public sealed class ExpertSimilarityTests : IDisposable
     public void It_is_the_mean_cosine_of_a_plain_double_loop()
     {
         const int e = 4;
-        var (w1, b1, w2, b2) = (Input.Random(1, e, D, F).Values, Input.Random(2, e, F).Values, Input.Random(3, e, F, D).Values, Input.Random(4, e, D).Values);
+        var (w1, b1) = (Input.Random(1, e, D, F).Values, Input.Random(2, e, F).Values);
+        var (w2, b2) = (Input.Random(3, e, F, D).Values, Input.Random(4, e, D).Values);
         float[][] tokens = [.. TestNumbers.Normal(5, 6 * D).Chunk(D)];
 
         var similarity = ExpertSimilarity.Of(_engine, Experts(w1, b1, w2, b2), Activation.Gelu, tokens);

@@ -34,6 +34,7 @@ public sealed class LayerTallyTests : IDisposable
         var b = (1 - a) / 2;
         double[] mean = [(a + 1.0 / 3 + 2 * b) / 4, (b + 1.0 / 3 + 2 * a) / 4, (3 * b + 1.0 / 3) / 4];
         Assert.Equal(mean, report.Load.Select(e => e.MeanProbability), (x, y) => Math.Abs(x - y) < 1e-9);
+        Assert.Equal(mean.Average(m => (m - 1.0 / 3) * (m - 1.0 / 3)) * 9, report.Importance, 1e-9);
         Assert.Equal(3 * (0.5 * mean[0] + 0.5 * mean[1]), report.LoadBalancing, 1e-9);
 
         // of expert 0's three tokens one went to expert 1 too; expert 1's only token went to both
@@ -118,7 +119,7 @@ public sealed class LayerTallyTests : IDisposable
         var report = new LayerTally(0, 3, 1, new RoutingReportOptions()).Build(_engine);
 
         Assert.All(report.Load, e => Assert.Equal(new ExpertLoad(0, 0, 0, 0), e));
-        Assert.Equal((0, 0, 0), (report.MeanEntropy, report.LoadVariation, report.LoadBalancing));
+        Assert.Equal((0, 0, 0, 0), (report.MeanEntropy, report.LoadVariation, report.Importance, report.LoadBalancing));
         Assert.Equal((0, 0, 0), (report.UncertainShare, report.ShareWithoutExpert, report.DroppedShare));
         Assert.All(report.CoActivation, row => Assert.All(row, share => Assert.Equal(0, share)));
         Assert.Null(report.OutputSimilarity);

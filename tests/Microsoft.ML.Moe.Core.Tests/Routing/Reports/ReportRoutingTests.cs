@@ -108,19 +108,20 @@ public sealed class ReportRoutingTests : IDisposable
     public void Impossible_options_and_models_are_named()
     {
         var classifier = Train(_ => { });
-        var options = new RoutingReportOptions { UncertainThreshold = double.NaN };
-        Assert.Equal("UncertainThreshold", Assert.Throws<ArgumentOutOfRangeException>(() => classifier.ReportRouting([], options)).ParamName);
-        options = new() { EntropyBins = 0 };
-        Assert.Equal("EntropyBins", Assert.Throws<ArgumentOutOfRangeException>(() => classifier.ReportRouting([], options)).ParamName);
-        options = new() { TopTokens = -1 };
-        Assert.Equal("TopTokens", Assert.Throws<ArgumentOutOfRangeException>(() => classifier.ReportRouting([], options)).ParamName);
-        options = new() { SampledTokens = -1 };
-        Assert.Equal("SampledTokens", Assert.Throws<ArgumentOutOfRangeException>(() => classifier.ReportRouting([], options)).ParamName);
+        AssertNamed("UncertainThreshold", new() { UncertainThreshold = double.NaN });
+        AssertNamed("EntropyBins", new() { EntropyBins = 0 });
+        AssertNamed("TopTokens", new() { TopTokens = -1 });
+        AssertNamed("SampledTokens", new() { SampledTokens = -1 });
         Assert.Throws<ArgumentNullException>(() => classifier.ReportRouting(null!));
 
         var dense = Train(o => o.MoeEvery = 0);
-        Assert.Contains("no MoE layers", Assert.Throws<InvalidOperationException>(() => dense.ReportRouting([])).Message, StringComparison.Ordinal);
-        Assert.Contains("no MoE layers", Assert.Throws<InvalidOperationException>(() => dense.Score([], [], [])).Message, StringComparison.Ordinal);
+        var report = Assert.Throws<InvalidOperationException>(() => dense.ReportRouting([]));
+        Assert.Contains("no MoE layers", report.Message, StringComparison.Ordinal);
+        var score = Assert.Throws<InvalidOperationException>(() => dense.Score([], [], []));
+        Assert.Contains("no MoE layers", score.Message, StringComparison.Ordinal);
+
+        void AssertNamed(string option, RoutingReportOptions options) =>
+            Assert.Equal(option, Assert.Throws<ArgumentOutOfRangeException>(() => classifier.ReportRouting([], options)).ParamName);
     }
 
     [Fact]
@@ -177,7 +178,11 @@ public sealed class ReportRoutingTests : IDisposable
             Assert.Equal((double)own.Count / tokens.Count, load.ShareOfTokens, 1e-12);
             Assert.Equal(tokens.Average(t => t.Probabilities[e]), load.MeanProbability, 1e-6);
             for (var other = 0; other < Experts; other++)
-                Assert.Equal(own.Count == 0 ? 0 : (double)own.Count(t => t.Experts.Contains(other)) / own.Count, layer.CoActivation[e][other], 1e-12);
+            {
+                var together = (double)own.Count(t => t.Experts.Contains(other));
+                Assert.Equal(own.Count == 0 ? 0 : together / own.Count, layer.CoActivation[e][other], 1e-12);
+            }
+
             balance += 3.0 * tokens.Count(t => Array.IndexOf(t.Probabilities, t.Probabilities.Max()) == e) / tokens.Count
                 * tokens.Average(t => t.Probabilities[e]);
         }

@@ -1,0 +1,24 @@
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe.Fitting;
+
+/// <summary>Ends the reading of a table when asked to.</summary>
+/// <param name="host">Can cancel; null where there is none.</param>
+/// <param name="stop">Stops reading.</param>
+internal sealed class ReadingStop(IHostEnvironment? host, CancellationToken stop)
+{
+    private const int RowsBetweenChecks = 256;
+
+    /// <summary>Asks, every so many rows, whether to go on.</summary>
+    /// <param name="row">Number of the row.</param>
+    /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
+    public void Check(long row)
+    {
+        if (row % RowsBetweenChecks != 0)
+            return;
+        if (host is not null)
+            Environments.ThrowIfCanceled(host);
+        stop.ThrowIfCancellationRequested();
+    }
+}

@@ -1,0 +1,75 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Moe.TextScoring;
+
+/// <summary>A row with its added columns, computed once for each position however often they are read.</summary>
+internal sealed class ScoredRow : DataViewRow
+{
+    private readonly DataViewRow _input;
+    private readonly BoundTextModel _model;
+    private readonly bool[] _active;
+    private readonly RowResults? _results;
+    private readonly RowText? _text;
+    private long _scoredPosition;
+    private bool _scored;
+
+    /// <summary>Lays the added columns over a row.</summary>
+    /// <param name="input">The row; disposed with this.</param>
+    /// <param name="model">Columns before and after, and how rows are scored.</param>
+    /// <param name="active">Wanted columns of <see cref="BoundTextModel.Output"/>.</param>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public ScoredRow(DataViewRow input, BoundTextModel model, bool[] active)
+    {
+        _input = input;
+        _model = model;
+        _active = active;
+        if (!model.NeedsScoring(active))
+            return;
+        _text = new RowText(input, model.Texts);
+        _results = model.CreateResults(active, rows: 1);
+    }
+
+    public override DataViewSchema Schema => _model.Output;
+
+    public override long Position => _input.Position;
+
+    public override long Batch => _input.Batch;
+
+    public override ValueGetter<DataViewRowId> GetIdGetter() => _input.GetIdGetter();
+
+    public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
+
+    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
+    {
+        if (!IsColumnActive(column))
+            throw Getters.NotActive(column);
+        return column.Index < _model.Input.Count
+            ? _input.GetGetter<TValue>(_model.Input[column.Index])
+            : Getters.Cast<TValue>(_results!.CreateGetter(column.Index, Current), column);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _results?.Dispose();
+            _input.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private int Current()
+    {
+        if (!_scored || _scoredPosition != _input.Position)
+        {
+            _scored = false;
+            var (first, second) = _text!.Read();
+            _results!.Score([_results.Input.Encode(first, second)]);
+            _scoredPosition = _input.Position;
+            _scored = true;
+        }
+
+        return 0;
+    }
+}
