@@ -117,7 +117,7 @@ internal sealed class TrainingLoop(
         if (result is not null && isBest)
             _best.Take();
         var rate = schedule.LearningRate * _rates.FactorAt(Math.Max(0, StepsBefore + _progress.Step - 1));
-        observer?.OnEpoch(new EpochReport(
+        var report = new EpochReport(
             _progress.Epoch,
             schedule.Epochs,
             _progress.LossSum / Math.Max(1, _progress.Step),
@@ -125,16 +125,22 @@ internal sealed class TrainingLoop(
             result?.Accuracy,
             rate,
             rowsPerSecond,
-            isBest));
-        if (_progress.Step < _stepsPerEpoch)
-            return;
+            isBest);
+        if (_progress.Step == _stepsPerEpoch)
+            BeginNextEpoch(result?.Loss, isBest);
+        // last, so that an observer that throws loses nothing
+        observer?.OnEpoch(report);
+    }
+
+    private void BeginNextEpoch(double? validationLoss, bool isBest)
+    {
         var sinceBest = isBest ? 0 : _progress.EpochsSinceBest + 1;
         _progress = new TrainingProgress
         {
             Epoch = _progress.Epoch + 1,
-            BestLoss = result is { } better && isBest ? better.Loss : _progress.BestLoss,
+            BestLoss = isBest ? validationLoss ?? _progress.BestLoss : _progress.BestLoss,
             EpochsSinceBest = sinceBest,
-            HasConverged = result is not null && sinceBest >= schedule.Patience,
+            HasConverged = validationLoss is not null && sinceBest >= schedule.Patience,
         };
         SaveCheckpoint();
     }

@@ -53,6 +53,24 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public void AnObserverThatThrowsAfterAnEpochLosesNothing()
+    {
+        var options = Options();
+        var expected = Weights(options, stop: null, out _);
+        options.CheckpointFile = File;
+
+        using (var engine = new ManagedEngine(1))
+        {
+            var trainer = new TextClassifierTrainer(options, 3, engine);
+            var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
+            Assert.Throws<FormatException>(() => trainer.Train(rows, observer: new ThrowingObserver()));
+        }
+
+        Assert.Equal(expected, Weights(options, stop: null, out var rest));
+        Assert.Equal([2, 3], rest.Select(e => e.Epoch));
+    }
+
+    [Fact]
     public void AnEarlyEndIsRememberedAcrossInterruptions()
     {
         var options = Options();
@@ -170,6 +188,15 @@ public sealed class CheckpointTests : IDisposable
             if (end is Exception exception)
                 throw exception;
             ((CancellationTokenSource)end).Cancel();
+        }
+    }
+
+    private sealed class ThrowingObserver : ITrainingObserver
+    {
+        public void OnEpoch(EpochReport report) => throw new FormatException();
+
+        public void OnStep(int epoch, int step, int steps, double loss)
+        {
         }
     }
 }
