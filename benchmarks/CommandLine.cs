@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.ML.Moe.Benchmarks.Gpu;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.Reporting;
 
@@ -28,7 +29,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds,
+            Ids, Json, Rounds, GpuCommand.Create(Json, Rounds),
         };
         Ids.Validators.Add(result =>
         {

@@ -19,6 +19,7 @@ internal static class Suite
         new WorkspaceBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
+        new LibTorchBenchmark(),
     ];
 
     public static IEnumerable<string> Ids => Benchmarks.Select(benchmark => benchmark.Id);
@@ -36,7 +37,7 @@ internal static class Suite
         {
             if (benchmark.MissingReference is { } missing)
             {
-                Report.ShowSkipped(benchmark, missing);
+                Report.ShowSkipped(benchmark.Id, missing);
                 continue;
             }
 
@@ -51,7 +52,7 @@ internal static class Suite
             }
         }
 
-        Report.ShowFigures(figures, limits);
+        Report.ShowFigures(figures, limits.Share, "Median of paired ratios");
         return figures;
     }
 }

@@ -12,7 +12,6 @@ internal sealed class MoeBench : IDisposable
     private readonly ExchangeablePolicy _policy;
     private readonly Parameter _xTD;
     private readonly MoeLayer _layer;
-    private readonly float[] _logitsTE;
 
     public MoeBench(MoeShape shape, int threads)
     {
@@ -25,7 +24,7 @@ internal sealed class MoeBench : IDisposable
         _layer = new MoeLayer(store, "moe", 0, shape.Width, shape.HiddenWidth, new MoeSettings(shape.Experts, _policy, 0f, 0f), 1f);
         var routerDE = store.All.Single(p => p.Parameter.Name.EndsWith("router.weight", StringComparison.Ordinal)).Parameter;
         using var tape = _engine.BeginTape(training: false);
-        _logitsTE = tape.Linear(_xTD, routerDE).ToArray();
+        Logits = new RouterLogits(shape, tape.Linear(_xTD, routerDE).ToArray());
     }
 
     public MoeShape Shape { get; }
@@ -37,23 +36,8 @@ internal sealed class MoeBench : IDisposable
 
     public Parameter Input => _xTD;
 
-    /// <summary>[T, E] router logits of the input.</summary>
-    public ReadOnlySpan<float> Logits => _logitsTE;
-
-    /// <summary>The plan that a policy makes of this layer's logits.</summary>
-    public RoutingPlan Plan(RoutingPolicy policy, SequenceLayout layout, bool training) =>
-        policy.Route(_logitsTE, Shape.Experts, layout, training);
-
-    /// <summary>The entropy that a share of the tokens reaches.</summary>
-    public double EntropyThreshold(double share)
-    {
-        var entropies = Enumerable.Range(0, Shape.Tokens)
-            .Select(t => RouterEntropy.Of(_logitsTE.AsSpan(t * Shape.Experts, Shape.Experts)))
-            .OrderDescending()
-            .ToArray();
-        var count = (int)Math.Round(share * Shape.Tokens);
-        return count == 0 ? double.PositiveInfinity : entropies[count - 1];
-    }
+    /// <summary>Router logits of the input.</summary>
+    public RouterLogits Logits { get; }
 
     /// <summary>A forward pass with a policy.</summary>
     public Action Forward(RoutingPolicy policy, SequenceLayout layout, bool training = false) => () =>

@@ -11,13 +11,17 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// <param name="ExpertsPerToken">k.</param>
 internal readonly record struct MoeShape(int Tokens, int Width, int HiddenWidth, int Experts, int ExpertsPerToken)
 {
-    private const int SequenceLength = 64;
+    /// <summary>Tokens of each of <see cref="Sequences"/>.</summary>
+    public const int SequenceLength = 64;
 
     /// <summary>Sequences of 64 tokens.</summary>
     public SequenceLayout Sequences => LayoutOf(SequenceLength);
 
     /// <summary>All tokens as one sequence, which makes all of them compete.</summary>
     public SequenceLayout OneSequence => LayoutOf(Tokens);
+
+    /// <summary>The same layer at a fraction of both widths.</summary>
+    public MoeShape Narrower(int divisor) => this with { Width = Width / divisor, HiddenWidth = HiddenWidth / divisor };
 
     /// <summary>Least work for that many token–expert pairs.</summary>
     public Work WorkOf(long pairs) => new(

@@ -8,7 +8,6 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 internal sealed class RoutingBenchmark : IBenchmark
 {
     private const double UncertainShare = 0.05;
-    private const int Halvings = 24;
 
     private static readonly (MoeShape Shape, double Bound)[] Shapes =
     [
@@ -30,7 +29,7 @@ internal sealed class RoutingBenchmark : IBenchmark
                 yield return Measure(runner, threads, moe, "Unified", scope, new Unified(k), layout, false, bound);
                 if (layout.Sequences == 1)
                     continue;
-                var workspace = WorkspaceWithEqualPairs(moe, layout);
+                var workspace = moe.Logits.WorkspaceWithEqualPairs(UncertainShare, layout);
                 yield return Measure(runner, threads, moe, "Unified + workspace 5 %", scope, workspace, layout, true, bound);
             }
         }
@@ -47,7 +46,7 @@ internal sealed class RoutingBenchmark : IBenchmark
         bool training,
         double bound)
     {
-        var pairs = moe.Plan(policy, layout, training).Pairs;
+        var pairs = moe.Logits.Plan(policy, layout, training).Pairs;
         var result = moe.Compare(runner, policy, moe.TokenChoice, layout, training);
         return new Figure(
             Id, $"{name} / Token Choice, E{moe.Shape.Experts}, {scope}", threads, result.Ratio, result.Spread, new Bound(bound))
@@ -56,23 +55,5 @@ internal sealed class RoutingBenchmark : IBenchmark
             ReferenceSeconds = result.Second,
             Work = moe.Shape.WorkOf(pairs),
         };
-    }
-
-    // Broadcast tokens take more pairs, so the others get fewer, until the total is Token Choice's.
-    private static GlobalWorkspace WorkspaceWithEqualPairs(MoeBench moe, SequenceLayout layout)
-    {
-        var threshold = moe.EntropyThreshold(UncertainShare);
-        var wanted = moe.Shape.Tokens * moe.Shape.ExpertsPerToken;
-        double low = 0.01, high = moe.Shape.ExpertsPerToken;
-        for (var i = 0; i < Halvings; i++)
-        {
-            var middle = (low + high) / 2;
-            if (moe.Plan(new GlobalWorkspace(new Unified(middle), threshold), layout, true).Pairs > wanted)
-                high = middle;
-            else
-                low = middle;
-        }
-
-        return new GlobalWorkspace(new Unified(low), threshold);
     }
 }

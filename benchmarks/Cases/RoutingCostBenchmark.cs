@@ -17,12 +17,12 @@ internal sealed class RoutingCostBenchmark : IBenchmark
             using var moe = new MoeBench(shape, threads);
             var layout = shape.Sequences;
             var layer = moe.Forward(moe.TokenChoice, layout);
-            var plan = moe.Plan(moe.TokenChoice, layout, training: false);
+            var plan = moe.Logits.Plan(moe.TokenChoice, layout, training: false);
             var weights = new float[plan.Pairs];
-            yield return Share("Token Choice", () => moe.Plan(moe.TokenChoice, layout, training: false));
-            yield return Share("Expert Choice", () => moe.Plan(new ExpertChoice(shape.ExpertsPerToken), layout, training: false));
-            yield return Share("Unified", () => moe.Plan(new Unified(shape.ExpertsPerToken), layout, training: false));
-            yield return Share("the pairs' weights", () => CombineWeights.Forward(moe.Logits, plan, weights, 0, plan.Tokens));
+            yield return Share("Token Choice", () => moe.Logits.Plan(moe.TokenChoice, layout, training: false));
+            yield return Share("Expert Choice", () => moe.Logits.Plan(new ExpertChoice(shape.ExpertsPerToken), layout, training: false));
+            yield return Share("Unified", () => moe.Logits.Plan(new Unified(shape.ExpertsPerToken), layout, training: false));
+            yield return Share("the pairs' weights", () => CombineWeights.Forward(moe.Logits.Values, plan, weights, 0, plan.Tokens));
 
             Figure Share(string name, Action part)
             {

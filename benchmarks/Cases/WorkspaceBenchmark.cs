@@ -17,9 +17,9 @@ internal sealed class WorkspaceBenchmark : IBenchmark
         var layout = Shape.Sequences;
         foreach (var share in new[] { 0, 0.05, 0.2 })
         {
-            var workspace = new GlobalWorkspace(moe.TokenChoice, moe.EntropyThreshold(share));
-            var work = Shape.WorkOf(moe.Plan(workspace, layout, training: true).Pairs);
-            var referenceWork = Shape.WorkOf(moe.Plan(moe.TokenChoice, layout, training: true).Pairs);
+            var workspace = new GlobalWorkspace(moe.TokenChoice, moe.Logits.EntropyThreshold(share));
+            var work = Shape.WorkOf(moe.Logits.Plan(workspace, layout, training: true).Pairs);
+            var referenceWork = Shape.WorkOf(moe.Logits.Plan(moe.TokenChoice, layout, training: true).Pairs);
             var flopRatio = work.Flops / referenceWork.Flops;
             var result = moe.Compare(runner, workspace, moe.TokenChoice, layout, training: true);
             var percent = (100 * share).ToString("F0", CultureInfo.InvariantCulture);

@@ -4,11 +4,13 @@ using System.Globalization;
 namespace Microsoft.ML.Moe.Benchmarks.References;
 
 /// <summary>
-/// PyTorch in a process of its own, where it is installed: <c>pytorch/reference.py</c> waits for a line "case threads repeats" and
-/// answers with the seconds that one run took, so that its rounds alternate with ours.
+/// PyTorch in a process of its own, where it is installed: <c>pytorch/reference.py</c> waits for lines such as "case threads
+/// repeats" and answers with the seconds that one run took, so that its rounds alternate with ours.
 /// </summary>
 internal sealed class PyTorch : IDisposable
 {
+    private const string Error = "error: ";
+
     private static readonly Lazy<PyTorch?> Process = new(Start);
     private readonly Process _process;
 
@@ -25,20 +27,31 @@ internal sealed class PyTorch : IDisposable
     public string Version { get; }
 
     /// <summary>Runs a case and gives the seconds that one run took.</summary>
-    public double Run(string name, int threads, int repeats)
-    {
-        _process.StandardInput.WriteLine($"{name} {threads} {repeats}");
-        _process.StandardInput.Flush();
-        var answer = _process.StandardOutput.ReadLine()
-            ?? throw new InvalidOperationException($"PyTorch stopped at '{name}'.");
-        return double.Parse(answer, CultureInfo.InvariantCulture);
-    }
+    public double Run(string name, int threads, int repeats) => Number($"{name} {threads} {repeats}");
+
+    /// <summary>Why experts cannot be run in a way on a device; null where they can.</summary>
+    public string? WhyNot(string way, string device) => Ask($"why-not {way} {device}") is { Length: > 0 } reason ? reason : null;
+
+    /// <summary>The most bytes that a case takes, in a few runs.</summary>
+    public double PeakBytes(string name) => Number($"peak-bytes {name}");
 
     public void Dispose()
     {
         _process.StandardInput.Close();
         _process.WaitForExit();
         _process.Dispose();
+    }
+
+    private double Number(string line) => double.Parse(Ask(line), CultureInfo.InvariantCulture);
+
+    private string Ask(string line)
+    {
+        _process.StandardInput.WriteLine(line);
+        _process.StandardInput.Flush();
+        var answer = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"PyTorch stopped at '{line}'.");
+        return answer.StartsWith(Error, StringComparison.Ordinal)
+            ? throw new InvalidOperationException($"PyTorch at '{line}': {answer[Error.Length..]}")
+            : answer;
     }
 
     // A Python of the user's own may come first in the path and lack what the system's has.

@@ -1,13 +1,15 @@
 using System.Text.Json;
+using Microsoft.ML.Moe.Benchmarks.Gpu;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 
 namespace Microsoft.ML.Moe.Benchmarks.Reporting;
 
-/// <summary>The figures that have a goal, for programs.</summary>
+/// <summary>The figures, for programs.</summary>
 internal static class JsonReport
 {
     private static readonly JsonSerializerOptions Options = new() { WriteIndented = true };
 
+    /// <summary>Writes the figures that have a goal.</summary>
     public static void Write(FileInfo file, IEnumerable<Figure> figures)
     {
         var rows = figures.Where(f => f.Bound is not null).Select(f => new
@@ -19,6 +21,29 @@ internal static class JsonReport
             mustReach = f.Bound!.Value.Value,
             spread = Math.Round(f.Spread, 4),
         });
-        File.WriteAllText(file.FullName, JsonSerializer.Serialize(rows, Options) + "\n");
+        WriteValue(file, rows);
     }
+
+    /// <summary>Writes all figures of a device, and whether it was a GPU.</summary>
+    public static void Write(FileInfo file, GpuReport report) => WriteValue(file, new
+    {
+        device = report.Device,
+        trial = report.IsTrial,
+        scale = report.Scale,
+        peakFlopsPerSecond = report.Limits.FlopsPerSecond,
+        copyBytesPerSecond = report.Limits.BytesPerSecond,
+        figures = report.Figures.Select(f => new
+        {
+            id = f.Id,
+            work = f.Title,
+            seconds = f.Seconds,
+            referenceSeconds = f.ReferenceSeconds,
+            shareOfLimit = f is { Work: { } work, Seconds: { } seconds } ? Math.Round(report.Limits.Share(work, seconds), 4) : (double?)null,
+            ratio = Math.Round(f.Ratio, 4),
+            spread = Math.Round(f.Spread, 4),
+        }),
+    });
+
+    private static void WriteValue<T>(FileInfo file, T value) =>
+        File.WriteAllText(file.FullName, JsonSerializer.Serialize(value, Options) + "\n");
 }

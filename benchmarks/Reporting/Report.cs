@@ -1,5 +1,5 @@
 using System.Globalization;
-using Microsoft.ML.Moe.Benchmarks.Cases;
+using Microsoft.ML.Moe.Benchmarks.Gpu;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Spectre.Console;
 
@@ -36,23 +36,42 @@ internal static class Report
         AnsiConsole.Write(table);
     }
 
+    public static void ShowLimits(DeviceLimits limits, string device)
+    {
+        var table = new Table().Title("The device's limits").AddColumns("device", "matrix product GFLOP/s", "copy GB/s");
+        table.AddRow(device, Number(limits.FlopsPerSecond / 1e9, "F0"), Number(limits.BytesPerSecond / 1e9, "F1"));
+        AnsiConsole.Write(table);
+    }
+
+    /// <summary>Says where the GPU's benchmarks run, and what they are worth there.</summary>
+    public static void ShowDevice(string description, bool isTrial, int scale)
+    {
+        AnsiConsole.MarkupLineInterpolated($"Device: {description}. Single precision. Tokens, width and expert width divided by {scale}.");
+        if (isTrial)
+            AnsiConsole.MarkupLine("[yellow]TRIAL on the processor: this shows that the benchmarks run. No figure below is one of a GPU.[/]");
+    }
+
     public static void ShowReference(string? description)
     {
         if (description is not null)
             AnsiConsole.MarkupLineInterpolated($"Reference: {description}");
     }
 
-    public static void ShowSkipped(IBenchmark benchmark, string missing) =>
-        AnsiConsole.MarkupLineInterpolated($"[yellow]{benchmark.Id} skipped:[/] {missing}");
+    public static void ShowSkipped(string what, string reason) =>
+        AnsiConsole.MarkupLineInterpolated($"[yellow]{what} skipped:[/] {reason}");
 
     public static void ShowProgress(Figure figure) =>
         AnsiConsole.WriteLine($"{figure.Id} {figure.Title}, threads {figure.Threads}: {Number(figure.Ratio, "F3")}");
 
-    public static void ShowFigures(IReadOnlyList<Figure> figures, MachineLimits limits)
+    /// <summary>Shows the table.</summary>
+    /// <param name="figures">Its rows.</param>
+    /// <param name="shareOfLimit">Least possible time over the measured one, from work, seconds and threads.</param>
+    /// <param name="title">Stands above it.</param>
+    public static void ShowFigures(IReadOnlyList<Figure> figures, Func<Work, double, int, double> shareOfLimit, string title)
     {
         if (figures.Count == 0)
             return;
-        var table = new Table().Title("Median of paired ratios").AddColumns(
+        var table = new Table().Title(title).AddColumns(
             "id", "work", "threads", "ours ms", "reference ms", "of limit", "reference's", "ratio", "spread", "must reach", "");
         foreach (var figure in figures)
         {
@@ -62,8 +81,8 @@ internal static class Report
                 figure.Threads.ToString(CultureInfo.InvariantCulture),
                 Milliseconds(figure.Seconds),
                 Milliseconds(figure.ReferenceSeconds),
-                Share(limits, figure.Work, figure.Seconds, figure.Threads),
-                Share(limits, figure.ReferenceWork ?? figure.Work, figure.ReferenceSeconds, figure.Threads),
+                Share(shareOfLimit, figure.Work, figure.Seconds, figure.Threads),
+                Share(shareOfLimit, figure.ReferenceWork ?? figure.Work, figure.ReferenceSeconds, figure.Threads),
                 Number(figure.Ratio, "F3"),
                 Number(figure.Spread, "F3"),
                 figure.Bound is { } bound ? (bound.IsLower ? "≥ " : "≤ ") + Number(bound.Value, "F2") : None,
@@ -73,9 +92,9 @@ internal static class Report
         AnsiConsole.Write(table);
     }
 
-    private static string Share(MachineLimits limits, Work? work, double? seconds, int threads) =>
+    private static string Share(Func<Work, double, int, double> shareOfLimit, Work? work, double? seconds, int threads) =>
         work is { } least && seconds is { } taken
-            ? limits.Share(least, taken, threads).ToString("P0", CultureInfo.InvariantCulture)
+            ? shareOfLimit(least, taken, threads).ToString("P0", CultureInfo.InvariantCulture)
             : None;
 
     private static string Milliseconds(double? seconds) => seconds is { } value ? Number(value * 1e3, "G4") : None;

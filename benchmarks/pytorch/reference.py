@@ -1,10 +1,16 @@
-"""PyTorch's side of the benchmarks: reads lines "case threads repeats", answers with the seconds of one run."""
+"""PyTorch's side of the benchmarks.
+
+Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
+device" and "peak-bytes case" are answered as layer.py says.
+"""
 
 import sys
 import time
 
 import torch
 import torch.nn.functional as functional
+
+import layer
 
 B, S, D, H, V = 32, 64, 256, 4, 65536
 
@@ -80,23 +86,45 @@ CASES = {
 }
 
 
+def seconds(prepared, name, threads, repeats):
+    torch.set_num_threads(int(threads))
+    if name not in prepared:
+        # One layer at a time: large ones fill a device.
+        for other in [other for other in prepared if other.startswith("layer/")]:
+            del prepared[other]
+        layer.release_unused()
+        prepared[name] = layer.create(name) if name.startswith("layer/") else CASES[name]()
+    run = prepared[name]
+    if int(repeats) > 1:
+        run()
+    start = time.perf_counter()
+    for _ in range(int(repeats)):
+        run()
+    return (time.perf_counter() - start) / int(repeats)
+
+
+def answer(prepared, words):
+    if words[0] == "why-not":
+        return layer.why_not(*words[1:])
+    if words[0] == "peak-bytes":
+        return layer.peak_bytes(words[1])
+    return seconds(prepared, *words)
+
+
 def main():
     torch.manual_seed(1)
     torch.set_grad_enabled(False)
     print("PyTorch " + torch.__version__, flush=True)
     prepared = {}
     for line in sys.stdin:
-        name, threads, repeats = line.split()
-        torch.set_num_threads(int(threads))
-        if name not in prepared:
-            prepared[name] = CASES[name]()
-        run = prepared[name]
-        if int(repeats) > 1:
-            run()
-        start = time.perf_counter()
-        for _ in range(int(repeats)):
-            run()
-        print((time.perf_counter() - start) / int(repeats), flush=True)
+        try:
+            text = answer(prepared, line.split())
+        except RuntimeError as error:  # such as memory that ran out
+            prepared.clear()
+            text = "error: " + str(error).strip().split("\n")[0]
+        if not prepared:
+            layer.release_unused()
+        print(text, flush=True)
 
 
 main()

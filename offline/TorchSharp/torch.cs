@@ -12,6 +12,8 @@ public static partial class torch
 
     public static int get_num_threads() => throw StandIn.Error;
 
+    public static void set_num_threads(int num) => throw StandIn.Error;
+
     public static DisposeScope NewDisposeScope() => throw StandIn.Error;
 
     public static IDisposable set_grad_enabled(bool mode = true) => throw StandIn.Error;

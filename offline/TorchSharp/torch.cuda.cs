@@ -7,5 +7,7 @@ public static partial class torch
         public static int device_count() => throw StandIn.Error;
 
         public static void manual_seed_all(long seed) => throw StandIn.Error;
+
+        public static void synchronize(Device? device = null) => throw StandIn.Error;
     }
 }

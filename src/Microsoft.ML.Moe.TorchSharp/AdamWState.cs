@@ -20,8 +20,8 @@ internal sealed class AdamWState(string name, TorchTensor tensor, ParameterGroup
         Average(_m!, _v!, gradient);
         var (first, second) = Corrections(++_steps);
         var rate = group.LearningRate * learningRateFactor;
-        var denominator = _v!.sqrt().mul_(1f / second).add_(group.Epsilon);
-        tensor.Value.mul_(1f - rate * group.WeightDecay).addcdiv_(_m!, denominator, -rate / first);
+        var denominator = _v!.sqrt().mul_(Scalars.Of(1f / second)).add_(Scalars.Of(group.Epsilon));
+        tensor.Value.mul_(Scalars.Of(1f - rate * group.WeightDecay)).addcdiv_(_m!, denominator, Scalars.Of(-rate / first));
     }
 
     /// <summary>Updates the rows that have a gradient.</summary>
@@ -47,9 +47,9 @@ internal sealed class AdamWState(string name, TorchTensor tensor, ParameterGroup
         Average(mUD, vUD, gradient.GradientUD);
         mVD.index_copy_(0, rowsU, mUD);
         vVD.index_copy_(0, rowsU, vUD);
-        var denominatorUD = vUD.sqrt_().mul_(device.Upload(factors).unsqueeze(1)).add_(group.Epsilon);
+        var denominatorUD = vUD.sqrt_().mul_(device.Upload(factors).unsqueeze(1)).add_(Scalars.Of(group.Epsilon));
         var changeUD = mUD.div_(denominatorUD).mul_(device.Upload(rates).unsqueeze(1));
-        var valueUD = valueVD.index_select(0, rowsU).mul_(1f - rate * group.WeightDecay).sub_(changeUD);
+        var valueUD = valueVD.index_select(0, rowsU).mul_(Scalars.Of(1f - rate * group.WeightDecay)).sub_(changeUD);
         valueVD.index_copy_(0, rowsU, valueUD);
     }
 
@@ -121,12 +121,12 @@ internal sealed class AdamWState(string name, TorchTensor tensor, ParameterGroup
     // m = β₁·m + (1 − β₁)·g, v = β₂·v + (1 − β₂)·g²
     private void Average(torch.Tensor m, torch.Tensor v, torch.Tensor? gradient)
     {
-        m.mul_(group.Beta1);
-        v.mul_(group.Beta2);
+        m.mul_(Scalars.Of(group.Beta1));
+        v.mul_(Scalars.Of(group.Beta2));
         if (gradient is null)
             return;
-        m.add_(gradient, 1f - group.Beta1);
-        v.addcmul_(gradient, gradient, 1f - group.Beta2);
+        m.add_(gradient, Scalars.Of(1f - group.Beta1));
+        v.addcmul_(gradient, gradient, Scalars.Of(1f - group.Beta2));
     }
 
     // 1 − β₁ᵗ and √(1 − β₂ᵗ)

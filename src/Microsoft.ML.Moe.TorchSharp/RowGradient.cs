@@ -24,7 +24,7 @@ internal sealed class RowGradient : IDisposable
         var slotsOfParts = _parts.Select(part => slots.Of(part.Rows)).ToArray();
         var sumUD = torch.zeros([slots.Rows.Count, _parts[0].GradientUD.shape[1]], device: device);
         for (var i = 0; i < _parts.Count; i++)
-            sumUD.index_add_(0, device.Upload(slotsOfParts[i]), _parts[i].GradientUD, 1f);
+            sumUD.index_add_(0, device.Upload(slotsOfParts[i]), _parts[i].GradientUD, Scalars.Of(1f));
         return ([.. slots.Rows], sumUD);
     }
 

@@ -47,7 +47,7 @@ internal sealed class TorchAdamW : Optimizer
         if (float.IsFinite(norm) && norm > maxNorm)
         {
             foreach (var gradient in gradients)
-                gradient.mul_(maxNorm / norm);
+                gradient.mul_(Scalars.Of(maxNorm / norm));
         }
 
         return norm;

@@ -114,7 +114,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     {
         Begin();
         var used = Use(x, nameof(x));
-        return Run(() => used.Value.mul(factor));
+        return Run(() => used.Value.mul(Scalars.Of(factor)));
     }
 
     public override Tensor Concat(params ReadOnlySpan<Tensor> parts)
@@ -236,7 +236,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
             return;
         InScope(() =>
         {
-            root.Value.mul(scale).backward();
+            root.Value.mul(Scalars.Of(scale)).backward();
             foreach (var (table, rows, leafUD) in _tableRows)
             {
                 if (leafUD.grad is { } gradientUD)

@@ -91,7 +91,7 @@ internal sealed class TorchTensor : Tensor
         {
             dense = dense?.clone() ?? torch.zeros(_value.shape, device: Engine.Device);
             var indices = Engine.Device.Upload(rows.Rows);
-            dense.index_add_(0, indices, rows.GradientUD, 1f);
+            dense.index_add_(0, indices, rows.GradientUD, Scalars.Of(1f));
         }
 
         if (dense is null)

@@ -19,5 +19,5 @@ internal static class Activations
 
     // z/2·(1 + tanh(u)) = z·sigmoid(2u) with u = √(2/π)·(z + 0.044715·z³). TorchSharp's gelu() is the form with the error function.
     private static torch.Tensor Gelu(torch.Tensor z) =>
-        z.square().mul(TwoRootTwoOverPi * 0.044715f).add(TwoRootTwoOverPi).mul(z).sigmoid().mul(z);
+        z.square().mul(Scalars.Of(TwoRootTwoOverPi * 0.044715f)).add(Scalars.Of(TwoRootTwoOverPi)).mul(z).sigmoid().mul(z);
 }

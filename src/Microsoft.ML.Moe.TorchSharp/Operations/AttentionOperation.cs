@@ -42,9 +42,9 @@ internal static class AttentionOperation
             return torch.nn.functional.scaled_dot_product_attention(qAHSK, kAHSK, vAHSK, isKey);
 
         // The fused form draws its dropout from random numbers that all threads share.
-        var scoresAHSS = qAHSK.matmul(kAHSK.transpose(2, 3)).mul(1f / MathF.Sqrt(qAHSK.shape[3]));
+        var scoresAHSS = qAHSK.matmul(kAHSK.transpose(2, 3)).mul(Scalars.Of(1f / MathF.Sqrt(qAHSK.shape[3])));
         if (isKey is not null)
-            scoresAHSS = scoresAHSS.masked_fill(isKey.logical_not(), float.NegativeInfinity);
+            scoresAHSS = scoresAHSS.masked_fill(isKey.logical_not(), Scalars.Of(float.NegativeInfinity));
         return DropoutOperation.Apply(tape, scoresAHSS.softmax(-1), dropout).matmul(vAHSK);
     }
 }

@@ -31,7 +31,7 @@ internal static class CombineWeightsOperation
         var alpha = plan.Weights.Alpha;
         return alpha == 0f
             ? probabilitiesTE
-            : logitsTE.sigmoid().mul(alpha * 2f / plan.Experts).add(probabilitiesTE.mul(1f - alpha));
+            : logitsTE.sigmoid().mul(Scalars.Of(alpha * 2f / plan.Experts)).add(probabilitiesTE.mul(Scalars.Of(1f - alpha)));
     }
 
     private static torch.Tensor OfPairs(torch.Tensor valuesTE, ExpertPairs pairs) =>
@@ -44,8 +44,8 @@ internal static class CombineWeightsOperation
         var tokenOfPair = tape.Pairs(plan).TokenOfPair;
         var sumsT = plan.Weights.Normalization == WeightNormalization.All
             ? scoresTE.sum(dim: 1)
-            : torch.zeros([plan.Tokens], device: tape.Device).index_add(0, tokenOfPair, scoresP, 1f);
+            : torch.zeros([plan.Tokens], device: tape.Device).index_add(0, tokenOfPair, scoresP, Scalars.Of(1f));
         var sumsP = sumsT.index_select(0, tokenOfPair);
-        return scoresP.div(sumsP.masked_fill(sumsP.eq(0f), 1f));
+        return scoresP.div(sumsP.masked_fill(sumsP.eq(Scalars.Of(0f)), Scalars.Of(1f)));
     }
 }

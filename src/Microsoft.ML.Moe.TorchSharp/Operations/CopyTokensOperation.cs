@@ -16,7 +16,7 @@ internal static class CopyTokensOperation
         return tape.Run(() =>
         {
             var weightsT = torch.zeros([plan.Tokens], device: tape.Device)
-                .index_add(0, tape.Pairs(plan).TokenOfPair, weightsP.Value, 1f);
+                .index_add(0, tape.Pairs(plan).TokenOfPair, weightsP.Value, Scalars.Of(1f));
             return xTD.Value.mul(weightsT.unsqueeze(1));
         });
     }

@@ -15,7 +15,7 @@ internal static class DropoutOperation
     }
 
     public static torch.Tensor Apply(TorchTape tape, torch.Tensor x, float rate) =>
-        x.mul(IsKept(tape, x, 1.0 - rate).mul_(1f / (1f - rate)));
+        x.mul(IsKept(tape, x, 1.0 - rate).mul_(Scalars.Of(1f / (1f - rate))));
 
     private static torch.Tensor IsKept(TorchTape tape, torch.Tensor x, double probability)
     {

@@ -27,7 +27,7 @@ internal static class EmbeddingOperation
             var weightsN1 = tape.Device.Upload(bags.Weights).unsqueeze(1);
             var weightedND = Rows(tape, tableVD, bags.Indices).mul(weightsN1);
             return torch.zeros([bags.Count, tableVD.Columns], device: tape.Device)
-                .index_add(0, tape.Device.Upload(bagOfEntry), weightedND, 1f);
+                .index_add(0, tape.Device.Upload(bagOfEntry), weightedND, Scalars.Of(1f));
         });
     }
 

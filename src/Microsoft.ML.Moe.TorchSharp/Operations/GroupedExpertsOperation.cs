@@ -29,7 +29,7 @@ internal static class GroupedExpertsOperation
             var outPD = pairs.IsPadded
                 ? Padded(xTD.Value, pairs, experts)
                 : ExpertByExpert(xTD.Value, pairs, experts);
-            return zerosTD.index_add(0, pairs.TokenOfPair, outPD.mul(weightsP.Value.unsqueeze(1)), 1f);
+            return zerosTD.index_add(0, pairs.TokenOfPair, outPD.mul(weightsP.Value.unsqueeze(1)), Scalars.Of(1f));
         });
     }
 

@@ -46,12 +46,12 @@ internal static class PoolOperations
         {
             var sequences = tape.Sequences(layout);
             return torch.zeros([layout.Sequences, xTD.Columns], device: tape.Device)
-                .index_add(0, sequences.SequenceOfToken, sequences.Tokens(xTD.Value), 1f)
+                .index_add(0, sequences.SequenceOfToken, sequences.Tokens(xTD.Value), Scalars.Of(1f))
                 .mul(sequences.TokenShareB.unsqueeze(1));
         });
     }
 
     private static torch.Tensor Masked(PackedSequences sequences, torch.Tensor valuesASC) => sequences.IsKeyAS is null
         ? valuesASC
-        : valuesASC.masked_fill(sequences.IsKeyAS.unsqueeze(2).logical_not(), float.NegativeInfinity);
+        : valuesASC.masked_fill(sequences.IsKeyAS.unsqueeze(2).logical_not(), Scalars.Of(float.NegativeInfinity));
 }

@@ -17,9 +17,9 @@ internal static class RouterLosses
             var tokens = Math.Max(1, sequences.TokenCount);
             var choicesT = tokenLogitsTE.detach().argmax(1);
             var countsE = torch.zeros([logitsTE.Columns], device: tape.Device)
-                .index_add_(0, choicesT, torch.ones([sequences.TokenCount], device: tape.Device), 1f);
+                .index_add_(0, choicesT, torch.ones([sequences.TokenCount], device: tape.Device), Scalars.Of(1f));
             var probabilitiesE = tokenLogitsTE.softmax(-1).sum(dim: 0);
-            return countsE.mul(probabilitiesE).sum().mul((float)(logitsTE.Columns / ((double)tokens * tokens))).reshape(1);
+            return countsE.mul(probabilitiesE).sum().mul(Scalars.Of((float)(logitsTE.Columns / ((double)tokens * tokens)))).reshape(1);
         });
     }
 
@@ -31,7 +31,7 @@ internal static class RouterLosses
         {
             var sequences = tape.Sequences(layout);
             var sumsT = sequences.Tokens(logitsTE.Value).logsumexp(1);
-            return sumsT.square().sum().mul(1f / Math.Max(1, sequences.TokenCount)).reshape(1);
+            return sumsT.square().sum().mul(Scalars.Of(1f / Math.Max(1, sequences.TokenCount))).reshape(1);
         });
     }
 }

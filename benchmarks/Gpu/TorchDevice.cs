@@ -1,0 +1,79 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Tensors;
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Benchmarks.Gpu;
+
+/// <summary>Where the GPU's benchmarks run: on a GPU, or on the processor to try them.</summary>
+/// <param name="gpu">Number of the GPU; null for the processor.</param>
+internal sealed class TorchDevice(int? gpu)
+{
+    /// <summary>Whether this is no GPU, so that no figure is one of a GPU.</summary>
+    public bool IsTrial => gpu is null;
+
+    /// <summary>Name in PyTorch.</summary>
+    public string Name => gpu is { } number ? $"cuda:{number}" : "cpu";
+
+    /// <summary>Threads that compute; one drives a GPU.</summary>
+    public int Threads => IsTrial ? torch.get_num_threads() : 1;
+
+    /// <summary>What the memory of <see cref="PeakBytes"/> is.</summary>
+    public string Memory => IsTrial ? "the process" : "the GPU";
+
+    /// <summary>The device as libtorch knows it.</summary>
+    public torch.Device Device { get; } = gpu is { } number ? torch.device(DeviceType.CUDA, number) : torch.device(DeviceType.CPU);
+
+    public TorchEngine CreateEngine() => new(gpu);
+
+    /// <summary>Waits until the device has done all that it was given.</summary>
+    public void Synchronize()
+    {
+        if (!IsTrial)
+            torch.cuda.synchronize(Device);
+    }
+
+    /// <summary>An action that is timed until the device has done it.</summary>
+    public Func<int, double> Timed(Action action) => PairedRunner.Timed(() =>
+    {
+        action();
+        Synchronize();
+    });
+
+    /// <summary>
+    /// The most memory that was in use so far, in bytes; null where nothing tells. libtorch keeps what it has taken of a GPU, so the
+    /// memory that is taken is the peak; on the processor it is the process's, with the arrays of .NET.
+    /// </summary>
+    public long? PeakBytes()
+    {
+        Synchronize();
+        if (gpu is { } number)
+            return UsedBytes(number);
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
+    }
+
+    private static long? UsedBytes(int gpu)
+    {
+        // CUDA numbers the visible GPUs, nvidia-smi all of them.
+        var visible = Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")?.Split(',');
+        var id = visible is not null && gpu < visible.Length ? visible[gpu] : gpu.ToString(CultureInfo.InvariantCulture);
+        var start = new ProcessStartInfo("nvidia-smi")
+        {
+            ArgumentList = { "--query-gpu=memory.used", "--format=csv,noheader,nounits", $"--id={id}" },
+            RedirectStandardOutput = true,
+        };
+        try
+        {
+            using var process = Process.Start(start);
+            var answer = process?.StandardOutput.ReadToEnd();
+            return long.TryParse(answer, CultureInfo.InvariantCulture, out var mebibytes) ? mebibytes << 20 : null;
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+    }
+}

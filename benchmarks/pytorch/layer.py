@@ -1,0 +1,110 @@
+"""A mixture-of-experts layer with SwiGLU experts in PyTorch, named "layer/way/pass/tokens/width/hidden/experts/k/device"."""
+
+import resource
+
+import torch
+import torch.nn.functional as functional
+
+GROUPED_PRODUCT = getattr(functional, "grouped_mm", None) or getattr(torch, "_grouped_mm", None)
+
+
+def why_not(way, device):
+    """Why experts cannot be run in a way on a device; nothing where they can."""
+    try:
+        run = create(f"layer/{way}/training/32/16/16/2/1/{device}")
+        run()
+    except Exception as error:
+        return str(error).strip().split("\n")[0] or type(error).__name__
+    return ""
+
+
+def peak_bytes(name):
+    """The most memory that two runs take: of the device what PyTorch has reserved, else of the process."""
+    device = name.split("/")[-1]
+    if device == "cpu":
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    else:
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_reserved(device)
+    run = create(name)
+    run()
+    run()
+    if device == "cpu":
+        return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return torch.cuda.max_memory_reserved(device) - before
+
+
+def release_unused():
+    """Gives back device memory that nothing uses any more."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def create(name):
+    """A run of the layer that ends when the device has done it."""
+    _, way, mode, *sizes, device = name.split("/")
+    tokens, width, hidden, experts, k = map(int, sizes)
+    # As in the library: products of single precision are that.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    training = mode == "training"
+    x = torch.randn(tokens, width, device=device).requires_grad_(training)
+    targets = torch.zeros(tokens, dtype=torch.long, device=device)
+
+    def weight(*shape):
+        return (torch.randn(*shape, device=device) * shape[-2] ** -0.5).requires_grad_(training)
+
+    router = weight(width, experts)
+    if way == "loop":
+        # A weight an expert: gradients of slices of one weight would each be as large as all of it.
+        w1, gate = ([weight(width, hidden) for _ in range(experts)] for _ in range(2))
+        w2 = [weight(hidden, width) for _ in range(experts)]
+        weights = [router, *w1, *gate, *w2]
+        run_experts = loop
+    else:
+        if GROUPED_PRODUCT is None:
+            raise NotImplementedError(f"PyTorch {torch.__version__} has none.")
+        w1, gate, w2 = weight(experts, width, hidden), weight(experts, width, hidden), weight(experts, hidden, width)
+        weights = [router, w1, gate, w2]
+        run_experts = grouped
+
+    def forward():
+        scores, chosen = torch.softmax(x @ router, -1).topk(k, -1)
+        return run_experts(x, scores / scores.sum(-1, keepdim=True), chosen, w1, gate, w2)
+
+    optimizer = torch.optim.AdamW(weights, lr=1e-4) if training else None
+
+    def step():
+        with torch.enable_grad():
+            optimizer.zero_grad(set_to_none=True)
+            functional.cross_entropy(forward(), targets).backward()
+            optimizer.step()
+
+    def run():
+        (step if training else forward)()
+        if device != "cpu":
+            torch.cuda.synchronize(device)
+
+    return run
+
+
+def loop(x, scores, chosen, w1, gate, w2):
+    """A loop over experts that gathers each one's tokens."""
+    result = torch.zeros_like(x)
+    for expert in range(len(w1)):
+        rows, rank = torch.where(chosen == expert)
+        own = x[rows]
+        out = (functional.silu(own @ w1[expert]) * (own @ gate[expert])) @ w2[expert]
+        result = result.index_add_(0, rows, out * scores[rows, rank, None])
+    return result
+
+
+def grouped(x, scores, chosen, w1, gate, w2):
+    """One product for all experts, over the tokens sorted by expert."""
+    experts = chosen.flatten()
+    order = experts.argsort()
+    ends = torch.bincount(experts, minlength=len(w1)).cumsum(0).to(torch.int32)
+    rows = order // chosen.shape[1]
+    own = x[rows]
+    inner = functional.silu(GROUPED_PRODUCT(own, w1, offs=ends)) * GROUPED_PRODUCT(own, gate, offs=ends)
+    out = GROUPED_PRODUCT(inner, w2, offs=ends) * scores.flatten()[order, None]
+    return torch.zeros_like(x).index_add_(0, rows, out)
