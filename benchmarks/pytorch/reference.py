@@ -4,6 +4,9 @@ Reads lines "case threads repeats" and answers each with the seconds of one run,
 device" and "peak-bytes case" are answered as layer.py says.
 """
 
+import ctypes
+import io
+import os
 import sys
 import time
 
@@ -86,8 +89,19 @@ CASES = {
 }
 
 
+def set_threads(threads):
+    """Limits PyTorch and the OpenBLAS under it, which a build with threads of its own takes no limit from PyTorch for."""
+    torch.set_num_threads(threads)
+    with open("/proc/self/maps") if os.path.exists("/proc/self/maps") else io.StringIO() as maps:
+        paths = {line.split()[-1] for line in maps if "blas" in line}
+    for path in paths:
+        limit = getattr(ctypes.CDLL(path), "openblas_set_num_threads", None)
+        if limit is not None:
+            limit(threads)
+
+
 def seconds(prepared, name, threads, repeats):
-    torch.set_num_threads(int(threads))
+    set_threads(int(threads))
     if name not in prepared:
         # One layer at a time: large ones fill a device.
         for other in [other for other in prepared if other.startswith("layer/")]:
