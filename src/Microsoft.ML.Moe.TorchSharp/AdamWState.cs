@@ -5,6 +5,7 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 /// <summary>A parameter with its moments, which are made at the first step. For sparse rows every row counts its own steps.</summary>
 internal sealed class AdamWState(string name, TorchTensor tensor, ParameterGroup group) : IDisposable
 {
+    private readonly AdamWEntries _entries = new(name);
     private torch.Tensor? _m;
     private torch.Tensor? _v;
     private int[]? _stepsOfRow;
@@ -58,37 +59,28 @@ internal sealed class AdamWState(string name, TorchTensor tensor, ParameterGroup
     {
         if (_m is null || _v is null)
             yield break;
-        yield return new NamedValues(FirstName, tensor.Shape.ToArray(), DeviceMemory.ToArray(_m));
-        yield return new NamedValues(SecondName, tensor.Shape.ToArray(), DeviceMemory.ToArray(_v));
+        yield return new NamedValues(_entries.First, tensor.Shape.ToArray(), DeviceMemory.ToArray(_m));
+        yield return new NamedValues(_entries.Second, tensor.Shape.ToArray(), DeviceMemory.ToArray(_v));
         int[] steps = _stepsOfRow ?? [_steps];
-        yield return new NamedValues(StepsName, [steps.Length], Array.ConvertAll(steps, step => (float)step));
+        yield return new NamedValues(_entries.Steps, [steps.Length], Array.ConvertAll(steps, step => (float)step));
     }
 
     /// <summary>Checks that what <see cref="Export"/> has given fits.</summary>
     /// <exception cref="ArgumentException">It does not; the message names the parameter.</exception>
-    public void CheckFits(IReadOnlyDictionary<string, NamedValues> state)
-    {
-        var has = state.ContainsKey(FirstName);
-        int[] counters = [tensor.RowGradient is null ? 1 : tensor.Shape[0]];
-        if (Fits(FirstName, tensor.Shape, has) && Fits(SecondName, tensor.Shape, has) && Fits(StepsName, counters, has))
-            return;
-        throw new ArgumentException($"The optimiser's state does not fit the parameter '{name}'.", nameof(state));
-
-        bool Fits(string part, ReadOnlySpan<int> shape, bool expected) =>
-            state.TryGetValue(part, out var values) == expected && (values is null || shape.SequenceEqual(values.Shape));
-    }
+    public void CheckFits(IReadOnlyDictionary<string, NamedValues> state) =>
+        _entries.CheckFits(state, tensor.Shape, countsRows: tensor.RowGradient is not null);
 
     /// <summary>Takes up what <see cref="Export"/> has given.</summary>
     public void Import(IReadOnlyDictionary<string, NamedValues> state)
     {
         Dispose();
         (_m, _v, _stepsOfRow, _steps) = (null, null, null, 0);
-        if (!state.TryGetValue(FirstName, out var first))
+        if (!state.TryGetValue(_entries.First, out var first))
             return;
         var device = tensor.Engine.Device;
         _m = device.Upload(first.Values, tensor.Shape).DetachFromDisposeScope();
-        _v = device.Upload(state[SecondName].Values, tensor.Shape).DetachFromDisposeScope();
-        var steps = Array.ConvertAll(state[StepsName].Values, step => (int)step);
+        _v = device.Upload(state[_entries.Second].Values, tensor.Shape).DetachFromDisposeScope();
+        var steps = Array.ConvertAll(state[_entries.Steps].Values, step => (int)step);
         if (tensor.RowGradient is null)
             _steps = steps[0];
         else
@@ -100,12 +92,6 @@ internal sealed class AdamWState(string name, TorchTensor tensor, ParameterGroup
         _m?.Dispose();
         _v?.Dispose();
     }
-
-    private string FirstName => name + ".first";
-
-    private string SecondName => name + ".second";
-
-    private string StepsName => name + ".steps";
 
     private (int[] Rows, torch.Tensor GradientUD)? Gradient()
     {

@@ -30,6 +30,14 @@ internal static class Engines
         return new ManagedEngine(threads);
     }
 
+    /// <summary>Checks that an option names a device.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It does not.</exception>
+    public static void Check(MoeDevice device, string option)
+    {
+        if (!Enum.IsDefined(device))
+            throw new ArgumentOutOfRangeException(option, device, $"{option} must be one of {string.Join(", ", Enum.GetNames<MoeDevice>())}.");
+    }
+
     /// <summary>The GPU to use; null for the processor.</summary>
     /// <param name="device">What was asked for.</param>
     /// <param name="number">The GPU that the context names, if it names one.</param>

@@ -40,8 +40,7 @@ public sealed partial class TextClassifier
         options = options?.Copy() ?? new RoutingReportOptions();
         options.Validate();
         CheckRoutes();
-        var blocks = Enumerable.Range(0, _config.Layers).Where(_config.HasExperts);
-        var builder = new RoutingReportBuilder(Input, Router, _config.Experts, blocks, options);
+        var builder = new RoutingReportBuilder(Input, Router, _config.Experts, _config.MoeBlocks, options);
         var done = 0L;
         foreach (var batch in rows.Chunk(ScoringPasses.Rows))
         {

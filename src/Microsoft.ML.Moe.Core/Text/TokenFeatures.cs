@@ -11,7 +11,6 @@ internal sealed class TokenFeatures(int[] rows, string? text = null)
     /// <summary>The token's text; null where <see cref="TextInput.TextOf"/> tells it from the rows.</summary>
     public string? Text { get; } = text;
 
-
     /// <summary>Table rows, the token's own first.</summary>
     public int[] Rows { get; } = rows;
 }

@@ -92,8 +92,7 @@ public sealed partial class MoeTextClassificationTrainer
         public override void Validate()
         {
             base.Validate();
-            if (!Enum.IsDefined(Device))
-                throw new ArgumentOutOfRangeException(nameof(Device), Device, $"{nameof(Device)} must be one of {string.Join(", ", Enum.GetNames<MoeDevice>())}.");
+            Engines.Check(Device, nameof(Device));
             ColumnNames.Require(LabelColumnName, nameof(LabelColumnName));
             ColumnNames.Require(Sentence1ColumnName, nameof(Sentence1ColumnName));
             ColumnNames.Require(ScoreColumnName, nameof(ScoreColumnName));

@@ -42,8 +42,7 @@ public sealed partial class MoeTextPretrainer
         public override void Validate()
         {
             base.Validate();
-            if (!Enum.IsDefined(Device))
-                throw new ArgumentOutOfRangeException(nameof(Device), Device, $"{nameof(Device)} must be one of {string.Join(", ", Enum.GetNames<MoeDevice>())}.");
+            Engines.Check(Device, nameof(Device));
             ColumnNames.Require(InputColumnName, nameof(InputColumnName));
             ColumnNames.Require(OutputColumnName, nameof(OutputColumnName));
             if (EarlyStoppingPatience is not null && ValidationShare <= 0)

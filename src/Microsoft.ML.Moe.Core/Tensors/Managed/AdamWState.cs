@@ -8,6 +8,7 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
     private const int RowsPerItem = 32;
     private const int RowsAhead = 2;
     private const int FloatsPerLine = 16;
+    private readonly AdamWEntries _entries = new(name);
 
     // By steps taken before; one more for each step of the optimiser, which no row can outdo.
     private readonly List<BiasCorrection> _corrections = [];
@@ -56,25 +57,16 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         if (_moments is null)
             yield break;
         var shape = tensor.Shape.ToArray();
-        yield return new NamedValues(FirstName, shape, Copy(0));
-        yield return new NamedValues(SecondName, shape, Copy(1));
+        yield return new NamedValues(_entries.First, shape, Copy(0));
+        yield return new NamedValues(_entries.Second, shape, Copy(1));
         int[] steps = _stepsOfRow ?? [Steps];
-        yield return new NamedValues(StepsName, [steps.Length], [.. steps.Select(s => (float)s)]);
+        yield return new NamedValues(_entries.Steps, [steps.Length], [.. steps.Select(s => (float)s)]);
     }
 
     /// <summary>Checks that what <see cref="Export"/> has given fits.</summary>
     /// <exception cref="ArgumentException">It does not; the message names the parameter.</exception>
-    public void CheckFits(IReadOnlyDictionary<string, NamedValues> state)
-    {
-        var has = state.ContainsKey(FirstName);
-        int[] counters = [tensor.SparseGradient is null ? 1 : tensor.Shape[0]];
-        if (Fits(FirstName, tensor.Shape, has) && Fits(SecondName, tensor.Shape, has) && Fits(StepsName, counters, has))
-            return;
-        throw new ArgumentException($"The optimiser's state does not fit the parameter '{name}'.", nameof(state));
-
-        bool Fits(string part, ReadOnlySpan<int> shape, bool expected) =>
-            state.TryGetValue(part, out var values) == expected && (values is null || shape.SequenceEqual(values.Shape));
-    }
+    public void CheckFits(IReadOnlyDictionary<string, NamedValues> state) =>
+        _entries.CheckFits(state, tensor.Shape, countsRows: tensor.SparseGradient is not null);
 
     /// <summary>Takes up what <see cref="Export"/> has given.</summary>
     public void Import(IReadOnlyDictionary<string, NamedValues> state)
@@ -83,11 +75,11 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         _stepsOfRow = null;
         Steps = 0;
         _corrections.Clear();
-        if (!state.TryGetValue(FirstName, out var first))
+        if (!state.TryGetValue(_entries.First, out var first))
             return;
         Paste(0, first.Values);
-        Paste(1, state[SecondName].Values);
-        int[] steps = [.. state[StepsName].Values.Select(s => (int)s)];
+        Paste(1, state[_entries.Second].Values);
+        int[] steps = [.. state[_entries.Steps].Values.Select(s => (int)s)];
         if (tensor.SparseGradient is null)
         {
             Steps = steps[0];
@@ -98,12 +90,6 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         for (var step = 1; step <= _stepsOfRow.Max(); step++)
             _corrections.Add(BiasCorrection.At(group, step));
     }
-
-    private string FirstName => name + ".first";
-
-    private string SecondName => name + ".second";
-
-    private string StepsName => name + ".steps";
 
     private float[] Copy(int moment)
     {
