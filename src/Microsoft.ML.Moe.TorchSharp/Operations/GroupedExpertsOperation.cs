@@ -66,7 +66,7 @@ internal static class GroupedExpertsOperation
             parts.Add(Product(hiddenNF, w2[expert], b2?[expert]));
         }
 
-        return torch.cat(parts, 0);
+        return ConcatOperation.Join(parts, 0);
     }
 
     private static torch.Tensor Product(torch.Tensor x, torch.Tensor weight, torch.Tensor? bias) =>

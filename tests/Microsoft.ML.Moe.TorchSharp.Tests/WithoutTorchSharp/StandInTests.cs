@@ -7,7 +7,7 @@ public sealed class StandInTests
 {
     [SkippableFact]
     public void EngineIsTestedWithTheRealTorchSharp() => Skip.If(
-        true, "Built against the stand-in for TorchSharp; build with -p:TorchFeed=nuget, or local and TorchPath, to test the engine.");
+        true, "TorchSharp's native library was not asked for; build with -p:TorchFeed=nuget, or local and TorchPath, to test the engine.");
 
     [Theory]
     [InlineData(null)]
