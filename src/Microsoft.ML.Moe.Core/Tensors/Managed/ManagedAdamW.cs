@@ -54,6 +54,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
                 StepDense(state, learningRateFactor);
             else
                 state.StepRows(_engine, learningRateFactor);
+            state.Tensor.Changed();
         }
 
         ClearGradients();

@@ -12,6 +12,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     private float* _gradient;
     private int[]? _groupOfRow;
     private bool _requiresGradient;
+    private PackedMatrices? _packed;
+    private long _version;
 
     /// <summary>Creates a parameter.</summary>
     public ManagedTensor(ManagedEngine engine, bool sparseRows, ReadOnlySpan<int> shape)
@@ -57,6 +59,9 @@ internal sealed unsafe class ManagedTensor : Tensor
         }
     }
 
+    /// <summary>Grows with every change of the values.</summary>
+    public long Version => Volatile.Read(ref _version);
+
     /// <summary>Whether a gradient has arrived; for sparse rows see <see cref="SparseGradient"/>.</summary>
     public bool HasGradient { get; private set; }
 
@@ -65,6 +70,22 @@ internal sealed unsafe class ManagedTensor : Tensor
 
     /// <summary>The gradient is this times what is stored: clipping needs no pass over memory of its own.</summary>
     public float GradientFactor { get; set; } = 1f;
+
+    /// <summary>Notes that the values have changed.</summary>
+    public void Changed() => Interlocked.Increment(ref _version);
+
+    /// <summary>
+    /// The parameter's matrices packed for products with many passes to come, or null where values change too often: in training,
+    /// and for a tape's own tensors.
+    /// </summary>
+    public PackedMatrices? PackedFor(ManagedTape tape)
+    {
+        if (tape.IsTraining || Tape is not null || !PackedMatrices.Fits(this))
+            return null;
+        if (_packed is null)
+            Interlocked.CompareExchange(ref _packed, new PackedMatrices(this), null);
+        return _packed.Update(tape);
+    }
 
     /// <summary>The gradient, to add to: zeros at first.</summary>
     public float* GradientToAdd()
@@ -127,6 +148,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         if (source.Length != Length)
             throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
         source.CopyTo(new Span<float>(Data, Length));
+        Changed();
         GC.KeepAlive(this);
     }
 

@@ -21,41 +21,31 @@ internal static unsafe class Gemm
     /// <summary>c = a·b or c += a·b on the tape's threads.</summary>
     /// <param name="tape">Gives threads and scratch memory.</param>
     /// <param name="rows">Rows of a and c.</param>
-    /// <param name="columns">Columns of b and c.</param>
-    /// <param name="depth">Columns of a, rows of b.</param>
     /// <param name="a">First factor.</param>
-    /// <param name="b">Second factor.</param>
+    /// <param name="b">Second factor, packed where it is to be.</param>
     /// <param name="c">Result, dense.</param>
     /// <param name="accumulate">Whether to add to c.</param>
     /// <param name="blockDone">Called when a block of c is complete; null for nothing.</param>
     public static void Multiply(
         ManagedTape tape,
         int rows,
-        int columns,
-        int depth,
         Matrix a,
-        Matrix b,
+        SecondFactor b,
         float* c,
         bool accumulate,
         Action<GemmBlock>? blockDone = null)
     {
+        var (columns, depth) = (b.Columns, b.Depth);
         if (rows == 0 || columns == 0)
             return;
         var kernels = tape.Kernels;
         var threads = tape.Workers.Threads;
-        var packed = SecondFactor.PaysToPack(kernels, b, rows)
-            ? tape.Scratch.Allocate(SecondFactor.PackedLength(kernels, columns, depth))
-            : null;
-        var factor = new SecondFactor(kernels, b, columns, depth, packed);
-        if (packed != null)
-            tape.Workers.Run(factor.Panels, (long)columns * depth, (panel, _) => factor.Pack(panel));
-
         var multiplyAdds = (long)rows * columns * depth;
         var items = WantedItems(multiplyAdds, threads);
         var itemRows = ItemRows(kernels, rows, multiplyAdds, threads);
         var rowItems = (rows + itemRows - 1) / itemRows;
-        var itemPanels = (int)Math.Max(1, (long)factor.Panels * rowItems / items);
-        var columnItems = (factor.Panels + itemPanels - 1) / itemPanels;
+        var itemPanels = (int)Math.Max(1, (long)b.Panels * rowItems / items);
+        var columnItems = (b.Panels + itemPanels - 1) / itemPanels;
         var scratchLength = ScratchLength(kernels, itemRows, depth);
         var scratch = tape.Scratch.Allocate(scratchLength * threads);
         tape.Workers.Run(rowItems * columnItems, Work(multiplyAdds), (item, worker) =>
@@ -67,7 +57,7 @@ internal static unsafe class Gemm
                 Math.Min(itemRows, rows - firstRow),
                 firstColumn,
                 Math.Min(itemPanels * kernels.TileColumns, columns - firstColumn));
-            Multiply(kernels, block, a, factor, c, columns, accumulate, scratch + worker * scratchLength);
+            Multiply(kernels, block, a, b, c, columns, accumulate, scratch + worker * scratchLength);
             blockDone?.Invoke(block);
         });
     }

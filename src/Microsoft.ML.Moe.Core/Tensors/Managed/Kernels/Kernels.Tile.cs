@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
@@ -27,6 +28,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TwelveRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
     {
+        PrefetchRows(c, cStride, 12);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
         TVector c60 = default, c61 = default, c70 = default, c71 = default, c80 = default, c81 = default;
@@ -68,6 +70,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SixRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
     {
+        PrefetchRows(c, cStride, 6);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
         for (var k = 0; k < depth; k++)
@@ -90,6 +93,19 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c += cStride, c30, c31, accumulate);
         StoreRow(c += cStride, c40, c41, accumulate);
         StoreRow(c + cStride, c50, c51, accumulate);
+    }
+
+    // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchRows(float* c, nint cStride, int rows)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (var row = 0; row < rows; row++, c += cStride)
+        {
+            Sse.Prefetch0(c);
+            Sse.Prefetch0(c + 2 * TSimd.Count - 1);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

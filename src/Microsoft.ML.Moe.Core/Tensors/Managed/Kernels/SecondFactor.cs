@@ -10,7 +10,9 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <param name="columns">Columns of the factor.</param>
 /// <param name="depth">Rows of the factor, k.</param>
 /// <param name="packed"><see cref="PackedLength"/> floats to pack into; null to read the factor where it lies.</param>
-internal readonly unsafe struct SecondFactor(Kernels kernels, Matrix matrix, int columns, int depth, float* packed)
+/// <param name="isReady">Whether <paramref name="packed"/> holds the factor already.</param>
+internal readonly unsafe struct SecondFactor(
+    Kernels kernels, Matrix matrix, int columns, int depth, float* packed, bool isReady = false)
 {
     /// <summary>Columns of the factor.</summary>
     public int Columns => columns;
@@ -31,6 +33,21 @@ internal readonly unsafe struct SecondFactor(Kernels kernels, Matrix matrix, int
     public static long PackedLength(Kernels kernels, int columns, int depth) =>
         (long)PanelsOf(kernels, columns) * kernels.TileColumns * depth;
 
+    /// <summary>Whether panels have to be packed before the product.</summary>
+    public bool NeedsPacking => packed != null && !isReady;
+
+    /// <summary>The factor of a product with that many rows, packed on the tape's threads if that pays.</summary>
+    public static SecondFactor Prepare(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
+    {
+        var kernels = tape.Kernels;
+        var packs = rows > 0 && PaysToPack(kernels, matrix, rows);
+        var packed = packs ? tape.Scratch.Allocate(PackedLength(kernels, columns, depth)) : null;
+        var factor = new SecondFactor(kernels, matrix, columns, depth, packed);
+        if (packs)
+            tape.Workers.Run(factor.Panels, (long)columns * depth, (panel, _) => factor.Pack(panel));
+        return factor;
+    }
+
     /// <summary>Packs all panels.</summary>
     public void Pack()
     {
@@ -41,7 +58,7 @@ internal readonly unsafe struct SecondFactor(Kernels kernels, Matrix matrix, int
     /// <summary>Packs one panel.</summary>
     public void Pack(int panel)
     {
-        if (packed == null)
+        if (!NeedsPacking)
             return;
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
             PackBlock(panel, firstK, Packed(panel, firstK));

@@ -62,7 +62,10 @@ internal sealed unsafe class ExpertBatch
         body(expert, first, count, worker);
     });
 
-    /// <summary>Makes second factors of stacked matrices, packed where the expert has rows enough.</summary>
+    /// <summary>
+    /// Makes second factors of stacked matrices: those that the parameter keeps packed, or else some to <see cref="Pack"/> where the
+    /// expert has rows enough.
+    /// </summary>
     /// <param name="weights">[E, …] stacked matrices.</param>
     /// <param name="columns">Columns of a factor.</param>
     /// <param name="depth">Rows of a factor.</param>
@@ -71,8 +74,15 @@ internal sealed unsafe class ExpertBatch
     {
         var kernels = _tape.Kernels;
         var factors = new SecondFactor[Experts.Count];
+        var kept = isTransposed ? null : weights.PackedFor(_tape);
         for (var expert = 0; expert < factors.Length; expert++)
         {
+            if (kept is not null)
+            {
+                factors[expert] = kept[expert];
+                continue;
+            }
+
             var rows = Offsets[expert + 1] - Offsets[expert];
             var data = weights.Data + (long)expert * columns * depth;
             var matrix = new Matrix(data, isTransposed ? depth : columns, isTransposed);
@@ -87,6 +97,8 @@ internal sealed unsafe class ExpertBatch
     /// <summary>Packs all panels of the factors that are to be packed.</summary>
     public void Pack(params SecondFactor[][] factors)
     {
+        if (!Array.Exists(factors, group => Array.Exists(group, factor => factor.NeedsPacking)))
+            return;
         var panels = 0;
         var work = 0L;
         foreach (var group in factors)

@@ -25,18 +25,20 @@ internal static unsafe class LinearOperation
         var z = result.RequiresGradient && activation != Activation.None ? tape.Memory.Allocate(result.Length) : y;
         var biasData = bias is null ? null : bias.Data;
         var kernels = tape.Kernels;
-        Gemm.Multiply(
-            tape, rows, outputs, inputs, new Matrix(x.Data, inputs), new Matrix(weightIO.Data, outputs), z, false, block =>
+        var weight = weightIO.PackedFor(tape) is { } packed
+            ? packed[0]
+            : SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs), outputs, inputs, rows);
+        Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, block =>
+        {
+            for (var row = block.FirstRow; row < block.FirstRow + block.Rows; row++)
             {
-                for (var row = block.FirstRow; row < block.FirstRow + block.Rows; row++)
-                {
-                    var start = (long)row * outputs + block.FirstColumn;
-                    if (biasData != null)
-                        kernels.Add(z + start, biasData + block.FirstColumn, z + start, block.Columns);
-                    if (activation != Activation.None)
-                        kernels.Activate(activation, z + start, y + start, block.Columns);
-                }
-            });
+                var start = (long)row * outputs + block.FirstColumn;
+                if (biasData != null)
+                    kernels.Add(z + start, biasData + block.FirstColumn, z + start, block.Columns);
+                if (activation != Activation.None)
+                    kernels.Activate(activation, z + start, y + start, block.Columns);
+            }
+        });
         tape.Record(result, () => Backward(tape, x, weightIO, bias, activation, result, z, rows));
         return result;
     }
@@ -67,15 +69,15 @@ internal static unsafe class LinearOperation
         if (x.RequiresGradient)
         {
             var dX = x.GradientToWrite(out var accumulate);
-            var weightOI = new Matrix(weightIO.Data, outputs, isTransposed: true);
-            Gemm.Multiply(tape, rows, inputs, outputs, new Matrix(dZ, outputs), weightOI, dX, accumulate);
+            var weightOI = SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs, isTransposed: true), inputs, outputs, rows);
+            Gemm.Multiply(tape, rows, new Matrix(dZ, outputs), weightOI, dX, accumulate);
         }
 
         if (weightIO.RequiresGradient)
         {
             var dW = weightIO.GradientToWrite(out var accumulate);
-            Gemm.Multiply(
-                tape, inputs, outputs, rows, new Matrix(x.Data, inputs, isTransposed: true), new Matrix(dZ, outputs), dW, accumulate);
+            var right = SecondFactor.Prepare(tape, new Matrix(dZ, outputs), outputs, rows, inputs);
+            Gemm.Multiply(tape, inputs, new Matrix(x.Data, inputs, isTransposed: true), right, dW, accumulate);
         }
 
         if (bias is { RequiresGradient: true })

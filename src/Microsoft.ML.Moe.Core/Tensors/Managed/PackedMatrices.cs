@@ -1,0 +1,51 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// A parameter's matrices, packed as second factors and kept until the values change: in inference weights are packed once and not
+/// at every call. Takes as much memory as the parameter itself. Several tapes may ask at once; each may then pack, all the same.
+/// </summary>
+/// <param name="tensor">[…, k, columns].</param>
+internal sealed unsafe class PackedMatrices(ManagedTensor tensor)
+{
+    private readonly int _depth = tensor.Shape[^2];
+    private readonly MemoryBlock _packed = new(LengthOf(tensor));
+    private long _version = -1;
+
+    /// <summary>Whether the packed matrices can be addressed.</summary>
+    public static bool Fits(ManagedTensor tensor) => tensor.Shape.Length >= 2 && LengthOf(tensor) < int.MaxValue / 2;
+
+    /// <summary>A matrix, ready for products.</summary>
+    public SecondFactor this[int matrix] => Factor(matrix, isReady: true);
+
+    /// <summary>Packs all matrices unless they are those of the current values.</summary>
+    public PackedMatrices Update(ManagedTape tape)
+    {
+        var version = tensor.Version;
+        if (Volatile.Read(ref _version) == version)
+            return this;
+        var panels = SecondFactor.PanelsOf(tensor.Engine.Kernels, tensor.Columns);
+        tape.Workers.Run(Matrices(tensor) * panels, tensor.Length, (item, _) => Factor(item / panels, isReady: false).Pack(item % panels));
+        Volatile.Write(ref _version, version);
+        return this;
+    }
+
+    private SecondFactor Factor(int matrix, bool isReady)
+    {
+        var kernels = tensor.Engine.Kernels;
+        var columns = tensor.Columns;
+        var values = new Matrix(tensor.Data + (long)matrix * _depth * columns, columns);
+        var packed = _packed.Data + matrix * SecondFactor.PackedLength(kernels, columns, _depth);
+        return new SecondFactor(kernels, values, columns, _depth, packed, isReady);
+    }
+
+    private static int Matrices(ManagedTensor tensor)
+    {
+        var matrices = 1;
+        foreach (var size in tensor.Shape[..^2])
+            matrices *= size;
+        return matrices;
+    }
+
+    private static long LengthOf(ManagedTensor tensor) =>
+        Matrices(tensor) * SecondFactor.PackedLength(tensor.Engine.Kernels, tensor.Columns, tensor.Shape[^2]);
+}
