@@ -31,7 +31,8 @@ internal sealed unsafe class GemmBenchmark : IBenchmark
         var result = runner.Compare(
             () =>
             {
-                using var tape = engine.BeginTape(training: false);
+                // In training, where weights are packed at each call: OpenBLAS packs them too.
+                using var tape = engine.BeginTape(training: true);
                 tape.Linear(x, weightIO);
             },
             () => blas.Multiply(rows, columns, depth, (float*)a, (float*)b, (float*)c),

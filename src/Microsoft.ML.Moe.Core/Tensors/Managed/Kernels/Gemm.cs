@@ -25,7 +25,7 @@ internal static unsafe class Gemm
     /// <param name="b">Second factor, packed where it is to be.</param>
     /// <param name="c">Result, dense.</param>
     /// <param name="accumulate">Whether to add to c.</param>
-    /// <param name="blockDone">Called when a block of c is complete; null for nothing.</param>
+    /// <param name="epilogue">Done to each part of c when it is complete.</param>
     public static void Multiply(
         ManagedTape tape,
         int rows,
@@ -33,7 +33,7 @@ internal static unsafe class Gemm
         SecondFactor b,
         float* c,
         bool accumulate,
-        Action<GemmBlock>? blockDone = null)
+        Epilogue epilogue = default)
     {
         var (columns, depth) = (b.Columns, b.Depth);
         if (rows == 0 || columns == 0)
@@ -42,23 +42,22 @@ internal static unsafe class Gemm
         var threads = tape.Workers.Threads;
         var multiplyAdds = (long)rows * columns * depth;
         var items = WantedItems(multiplyAdds, threads);
-        var itemRows = ItemRows(kernels, rows, multiplyAdds, threads);
-        var rowItems = (rows + itemRows - 1) / itemRows;
+        var parts = new RowParts(kernels, rows, ItemRows(kernels, rows, multiplyAdds, threads));
+        var rowItems = parts.Count;
         var itemPanels = (int)Math.Max(1, (long)b.Panels * rowItems / items);
         var columnItems = (b.Panels + itemPanels - 1) / itemPanels;
-        var scratchLength = ScratchLength(kernels, itemRows, depth);
+        var scratchLength = ScratchLength(kernels, parts.MostRows, depth);
         var scratch = tape.Scratch.Allocate(scratchLength * threads);
         tape.Workers.Run(rowItems * columnItems, Work(multiplyAdds), (item, worker) =>
         {
-            var firstRow = item / columnItems * itemRows;
+            var (firstRow, itemRows) = parts[item / columnItems];
             var firstColumn = item % columnItems * itemPanels * kernels.TileColumns;
             var block = new GemmBlock(
                 firstRow,
-                Math.Min(itemRows, rows - firstRow),
+                itemRows,
                 firstColumn,
                 Math.Min(itemPanels * kernels.TileColumns, columns - firstColumn));
-            Multiply(kernels, block, a, b, c, columns, accumulate, scratch + worker * scratchLength);
-            blockDone?.Invoke(block);
+            Multiply(kernels, block, a, b, c, columns, accumulate, scratch + worker * scratchLength, epilogue);
         });
     }
 
@@ -92,20 +91,32 @@ internal static unsafe class Gemm
     /// <param name="cStride">Distance of c's rows.</param>
     /// <param name="accumulate">Whether to add to c.</param>
     /// <param name="scratch"><see cref="ScratchLength"/> floats for the block's rows.</param>
+    /// <param name="epilogue">Done to each part of c when it is complete.</param>
     public static void Multiply(
-        Kernels kernels, GemmBlock block, in Matrix a, in SecondFactor b, float* c, nint cStride, bool accumulate, float* scratch)
+        Kernels kernels,
+        GemmBlock block,
+        in Matrix a,
+        in SecondFactor b,
+        float* c,
+        nint cStride,
+        bool accumulate,
+        float* scratch,
+        Epilogue epilogue = default)
     {
-        if (b.Depth == 0 && !accumulate)
+        if (b.Depth == 0)
         {
-            for (var row = block.FirstRow; row < block.FirstRow + block.Rows; row++)
+            for (var row = block.FirstRow; !accumulate && row < block.FirstRow + block.Rows; row++)
                 new Span<float>(c + row * cStride + block.FirstColumn, block.Columns).Clear();
+            epilogue.Finish(kernels, block, c, cStride);
             return;
         }
 
-        for (var row = 0; row < block.Rows; row += MostRows)
+        var parts = new RowParts(kernels, block.Rows, MostRows);
+        for (var i = 0; i < parts.Count; i++)
         {
-            var part = block with { FirstRow = block.FirstRow + row, Rows = Math.Min(MostRows, block.Rows - row) };
-            MultiplyPart(kernels, part, a, b, c, cStride, accumulate, scratch);
+            var (first, rows) = parts[i];
+            var part = block with { FirstRow = block.FirstRow + first, Rows = rows };
+            MultiplyPart(kernels, part, a, b, c, cStride, accumulate, scratch, epilogue);
         }
     }
 
@@ -133,7 +144,15 @@ internal static unsafe class Gemm
         threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
 
     private static void MultiplyPart(
-        Kernels kernels, GemmBlock block, in Matrix a, in SecondFactor b, float* c, nint cStride, bool accumulate, float* scratch)
+        Kernels kernels,
+        GemmBlock block,
+        in Matrix a,
+        in SecondFactor b,
+        float* c,
+        nint cStride,
+        bool accumulate,
+        float* scratch,
+        Epilogue epilogue)
     {
         var tileRows = kernels.TileRows;
         var tileColumns = kernels.TileColumns;
@@ -167,9 +186,15 @@ internal static unsafe class Gemm
                         continue;
                     }
 
-                    kernels.Tile(depth, packedA + row * depth, panel, stride, tile, tileColumns, false);
+                    if (height <= Kernels.FewRows)
+                        kernels.FewRowsTile(depth, packedA + row * depth, panel, stride, tile);
+                    else
+                        kernels.Tile(depth, packedA + row * depth, panel, stride, tile, tileColumns, false);
                     CopyTile(kernels, tile, target, cStride, height, width, add);
                 }
+
+                if (firstK + depth == b.Depth)
+                    epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
             }
         }
     }

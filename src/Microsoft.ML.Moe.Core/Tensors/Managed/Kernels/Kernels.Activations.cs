@@ -26,6 +26,28 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
         }
     }
 
+    public override void AddBiasAndActivate(Activation activation, float* z, float* bias, float* y, nint stride, int rows, int n)
+    {
+        switch (activation)
+        {
+            case Activation.Relu:
+                AddBiasAndActivate<ReluActivation>(z, bias, y, stride, rows, n);
+                break;
+            case Activation.Gelu:
+                AddBiasAndActivate<GeluActivation>(z, bias, y, stride, rows, n);
+                break;
+            case Activation.Silu:
+                AddBiasAndActivate<SiluActivation>(z, bias, y, stride, rows, n);
+                break;
+            case Activation.Tanh:
+                AddBiasAndActivate<TanhActivation>(z, bias, y, stride, rows, n);
+                break;
+            default:
+                AddBiasAndActivate<IdentityActivation>(z, bias, y, stride, rows, n);
+                break;
+        }
+    }
+
     public override void ActivateBackward(Activation activation, float* z, float* dY, float* dZ, int n)
     {
         switch (activation)
@@ -57,6 +79,34 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             TSimd.Store(TActivation.Value<TSimd, TVector>(TSimd.Load(z + i)), y + i);
         if (i < n)
             TSimd.StoreFirst(TActivation.Value<TSimd, TVector>(TSimd.LoadFirst(z + i, n - i)), y + i, n - i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddBiasAndActivate<TActivation>(float* z, float* bias, float* y, nint stride, int rows, int n)
+        where TActivation : struct, IActivation
+    {
+        for (var row = 0; row < rows; row++, z += stride, y += stride)
+        {
+            var i = 0;
+            for (; i <= n - TSimd.Count; i += TSimd.Count)
+            {
+                var sum = TSimd.Load(z + i);
+                if (bias != null)
+                    sum = TSimd.Add(sum, TSimd.Load(bias + i));
+                if (y != z)
+                    TSimd.Store(sum, z + i);
+                TSimd.Store(TActivation.Value<TSimd, TVector>(sum), y + i);
+            }
+
+            if (i == n)
+                continue;
+            var rest = TSimd.LoadFirst(z + i, n - i);
+            if (bias != null)
+                rest = TSimd.Add(rest, TSimd.LoadFirst(bias + i, n - i));
+            if (y != z)
+                TSimd.StoreFirst(rest, z + i, n - i);
+            TSimd.StoreFirst(TActivation.Value<TSimd, TVector>(rest), y + i, n - i);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

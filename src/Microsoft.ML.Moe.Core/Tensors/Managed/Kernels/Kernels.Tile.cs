@@ -95,6 +95,29 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c + cStride, c50, c51, accumulate);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void FewRowsTile(int depth, float* a, float* b, nint bStride, float* c)
+    {
+        TVector c00 = default, c01 = default, c10 = default, c11 = default;
+        TVector c20 = default, c21 = default, c30 = default, c31 = default;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = TSimd.Load(b);
+            var b1 = TSimd.Load(b + TSimd.Count);
+            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+            a += TSimd.HasManyRegisters ? 12 : 6;
+            b += bStride;
+        }
+
+        StoreRow(c, c00, c01, false);
+        StoreRow(c += 2 * TSimd.Count, c10, c11, false);
+        StoreRow(c += 2 * TSimd.Count, c20, c21, false);
+        StoreRow(c + 2 * TSimd.Count, c30, c31, false);
+    }
+
     // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchRows(float* c, nint cStride, int rows)

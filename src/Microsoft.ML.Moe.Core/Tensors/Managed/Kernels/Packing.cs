@@ -25,6 +25,14 @@ internal static unsafe class Packing
         if (lanes < width)
             new Span<float>(panel, depth * width).Clear();
         var lane = 0;
+        if (Avx512F.IsSupported)
+        {
+            for (; lane <= lanes - 16; lane += 16)
+                PackManyRows(source, firstLane + lane, 16, firstK, depth, width, panel + lane);
+            for (; lane <= lanes - 12; lane += 12)
+                PackManyRows(source, firstLane + lane, 12, firstK, depth, width, panel + lane);
+        }
+
         for (; lane <= lanes - 4; lane += 4)
         {
             var row0 = source.Row(firstLane + lane) + firstK;
@@ -89,6 +97,55 @@ internal static unsafe class Packing
             for (; lane < lanes; lane++)
                 panel[lane] = row[lane];
         }
+    }
+
+    // 12 or 16 rows at once: four rows in each quarter of a 512-bit register, all quarters transposed by the same shuffles.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackManyRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    {
+        var rows = stackalloc float*[16];
+        for (var lane = 0; lane < 16; lane++)
+            rows[lane] = source.Row(firstLane + Math.Min(lane, lanes - 1)) + firstK;
+        var k = 0;
+        for (; k <= depth - 4; k += 4, panel += 4 * width)
+        {
+            var a = LoadQuarters(rows, k);
+            var b = LoadQuarters(rows + 1, k);
+            var c = LoadQuarters(rows + 2, k);
+            var d = LoadQuarters(rows + 3, k);
+            var ac = Avx512F.UnpackLow(a, c);
+            var bd = Avx512F.UnpackLow(b, d);
+            StoreLanes(Avx512F.UnpackLow(ac, bd), lanes, panel);
+            StoreLanes(Avx512F.UnpackHigh(ac, bd), lanes, panel + width);
+            ac = Avx512F.UnpackHigh(a, c);
+            bd = Avx512F.UnpackHigh(b, d);
+            StoreLanes(Avx512F.UnpackLow(ac, bd), lanes, panel + 2 * width);
+            StoreLanes(Avx512F.UnpackHigh(ac, bd), lanes, panel + 3 * width);
+        }
+
+        for (; k < depth; k++, panel += width)
+        {
+            for (var lane = 0; lane < lanes; lane++)
+                panel[lane] = rows[lane][k];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> LoadQuarters(float** rows, int k) => Vector512.Create(
+        Vector256.Create(Vector128.Load(rows[0] + k), Vector128.Load(rows[4] + k)),
+        Vector256.Create(Vector128.Load(rows[8] + k), Vector128.Load(rows[12] + k)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(Vector512<float> x, int lanes, float* target)
+    {
+        if (lanes == 16)
+        {
+            x.Store(target);
+            return;
+        }
+
+        x.GetLower().Store(target);
+        x.GetUpper().GetLower().Store(target + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -22,13 +22,14 @@ internal sealed unsafe class ExpertBatch
         var memory = keep ? tape.Memory : tape.Scratch;
         TokenOfPair = memory.AllocateIntegers(Pairs);
         plan.PairTokens.CopyTo(new Span<int>(TokenOfPair, Pairs));
-        var parts = experts.Gate is null ? 2 : 3;
-        MultiplyAdds = (long)Pairs * experts.Width * experts.HiddenWidth * parts;
+        var products = experts.Gate is null ? 2 : 3;
+        MultiplyAdds = (long)Pairs * experts.Width * experts.HiddenWidth * products;
         RunRows = Gemm.ItemRows(tape.Kernels, Pairs, MultiplyAdds, tape.Workers.Threads);
         for (var expert = 0; expert < experts.Count; expert++)
         {
-            for (var first = Offsets[expert]; first < Offsets[expert + 1]; first += RunRows)
-                _runs.Add((expert, first, Math.Min(RunRows, Offsets[expert + 1] - first)));
+            var parts = new RowParts(tape.Kernels, Offsets[expert + 1] - Offsets[expert], RunRows);
+            for (var part = 0; part < parts.Count; part++)
+                _runs.Add((expert, Offsets[expert] + parts[part].First, parts[part].Rows));
         }
     }
 

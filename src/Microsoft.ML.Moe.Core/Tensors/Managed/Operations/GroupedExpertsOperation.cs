@@ -47,25 +47,19 @@ internal static unsafe class GroupedExpertsOperation
         {
             var scratch = allScratch + worker * scratchLength;
             var toHidden = new GemmBlock(first, count, 0, hidden);
-            Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hidden, false, scratch);
-            AddBias(kernels, rows.ZPF, b1 == null ? null : b1 + (long)expert * hidden, first, count, hidden);
-            var start = (long)first * hidden;
-            kernels.Activate(experts.Activation, rows.ZPF + start, rows.HiddenPF + start, count * hidden);
+            var activate = Epilogue.Of(b1 == null ? null : b1 + (long)expert * hidden, experts.Activation, rows.HiddenPF);
+            Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hidden, false, scratch, activate);
             if (gate is not null)
             {
+                var start = (long)first * hidden;
                 Gemm.Multiply(kernels, toHidden, x, gate[expert], rows.GatePF, hidden, false, scratch);
                 kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, count * hidden);
             }
 
             var h = new Matrix(rows.HiddenPF, hidden);
-            Gemm.Multiply(kernels, new GemmBlock(first, count, 0, width), h, w2[expert], rows.OutPD, width, false, scratch);
-            AddBias(kernels, rows.OutPD, b2 == null ? null : b2 + (long)expert * width, first, count, width);
+            var toOutput = new GemmBlock(first, count, 0, width);
+            var addBias = Epilogue.Of(b2 == null ? null : b2 + (long)expert * width, Activation.None, rows.OutPD);
+            Gemm.Multiply(kernels, toOutput, h, w2[expert], rows.OutPD, width, false, scratch, addBias);
         });
-    }
-
-    private static void AddBias(Kernels kernels, float* rows, float* bias, int first, int count, int columns)
-    {
-        for (var row = first; bias != null && row < first + count; row++)
-            kernels.Add(rows + (long)row * columns, bias, rows + (long)row * columns, columns);
     }
 }

@@ -23,22 +23,11 @@ internal static unsafe class LinearOperation
         var rows = Dimensions.LeadingRows(x);
         var y = result.Data;
         var z = result.RequiresGradient && activation != Activation.None ? tape.Memory.Allocate(result.Length) : y;
-        var biasData = bias is null ? null : bias.Data;
-        var kernels = tape.Kernels;
+        var epilogue = Epilogue.Of(bias is null ? null : bias.Data, activation, y);
         var weight = weightIO.PackedFor(tape) is { } packed
             ? packed[0]
             : SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs), outputs, inputs, rows);
-        Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, block =>
-        {
-            for (var row = block.FirstRow; row < block.FirstRow + block.Rows; row++)
-            {
-                var start = (long)row * outputs + block.FirstColumn;
-                if (biasData != null)
-                    kernels.Add(z + start, biasData + block.FirstColumn, z + start, block.Columns);
-                if (activation != Activation.None)
-                    kernels.Activate(activation, z + start, y + start, block.Columns);
-            }
-        });
+        Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, epilogue);
         tape.Record(result, () => Backward(tape, x, weightIO, bias, activation, result, z, rows));
         return result;
     }
