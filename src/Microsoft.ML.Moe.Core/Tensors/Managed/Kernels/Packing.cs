@@ -11,6 +11,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal static unsafe class Packing
 {
+    private const int RowsAhead = 8;
+
     /// <summary>Packs lanes that are rows in memory: panel[k·width + lane] = source(lane, k).</summary>
     /// <param name="source">The rows; transposition is not looked at.</param>
     /// <param name="firstLane">First row.</param>
@@ -81,6 +83,14 @@ internal static unsafe class Packing
         for (var k = 0; k < depth; k++, panel += width)
         {
             var row = source.Row(firstK + k) + firstLane;
+            if (Sse.IsSupported && k + RowsAhead < depth)
+            {
+                // Too little of each row is read for the processor to see where the next ones lie.
+                var ahead = source.Row(firstK + k + RowsAhead) + firstLane;
+                Sse.Prefetch0(ahead);
+                Sse.Prefetch0(ahead + lanes - 1);
+            }
+
             if (lanes == 12)
             {
                 // The rows of a tile for 32 registers: too common for the loops below.
