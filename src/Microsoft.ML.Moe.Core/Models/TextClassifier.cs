@@ -64,11 +64,12 @@ public sealed partial class TextClassifier
         if (probabilities.Length < (long)rows.Count * ClassCount)
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
         PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
+        var packer = CreatePacker();
         var start = 0;
         foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
             using var tape = _engine.BeginTape(training: false);
-            var output = _network.Forward(tape, Pack(pass), observer, policies);
+            var output = _network.Forward(tape, packer.Pack(pass), observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
@@ -135,10 +136,7 @@ public sealed partial class TextClassifier
     }
 
     /// <summary>Packs texts for the network.</summary>
-    /// <param name="texts">The texts.</param>
-    /// <param name="noise">Noise for training, or null.</param>
-    internal TextBatch Pack(IReadOnlyList<EncodedText> texts, InputNoise? noise = null) =>
-        TextBatch.Pack(texts, _config.WideBits, noise, padToLongest: !Router.MaskPadding);
+    internal TextBatchPacker CreatePacker() => new(_config.WideBits, padToLongest: !Router.MaskPadding);
 
     private void CheckRoutes()
     {

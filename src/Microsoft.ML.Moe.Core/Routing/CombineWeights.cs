@@ -13,6 +13,9 @@ namespace Microsoft.ML.Moe.Routing;
 /// </summary>
 internal static class CombineWeights
 {
+    /// <summary>Numbers of so many experts lie on the stack: as many as models may have.</summary>
+    private const int MostOnStack = 1024;
+
     /// <summary>Computes the weights of some tokens' pairs. Tokens do not depend on one another.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="plan">The pairs and the rule of their weights.</param>
@@ -23,8 +26,8 @@ internal static class CombineWeights
     {
         var experts = plan.Experts;
         var pairs = plan.ByToken;
-        Span<float> p = new float[experts];
-        Span<float> q = new float[experts];
+        Span<float> p = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
+        Span<float> q = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         for (var token = first; token < first + count; token++)
         {
             var pairsOfToken = pairs.Of(token);
@@ -53,9 +56,9 @@ internal static class CombineWeights
     {
         var experts = plan.Experts;
         var pairs = plan.ByToken;
-        Span<float> p = new float[experts];
-        Span<float> q = new float[experts];
-        Span<float> dU = new float[experts];
+        Span<float> p = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
+        Span<float> q = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
+        Span<float> dU = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         for (var token = first; token < first + count; token++)
         {
             var pairsOfToken = pairs.Of(token);

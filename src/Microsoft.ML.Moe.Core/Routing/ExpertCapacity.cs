@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -85,10 +86,10 @@ public sealed class ExpertCapacity : RoutingPolicy
         var plan = _inner.Route(logitsTE, experts, layout, training);
         var wanted = PairMatrix.Of(plan);
         var kept = new PairMatrix(plan.Tokens, experts);
-        var groups = RoutingGroups.Of(layout, _scope, _maskPadding);
-        var candidates = new int[layout.Tokens];
-        var scores = new double[layout.Tokens];
-        var scratch = new double[layout.Tokens];
+        using var groups = RoutingGroups.Of(layout, _scope, _maskPadding);
+        var candidates = ArrayPool<int>.Shared.Rent(layout.Tokens);
+        var scores = ArrayPool<double>.Shared.Rent(layout.Tokens);
+        var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
         var dropped = plan.DroppedPairs;
         for (var i = 0; i < groups.Count; i++)
         {
@@ -115,6 +116,9 @@ public sealed class ExpertCapacity : RoutingPolicy
             }
         }
 
+        ArrayPool<int>.Shared.Return(candidates);
+        ArrayPool<double>.Shared.Return(scores);
+        ArrayPool<double>.Shared.Return(scratch);
         return kept.ToPlan(plan.Weights, plan.Broadcast, plan.CopiesBroadcast, dropped);
     }
 }

@@ -27,8 +27,8 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
             RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.AsSpan(token * experts, experts));
 
         var pairs = new PairMatrix(layout.Tokens, experts);
-        var groups = RoutingGroups.Of(layout, scope, maskPadding);
-        var scratch = new double[layout.Tokens];
+        using var groups = RoutingGroups.Of(layout, scope, maskPadding);
+        var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
         for (var i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
@@ -44,6 +44,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
         }
 
         ArrayPool<double>.Shared.Return(probabilitiesTE);
+        ArrayPool<double>.Shared.Return(scratch);
         return pairs.ToPlan(new CombineRule(0f, WeightNormalization.None));
     }
 }

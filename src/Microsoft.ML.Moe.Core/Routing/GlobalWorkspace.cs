@@ -61,7 +61,7 @@ public sealed class GlobalWorkspace(
             return plan;
 
         var broadcast = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed).Find(logitsTE, experts, layout);
-        if (!broadcast.AsSpan().Contains(true))
+        if (broadcast is null)
             return plan;
         var pairs = PairMatrix.Of(plan);
         for (var token = 0; token < layout.Tokens; token++)

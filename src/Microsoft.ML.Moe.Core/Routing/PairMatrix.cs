@@ -1,10 +1,15 @@
+using System.Buffers;
+
 namespace Microsoft.ML.Moe.Routing;
 
-/// <summary>The token–expert pairs of a plan in the making: a T×E matrix of flags.</summary>
+/// <summary>
+/// The token–expert pairs of a plan in the making: a T×E matrix of flags, in memory that is given back when the plan is made.
+/// </summary>
 internal sealed class PairMatrix
 {
     private readonly int _experts;
-    private readonly bool[] _selectedTE;
+    private readonly int _length;
+    private bool[] _selectedTE;
 
     /// <summary>A matrix without pairs.</summary>
     /// <param name="tokens">Number of tokens, T.</param>
@@ -13,7 +18,9 @@ internal sealed class PairMatrix
     {
         _experts = experts;
         Tokens = tokens;
-        _selectedTE = new bool[checked(tokens * experts)];
+        _length = checked(tokens * experts);
+        _selectedTE = ArrayPool<bool>.Shared.Rent(_length);
+        Array.Clear(_selectedTE, 0, _length);
     }
 
     /// <summary>The pairs of a plan.</summary>
@@ -32,30 +39,37 @@ internal sealed class PairMatrix
     /// <summary>One flag for each expert of a token.</summary>
     public Span<bool> Of(int token) => _selectedTE.AsSpan(token * _experts, _experts);
 
-    /// <summary>The plan of these pairs.</summary>
+    /// <summary>The plan of these pairs; the matrix is used up.</summary>
     /// <param name="weights">Rule of the pairs' weights.</param>
     /// <param name="broadcast">Tokens that were sent to all experts; null when none can be.</param>
     /// <param name="copiesBroadcast">See <see cref="RoutingPlan.CopiesBroadcast"/>.</param>
     /// <param name="droppedPairs">See <see cref="RoutingPlan.DroppedPairs"/>.</param>
     public RoutingPlan ToPlan(CombineRule weights, bool[]? broadcast = null, bool copiesBroadcast = false, int droppedPairs = 0)
     {
-        var pairs = new int[_selectedTE.AsSpan().Count(true)];
+        ReadOnlySpan<bool> selectedTE = _selectedTE.AsSpan(0, _length);
+        var count = selectedTE.Count(true);
+        var pairs = ArrayPool<int>.Shared.Rent(count);
         var offsets = new int[_experts + 1];
         var entry = -1;
-        for (var i = 0; i < pairs.Length; i++)
+        for (var i = 0; i < count; i++)
         {
-            entry += 1 + _selectedTE.AsSpan(entry + 1).IndexOf(true);
+            entry += 1 + selectedTE[(entry + 1)..].IndexOf(true);
             pairs[i] = entry;
             offsets[entry % _experts + 1]++;
         }
 
         for (var expert = 0; expert < _experts; expert++)
             offsets[expert + 1] += offsets[expert];
-        var next = offsets[..^1];
-        var tokens = new int[pairs.Length];
-        foreach (var pair in pairs)
+        var next = ArrayPool<int>.Shared.Rent(_experts);
+        offsets.AsSpan(0, _experts).CopyTo(next);
+        var tokens = new int[count];
+        foreach (var pair in pairs.AsSpan(0, count))
             tokens[next[pair % _experts]++] = pair / _experts;
 
+        ArrayPool<int>.Shared.Return(next);
+        ArrayPool<int>.Shared.Return(pairs);
+        ArrayPool<bool>.Shared.Return(_selectedTE);
+        _selectedTE = [];
         return new RoutingPlan(Tokens, offsets, tokens, weights, broadcast)
         {
             CopiesBroadcast = copiesBroadcast,

@@ -35,6 +35,8 @@ public sealed class RandomExperts(
         ArgumentNullException.ThrowIfNull(layout);
         var plan = inner.Route(logitsTE, experts, layout, training);
         var found = new UncertainTokens(EntropyThreshold, null, tokens, seed).Find(logitsTE, experts, layout);
+        if (found is null)
+            return plan;
         var pairs = PairMatrix.Of(plan);
         var drawn = new int[experts];
         var hashes = new ulong[experts];

@@ -1,18 +1,24 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>A packed batch split into the groups of tokens that compete with each other; groups without tokens are left out.</summary>
-internal sealed class RoutingGroups
+internal sealed class RoutingGroups : IDisposable
 {
-    private readonly List<int> _ends = [];
-    private readonly int[] _tokens;
+    private int[] _ends;
+    private int[] _tokens;
     private int _count;
 
-    private RoutingGroups(int tokens) => _tokens = new int[tokens];
+    private RoutingGroups(int tokens)
+    {
+        // no group without a token
+        _ends = ArrayPool<int>.Shared.Rent(tokens);
+        _tokens = ArrayPool<int>.Shared.Rent(tokens);
+    }
 
     /// <summary>Number of groups.</summary>
-    public int Count => _ends.Count;
+    public int Count { get; private set; }
 
     /// <summary>The row numbers of a group, ascending.</summary>
     public ReadOnlySpan<int> this[int group] => _tokens.AsSpan((group == 0 ? 0 : _ends[group - 1]).._ends[group]);
@@ -63,9 +69,17 @@ internal sealed class RoutingGroups
         }
     }
 
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose()
+    {
+        ArrayPool<int>.Shared.Return(_ends);
+        ArrayPool<int>.Shared.Return(_tokens);
+        (_ends, _tokens, Count) = ([], [], 0);
+    }
+
     private void EndGroup()
     {
-        if (_count > (_ends.Count == 0 ? 0 : _ends[^1]))
-            _ends.Add(_count);
+        if (_count > (Count == 0 ? 0 : _ends[Count - 1]))
+            _ends[Count++] = _count;
     }
 }

@@ -74,11 +74,21 @@ public sealed class RoutingPlan
 
     /// <summary>The plan of several runs of sequences, one after the other.</summary>
     /// <param name="plans">Their plans, by one policy; at least one.</param>
-    internal static RoutingPlan Join(IReadOnlyList<RoutingPlan> plans)
+    internal static RoutingPlan Join(ReadOnlySpan<RoutingPlan> plans)
     {
         var experts = plans[0].Experts;
+        var (all, pairs, dropped, hasBroadcast, copies) = (0, 0, 0, false, false);
+        foreach (var plan in plans)
+        {
+            all += plan.Tokens;
+            pairs += plan.Pairs;
+            dropped += plan.DroppedPairs;
+            hasBroadcast |= plan.Broadcast is not null;
+            copies |= plan.CopiesBroadcast;
+        }
+
         var offsets = new int[experts + 1];
-        var tokens = new int[plans.Sum(p => p.Pairs)];
+        var tokens = new int[pairs];
         var pair = 0;
         for (var expert = 0; expert < experts; expert++)
         {
@@ -93,13 +103,18 @@ public sealed class RoutingPlan
             offsets[expert + 1] = pair;
         }
 
-        var broadcast = plans.Any(p => p.Broadcast is not null)
-            ? plans.SelectMany(p => p.Broadcast ?? new bool[p.Tokens]).ToArray()
-            : null;
-        return new RoutingPlan(plans.Sum(p => p.Tokens), offsets, tokens, plans[0].Weights, broadcast)
+        var broadcast = hasBroadcast ? new bool[all] : null;
+        var start = 0;
+        foreach (var plan in plans)
         {
-            CopiesBroadcast = plans.Any(p => p.CopiesBroadcast),
-            DroppedPairs = plans.Sum(p => p.DroppedPairs),
+            plan.Broadcast?.CopyTo(broadcast!, start);
+            start += plan.Tokens;
+        }
+
+        return new RoutingPlan(all, offsets, tokens, plans[0].Weights, broadcast)
+        {
+            CopiesBroadcast = copies,
+            DroppedPairs = dropped,
         };
     }
 
@@ -107,16 +122,20 @@ public sealed class RoutingPlan
     /// <param name="broadcast">Which of the two.</param>
     internal RoutingPlan Part(bool broadcast)
     {
+        var pairs = 0;
+        foreach (var token in PairTokens)
+            pairs += IsBroadcast(token) == broadcast ? 1 : 0;
         var offsets = new int[Experts + 1];
-        var tokens = new List<int>(Pairs);
+        var tokens = new int[pairs];
+        pairs = 0;
         for (var expert = 0; expert < Experts; expert++)
         {
             foreach (var token in TokensOf(expert))
                 if (IsBroadcast(token) == broadcast)
-                    tokens.Add(token);
-            offsets[expert + 1] = tokens.Count;
+                    tokens[pairs++] = token;
+            offsets[expert + 1] = pairs;
         }
 
-        return new RoutingPlan(Tokens, offsets, [.. tokens], Weights, Broadcast);
+        return new RoutingPlan(Tokens, offsets, tokens, Weights, Broadcast);
     }
 }

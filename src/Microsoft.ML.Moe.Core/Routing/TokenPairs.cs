@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>A plan's pairs by token; those of a token stand in the order of their experts.</summary>
@@ -22,7 +24,8 @@ internal sealed class TokenPairs
             offsets[token + 1]++;
         for (var token = 0; token < plan.Tokens; token++)
             offsets[token + 1] += offsets[token];
-        var next = offsets[..^1];
+        var next = ArrayPool<int>.Shared.Rent(plan.Tokens);
+        offsets.AsSpan(0, plan.Tokens).CopyTo(next);
         var pairs = new int[plan.Pairs];
         var experts = new int[plan.Pairs];
         for (var expert = 0; expert < plan.Experts; expert++)
@@ -34,6 +37,7 @@ internal sealed class TokenPairs
             }
         }
 
+        ArrayPool<int>.Shared.Return(next);
         return new TokenPairs(offsets, pairs, experts);
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -10,13 +11,15 @@ namespace Microsoft.ML.Moe.Routing;
 internal readonly record struct UncertainTokens(
     double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed)
 {
-    /// <summary>One flag for each token; padding is never uncertain.</summary>
+    /// <summary>One flag for each token, or null where no token is uncertain; padding never is.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="experts">Number of experts, E.</param>
     /// <param name="layout">Sequences within T.</param>
-    public bool[] Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout)
+    public bool[]? Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout)
     {
-        var found = new bool[layout.Tokens];
+        var scratch = ArrayPool<bool>.Shared.Rent(layout.Tokens);
+        var found = scratch.AsSpan(0, layout.Tokens);
+        found.Clear();
         for (var sequence = 0; sequence < layout.Sequences; sequence++)
         {
             var (start, end) = (layout.Offsets[sequence], layout.Offsets[sequence + 1]);
@@ -32,12 +35,14 @@ internal readonly record struct UncertainTokens(
 
             if (Tokens == GlobalWorkspaceTokens.Random && count > 0)
             {
-                Array.Clear(found, start, end - start);
+                found[start..end].Clear();
                 Draw(logitsTE, experts, layout, start, end, count, found);
             }
         }
 
-        return found;
+        var flags = found.Contains(true) ? found.ToArray() : null;
+        ArrayPool<bool>.Shared.Return(scratch);
+        return flags;
     }
 
     // a router that is sure has an entropy of −1e-5 by the formula, a little below 0
@@ -45,14 +50,16 @@ internal readonly record struct UncertainTokens(
 
     /// <summary>Marks the tokens of a sequence with the smallest hashes.</summary>
     private void Draw(
-        ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, int start, int end, int count, bool[] found)
+        ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, int start, int end, int count, Span<bool> found)
     {
-        var draws = new List<(ulong Hash, int Token)>();
+        var draws = ArrayPool<(ulong Hash, int Token)>.Shared.Rent(end - start);
+        var candidates = 0;
         for (var token = start; token < end; token++)
             if (layout.IsToken(token))
-                draws.Add((TokenHash.Of(logitsTE.Slice(token * experts, experts), Seed), token));
-        draws.Sort();
-        for (var i = 0; i < count; i++)
-            found[draws[i].Token] = true;
+                draws[candidates++] = (TokenHash.Of(logitsTE.Slice(token * experts, experts), Seed), token);
+        draws.AsSpan(0, candidates).Sort();
+        foreach (var (_, token) in draws.AsSpan(0, count))
+            found[token] = true;
+        ArrayPool<(ulong Hash, int Token)>.Shared.Return(draws);
     }
 }

@@ -47,7 +47,7 @@ public sealed class Unified(
             RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.AsSpan(token * experts, experts));
 
         var pairs = new PairMatrix(layout.Tokens, experts);
-        var groups = RoutingGroups.Of(layout, scope, maskPadding);
+        using var groups = RoutingGroups.Of(layout, scope, maskPadding);
         var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var i = 0; i < groups.Count; i++)
         {

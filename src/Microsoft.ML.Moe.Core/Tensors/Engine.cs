@@ -10,6 +10,12 @@ public abstract class Engine : IDisposable
     /// <summary>What this engine is and runs on, for logs: <c>managed, 2 threads, AVX-512</c>.</summary>
     public abstract string Description { get; }
 
+    /// <summary>
+    /// The most memory, in bytes, that the engine has held at once for what tapes make: results, gradients and scratch memory, without
+    /// parameters, their gradients and optimisers. null where the engine cannot know. Default null.
+    /// </summary>
+    public virtual long? PeakMemory => null;
+
     /// <summary>Creates a trainable tensor.</summary>
     /// <param name="name">Name within the model.</param>
     /// <param name="shape">Sizes of the dimensions.</param>

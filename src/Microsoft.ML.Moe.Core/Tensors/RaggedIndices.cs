@@ -3,6 +3,10 @@ namespace Microsoft.ML.Moe.Tensors;
 /// <summary>Bags of weighted table rows: bag i is Σ weights[j]·table[indices[j]] over j in [offsets[i], offsets[i+1]).</summary>
 public sealed class RaggedIndices
 {
+    private readonly ReadOnlyMemory<int> _offsets;
+    private readonly ReadOnlyMemory<int> _indices;
+    private readonly ReadOnlyMemory<float> _weights;
+
     /// <summary>Creates the bags.</summary>
     /// <param name="offsets">Start of each bag and, last, the number of indices; starts at 0, never falls.</param>
     /// <param name="indices">Table rows; may repeat.</param>
@@ -17,20 +21,37 @@ public sealed class RaggedIndices
             throw new ArgumentException("Offsets go from 0 to the number of indices.", nameof(offsets));
         if (weights.Length != indices.Length)
             throw new ArgumentException("One weight for each index.", nameof(weights));
-        Offsets = offsets;
-        Indices = indices;
-        Weights = weights;
+        _offsets = offsets;
+        _indices = indices;
+        _weights = weights;
+    }
+
+    /// <summary>Bags in memory that belongs to another, who leaves it alone until no operation needs them any more.</summary>
+    internal RaggedIndices(ReadOnlyMemory<int> offsets, ReadOnlyMemory<int> indices, ReadOnlyMemory<float> weights)
+    {
+        _offsets = offsets;
+        _indices = indices;
+        _weights = weights;
     }
 
     /// <summary>Number of bags.</summary>
-    public int Count => Offsets.Length - 1;
+    public int Count => _offsets.Length - 1;
+
+    /// <summary>Number of indices in all bags.</summary>
+    internal int Entries => _indices.Length;
 
     /// <summary>Start of each bag and, last, the number of indices.</summary>
-    internal int[] Offsets { get; }
+    internal ReadOnlySpan<int> Offsets => _offsets.Span;
 
     /// <summary>Table rows.</summary>
-    internal int[] Indices { get; }
+    internal ReadOnlySpan<int> Rows => _indices.Span;
 
     /// <summary>One weight for each index.</summary>
-    internal float[] Weights { get; }
+    internal ReadOnlySpan<float> RowWeights => _weights.Span;
+
+    /// <summary>A copy of the table rows.</summary>
+    internal int[] Indices => _indices.ToArray();
+
+    /// <summary>A copy of the weights.</summary>
+    internal float[] Weights => _weights.ToArray();
 }

@@ -38,8 +38,10 @@ public sealed class SequenceLayout
     internal SequenceLayout Part(int first, int count)
     {
         var (start, end) = (_offsets[first], _offsets[first + count]);
-        return new SequenceLayout(
-            [.. _offsets.AsSpan(first, count + 1).ToArray().Select(offset => offset - start)], _isToken?[start..end]);
+        var offsets = new int[count + 1];
+        for (var i = 0; i <= count; i++)
+            offsets[i] = _offsets[first + i] - start;
+        return new SequenceLayout(offsets, _isToken?[start..end]);
     }
 
     /// <summary>Number of sequences, B.</summary>

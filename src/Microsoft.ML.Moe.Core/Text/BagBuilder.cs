@@ -2,23 +2,40 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Text;
 
-/// <summary>Collects bags of weighted rows one after the other.</summary>
-internal sealed class BagBuilder(int bags, int expectedIndices)
+/// <summary>Collects bags of weighted table rows one after the other, again and again in the same memory.</summary>
+internal sealed class BagBuilder
 {
-    private readonly List<int> _offsets = new(bags + 1) { 0 };
-    private readonly List<int> _indices = new(expectedIndices);
-    private readonly List<float> _weights = new(expectedIndices);
+    private int[] _offsets = [0];
+    private int[] _indices = [];
+    private float[] _weights = [];
+    private int _bags;
+    private int _entries;
 
-    /// <summary>Adds a row to the current bag.</summary>
-    public void Add(int row, float weight)
+    /// <summary>Forgets all bags and makes room for others.</summary>
+    /// <param name="bags">Number of bags that are expected.</param>
+    public void Clear(int bags)
     {
-        _indices.Add(row);
-        _weights.Add(weight);
+        (_bags, _entries) = (0, 0);
+        if (_offsets.Length <= bags)
+            Array.Resize(ref _offsets, bags + 1);
     }
 
-    /// <summary>Ends the current bag.</summary>
-    public void EndBag() => _offsets.Add(_indices.Count);
+    /// <summary>Adds a row to the bag under way.</summary>
+    public void Add(int row, float weight)
+    {
+        if (_entries == _indices.Length)
+        {
+            Array.Resize(ref _indices, Math.Max(1024, 2 * _entries));
+            Array.Resize(ref _weights, _indices.Length);
+        }
 
-    /// <summary>The bags.</summary>
-    public RaggedIndices Build() => new([.. _offsets], [.. _indices], [.. _weights]);
+        _indices[_entries] = row;
+        _weights[_entries++] = weight;
+    }
+
+    /// <summary>Ends the bag under way.</summary>
+    public void EndBag() => _offsets[++_bags] = _entries;
+
+    /// <summary>The bags, in memory that stays as it is until <see cref="Clear"/>.</summary>
+    public RaggedIndices Build() => new(_offsets.AsMemory(0, _bags + 1), _indices.AsMemory(0, _entries), _weights.AsMemory(0, _entries));
 }

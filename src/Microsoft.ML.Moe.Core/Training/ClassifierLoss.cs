@@ -12,16 +12,19 @@ internal static class ClassifierLoss
     /// the faster one; with them it is an ensemble of two good models.
     /// </summary>
     /// <returns>The loss to descend, and its first term, the cross-entropy of the summed scores, to report.</returns>
-    public static (Tensor Total, Tensor CrossEntropy) Of(Tape tape, ClassifierOutput output, int[] targets, float[] weights, float labelSmoothing)
+    public static (Tensor Total, Tensor CrossEntropy) Of(
+        Tape tape, ClassifierOutput output, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float labelSmoothing)
     {
-        var reported = CrossEntropy(output.LogitsBC);
+        var reported = tape.CrossEntropy(output.LogitsBC, targets, weights, labelSmoothing);
         var loss = reported;
         if (output.WideBC is not null)
-            loss = tape.Add(loss, tape.Add(CrossEntropy(output.DeepBC), CrossEntropy(output.WideBC)));
+        {
+            var deep = tape.CrossEntropy(output.DeepBC, targets, weights, labelSmoothing);
+            loss = tape.Add(loss, tape.Add(deep, tape.CrossEntropy(output.WideBC, targets, weights, labelSmoothing)));
+        }
+
         foreach (var extra in output.AuxiliaryLosses)
             loss = tape.Add(loss, extra);
         return (loss, reported);
-
-        Tensor CrossEntropy(Tensor logitsBC) => tape.CrossEntropy(logitsBC, targets, weights, labelSmoothing);
     }
 }

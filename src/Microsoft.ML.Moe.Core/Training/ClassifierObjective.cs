@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
 
@@ -14,6 +15,11 @@ internal sealed class ClassifierObjective : ITrainingObjective
     private readonly IReadOnlyList<LabelledText> _validation;
     private readonly float[] _classWeights;
     private readonly WorkspacePolicies? _workspace;
+    private readonly PolicySelector? _policies;
+    private readonly TextBatchPacker _packer;
+    private readonly List<EncodedText> _texts = [];
+    private int[] _targets = [];
+    private float[] _weights = [];
 
     public ClassifierObjective(
         TextClassifierOptions options,
@@ -28,8 +34,12 @@ internal sealed class ClassifierObjective : ITrainingObjective
         _training = [.. training.Where(row => row.Weight > 0)];
         _validation = validation;
         _classWeights = ClassWeights.For(_training.Select(r => r.Label), classifier.ClassCount, options.ClassWeighting);
+        _packer = classifier.CreatePacker();
         if (options.GlobalWorkspace is { } workspace)
+        {
             _workspace = new WorkspacePolicies(workspace, classifier.Config.Experts, classifier.Config.MoeBlocks);
+            _policies = _workspace.Select;
+        }
     }
 
     /// <inheritdoc/>
@@ -43,21 +53,30 @@ internal sealed class ClassifierObjective : ITrainingObjective
     /// <inheritdoc/>
     public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
     {
-        var texts = new EncodedText[examples.Length];
-        var targets = new int[examples.Length];
-        var weights = new float[examples.Length];
+        if (_targets.Length < examples.Length)
+        {
+            _targets = new int[examples.Length];
+            _weights = new float[examples.Length];
+        }
+
+        _texts.Clear();
         for (var i = 0; i < examples.Length; i++)
         {
             var row = _training[examples[i]];
-            (texts[i], targets[i], weights[i]) = (row.Text, row.Label, row.Weight * _classWeights[row.Label]);
+            _texts.Add(row.Text);
+            (_targets[i], _weights[i]) = (row.Label, row.Weight * _classWeights[row.Label]);
         }
 
+        ReadOnlySpan<int> targets = _targets.AsSpan(0, examples.Length);
+        ReadOnlySpan<float> weights = _weights.AsSpan(0, examples.Length);
         var noise = new InputNoise(random, _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
         using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
-        var output = _classifier.Network.Forward(tape, _classifier.Pack(texts, noise), policies: _workspace is null ? null : _workspace.Select);
+        var output = _classifier.Network.Forward(tape, _packer.Pack(_texts, noise), policies: _policies);
         var (loss, reported) = ClassifierLoss.Of(tape, output, targets, weights, _options.LabelSmoothing);
         tape.Backward(loss, scale);
-        return reported.ToArray()[0];
+        Span<float> value = stackalloc float[1];
+        reported.CopyTo(value);
+        return value[0];
     }
 
     /// <inheritdoc/>

@@ -14,6 +14,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     private readonly Engine _engine;
     private readonly MaskedTokenNetwork _network;
     private readonly TextEncoderConfig _config;
+    private readonly TextBatchPacker _packer;
     private readonly TokenMasking _masking;
     private readonly IReadOnlyList<EncodedText> _training;
     private readonly IReadOnlyList<EncodedText> _validation;
@@ -31,6 +32,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
         _engine = engine;
         _network = network;
         _config = config;
+        _packer = new TextBatchPacker(wideBits: 0, padToLongest: !config.Router.MaskPadding);
         _masking = new TokenMasking(vocabulary, options.MaskShare);
         _training = training;
         _validation = validation;
@@ -55,7 +57,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
         using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
         if (masked.Guesses.Count == 0)
             return 0;
-        var batch = Pack(masked.Texts, noise);
+        var batch = _packer.Pack(masked.Texts, noise);
         var (logitsMV, losses) = _network.Forward(tape, batch, masked.RowsIn(batch));
         var reported = tape.CrossEntropy(logitsMV, masked.Targets, []);
         var loss = losses.Aggregate(reported, tape.Add);
@@ -74,7 +76,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
             if (masked.Guesses.Count == 0)
                 continue;
             using var tape = _engine.BeginTape(training: false);
-            var batch = Pack(masked.Texts, noise: null);
+            var batch = _packer.Pack(masked.Texts);
             var (logitsMV, _) = _network.Forward(tape, batch, masked.RowsIn(batch));
             var targets = masked.Targets;
             loss += targets.Length * (double)tape.CrossEntropy(logitsMV, targets, []).ToArray()[0];
@@ -86,7 +88,4 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
 
         return guesses == 0 ? null : (loss / guesses, (double)right / guesses);
     }
-
-    private TextBatch Pack(IReadOnlyList<EncodedText> texts, InputNoise? noise) =>
-        TextBatch.Pack(texts, wideBits: 0, noise, padToLongest: !_config.Router.MaskPadding);
 }

@@ -120,6 +120,7 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
                 nameof(MoeTextClassificationTrainer),
                 observer => trainer.Train(training.Rows, validation?.Rows, observer, _options.StopToken));
             channel.Info(MessageSensitivity.None, $"The model has {classifier.ParameterCount} parameters.");
+            PeakMemory.Log(channel, engine);
             return new MoeTextClassificationTransformer(
                 _columns, new SharedModel<TextClassifier>(classifier, engine), labels, tokenizer);
         }

@@ -93,6 +93,7 @@ public sealed partial class MoeTextPretrainer : IEstimator<MoeTextEncoderTransfo
             var encoder = new FitRun(_host, channel, _options.EpochCompleted, _options.StopToken).Train(
                 nameof(MoeTextPretrainer), observer => Train(trainer, table, observer));
             channel.Info(MessageSensitivity.None, $"The model has {encoder.ParameterCount} parameters.");
+            PeakMemory.Log(channel, engine);
             return new MoeTextEncoderTransformer(
                 new TextEncoderColumns(_options.InputColumnName, _options.OutputColumnName),
                 new SharedModel<PretrainedTextEncoder>(encoder, engine),

@@ -18,6 +18,25 @@ public sealed class ManagedEngineTests : EngineTests
     }
 
     [Fact]
+    public void DisposedTapeRaisesAlsoWhenAnotherUsesItsMemory()
+    {
+        using var engine = new ManagedEngine(1);
+        var w = engine.CreateParameter("w", [1, 1], [2]);
+        var tape = engine.BeginTape(training: true);
+        var y = tape.Linear(w, w);
+        tape.Dispose();
+        using var next = engine.BeginTape(training: true);
+        var z = next.Constant([7], 1, 1);
+        tape.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => y.ToArray());
+        Assert.Throws<ObjectDisposedException>(() => tape.Linear(w, w));
+        Assert.Throws<ObjectDisposedException>(() => tape.Backward(y));
+        Assert.Throws<ArgumentException>(() => next.Add(y, z));
+        Assert.Equal([7f], z.ToArray());
+    }
+
+    [Fact]
     public void MemoryIsReusedFromTapeToTape()
     {
         using var engine = new ManagedEngine(1);

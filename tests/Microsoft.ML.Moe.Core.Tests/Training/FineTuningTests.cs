@@ -167,7 +167,7 @@ public sealed class FineTuningTests : IDisposable
         var counter = new BroadcastCounter();
         var config = classifier.Config with { Dropout = 0f };
         var network = new TextClassifierNetwork(new ParameterStore(classifier.Parameters), config);
-        network.Forward(tape, classifier.Pack(texts), counter, policies.Select);
+        network.Forward(tape, classifier.CreatePacker().Pack(texts), counter, policies.Select);
 
         Assert.InRange((double)counter.Broadcast / counter.Tokens, 0.24, 0.26);
     }

@@ -22,8 +22,20 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
     /// <summary>Steps taken with dense gradients; a parameter that is frozen takes none.</summary>
     public int Steps { get; set; }
 
+    /// <summary>The numbers of the step under way, after <see cref="BeginStep"/>.</summary>
+    public AdamWStep Step { get; private set; }
+
     /// <summary>First moments, then second moments; for sparse rows, both of a row side by side.</summary>
     public float* Moments => (_moments ??= new MemoryBlock(2L * tensor.Length, zeroed: true)).Data;
+
+    /// <summary>Begins a step with a dense gradient, which is zeros where none has arrived.</summary>
+    public void BeginStep(float learningRateFactor)
+    {
+        if (!tensor.HasGradient)
+            tensor.GradientToAdd();
+        _moments ??= new MemoryBlock(2L * tensor.Length, zeroed: true);
+        Step = AdamWStep.Create(group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(group, ++Steps));
+    }
 
     /// <summary>Updates the rows that have a gradient.</summary>
     public void StepRows(ManagedEngine engine, float learningRateFactor)

@@ -6,6 +6,13 @@ internal sealed unsafe class ManagedAdamW : Optimizer
     private const int BlockLength = 8192;
     private readonly ManagedEngine _engine;
     private readonly List<AdamWState> _states = [];
+
+    // All dense parameters in blocks, for one loop over all of them.
+    private readonly List<(AdamWState State, int Start)> _blocks = [];
+    private readonly double[] _blockSums;
+    private readonly Action<int, int> _sumBlock;
+    private readonly Action<int, int> _stepBlock;
+    private readonly long _length;
     private bool _isDisposed;
 
     public ManagedAdamW(ManagedEngine engine, IReadOnlyList<ParameterGroup> groups)
@@ -20,9 +27,19 @@ internal sealed unsafe class ManagedAdamW : Optimizer
                     throw new ArgumentException($"Parameter '{parameter.Name}' belongs to another engine.", nameof(groups));
                 if (!seen.Add(tensor))
                     throw new ArgumentException($"Parameter '{parameter.Name}' is in two groups.", nameof(groups));
-                _states.Add(new AdamWState(parameter.Name, tensor, group));
+                var state = new AdamWState(parameter.Name, tensor, group);
+                _states.Add(state);
+                if (tensor.SparseGradient is not null)
+                    continue;
+                for (var start = 0; start < tensor.Length; start += BlockLength)
+                    _blocks.Add((state, start));
+                _length += tensor.Length;
             }
         }
+
+        _blockSums = new double[_blocks.Count];
+        _sumBlock = (block, _) => SumBlock(block);
+        _stepBlock = (block, _) => StepBlock(block);
     }
 
     public override float ClipGradients(float maxNorm)
@@ -51,12 +68,13 @@ internal sealed unsafe class ManagedAdamW : Optimizer
             if (!state.Tensor.RequiresGradient)
                 continue;
             if (state.Tensor.SparseGradient is null)
-                StepDense(state, learningRateFactor);
+                state.BeginStep(learningRateFactor);
             else
                 state.StepRows(_engine, learningRateFactor);
             state.Tensor.Changed();
         }
 
+        _engine.Workers.Run(_blocks.Count, _length, _stepBlock);
         ClearGradients();
     }
 
@@ -87,43 +105,41 @@ internal sealed unsafe class ManagedAdamW : Optimizer
     {
         _isDisposed = true;
         _states.Clear();
+        _blocks.Clear();
     }
 
-    private void StepDense(AdamWState state, float learningRateFactor)
+    private void StepBlock(int block)
     {
+        var (state, start) = _blocks[block];
         var tensor = state.Tensor;
-        var value = tensor.Data;
-        if (!tensor.HasGradient)
-            tensor.GradientToAdd();
-        var step = AdamWStep.Create(
-            state.Group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(state.Group, ++state.Steps));
-        var gradient = tensor.Gradient;
-        var moments = state.Moments;
-        ForBlocks(tensor.Length, (start, count) => _engine.Kernels.AdamW(
-            step, value + start, gradient + start, moments + start, moments + tensor.Length + start, count));
+        if (!tensor.RequiresGradient)
+            return;
+        var moments = state.Moments + start;
+        var count = Math.Min(BlockLength, tensor.Length - start);
+        _engine.Kernels.AdamW(state.Step, tensor.Data + start, tensor.Gradient + start, moments, moments + tensor.Length, count);
     }
 
     private double SumOfSquares()
     {
+        _engine.Workers.Run(_blocks.Count, _length, _sumBlock);
         var sum = 0.0;
-        foreach (var state in _states)
+        for (var block = 0; block < _blockSums.Length; block++)
         {
-            var tensor = state.Tensor;
-            if (tensor.SparseGradient is not null || !tensor.HasGradient)
-                continue;
-            var blockSums = new double[(tensor.Length + BlockLength - 1) / BlockLength];
-            ForBlocks(tensor.Length, (start, count) =>
-                blockSums[start / BlockLength] = Kernels.SumOfSquares(tensor.Gradient + start, count));
-            foreach (var blockSum in blockSums)
-                sum += blockSum * tensor.GradientFactor * tensor.GradientFactor;
+            var factor = _blocks[block].State.Tensor.GradientFactor;
+            sum += _blockSums[block] * factor * factor;
         }
 
         return sum;
     }
 
-    private void ForBlocks(int length, Action<int, int> body) =>
-        _engine.Workers.Run((length + BlockLength - 1) / BlockLength, length, (block, _) =>
-            body(block * BlockLength, Math.Min(BlockLength, length - block * BlockLength)));
+    private void SumBlock(int block)
+    {
+        var (state, start) = _blocks[block];
+        var tensor = state.Tensor;
+        _blockSums[block] = tensor.HasGradient
+            ? Kernels.SumOfSquares(tensor.Gradient + start, Math.Min(BlockLength, tensor.Length - start))
+            : 0.0;
+    }
 
     private void ThrowIfDisposed()
     {

@@ -8,6 +8,8 @@ namespace Microsoft.ML.Moe.Tensors;
 /// </summary>
 public sealed class ManagedEngine : Engine
 {
+    private readonly Stack<TapeStorage> _tapeStorage = [];
+
     /// <summary>Creates the engine. Threads are started when the first operation needs them.</summary>
     /// <param name="threads">
     /// Threads that share an operation, the caller's included; at least 1. null for <see cref="Environment.ProcessorCount"/>, which
@@ -33,6 +35,9 @@ public sealed class ManagedEngine : Engine
     /// <inheritdoc/>
     public override string Description =>
         $"managed, {Workers.Threads} {(Workers.Threads == 1 ? "thread" : "threads")}, {Kernels.VectorBits}-bit vectors";
+
+    /// <inheritdoc/>
+    public override long? PeakMemory => Blocks.PeakBytes;
 
     internal Kernels Kernels { get; }
 
@@ -68,6 +73,21 @@ public sealed class ManagedEngine : Engine
         ArgumentNullException.ThrowIfNull(groups);
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         return new ManagedAdamW(this, groups);
+    }
+
+    /// <summary>Storage for a new tape, which <see cref="ReturnTapeStorage"/> takes back.</summary>
+    internal TapeStorage TakeTapeStorage()
+    {
+        lock (_tapeStorage)
+            return _tapeStorage.TryPop(out var storage) ? storage : new TapeStorage(Blocks);
+    }
+
+    /// <summary>Takes a tape's storage back; the tape must not use it any more.</summary>
+    internal void ReturnTapeStorage(TapeStorage storage)
+    {
+        storage.Clear();
+        lock (_tapeStorage)
+            _tapeStorage.Push(storage);
     }
 
     /// <inheritdoc/>

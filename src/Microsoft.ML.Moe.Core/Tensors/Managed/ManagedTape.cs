@@ -3,13 +3,12 @@ using Microsoft.ML.Moe.Routing;
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// The managed engine's tape: owns the memory of its tensors and the list of backward steps, and hands each operation to the class
-/// that implements it.
+/// The managed engine's tape: has the memory of its tensors and the list of backward steps until it is disposed, and hands each
+/// operation to the class that implements it.
 /// </summary>
 internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ulong seed) : Tape
 {
-    private readonly List<(ManagedTensor Result, Action Backward)> _steps = [];
-    private readonly HashSet<ManagedTensor> _parameters = [];
+    private TapeStorage? _storage = engine.TakeTapeStorage();
     private uint _randomKeys;
     private bool _wentBackward;
 
@@ -22,12 +21,14 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
     public WorkerPool Workers => engine.Workers;
 
     /// <summary>Memory of the tape's tensors and of what backward steps need.</summary>
-    public Arena Memory { get; } = new(engine.Blocks);
+    public Arena Memory => Storage.Memory;
 
     /// <summary>Memory of the operation under way.</summary>
-    public Arena Scratch { get; } = new(engine.Blocks);
+    public Arena Scratch => Storage.Scratch;
 
-    public bool IsDisposed { get; private set; }
+    public bool IsDisposed => _storage is null;
+
+    private TapeStorage Storage => _storage ?? throw new ObjectDisposedException(nameof(Tape));
 
     /// <summary>Creates a result with arbitrary content.</summary>
     /// <param name="requiresGradient">Whether one of the inputs does.</param>
@@ -44,7 +45,7 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
     public void Record(ManagedTensor result, Action backward)
     {
         if (result.RequiresGradient)
-            _steps.Add((result, backward));
+            Storage.Steps.Add((result, backward));
     }
 
     /// <summary>A key for one operation's random numbers.</summary>
@@ -218,27 +219,25 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         _wentBackward = true;
         if (root.RequiresGradient)
             *root.GradientToAdd() = scale;
-        for (var i = _steps.Count - 1; i >= 0; i--)
+        var steps = Storage.Steps;
+        for (var i = steps.Count - 1; i >= 0; i--)
         {
-            var (result, backward) = _steps[i];
+            var (result, backward) = steps[i];
             if (!result.HasGradient)
                 continue;
             Scratch.Reset();
             backward();
         }
 
-        _steps.Clear();
+        steps.Clear();
     }
 
     protected override void Dispose(bool disposing)
     {
-        if (IsDisposed)
+        if (_storage is not { } storage)
             return;
-        IsDisposed = true;
-        _steps.Clear();
-        _parameters.Clear();
-        Memory.Release();
-        Scratch.Release();
+        _storage = null;
+        engine.ReturnTapeStorage(storage);
     }
 
     private void Begin()
@@ -254,7 +253,7 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         if (tensor is not ManagedTensor used || used.Engine != engine)
             throw new ArgumentException($"{name} belongs to another engine.", name);
         if (used.Tape is null)
-            _parameters.Add(used); // keeps its memory alive while threads work on it
+            Storage.Parameters.Add(used);
         else if (used.Tape != this)
             throw new ArgumentException($"{name} belongs to another tape.", name);
         return used;

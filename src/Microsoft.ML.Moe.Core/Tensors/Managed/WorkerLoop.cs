@@ -1,28 +1,57 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>One loop that threads take items from.</summary>
-internal sealed class WorkerLoop(int items, Action<int, int> body)
+/// <summary>
+/// Loops, one after the other, that threads take items from. A thread that comes late to a loop that has ended may find the next one
+/// here: it takes from that one, or nothing, because the number of items and the number taken change together.
+/// </summary>
+internal sealed class WorkerLoop
 {
+    private Action<int, int>? _body;
     private Exception? _error;
-    private int _taken;
+    private int _length;
+    private int _blockLength;
+
+    // Upper half: items in all. Lower half: items taken, and attempts to take more.
+    private long _state;
     private int _done;
 
     /// <summary>Whether an item is left to take.</summary>
-    public bool HasItems => Volatile.Read(ref _taken) < items;
+    public bool HasItems
+    {
+        get
+        {
+            var state = Volatile.Read(ref _state);
+            return Taken(state) < Items(state);
+        }
+    }
+
+    /// <summary>Begins a loop; the last one must have ended.</summary>
+    /// <param name="items">Number of items.</param>
+    /// <param name="length">What <see cref="Invoke"/> divides into blocks.</param>
+    /// <param name="blockLength">See there.</param>
+    /// <param name="body">Is called for each item.</param>
+    public void Begin(int items, int length, int blockLength, Action<int, int> body)
+    {
+        (_body, _error, _length, _blockLength, _done) = (body, null, length, blockLength, 0);
+        Interlocked.Exchange(ref _state, (long)items << 32);
+    }
 
     /// <summary>Runs items until none is left.</summary>
+    // Not inlined, so that the stack of a sleeping thread keeps no body alive.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public void Work(int worker)
     {
         while (HasItems)
         {
-            var item = Interlocked.Increment(ref _taken) - 1;
-            if (item >= items)
+            var state = Interlocked.Increment(ref _state);
+            if (Taken(state) > Items(state))
                 return;
             try
             {
-                body(item, worker);
+                Invoke(_body!, Taken(state) - 1, worker, _length, _blockLength);
             }
             catch (Exception error)
             {
@@ -33,13 +62,29 @@ internal sealed class WorkerLoop(int items, Action<int, int> body)
         }
     }
 
-    /// <summary>Waits until every item is done, then raises the first error of any of them.</summary>
-    public void Wait()
+    /// <summary>Waits until every item is done and ends the loop, then raises the first error of any of them.</summary>
+    public void End()
     {
         var wait = default(SpinWait);
+        var items = Items(_state);
         while (Volatile.Read(ref _done) < items)
             wait.SpinOnce(sleep1Threshold: -1);
-        if (_error != null)
-            ExceptionDispatchInfo.Throw(_error);
+        var error = _error;
+        (_body, _error) = (null, null);
+        if (error != null)
+            ExceptionDispatchInfo.Throw(error);
     }
+
+    /// <summary>Calls body(item, worker), or with a block length over 0 body(start, count) for the item's block of a length.</summary>
+    public static void Invoke(Action<int, int> body, int item, int worker, int length, int blockLength)
+    {
+        if (blockLength == 0)
+            body(item, worker);
+        else
+            body(item * blockLength, Math.Min(blockLength, length - item * blockLength));
+    }
+
+    private static int Items(long state) => (int)(state >> 32);
+
+    private static int Taken(long state) => (int)state;
 }

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
@@ -15,7 +13,7 @@ internal sealed class WorkerPool : IDisposable
     private const int SpinsBeforeSleep = 60;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly long _smallestWork;
-    private WorkerLoop? _loop;
+    private readonly WorkerLoop _loop = new();
     private Thread[]? _threads;
     private volatile bool _stopped;
     private int _busy;
@@ -34,30 +32,38 @@ internal sealed class WorkerPool : IDisposable
     /// <param name="items">Number of items.</param>
     /// <param name="work">Floats that all items together read from memory, or what takes as long: few wake no thread.</param>
     /// <param name="body">Runs at the same time for different items, never twice at once for one worker.</param>
-    public void Run(int items, long work, Action<int, int> body)
+    public void Run(int items, long work, Action<int, int> body) => RunLoop(items, work, body, 0, 0);
+
+    /// <summary>Runs body(start, count) for each block of [0, length): the last may be shorter.</summary>
+    /// <param name="length">What is divided.</param>
+    /// <param name="blockLength">Length of a block, over 0; must not depend on the number of threads.</param>
+    /// <param name="work">See <see cref="Run"/>.</param>
+    /// <param name="body">Runs at the same time for different blocks.</param>
+    public void RunBlocks(int length, int blockLength, long work, Action<int, int> body) =>
+        RunLoop((int)(((long)length + blockLength - 1) / blockLength), work, body, length, blockLength);
+
+    private void RunLoop(int items, long work, Action<int, int> body, int length, int blockLength)
     {
         if (items <= 1 || Threads == 1 || work < _smallestWork || _stopped || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
             for (var item = 0; item < items; item++)
-                body(item, 0);
+                WorkerLoop.Invoke(body, item, 0, length, blockLength);
             return;
         }
 
         try
         {
             StartThreads();
-            var loop = new WorkerLoop(items, body);
-            Volatile.Write(ref _loop, loop);
+            _loop.Begin(items, length, blockLength, body);
             Interlocked.MemoryBarrier();
             var sleeping = Volatile.Read(ref _sleeping);
             if (sleeping > 0)
                 _wake.Release(Math.Min(sleeping, items - 1));
-            loop.Work(0);
-            loop.Wait();
+            _loop.Work(0);
+            _loop.End();
         }
         finally
         {
-            Volatile.Write(ref _loop, null);
             Volatile.Write(ref _busy, 0);
         }
     }
@@ -87,8 +93,9 @@ internal sealed class WorkerPool : IDisposable
         var spins = 0;
         while (!_stopped)
         {
-            if (TryWork(worker))
+            if (_loop.HasItems)
             {
+                _loop.Work(worker);
                 spins = 0;
             }
             else if (spins < SpinsBeforeSleep)
@@ -100,21 +107,11 @@ internal sealed class WorkerPool : IDisposable
             {
                 // Counted as asleep before the last look, so that a caller who publishes after that look sees the count.
                 Interlocked.Increment(ref _sleeping);
-                if (Volatile.Read(ref _loop) is not { HasItems: true } && !_stopped)
+                if (!_loop.HasItems && !_stopped)
                     _wake.Wait();
                 Interlocked.Decrement(ref _sleeping);
                 spins = 0;
             }
         }
-    }
-
-    // A method of its own, so that a sleeping thread keeps no loop alive.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryWork(int worker)
-    {
-        if (Volatile.Read(ref _loop) is not { HasItems: true } loop)
-            return false;
-        loop.Work(worker);
-        return true;
     }
 }

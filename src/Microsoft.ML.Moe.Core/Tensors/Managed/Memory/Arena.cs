@@ -37,8 +37,7 @@ internal sealed unsafe class Arena(BlockPool pool)
     /// <summary>Gives the blocks back to the pool.</summary>
     public void Release()
     {
-        foreach (var block in _blocks)
-            pool.Return(block);
+        pool.Release(_blocks);
         _blocks.Clear();
         Reset();
     }

@@ -2,38 +2,83 @@ using System.Numerics;
 
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>Blocks that arenas take and give back. Sizes are powers of two, so that a pool never holds more than twice its peak.</summary>
+/// <summary>
+/// Blocks that arenas take and give back. Sizes are powers of two, so that a block is at most twice what was asked for. A block that
+/// <see cref="ReleasesKept"/> releases in a row have found unused is dropped: the pool then holds no more than the most that was in use
+/// at once during these.
+/// </summary>
 internal sealed class BlockPool
 {
+    /// <summary>Releases of arenas, two for each tape, that a free block outlasts.</summary>
+    public const int ReleasesKept = 512;
+
     private const int SmallestLength = 1 << 18;
-    private readonly Stack<MemoryBlock>[] _free = [.. Enumerable.Range(0, 32).Select(_ => new Stack<MemoryBlock>())];
+
+    // By size; those used least recently first.
+    private readonly List<(MemoryBlock Block, long Returned)>[] _free =
+        [.. Enumerable.Range(0, 32).Select(_ => new List<(MemoryBlock Block, long Returned)>())];
+
     private readonly Lock _lock = new();
     private bool _closed;
+    private long _releases;
+    private long _bytes;
+
+    /// <summary>Bytes of all blocks, free or in use; those that an arena took along when it was lost count too.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_lock)
+                return _bytes;
+        }
+    }
+
+    /// <summary>Most that <see cref="Bytes"/> has been.</summary>
+    public long PeakBytes { get; private set; }
 
     /// <summary>A block of at least <paramref name="length"/> floats with any content.</summary>
     public MemoryBlock Take(long length)
     {
         var size = (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(length, SmallestLength));
         if (size > int.MaxValue / 2)
-            return new MemoryBlock(length);
+            size = length;
         lock (_lock)
         {
-            if (_free[BitOperations.Log2((ulong)size)].TryPop(out var block))
+            if (BitOperations.IsPow2(size) && _free[BitOperations.Log2((ulong)size)] is { Count: > 0 } free)
+            {
+                var block = free[^1].Block;
+                free.RemoveAt(free.Count - 1);
                 return block;
+            }
         }
 
-        return new MemoryBlock(size);
-    }
-
-    /// <summary>Gives a block back.</summary>
-    public void Return(MemoryBlock block)
-    {
-        if (!BitOperations.IsPow2(block.Length))
-            return;
+        var made = new MemoryBlock(size);
         lock (_lock)
         {
-            if (!_closed)
-                _free[BitOperations.Log2((uint)block.Length)].Push(block);
+            _bytes += BytesOf(made);
+            PeakBytes = Math.Max(PeakBytes, _bytes);
+        }
+
+        return made;
+    }
+
+    /// <summary>Gives an arena's blocks back and drops those that have not been used for long.</summary>
+    /// <param name="blocks">The blocks.</param>
+    public void Release(IReadOnlyList<MemoryBlock> blocks)
+    {
+        lock (_lock)
+        {
+            _releases++;
+            for (var i = 0; i < blocks.Count; i++)
+            {
+                if (_closed || !BitOperations.IsPow2(blocks[i].Length))
+                    _bytes -= BytesOf(blocks[i]);
+                else
+                    _free[BitOperations.Log2((uint)blocks[i].Length)].Add((blocks[i], _releases));
+            }
+
+            foreach (var free in _free)
+                DropUnused(free);
         }
     }
 
@@ -43,8 +88,25 @@ internal sealed class BlockPool
         lock (_lock)
         {
             _closed = true;
-            foreach (var blocks in _free)
-                blocks.Clear();
+            foreach (var free in _free)
+                Drop(free, free.Count);
         }
     }
+
+    private void DropUnused(List<(MemoryBlock Block, long Returned)> free)
+    {
+        var unused = 0;
+        while (unused < free.Count && free[unused].Returned < _releases - ReleasesKept)
+            unused++;
+        Drop(free, unused);
+    }
+
+    private void Drop(List<(MemoryBlock Block, long Returned)> free, int count)
+    {
+        for (var i = 0; i < count; i++)
+            _bytes -= BytesOf(free[i].Block);
+        free.RemoveRange(0, count);
+    }
+
+    private static long BytesOf(MemoryBlock block) => (long)block.Length * sizeof(float);
 }

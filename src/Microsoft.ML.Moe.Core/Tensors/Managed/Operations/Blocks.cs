@@ -7,19 +7,9 @@ internal static class Blocks
 
     /// <summary>Runs body(start, count) over [0, length).</summary>
     public static void Run(ManagedTape tape, int length, Action<int, int> body) =>
-        Run(tape, length, BlockLength, length, body);
+        tape.Workers.RunBlocks(length, BlockLength, length, body);
 
     /// <summary>Runs body(first, count) over the rows of a matrix, whole rows in each block.</summary>
     public static void RunRows(ManagedTape tape, int rows, int columns, Action<int, int> body) =>
-        Run(tape, rows, Math.Max(1, BlockLength / Math.Max(1, columns)), (long)rows * columns, body);
-
-    private static void Run(ManagedTape tape, int length, int blockLength, long work, Action<int, int> body)
-    {
-        var blocks = (int)(((long)length + blockLength - 1) / blockLength);
-        tape.Workers.Run(blocks, work, (block, _) =>
-        {
-            var start = block * blockLength;
-            body(start, Math.Min(blockLength, length - start));
-        });
-    }
+        tape.Workers.RunBlocks(rows, Math.Max(1, BlockLength / Math.Max(1, columns)), (long)rows * columns, body);
 }

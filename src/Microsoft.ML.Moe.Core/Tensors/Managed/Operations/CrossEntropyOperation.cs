@@ -15,13 +15,15 @@ internal static unsafe class CrossEntropyOperation
         if (targets.Length != rows)
             throw new ArgumentException($"{targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
         Check.Indices(targets, classes);
-        var weights = NormalizedWeights(rowWeights, rows);
+        var targetsB = tape.Memory.AllocateIntegers(rows);
+        var weightsB = tape.Memory.Allocate(rows);
+        targets.CopyTo(new Span<int>(targetsB, rows));
+        Normalize(rowWeights, new Span<float>(weightsB, rows));
 
         var result = tape.Result(logitsBC.RequiresGradient, 1);
-        var targetsB = targets.ToArray();
         var probabilitiesBC = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(logitsBC.Length);
         var kernels = tape.Kernels;
-        var losses = new double[rows];
+        var losses = (double*)tape.Scratch.Allocate(2L * rows);
         var logits = logitsBC.Data;
         Blocks.RunRows(tape, rows, classes, (first, count) =>
         {
@@ -37,17 +39,17 @@ internal static unsafe class CrossEntropyOperation
         });
         var loss = 0.0;
         for (var row = 0; row < rows; row++)
-            loss += weights[row] > 0f ? weights[row] * losses[row] : 0.0;
+            loss += weightsB[row] > 0f ? weightsB[row] * losses[row] : 0.0;
         *result.Data = (float)loss;
-        tape.Record(result, () => Backward(tape, logitsBC, targetsB, weights, labelSmoothing, *result.Gradient, probabilitiesBC));
+        tape.Record(result, () => Backward(tape, logitsBC, targetsB, weightsB, labelSmoothing, *result.Gradient, probabilitiesBC));
         return result;
     }
 
     private static void Backward(
         ManagedTape tape,
         ManagedTensor logitsBC,
-        int[] targetsB,
-        float[] weights,
+        int* targetsB,
+        float* weightsB,
         float labelSmoothing,
         float dLoss,
         float* probabilitiesBC)
@@ -55,11 +57,11 @@ internal static unsafe class CrossEntropyOperation
         var classes = logitsBC.Columns;
         var kernels = tape.Kernels;
         var dLogits = logitsBC.GradientToAdd();
-        Blocks.RunRows(tape, targetsB.Length, classes, (first, count) =>
+        Blocks.RunRows(tape, logitsBC.Shape[0], classes, (first, count) =>
         {
             for (var row = first; row < first + count; row++)
             {
-                var weight = weights[row] * dLoss;
+                var weight = weightsB[row] * dLoss;
                 if (weight == 0f)
                     continue;
                 var d = dLogits + (long)row * classes;
@@ -76,10 +78,17 @@ internal static unsafe class CrossEntropyOperation
     internal static float[] NormalizedWeights(ReadOnlySpan<float> rowWeights, int rows)
     {
         var weights = new float[rows];
+        Normalize(rowWeights, weights);
+        return weights;
+    }
+
+    private static void Normalize(ReadOnlySpan<float> rowWeights, Span<float> weights)
+    {
+        var rows = weights.Length;
         if (rowWeights.IsEmpty)
         {
-            weights.AsSpan().Fill(1f / Math.Max(1, rows));
-            return weights;
+            weights.Fill(1f / Math.Max(1, rows));
+            return;
         }
 
         if (rowWeights.Length != rows)
@@ -96,6 +105,5 @@ internal static unsafe class CrossEntropyOperation
             throw new ArgumentException("All row weights are 0.", nameof(rowWeights));
         for (var row = 0; row < rows; row++)
             weights[row] = (float)(rowWeights[row] / sum);
-        return weights;
     }
 }

@@ -8,7 +8,7 @@ internal static unsafe class EmbeddingBagOperation
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, RaggedIndices bags)
     {
         Check.Rank(tableVD, 2);
-        var entries = bags.Indices.Length;
+        var entries = bags.Entries;
         var result = tape.Result(tableVD.RequiresGradient, bags.Count, tableVD.Columns);
 
         // Checked and used is a copy, so that nobody can change it in between.
@@ -16,9 +16,9 @@ internal static unsafe class EmbeddingBagOperation
         var rows = memory.AllocateIntegers(entries);
         var offsets = memory.AllocateIntegers(bags.Offsets.Length);
         var weights = memory.Allocate(entries);
-        bags.Indices.CopyTo(new Span<int>(rows, entries));
+        bags.Rows.CopyTo(new Span<int>(rows, entries));
         bags.Offsets.CopyTo(new Span<int>(offsets, bags.Offsets.Length));
-        bags.Weights.CopyTo(new Span<float>(weights, entries));
+        bags.RowWeights.CopyTo(new Span<float>(weights, entries));
         Check.Indices(new ReadOnlySpan<int>(rows, entries), tableVD.Shape[0], nameof(bags));
         Check.Offsets(new ReadOnlySpan<int>(offsets, bags.Offsets.Length), entries, nameof(bags));
 
