@@ -71,10 +71,15 @@ internal sealed unsafe class ManagedAdamW : Optimizer
                 state.BeginStep(learningRateFactor);
             else
                 state.StepRows(_engine, learningRateFactor);
-            state.Tensor.Changed();
         }
 
         _engine.Workers.Run(_blocks.Count, _length, _stepBlock);
+        foreach (var state in _states)
+        {
+            if (state.Tensor.RequiresGradient)
+                state.Tensor.Changed();
+        }
+
         ClearGradients();
     }
 
