@@ -17,6 +17,7 @@ internal static class Suite
         new RoutingBenchmark(),
         new RoutingCostBenchmark(),
         new WorkspaceBenchmark(),
+        new TextTrainingBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),
