@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Benchmarks.Cases;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.Reporting;
+using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Benchmarks;
 
@@ -18,6 +19,8 @@ internal static class Suite
         new RoutingCostBenchmark(),
         new WorkspaceBenchmark(),
         new TextTrainingBenchmark(),
+        new TextTableBenchmark(),
+        new PredictionBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),
@@ -35,7 +38,7 @@ internal static class Suite
             threads = Environment.ProcessorCount > 1 ? [1, 2] : [1];
         Report.Prepare();
         var limits = MachineLimits.Measure(threads);
-        Report.ShowLimits(limits, threads);
+        Report.ShowLimits(limits, threads, Kernels.Create().VectorBits);
         var runner = new PairedRunner(rounds);
         var figures = new List<Figure>();
         foreach (var benchmark in Benchmarks.Where(b => ids.Contains(b.Id, StringComparer.OrdinalIgnoreCase)))
