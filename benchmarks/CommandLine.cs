@@ -28,9 +28,8 @@ internal static class CommandLine
 
     private static readonly Option<int[]> Threads = new("--threads")
     {
-        Description = "Measure on so many threads, each number on its own; 1 and 2 where not given.",
+        Description = "Measure on so many threads; can be given more than once. Where not given, 1 and 2.",
         HelpName = "N",
-        AllowMultipleArgumentsPerToken = true,
     };
 
     private static readonly Option<int?> VectorBits = new("--vector-bits")

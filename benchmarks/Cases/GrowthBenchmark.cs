@@ -54,7 +54,12 @@ internal sealed class GrowthBenchmark : IBenchmark
             using var after = Training(rows, words);
             var result = runner.Compare(after.Step, before.Step);
             yield return new Figure(
-                Id, $"training step of the default text model, {name} doubled from B{Rows} S{Words + 1}", threads, result.Ratio, result.Spread, null)
+                Id,
+                $"training step of the default text model, {name} doubled from B{Rows} S{Words + 1}",
+                threads,
+                result.Ratio,
+                result.Spread,
+                null)
             {
                 Seconds = result.First,
                 ReferenceSeconds = result.Second,
