@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.ML.Moe.Benchmarks.Gpu;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Benchmarks.Reporting;
 
 namespace Microsoft.ML.Moe.Benchmarks;
@@ -25,11 +26,34 @@ internal static class CommandLine
         DefaultValueFactory = _ => PairedRunner.FewestRounds,
     };
 
+    private static readonly Option<int[]> Threads = new("--threads")
+    {
+        Description = "Measure on so many threads; can be given more than once. Where not given, 1 and 2.",
+        HelpName = "N",
+    };
+
+    private static readonly Option<int?> VectorBits = new("--vector-bits")
+    {
+        Description =
+            "Measure as on a processor whose vector registers have so many bits: 512, 256 (AVX2) or 128 (SSE). The program starts itself "
+            + "again with DOTNET_EnableAVX512=0 or DOTNET_EnableAVX=0, and with what makes OpenBLAS and PyTorch keep to the same "
+            + "instructions. By default all use the widest that there are.",
+        HelpName = "BITS",
+    };
+
     public static int Run(string[] args)
+    {
+        var parsed = Parse(args);
+        return parsed.Errors.Count > 0
+            ? parsed.Invoke()
+            : ReferenceEnvironment.RunAgain(args, parsed.GetValue(VectorBits)) ?? parsed.Invoke();
+    }
+
+    private static ParseResult Parse(string[] args)
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds, GpuCommand.Create(Json, Rounds),
+            Ids, Json, Rounds, Threads, VectorBits, GpuCommand.Create(Json, Rounds),
         };
         Ids.Validators.Add(result =>
         {
@@ -44,15 +68,25 @@ internal static class CommandLine
             if (result.Tokens is [var token] && !(int.TryParse(token.Value, out var rounds) && rounds >= PairedRunner.FewestRounds))
                 result.AddError($"--rounds takes a whole number of at least {PairedRunner.FewestRounds}.");
         });
+        Threads.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => !(int.TryParse(token.Value, out var threads) && threads >= 1)))
+                result.AddError("--threads takes whole numbers of at least 1.");
+        });
+        VectorBits.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !ReferenceEnvironment.VectorBits.Contains(token.Value))
+                result.AddError($"--vector-bits takes {string.Join(", ", ReferenceEnvironment.VectorBits)}.");
+        });
         root.SetAction(result =>
         {
             var ids = result.GetValue(Ids)!;
             if (ids.Contains(All, StringComparer.OrdinalIgnoreCase))
                 ids = [.. Suite.Ids];
-            var figures = Suite.Run(ids, result.GetValue(Rounds));
+            var figures = Suite.Run(ids, result.GetValue(Rounds), result.GetValue(Threads)!);
             if (result.GetValue(Json) is { } file)
                 JsonReport.Write(file, figures);
         });
-        return root.Parse(args).Invoke();
+        return root.Parse(args);
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Benchmarks.Cases;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.Reporting;
+using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Benchmarks;
 
@@ -17,6 +18,9 @@ internal static class Suite
         new RoutingBenchmark(),
         new RoutingCostBenchmark(),
         new WorkspaceBenchmark(),
+        new TextTrainingBenchmark(),
+        new TextTableBenchmark(),
+        new PredictionBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),
@@ -24,13 +28,17 @@ internal static class Suite
 
     public static IEnumerable<string> Ids => Benchmarks.Select(benchmark => benchmark.Id);
 
-    /// <summary>Measures on 1 and 2 threads, or on 1 where the machine has no more.</summary>
-    public static IReadOnlyList<Figure> Run(IReadOnlyCollection<string> ids, int rounds)
+    /// <summary>Measures.</summary>
+    /// <param name="ids">What to measure.</param>
+    /// <param name="rounds">Rounds of each pair.</param>
+    /// <param name="threads">Numbers of threads; empty for 1 and 2, or 1 where the machine has no more.</param>
+    public static IReadOnlyList<Figure> Run(IReadOnlyCollection<string> ids, int rounds, int[] threads)
     {
-        int[] threads = Environment.ProcessorCount > 1 ? [1, 2] : [1];
+        if (threads.Length == 0)
+            threads = Environment.ProcessorCount > 1 ? [1, 2] : [1];
         Report.Prepare();
         var limits = MachineLimits.Measure(threads);
-        Report.ShowLimits(limits, threads);
+        Report.ShowLimits(limits, threads, Kernels.Create().VectorBits);
         var runner = new PairedRunner(rounds);
         var figures = new List<Figure>();
         foreach (var benchmark in Benchmarks.Where(b => ids.Contains(b.Id, StringComparer.OrdinalIgnoreCase)))

@@ -1,6 +1,8 @@
+using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
@@ -12,9 +14,7 @@ internal sealed class TextTraining : IDisposable
 {
     private const int Classes = 10;
     private const int Words = 3000;
-    private const int FewestWords = 8;
-    private const int MostWords = 24;
-    private readonly TextClassifierOptions _options = new() { Seed = 1 };
+    private readonly TextClassifierOptions _options;
     private readonly Engine _engine;
     private readonly TextClassifier _classifier;
     private readonly LabelledText[] _rows;
@@ -23,12 +23,21 @@ internal sealed class TextTraining : IDisposable
     private readonly Optimizer _optimizer;
 
     /// <summary>Creates the model; the engine is disposed with it.</summary>
-    public TextTraining(Engine engine)
+    /// <param name="engine">Where it lives.</param>
+    /// <param name="rows">Rows of a step.</param>
+    /// <param name="fewestWords">Words of the shortest row.</param>
+    /// <param name="mostWords">Words of the longest row.</param>
+    public TextTraining(Engine engine, int rows = 64, int fewestWords = 8, int mostWords = 24)
     {
         _engine = engine;
+        _options = new TextClassifierOptions { Seed = 1, BatchSize = rows };
         var input = new TextClassifierTrainer(_options, Classes, engine).Input;
         var random = new Random(1);
-        _rows = [.. Enumerable.Range(0, _options.BatchSize).Select(i => new LabelledText(input.Encode(Text(random)), i % Classes))];
+        _rows =
+        [
+            .. Enumerable.Range(0, rows).Select(i => new LabelledText(
+                input.Encode(Text(random, random.Next(fewestWords, mostWords + 1))), i % Classes)),
+        ];
         _batch = [.. Enumerable.Range(0, _rows.Length)];
         var encoder = TextEncoderConfig.From(_options, input, usesTokenizer: false);
         var store = new ParameterStore(engine, seed: 1);
@@ -49,6 +58,19 @@ internal sealed class TextTraining : IDisposable
         _optimizer.Step(1f);
     }
 
+    /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>
+    public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Text)], Score(), new
+    {
+        batch = TextModelFiles.Describe(_classifier.Pack([.. _rows.Select(row => row.Text)], Noise(new Random(1)))),
+        targets = _rows.Select(row => row.Label),
+        labelSmoothing = _options.LabelSmoothing,
+        learningRate = _options.LearningRate,
+        embeddingLearningRate = _options.EmbeddingLearningRate,
+        wideLearningRate = _options.WideLearningRate,
+        weightDecay = _options.WeightDecay,
+        maxGradientNorm = _options.MaxGradientNorm,
+    });
+
     /// <summary>Checks that two models score the rows alike, which they do before their first step only: dropout differs.</summary>
     public static void CheckEqual(TextTraining first, TextTraining second)
     {
@@ -67,6 +89,8 @@ internal sealed class TextTraining : IDisposable
         _engine.Dispose();
     }
 
+    private InputNoise Noise(Random random) => new(random, _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
+
     private float[] Score()
     {
         var probabilities = new float[_rows.Length * Classes];
@@ -75,7 +99,6 @@ internal sealed class TextTraining : IDisposable
     }
 
     // Small word numbers are frequent, as in language.
-    private static string Text(Random random) => string.Join(
-        ' ',
-        Enumerable.Range(0, random.Next(FewestWords, MostWords + 1)).Select(_ => $"w{(int)(Words * Math.Pow(random.NextDouble(), 2))}"));
+    private static string Text(Random random, int length) => string.Join(
+        ' ', Enumerable.Range(0, length).Select(_ => $"w{(int)(Words * Math.Pow(random.NextDouble(), 2))}"));
 }

@@ -25,9 +25,9 @@ internal static class GpuCommand
         HelpName = "N",
     };
 
-    public static Command Create(Option<FileInfo?> json, Option<int> rounds)
+    public static System.CommandLine.Command Create(Option<FileInfo?> json, Option<int> rounds)
     {
-        var command = new Command("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the processor at part of the sizes.")
+        System.CommandLine.Command command = new("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the processor at part of the sizes.")
         {
             Device, Scale, json, rounds,
         };

@@ -3,15 +3,20 @@ using System.Diagnostics;
 namespace Microsoft.ML.Moe.Benchmarks.References;
 
 /// <summary>
-/// Environment variables that the references read when a process starts, so that they need a process that starts with them. They
-/// replace what is set: a reference that the environment holds back would flatter us.
+/// Environment variables that the runtime and the references read when a process starts, so that they need a process that starts with
+/// them. They replace what is set: a reference that the environment holds back would flatter us.
 /// </summary>
 internal static class ReferenceEnvironment
 {
     private const string Marker = "MOE_BENCHMARKS_PREPARED";
 
+    /// <summary>Widths of vector registers, in bits, that <see cref="RunAgain"/> can keep everything to.</summary>
+    public static IReadOnlyList<string> VectorBits { get; } = ["512", "256", "128"];
+
     /// <summary>Runs this program again in the right environment; null when it is there.</summary>
-    public static int? RunAgain(string[] args)
+    /// <param name="args">Its arguments.</param>
+    /// <param name="vectorBits">Width of the vector registers to use; null for the widest.</param>
+    public static int? RunAgain(string[] args, int? vectorBits)
     {
         if (Environment.GetEnvironmentVariable(Marker) is not null || Environment.ProcessPath is not { } program)
             return null;
@@ -27,6 +32,23 @@ internal static class ReferenceEnvironment
         // Waiting threads must not take the processors that the other side runs on: 2^16 cycles of spinning, and not 2^26.
         start.Environment["OPENBLAS_THREAD_TIMEOUT"] = "16";
         start.Environment["OMP_WAIT_POLICY"] = "PASSIVE";
+        // PyTorch's own loops, oneDNN's and OpenBLAS's products each have a variable; the runtime has one that turns off what is wider.
+        (string Name, string Value)[] narrower = vectorBits switch
+        {
+            256 =>
+            [
+                ("DOTNET_EnableAVX512", "0"), ("DOTNET_EnableAVX512F", "0"),
+                ("OPENBLAS_CORETYPE", "Haswell"), ("ATEN_CPU_CAPABILITY", "avx2"), ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+            ],
+            128 =>
+            [
+                ("DOTNET_EnableAVX", "0"),
+                ("OPENBLAS_CORETYPE", "Nehalem"), ("ATEN_CPU_CAPABILITY", "default"), ("ONEDNN_MAX_CPU_ISA", "SSE41"),
+            ],
+            _ => [],
+        };
+        foreach (var (name, value) in narrower)
+            start.Environment[name] = value;
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"'{program}' did not start.");
         process.WaitForExit();
         return process.ExitCode;

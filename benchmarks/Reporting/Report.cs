@@ -22,9 +22,9 @@ internal static class Report
         AnsiConsole.Profile.Capabilities.ColorSystem = ColorSystem.NoColors;
     }
 
-    public static void ShowLimits(MachineLimits limits, IEnumerable<int> threadCounts)
+    public static void ShowLimits(MachineLimits limits, IEnumerable<int> threadCounts, int vectorBits)
     {
-        var table = new Table().Title("The machine's limits").AddColumns("threads", "peak GFLOP/s", "copy GB/s");
+        var table = new Table().Title($"The machine's limits, {vectorBits}-bit vectors").AddColumns("threads", "peak GFLOP/s", "copy GB/s");
         foreach (var threads in threadCounts)
         {
             table.AddRow(

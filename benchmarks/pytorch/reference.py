@@ -1,7 +1,7 @@
 """PyTorch's side of the benchmarks.
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
-device" and "peak-bytes case" are answered as layer.py says.
+device" and "peak-bytes case" are answered as layer.py says. Cases are listed here, and described in layer.py and text_model.py.
 """
 
 import ctypes
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as functional
 
 import layer
+import text_model
 
 B, S, D, H, V = 32, 64, 256, 4, 65536
 
@@ -26,22 +27,42 @@ def attention():
         weights = torch.softmax(q @ k.transpose(-1, -2) * (D // H) ** -0.5, -1)
         return (weights @ v).transpose(1, 2).reshape(B, S, D)
 
-    return run
+    return run, [qkv]
 
 
 def layer_norm():
     x, gain, bias = torch.randn(B * S, D), torch.ones(D), torch.zeros(D)
-    return lambda: functional.layer_norm(x, (D,), gain, bias)
+    return lambda: functional.layer_norm(x, (D,), gain, bias), [x, gain, bias]
 
 
 def embedding():
     table, indices = torch.randn(V, D), torch.randint(0, V, (B * S,))
-    return lambda: functional.embedding(indices, table)
+    return lambda: functional.embedding(indices, table, sparse=True), [table]
 
 
 def softmax():
     x = torch.randn(B * S, D)
-    return lambda: torch.softmax(x, -1)
+    return lambda: torch.softmax(x, -1), [x]
+
+
+def forward(operation):
+    run, _ = operation()
+    return run
+
+
+def both_passes(operation):
+    """Forward and backward; a row that was looked up twice gets one gradient, as in the library."""
+    run, inputs = operation()
+    for tensor in inputs:
+        tensor.requires_grad_()
+    outward = torch.randn_like(run())
+
+    def passes():
+        with torch.enable_grad():
+            gradients = torch.autograd.grad(run(), inputs, outward)
+        return [gradient.coalesce() if gradient.is_sparse else gradient for gradient in gradients]
+
+    return passes
 
 
 def adamw():
@@ -78,11 +99,11 @@ def moe(tokens, width, hidden, experts, k):
     return run
 
 
+OPERATIONS = (attention, layer_norm, embedding, softmax)
+
 CASES = {
-    "attention": attention,
-    "layer_norm": layer_norm,
-    "embedding": embedding,
-    "softmax": softmax,
+    **{operation.__name__: lambda o=operation: forward(o) for operation in OPERATIONS},
+    **{operation.__name__ + "_backward": lambda o=operation: both_passes(o) for operation in OPERATIONS},
     "adamw": adamw,
     "C1": lambda: moe(2048, 512, 2048, 8, 2),
     "C2": lambda: moe(2048, 512, 256, 64, 8),
@@ -107,7 +128,7 @@ def seconds(prepared, name, threads, repeats):
         for other in [other for other in prepared if other.startswith("layer/")]:
             del prepared[other]
         layer.release_unused()
-        prepared[name] = layer.create(name) if name.startswith("layer/") else CASES[name]()
+        prepared[name] = create(name)
     run = prepared[name]
     if int(repeats) > 1:
         run()
@@ -117,12 +138,19 @@ def seconds(prepared, name, threads, repeats):
     return (time.perf_counter() - start) / int(repeats)
 
 
-def answer(prepared, words):
+def create(name):
+    if name.startswith("layer/"):
+        return layer.create(name)
+    return text_model.create(name) if name.startswith("text/") else CASES[name]()
+
+
+def answer(prepared, line):
+    words = line.split()
     if words[0] == "why-not":
         return layer.why_not(*words[1:])
     if words[0] == "peak-bytes":
         return layer.peak_bytes(words[1])
-    return seconds(prepared, *words)
+    return seconds(prepared, *line.rsplit(maxsplit=2))
 
 
 def main():
@@ -132,7 +160,7 @@ def main():
     prepared = {}
     for line in sys.stdin:
         try:
-            text = answer(prepared, line.split())
+            text = answer(prepared, line)
         except RuntimeError as error:  # such as memory that ran out
             prepared.clear()
             text = "error: " + str(error).strip().split("\n")[0]

@@ -1,0 +1,60 @@
+using System.IO.Compression;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Benchmarks.Cases;
+
+/// <summary>The default text model as a user of ML.NET trains, saves, loads and calls it.</summary>
+/// <param name="threads">Threads of training and of the model that it gives; a loaded model uses all processors.</param>
+internal sealed class TextPipeline(int threads)
+{
+    private readonly MLContext _ml = new(seed: 1);
+
+    public IDataView View(IEnumerable<TextRow> rows) => _ml.Data.LoadFromEnumerable(rows);
+
+    public ITransformer Fit(IDataView table, int epochs)
+    {
+        var options = new MoeTextClassificationTrainer.Options
+        {
+            Sentence1ColumnName = nameof(TextRow.Text), Device = MoeDevice.Cpu, Threads = threads, MaxEpochs = epochs,
+        };
+        return _ml.Transforms.Conversion.MapValueToKey(options.LabelColumnName)
+            .Append(_ml.MulticlassClassification.Trainers.MoeTextClassifier(options))
+            .Append(_ml.Transforms.Conversion.MapKeyToValue(options.PredictedLabelColumnName))
+            .Fit(table);
+    }
+
+    public byte[] Save(ITransformer model, IDataView table)
+    {
+        using var zip = new MemoryStream();
+        _ml.Model.Save(model, table.Schema, zip);
+        return zip.ToArray();
+    }
+
+    public ITransformer Load(byte[] zip)
+    {
+        using var stream = new MemoryStream(zip);
+        return _ml.Model.Load(stream, out _);
+    }
+
+    public PredictionEngine<TextRow, TextPrediction> Engine(ITransformer model) =>
+        _ml.Model.CreatePredictionEngine<TextRow, TextPrediction>(model);
+
+    /// <summary>The classifier that a saved model holds, without ML.NET.</summary>
+    public static TextClassifier Classifier(byte[] zip, Engine engine)
+    {
+        using var archive = new ZipArchive(new MemoryStream(zip));
+        using var config = Read("Config.json");
+        using var weights = Read("Weights.safetensors");
+        return TextClassifier.Load(config, weights, engine);
+
+        MemoryStream Read(string name)
+        {
+            var copy = new MemoryStream();
+            using var entry = archive.Entries.Single(e => e.Name == name).Open();
+            entry.CopyTo(copy);
+            copy.Position = 0;
+            return copy;
+        }
+    }
+}

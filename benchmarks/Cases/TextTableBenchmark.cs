@@ -1,0 +1,68 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Benchmarks.Cases;
+
+/// <summary>
+/// C7: what reading a table, encoding its texts and ML.NET cost on top of the model's own work. Fit, with nine epochs as the default is
+/// for a table of CLINC150's size, against <see cref="BareTraining"/>; both make a new model each time. Transform, predicted label and
+/// score of every row read, against forward passes on batches that lie ready packed.
+/// </summary>
+internal sealed class TextTableBenchmark : IBenchmark
+{
+    private const int TrainingRows = 512;
+    private const int Epochs = 9;
+    private const int ScoredRows = 4096;
+    private const int RowsAtOnce = 256;
+
+    public string Id => "C7";
+
+    public IEnumerable<Figure> Measure(PairedRunner runner, int threads)
+    {
+        var pipeline = new TextPipeline(threads);
+        var rows = TextRow.Table(ScoredRows);
+        var training = pipeline.View(rows[..TrainingRows]);
+        var bare = new BareTraining(rows[..TrainingRows], threads);
+        var fit = runner.Compare(() => (pipeline.Fit(training, Epochs) as IDisposable)?.Dispose(), () => bare.Run(Epochs), inverted: true);
+        yield return Describe("Fit / bare loop on ready tensors, throughput", fit, new Bound(0.95, IsLower: true));
+
+        var model = pipeline.Fit(training, epochs: 1);
+        using var engine = new ManagedEngine(threads);
+        var classifier = TextPipeline.Classifier(pipeline.Save(model, training), engine);
+        var probabilities = new float[RowsAtOnce * classifier.ClassCount];
+        var encoded = rows.Select(row => classifier.Input.Encode(row.Text));
+        var batches = encoded.Chunk(RowsAtOnce).Select(batch => classifier.Pack(batch)).ToArray();
+        var table = pipeline.View(rows);
+        var transform = runner.Compare(() => Read(model.Transform(table)), Forward, inverted: true);
+        yield return Describe("Transform / bare forward, throughput", transform, new Bound(0.90, IsLower: true));
+
+        void Forward()
+        {
+            foreach (var batch in batches)
+            {
+                using var tape = engine.BeginTape(training: false);
+                tape.Softmax(classifier.Network.Forward(tape, batch).LogitsBC).CopyTo(probabilities);
+            }
+        }
+
+        Figure Describe(string title, PairedResult result, Bound bound) =>
+            new(Id, title, threads, result.Ratio, result.Spread, bound) { Seconds = result.First, ReferenceSeconds = result.Second };
+    }
+
+    private static void Read(IDataView scored)
+    {
+        var label = scored.Schema[nameof(TextPrediction.PredictedLabel)];
+        var score = scored.Schema[nameof(TextPrediction.Score)];
+        using var cursor = scored.GetRowCursor([label, score]);
+        var getLabel = cursor.GetGetter<ReadOnlyMemory<char>>(label);
+        var getScore = cursor.GetGetter<VBuffer<float>>(score);
+        var labelOfRow = default(ReadOnlyMemory<char>);
+        var scoreOfRow = default(VBuffer<float>);
+        while (cursor.MoveNext())
+        {
+            getLabel(ref labelOfRow);
+            getScore(ref scoreOfRow);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.Text.Json;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Benchmarks.References;
+
+/// <summary>
+/// A text classifier with rows, in a folder from which PyTorch makes the same model: <c>pytorch/text_model.py</c> checks that it gives
+/// the same probabilities. The folder goes when this is disposed.
+/// </summary>
+internal sealed class TextModelFiles : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("moe-benchmarks-");
+
+    /// <summary>Writes the folder.</summary>
+    /// <param name="classifier">The model.</param>
+    /// <param name="rows">Rows to score.</param>
+    /// <param name="probabilities">Theirs, rows × classes.</param>
+    /// <param name="training">Batch and settings of a training step; null where there is to be none.</param>
+    public TextModelFiles(TextClassifier classifier, IReadOnlyList<EncodedText> rows, float[] probabilities, object? training = null)
+    {
+        using (var config = File.Create(PathOf("Config.json")))
+        using (var weights = File.Create(PathOf("Weights.safetensors")))
+            classifier.Save(config, weights);
+        File.WriteAllText(
+            PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(classifier.Pack(rows)), probabilities, training }));
+    }
+
+    /// <summary>PyTorch's training step.</summary>
+    public string Training => $"text/training/{_folder.FullName}";
+
+    /// <summary>PyTorch's forward pass.</summary>
+    public string Scoring => $"text/scoring/{_folder.FullName}";
+
+    /// <summary>A batch as PyTorch reads it.</summary>
+    public static object Describe(TextBatch batch) => new
+    {
+        offsets = batch.Layout.Offsets.ToArray(), tokens = Describe(batch.Tokens), wide = Describe(batch.Wide!),
+    };
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static object Describe(RaggedIndices bags) => new { offsets = bags.Offsets, indices = bags.Indices, weights = bags.Weights };
+
+    private string PathOf(string name) => Path.Combine(_folder.FullName, name);
+}
