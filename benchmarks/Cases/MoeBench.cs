@@ -24,7 +24,7 @@ internal sealed class MoeBench : IDisposable
         _layer = new MoeLayer(store, "moe", 0, shape.Width, shape.HiddenWidth, new MoeSettings(shape.Experts, _policy, 0f, 0f), 1f);
         var routerDE = store.All.Single(p => p.Parameter.Name.EndsWith("router.weight", StringComparison.Ordinal)).Parameter;
         using var tape = _engine.BeginTape(training: false);
-        Logits = new RouterLogits(shape, tape.Linear(_xTD, routerDE).ToArray());
+        Logits = new RouterLogits(shape, tape.RouterLogits(_xTD, routerDE).ToArray());
     }
 
     public MoeShape Shape { get; }

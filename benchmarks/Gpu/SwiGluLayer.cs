@@ -32,7 +32,7 @@ internal sealed class SwiGluLayer : IDisposable
         _gateEDF = Weight("gate", 3, shape.Experts, shape.Width, shape.HiddenWidth);
         _w2EFD = Weight("w2", 4, shape.Experts, shape.HiddenWidth, shape.Width);
         using var tape = _engine.BeginTape(training: false);
-        Logits = new RouterLogits(shape, tape.Linear(_xTD, _routerDE).ToArray());
+        Logits = new RouterLogits(shape, tape.RouterLogits(_xTD, _routerDE).ToArray());
     }
 
     public MoeShape Shape { get; }
@@ -104,7 +104,7 @@ internal sealed class SwiGluLayer : IDisposable
 
     private Tensor Forward(Tape tape, RoutingPolicy policy)
     {
-        var logitsTE = tape.Linear(_xTD, _routerDE);
+        var logitsTE = tape.RouterLogits(_xTD, _routerDE);
         var plan = tape.Route(logitsTE, policy, Layout);
         return tape.GroupedExperts(
             _xTD, tape.CombineWeights(logitsTE, plan), plan, new Experts(_w1EDF, null, _w2EFD, null, _gateEDF), Activation.Silu);

@@ -26,7 +26,8 @@ internal sealed class TorchDevice(int? gpu)
     /// <summary>The device as libtorch knows it.</summary>
     public torch.Device Device { get; } = gpu is { } number ? torch.device(DeviceType.CUDA, number) : torch.device(DeviceType.CPU);
 
-    public TorchEngine CreateEngine() => new(gpu);
+    /// <summary>An engine in single precision, as the other sides compute.</summary>
+    public TorchEngine CreateEngine() => new(gpu, TrainingPrecision.Full);
 
     /// <summary>Waits until the device has done all that it was given.</summary>
     public void Synchronize()

@@ -6,6 +6,8 @@ public static partial class torch
     {
         internal Tensor() => throw StandIn.Error;
 
+        public ScalarType dtype => throw StandIn.Error;
+
         public long NumberOfElements => throw StandIn.Error;
 
         public Span<byte> bytes => throw StandIn.Error;
@@ -139,6 +141,9 @@ public static partial class torch
         public Tensor tanh() => throw StandIn.Error;
 
         public Tensor to(Device device, bool copy = false, bool disposeAfter = false, bool non_blocking = false) => throw StandIn.Error;
+
+        public Tensor to_type(ScalarType type, bool copy = false, bool disposeAfter = false, bool non_blocking = false) =>
+            throw StandIn.Error;
 
         public Tensor transpose(long dim0, long dim1) => throw StandIn.Error;
 

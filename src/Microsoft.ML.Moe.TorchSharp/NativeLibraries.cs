@@ -20,7 +20,7 @@ internal static class NativeLibraries
     public static void UseProcessor()
     {
         if (!_isLoaded.Value)
-            throw new DllNotFoundException($"TorchSharp's native library does not load. {Advice}");
+            throw new DllNotFoundException(Failure(AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? ""));
         torch.InitializeDeviceType(DeviceType.CPU);
     }
 
@@ -42,6 +42,24 @@ internal static class NativeLibraries
 
         if (gpu >= count)
             throw new InvalidOperationException($"There is no GPU {gpu}: TorchSharp finds {count}, numbered from 0.");
+    }
+
+    /// <summary>What to tell a user when no native library loads, with what the system's loader says of one that is there.</summary>
+    /// <param name="folders">Where .NET looks for native libraries, as it lists them.</param>
+    internal static string Failure(string folders)
+    {
+        var name = OperatingSystem.IsWindows() ? "LibTorchSharp.dll" : OperatingSystem.IsMacOS() ? "libLibTorchSharp.dylib" : "libLibTorchSharp.so";
+        var file = folders.Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        try
+        {
+            if (file is not null)
+                NativeLibrary.Free(NativeLibrary.Load(file));
+            return $"TorchSharp's native library does not load. {Advice}";
+        }
+        catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
+        {
+            return $"TorchSharp's native library does not load. {Advice} The system says: {error.Message.Trim().Split('\n')[^1]}";
+        }
     }
 
     private static string Advice

@@ -78,7 +78,7 @@ internal sealed class PackedSequences
             return positionsC;
         if (_activeA is null)
             return positionsC.index_select(0, _positionOfRow);
-        var zerosC = torch.zeros([1, positionsC.shape[1]], device: _device);
+        var zerosC = torch.zeros([1, positionsC.shape[1]], positionsC.dtype, _device);
         return ConcatOperation.Join([positionsC, zerosC], 0).index_select(0, _positionOfRow);
     }
 

@@ -6,9 +6,9 @@ namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// The engine on TorchSharp: libtorch's kernels and automatic differentiation, on a CUDA device or on the processor. Needs one of
-/// TorchSharp's native packages in the application. Results equal the managed engine's but for rounding; on a GPU sums may be taken in
-/// another order from run to run, so that the last digits can differ. Dropout on a GPU draws from TorchSharp's random numbers, which it
-/// seeds for every operation.
+/// TorchSharp's native packages in the application. Results equal the managed engine's but for rounding, which is coarse when training
+/// with <see cref="TrainingPrecision.BFloat16"/>; on a GPU sums may be taken in another order from run to run, so that the last digits
+/// can differ. Dropout on a GPU draws from TorchSharp's random numbers, which it seeds for every operation.
 /// </summary>
 public sealed class TorchEngine : Engine
 {
@@ -17,17 +17,24 @@ public sealed class TorchEngine : Engine
 
     /// <summary>Creates the engine.</summary>
     /// <param name="gpu">Number of the CUDA device, from 0; null for the processor.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="gpu"/> is negative.</exception>
+    /// <param name="precision">Precision of matrix products when training; all else is in single precision.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="gpu"/> is negative, or <paramref name="precision"/> no precision.
+    /// </exception>
     /// <exception cref="DllNotFoundException">No native library of TorchSharp loads; the message names the package to add.</exception>
     /// <exception cref="InvalidOperationException">There is no such CUDA device.</exception>
-    public TorchEngine(int? gpu = null)
+    public TorchEngine(int? gpu = null, TrainingPrecision precision = TrainingPrecision.Automatic)
     {
+        if (!Enum.IsDefined(precision))
+            throw new ArgumentOutOfRangeException(nameof(precision), precision, "No such precision.");
         if (gpu is { } number)
             NativeLibraries.UseGpu(number);
         else
             NativeLibraries.UseProcessor();
         Device = gpu is null ? torch.device(DeviceType.CPU) : torch.device(DeviceType.CUDA, gpu.Value);
         DeviceName = gpu is null ? "the processor" : $"GPU {gpu}";
+        TrainsInBFloat16 = precision == TrainingPrecision.BFloat16
+            || (precision == TrainingPrecision.Automatic && gpu is { } device && CudaDriver.HasBFloat16(device));
     }
 
     /// <summary>
@@ -36,13 +43,17 @@ public sealed class TorchEngine : Engine
     public static int GpuCount => NativeLibraries.GpuCount;
 
     /// <inheritdoc/>
-    public override string Description => Device.type == DeviceType.CUDA
-        ? $"TorchSharp {NativeLibraries.Version}, GPU {Device.index}"
-        : $"TorchSharp {NativeLibraries.Version}, processor, {Threads(torch.get_num_threads())}";
+    public override string Description =>
+        $"TorchSharp {NativeLibraries.Version}, "
+        + (Device.type == DeviceType.CUDA ? $"GPU {Device.index}" : $"processor, {Threads(torch.get_num_threads())}")
+        + (TrainsInBFloat16 ? ", bfloat16 when training" : "");
 
     internal torch.Device Device { get; }
 
     internal string DeviceName { get; }
+
+    /// <summary>Whether tapes for training round the factors of matrix products to bfloat16.</summary>
+    internal bool TrainsInBFloat16 { get; }
 
     internal bool IsDisposed { get; private set; }
 

@@ -24,6 +24,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
     public torch.Device Device => engine.Device;
 
+    /// <summary>What the factors of matrix products are rounded to; the products are of this type as well.</summary>
+    public torch.ScalarType ProductType { get; } =
+        training && engine.TrainsInBFloat16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;
+
     public bool IsDisposed { get; private set; }
 
     /// <summary>Seeds one operation's random numbers.</summary>
@@ -93,7 +97,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     {
         Begin();
         return LinearOperation.Forward(
-            this, Use(x, nameof(x)), Use(weightIO, nameof(weightIO)), UseOrNull(bias, nameof(bias)), activation);
+            this, Use(x, nameof(x)), Use(weightIO, nameof(weightIO)), UseOrNull(bias, nameof(bias)), activation, ProductType);
     }
 
     public override Tensor LayerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon = 1e-5f)
@@ -154,6 +158,15 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     {
         Begin(layout);
         return PoolOperations.Mean(this, Use(xTD, nameof(xTD)), layout);
+    }
+
+    public override Tensor RouterLogits(Tensor xTD, Tensor routerDE)
+    {
+        Begin();
+        var used = Use(xTD, nameof(xTD));
+        Check.Rank(used, 2, nameof(xTD));
+        return LinearOperation.Forward(
+            this, used, Use(routerDE, nameof(routerDE)), null, Activation.None, torch.ScalarType.Float32);
     }
 
     public override RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)

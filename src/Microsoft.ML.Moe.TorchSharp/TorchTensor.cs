@@ -39,14 +39,14 @@ internal sealed class TorchTensor : Tensor
     /// <summary>The part of the gradient that is kept by rows; null for all but tables with sparse rows.</summary>
     public RowGradient? RowGradient { get; }
 
-    /// <summary>The tensor as libtorch knows it.</summary>
-    public torch.Tensor Value
+    /// <summary>The values in single precision. Of a parameter the tensor itself.</summary>
+    public torch.Tensor Value => ValueAs(torch.ScalarType.Float32);
+
+    /// <summary>The values in a type: what a matrix product has left in bfloat16 is rounded no second time for the next product.</summary>
+    public torch.Tensor ValueAs(torch.ScalarType type)
     {
-        get
-        {
-            ThrowIfDisposed();
-            return _value;
-        }
+        ThrowIfDisposed();
+        return _value.As(type);
     }
 
     protected internal override void SetRequiresGradient(bool requiresGradient)
@@ -64,7 +64,8 @@ internal sealed class TorchTensor : Tensor
         ThrowIfDisposed();
         if (destination.Length < Length)
             throw new ArgumentException($"A tensor {Check.Text(Shape)} does not fit {destination.Length} values.", nameof(destination));
-        DeviceMemory.Download(_value, destination[..Length]);
+        using var scope = torch.NewDisposeScope();
+        DeviceMemory.Download(Value, destination[..Length]);
     }
 
     public override void CopyFrom(ReadOnlySpan<float> source)

@@ -12,30 +12,38 @@ internal static class Engines
     /// <summary>Creates an engine.</summary>
     /// <param name="environment">Tells which GPU, and whether the processor may take its place; takes the log.</param>
     /// <param name="device">What was asked for.</param>
+    /// <param name="precision">Precision of matrix products while training by TorchSharp.</param>
     /// <param name="threads">Worker threads on the processor; null uses all processors.</param>
     /// <exception cref="InvalidOperationException">The GPU cannot be used; the message says why, and what to add.</exception>
-    public static Engine Create(IHostEnvironment environment, MoeDevice device = MoeDevice.Automatic, int? threads = null)
+    public static Engine Create(
+        IHostEnvironment environment,
+        MoeDevice device = MoeDevice.Automatic,
+        TrainingPrecision precision = TrainingPrecision.Automatic,
+        int? threads = null)
     {
         if (device == MoeDevice.CpuLibTorch)
-            return CreateTorch(gpu: null, "libtorch cannot be used");
+            return CreateTorch(gpu: null, precision, "libtorch cannot be used");
         var (number, mayFallBack) = Environments.GpuOf(environment);
         var gpu = Choose(device, number, mayFallBack, () => TorchEngine.GpuCount);
         if (gpu is { } chosen)
             return CreateTorch(
-                chosen, $"GPU {chosen} cannot be used", $"Set {nameof(MLContext)}.{nameof(MLContext.FallbackToCpu)} to go on without it.");
+                chosen, precision, $"GPU {chosen} cannot be used", $"Set {nameof(MLContext)}.{nameof(MLContext.FallbackToCpu)} to go on without it.");
         if (device == MoeDevice.Gpu || (device == MoeDevice.Automatic && number is not null))
             Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the processor takes its place.");
         else if (device == MoeDevice.Automatic && Interlocked.Exchange(ref _saidWithoutGpu, 1) == 0)
             Log(environment, ChannelMessageKind.Info, "TorchSharp finds no GPU: everything runs on the processor.");
+        if (precision == TrainingPrecision.BFloat16)
+            Log(environment, ChannelMessageKind.Warning, "The engine in C# trains in single precision, not in bfloat16.");
         return new ManagedEngine(threads);
     }
 
-    /// <summary>Checks that an option names a device.</summary>
+    /// <summary>Checks that an option has one of its type's values.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It does not.</exception>
-    public static void Check(MoeDevice device, string option)
+    public static void Check<T>(T value, string option)
+        where T : struct, Enum
     {
-        if (!Enum.IsDefined(device))
-            throw new ArgumentOutOfRangeException(option, device, $"{option} must be one of {string.Join(", ", Enum.GetNames<MoeDevice>())}.");
+        if (!Enum.IsDefined(value))
+            throw new ArgumentOutOfRangeException(option, value, $"{option} must be one of {string.Join(", ", Enum.GetNames<T>())}.");
     }
 
     /// <summary>The GPU to use; null for the processor.</summary>
@@ -53,11 +61,11 @@ internal static class Engines
         return (isWanted && !mayFallBack) || (wanted >= 0 && wanted < count()) ? wanted : null;
     }
 
-    private static TorchEngine CreateTorch(int? gpu, string failure, string? advice = null)
+    private static TorchEngine CreateTorch(int? gpu, TrainingPrecision precision, string failure, string? advice = null)
     {
         try
         {
-            return new TorchEngine(gpu);
+            return new TorchEngine(gpu, precision);
         }
         catch (Exception e) when (e is DllNotFoundException or InvalidOperationException or ArgumentOutOfRangeException)
         {

@@ -78,5 +78,19 @@ public sealed class DeviceTests
     public void A_device_that_is_none_is_refused() =>
         Assert.Equal("Device", Assert.Throws<ArgumentOutOfRangeException>(() => Models.Fit(_ml, o => o.Device = (MoeDevice)7)).ParamName);
 
+    [Fact]
+    public void A_precision_that_is_none_is_refused() =>
+        Assert.Equal(
+            "Precision",
+            Assert.Throws<ArgumentOutOfRangeException>(() => Models.Fit(_ml, o => o.Precision = (TrainingPrecision)7)).ParamName);
+
+    [Fact]
+    public void The_log_says_where_bfloat16_is_not_to_be_had()
+    {
+        using var model = Models.Fit(_ml, o => (o.Device, o.Precision) = (MoeDevice.Cpu, TrainingPrecision.BFloat16));
+
+        Assert.Contains(_log, l => l.StartsWith("Warning: The engine in C# trains in single precision", StringComparison.Ordinal));
+    }
+
     private static void SkipWithGpu() => Skip.If(TorchEngine.GpuCount > 0, "This machine has a GPU that TorchSharp can use.");
 }

@@ -34,7 +34,7 @@ internal sealed class MoeLayer : IFeedForward
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;
-        var logitsTE = tape.Linear(xTD, _routerDE);
+        var logitsTE = tape.RouterLogits(xTD, _routerDE);
         var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
         if (tape.IsTraining)

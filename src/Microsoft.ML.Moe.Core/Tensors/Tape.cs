@@ -98,6 +98,15 @@ public abstract class Tape : IDisposable
     /// <returns>[B, D]; zeros for a sequence without tokens.</returns>
     public abstract Tensor MeanPool(Tensor xTD, SequenceLayout layout);
 
+    /// <summary>
+    /// x·router, in single precision whatever precision the engine takes for other products: choices are discrete, and rounded logits
+    /// would change them (Fedus et al. 2021, "Switch Transformers", section 2.4, "selective precision").
+    /// </summary>
+    /// <param name="xTD">[T, D].</param>
+    /// <param name="routerDE">[D, E].</param>
+    /// <returns>[T, E] router logits.</returns>
+    public abstract Tensor RouterLogits(Tensor xTD, Tensor routerDE);
+
     /// <summary>Lets a policy choose experts for tokens. Selection is discrete: no gradient flows through it.</summary>
     /// <param name="logitsTE">[T, E] router logits.</param>
     /// <param name="policy">The policy.</param>

@@ -18,6 +18,12 @@ internal static class Activations
     };
 
     // z/2·(1 + tanh(u)) = z·sigmoid(2u) with u = √(2/π)·(z + 0.044715·z³). TorchSharp's gelu() is the form with the error function.
-    private static torch.Tensor Gelu(torch.Tensor z) =>
-        z.square().mul(Scalars.Of(TwoRootTwoOverPi * 0.044715f)).add(Scalars.Of(TwoRootTwoOverPi)).mul(z).sigmoid().mul(z);
+    // Of bfloat16 it is rounded once, like the activations that are one operation of libtorch.
+    private static torch.Tensor Gelu(torch.Tensor rounded)
+    {
+        var z = rounded.As(torch.ScalarType.Float32);
+        return z.square()
+            .mul(Scalars.Of(TwoRootTwoOverPi * 0.044715f)).add(Scalars.Of(TwoRootTwoOverPi)).mul(z).sigmoid().mul(z)
+            .As(rounded.dtype);
+    }
 }

@@ -26,7 +26,7 @@ internal static class AttentionOperation
             if (sequences.Count == 0)
                 return sequences.Zeros(layout.Tokens, qkvT3D.Columns / 3, qkvT3D.Value);
             var (longest, headWidth) = (sequences.Longest, qkvT3D.Columns / 3 / heads);
-            var qkv3AHSK = sequences.Pad(qkvT3D.Value)
+            var qkv3AHSK = sequences.Pad(qkvT3D.ValueAs(tape.ProductType))
                 .reshape(sequences.Count, longest, 3, heads, headWidth)
                 .permute(2, 0, 3, 1, 4)
                 .unbind(0);
@@ -42,9 +42,10 @@ internal static class AttentionOperation
             return torch.nn.functional.scaled_dot_product_attention(qAHSK, kAHSK, vAHSK, isKey);
 
         // The fused form draws its dropout from random numbers that all threads share.
-        var scoresAHSS = qAHSK.matmul(kAHSK.transpose(2, 3)).mul(Scalars.Of(1f / MathF.Sqrt(qAHSK.shape[3])));
+        var scoresAHSS = qAHSK.matmul(kAHSK.transpose(2, 3)).As(torch.ScalarType.Float32)
+            .mul(Scalars.Of(1f / MathF.Sqrt(qAHSK.shape[3])));
         if (isKey is not null)
             scoresAHSS = scoresAHSS.masked_fill(isKey.logical_not(), Scalars.Of(float.NegativeInfinity));
-        return DropoutOperation.Apply(tape, scoresAHSS.softmax(-1), dropout).matmul(vAHSK);
+        return DropoutOperation.Apply(tape, scoresAHSS.softmax(-1), dropout).As(tape.ProductType).matmul(vAHSK);
     }
 }

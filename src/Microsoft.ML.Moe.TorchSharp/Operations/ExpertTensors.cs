@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
@@ -14,6 +15,11 @@ internal sealed record ExpertTensors(
 
     /// <summary>F.</summary>
     public int HiddenWidth => W1.Shape[2];
+
+    /// <summary>All weights in a type.</summary>
+    public (torch.Tensor W1EDF, torch.Tensor? B1EF, torch.Tensor W2EFD, torch.Tensor? B2ED, torch.Tensor? GateEDF) ValuesAs(
+        torch.ScalarType type) =>
+        (W1.ValueAs(type), B1?.ValueAs(type), W2.ValueAs(type), B2?.ValueAs(type), Gate?.ValueAs(type));
 
     /// <summary>Checks all shapes against each other.</summary>
     public void CheckShapes()

@@ -27,24 +27,26 @@ internal static class GroupedExpertsOperation
             if (pairs.Count == 0)
                 return zerosTD.add(xTD.Value.narrow(0, 0, 0).sum());
             var outPD = pairs.IsPadded
-                ? Padded(xTD.Value, pairs, experts)
-                : ExpertByExpert(xTD.Value, pairs, experts);
-            return zerosTD.index_add(0, pairs.TokenOfPair, outPD.mul(weightsP.Value.unsqueeze(1)), Scalars.Of(1f));
+                ? Padded(xTD.ValueAs(tape.ProductType), pairs, experts)
+                : ExpertByExpert(xTD.ValueAs(tape.ProductType), pairs, experts);
+            var weightedPD = outPD.As(torch.ScalarType.Float32).mul(weightsP.Value.unsqueeze(1));
+            return zerosTD.index_add(0, pairs.TokenOfPair, weightedPD, Scalars.Of(1f));
         });
     }
 
     private static torch.Tensor Padded(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {
+        var (w1EDF, b1EF, w2EFD, b2ED, gateEDF) = experts.ValuesAs(xTD.dtype);
         var xESD = xTD.index_select(0, pairs.TokenOfSlot!).reshape(experts.Count, pairs.Largest, experts.Width);
-        var hiddenESF = xESD.bmm(experts.W1.Value);
-        if (experts.B1 is not null)
-            hiddenESF = hiddenESF.add(experts.B1.Value.unsqueeze(1));
+        var hiddenESF = xESD.bmm(w1EDF);
+        if (b1EF is not null)
+            hiddenESF = hiddenESF.add(b1EF.unsqueeze(1));
         hiddenESF = hiddenESF.Apply(experts.Activation);
-        if (experts.Gate is not null)
-            hiddenESF = hiddenESF.mul(xESD.bmm(experts.Gate.Value));
-        var outESD = hiddenESF.bmm(experts.W2.Value);
-        if (experts.B2 is not null)
-            outESD = outESD.add(experts.B2.Value.unsqueeze(1));
+        if (gateEDF is not null)
+            hiddenESF = hiddenESF.mul(xESD.bmm(gateEDF));
+        var outESD = hiddenESF.bmm(w2EFD);
+        if (b2ED is not null)
+            outESD = outESD.add(b2ED.unsqueeze(1));
         return outESD.reshape((long)experts.Count * pairs.Largest, experts.Width).index_select(0, pairs.SlotOfPair!);
     }
 
@@ -52,8 +54,9 @@ internal static class GroupedExpertsOperation
     {
         // Unbound once: the gradient of each slice by itself would be as large as the whole.
         var xPD = xTD.index_select(0, pairs.TokenOfPair);
-        var (w1, w2) = (experts.W1.Value.unbind(0), experts.W2.Value.unbind(0));
-        var (b1, b2, gate) = (experts.B1?.Value.unbind(0), experts.B2?.Value.unbind(0), experts.Gate?.Value.unbind(0));
+        var (w1EDF, b1EF, w2EFD, b2ED, gateEDF) = experts.ValuesAs(xTD.dtype);
+        var (w1, w2) = (w1EDF.unbind(0), w2EFD.unbind(0));
+        var (b1, b2, gate) = (b1EF?.unbind(0), b2ED?.unbind(0), gateEDF?.unbind(0));
         var parts = new List<torch.Tensor>(experts.Count);
         for (var expert = 0; expert < experts.Count; expert++)
         {

@@ -1,11 +1,13 @@
 using Microsoft.ML.Moe.Tensors.Managed;
+using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>activation(x·W + b).</summary>
 internal static class LinearOperation
 {
-    public static TorchTensor Forward(TorchTape tape, TorchTensor x, TorchTensor weightIO, TorchTensor? bias, Activation activation)
+    public static TorchTensor Forward(
+        TorchTape tape, TorchTensor x, TorchTensor weightIO, TorchTensor? bias, Activation activation, torch.ScalarType type)
     {
         Check.AtLeastRank(x, 1);
         Check.Rank(weightIO, 2);
@@ -20,8 +22,8 @@ internal static class LinearOperation
             rows *= size;
         return tape.Run(() =>
         {
-            var rowsRI = x.Value.reshape(rows, inputs);
-            var sumRO = bias is null ? rowsRI.mm(weightIO.Value) : bias.Value.addmm(rowsRI, weightIO.Value);
+            var rowsRI = x.ValueAs(type).reshape(rows, inputs);
+            var sumRO = bias is null ? rowsRI.mm(weightIO.ValueAs(type)) : bias.ValueAs(type).addmm(rowsRI, weightIO.ValueAs(type));
             return sumRO.Apply(activation).reshape(shape);
         });
     }

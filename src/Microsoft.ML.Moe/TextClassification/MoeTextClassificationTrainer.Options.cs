@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.TextClassification;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe;
@@ -80,6 +81,12 @@ public sealed partial class MoeTextClassificationTrainer
         /// </summary>
         public MoeDevice Device { get; set; } = MoeDevice.Automatic;
 
+        /// <summary>
+        /// Precision of matrix products while training by TorchSharp; the engine in C# trains in single precision always. Default
+        /// <see cref="TrainingPrecision.Automatic"/>: bfloat16 on GPUs that compute in it.
+        /// </summary>
+        public TrainingPrecision Precision { get; set; } = TrainingPrecision.Automatic;
+
         /// <summary>Is called after each epoch, on the training thread. Default null.</summary>
         public Action<EpochReport>? EpochCompleted { get; set; }
 
@@ -93,6 +100,7 @@ public sealed partial class MoeTextClassificationTrainer
         {
             base.Validate();
             Engines.Check(Device, nameof(Device));
+            Engines.Check(Precision, nameof(Precision));
             ColumnNames.Require(LabelColumnName, nameof(LabelColumnName));
             ColumnNames.Require(Sentence1ColumnName, nameof(Sentence1ColumnName));
             ColumnNames.Require(ScoreColumnName, nameof(ScoreColumnName));

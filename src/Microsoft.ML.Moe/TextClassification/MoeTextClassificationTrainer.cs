@@ -104,7 +104,7 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
         var start = _options.InitialModel?.Use(_host, model => StartingPoint.Of(model, labels, classCount, _options.Tokenizer));
         LogAndCheck(channel, start);
         var tokenizer = _options.Tokenizer ?? start?.Tokenizer;
-        var engine = Engines.Create(_host, _options.Device, _options.Threads);
+        var engine = Engines.Create(_host, _options.Device, _options.Precision, _options.Threads);
         try
         {
             var trainer = new TextClassifierTrainer(_options, classCount, engine, tokenizer, start?.Values);

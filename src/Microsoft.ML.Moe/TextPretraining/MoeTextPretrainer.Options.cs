@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe;
@@ -30,6 +31,12 @@ public sealed partial class MoeTextPretrainer
         /// </summary>
         public MoeDevice Device { get; set; } = MoeDevice.Automatic;
 
+        /// <summary>
+        /// Precision of matrix products while training by TorchSharp; the engine in C# trains in single precision always. Default
+        /// <see cref="TrainingPrecision.Automatic"/>: bfloat16 on GPUs that compute in it.
+        /// </summary>
+        public TrainingPrecision Precision { get; set; } = TrainingPrecision.Automatic;
+
         /// <summary>Is called after each epoch, on the training thread. Default null.</summary>
         public Action<EpochReport>? EpochCompleted { get; set; }
 
@@ -43,6 +50,7 @@ public sealed partial class MoeTextPretrainer
         {
             base.Validate();
             Engines.Check(Device, nameof(Device));
+            Engines.Check(Precision, nameof(Precision));
             ColumnNames.Require(InputColumnName, nameof(InputColumnName));
             ColumnNames.Require(OutputColumnName, nameof(OutputColumnName));
             if (EarlyStoppingPatience is not null && ValidationShare <= 0)

@@ -83,7 +83,7 @@ public sealed partial class MoeTextPretrainer : IEstimator<MoeTextEncoderTransfo
         ArgumentNullException.ThrowIfNull(input);
         using var channel = _host.Start("Pretraining");
         var column = InputColumns.Texts(input.Schema, _options.InputColumnName)[0];
-        var engine = Engines.Create(_host, _options.Device, _options.Threads);
+        var engine = Engines.Create(_host, _options.Device, _options.Precision, _options.Threads);
         try
         {
             var trainer = new TextEncoderPretrainer(_options, engine, _options.Tokenizer);

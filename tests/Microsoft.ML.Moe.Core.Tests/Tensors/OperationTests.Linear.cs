@@ -109,6 +109,40 @@ public abstract partial class OperationTests
         Assert.Throws<ArgumentException>(() => tape.Linear(x, tape.Constant(new float[6], 3, 2), tape.Constant(new float[3], 3)));
     }
 
+    [Theory]
+    [InlineData(0, 3, 4)]
+    [InlineData(1, 1, 1)]
+    [InlineData(13, 33, 6)]
+    public void RouterLogitsAreTokensTimesRouter(int tokens, int width, int experts)
+    {
+        using var engine = CreateEngine();
+        var (x, router) = (TestNumbers.Normal(1, tokens * width), TestNumbers.Normal(2, width * experts));
+        var logits = Forward(
+            engine,
+            (tape, p) => tape.RouterLogits(p[0], p[1]),
+            new Input([tokens, width], x),
+            new Input([width, experts], router));
+        TestNumbers.AssertClose(Reference.Linear(x, router, [], tokens, width, experts), logits);
+    }
+
+    [Fact]
+    public void RouterLogitsGradients()
+    {
+        using var engine = CreateEngine();
+        GradientCheck.Run(engine, (tape, p) => tape.RouterLogits(p[0], p[1]), [Input.Random(1, 5, 3), Input.Random(2, 3, 4)]);
+    }
+
+    [Fact]
+    public void RouterLogitsRejectShapesThatDoNotFit()
+    {
+        using var engine = CreateEngine();
+        using var tape = engine.BeginTape(training: false);
+        var router = tape.Constant(new float[6], 3, 2);
+        Assert.Throws<ArgumentException>(() => tape.RouterLogits(tape.Constant(new float[8], 2, 4), router));
+        Assert.Throws<ArgumentException>(() => tape.RouterLogits(tape.Constant(new float[3], 3), router));
+        Assert.Throws<ArgumentException>(() => tape.RouterLogits(tape.Constant(new float[6], 2, 3), tape.Constant(new float[3], 3)));
+    }
+
     [Fact]
     public void NonFiniteValuesPassThrough()
     {

@@ -11,5 +11,5 @@ internal static class TestDevice
     public static int? Gpu { get; } =
         Environment.GetEnvironmentVariable("MOE_TEST_GPU") is { Length: > 0 } gpu ? int.Parse(gpu, CultureInfo.InvariantCulture) : null;
 
-    public static TorchEngine CreateEngine() => new(Gpu);
+    public static TorchEngine CreateEngine(TrainingPrecision precision = TrainingPrecision.Full) => new(Gpu, precision);
 }

@@ -140,6 +140,14 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         return MeanPoolOperation.Forward(this, Use(xTD, nameof(xTD)), layout);
     }
 
+    public override Tensor RouterLogits(Tensor xTD, Tensor routerDE)
+    {
+        Begin();
+        var used = Use(xTD, nameof(xTD));
+        Check.Rank(used, 2, nameof(xTD));
+        return LinearOperation.Forward(this, used, Use(routerDE, nameof(routerDE)), null, Activation.None);
+    }
+
     public override RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {
         Begin();

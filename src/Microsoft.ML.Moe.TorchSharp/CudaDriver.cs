@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>Asks the CUDA driver what TorchSharp does not tell.</summary>
+internal static class CudaDriver
+{
+    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR; Ampere is 8.
+    private const int MajorVersionAttribute = 75;
+    private const int Ampere = 8;
+
+    private delegate int Initialize(uint flags);
+
+    private delegate int GetDevice(out int device, int number);
+
+    private delegate int GetAttribute(out int value, int attribute, int device);
+
+    /// <summary>Whether a GPU has units for products in bfloat16; false where the driver cannot be asked.</summary>
+    /// <param name="gpu">Its number among those that the process sees.</param>
+    public static bool HasBFloat16(int gpu) =>
+        NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out var driver)
+        && Function<Initialize>(driver, "cuInit") is { } initialize
+        && Function<GetDevice>(driver, "cuDeviceGet") is { } getDevice
+        && Function<GetAttribute>(driver, "cuDeviceGetAttribute") is { } getAttribute
+        && initialize(0) == 0
+        && getDevice(out var device, gpu) == 0
+        && getAttribute(out var major, MajorVersionAttribute, device) == 0
+        && major >= Ampere;
+
+    private static T? Function<T>(nint library, string name)
+        where T : Delegate =>
+        NativeLibrary.TryGetExport(library, name, out var address) ? Marshal.GetDelegateForFunctionPointer<T>(address) : null;
+}
