@@ -32,7 +32,7 @@ internal sealed class TextTableBenchmark : IBenchmark
         var classifier = TextPipeline.Classifier(pipeline.Save(model, training), engine);
         var probabilities = new float[RowsAtOnce * classifier.ClassCount];
         var encoded = rows.Select(row => classifier.Input.Encode(row.Text));
-        var batches = encoded.Chunk(RowsAtOnce).Select(batch => classifier.Pack(batch)).ToArray();
+        var batches = encoded.Chunk(RowsAtOnce).Select(batch => classifier.CreatePacker().Pack(batch)).ToArray();
         var table = pipeline.View(rows);
         var transform = runner.Compare(() => Read(model.Transform(table)), Forward, inverted: true);
         yield return Describe("Transform / bare forward, throughput", transform, new Bound(0.90, IsLower: true));

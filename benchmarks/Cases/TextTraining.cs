@@ -61,7 +61,7 @@ internal sealed class TextTraining : IDisposable
     /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>
     public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Text)], Score(), new
     {
-        batch = TextModelFiles.Describe(_classifier.Pack([.. _rows.Select(row => row.Text)], Noise(new Random(1)))),
+        batch = TextModelFiles.Describe(_classifier.CreatePacker().Pack([.. _rows.Select(row => row.Text)], Noise(new Random(1)))),
         targets = _rows.Select(row => row.Label),
         labelSmoothing = _options.LabelSmoothing,
         learningRate = _options.LearningRate,

@@ -24,7 +24,7 @@ internal sealed class TextModelFiles : IDisposable
         using (var weights = File.Create(PathOf("Weights.safetensors")))
             classifier.Save(config, weights);
         File.WriteAllText(
-            PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(classifier.Pack(rows)), probabilities, training }));
+            PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(classifier.CreatePacker().Pack(rows)), probabilities, training }));
     }
 
     /// <summary>PyTorch's training step.</summary>
@@ -41,7 +41,7 @@ internal sealed class TextModelFiles : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static object Describe(RaggedIndices bags) => new { offsets = bags.Offsets, indices = bags.Indices, weights = bags.Weights };
+    private static object Describe(RaggedIndices bags) => new { offsets = bags.Offsets.ToArray(), indices = bags.Indices.ToArray(), weights = bags.Weights.ToArray() };
 
     private string PathOf(string name) => Path.Combine(_folder.FullName, name);
 }
