@@ -41,7 +41,10 @@ internal sealed class TextModelFiles : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static object Describe(RaggedIndices bags) => new { offsets = bags.Offsets.ToArray(), indices = bags.Indices.ToArray(), weights = bags.Weights.ToArray() };
+    private static object Describe(RaggedIndices bags) => new
+    {
+        offsets = bags.Offsets.ToArray(), indices = bags.Indices.ToArray(), weights = bags.Weights.ToArray(),
+    };
 
     private string PathOf(string name) => Path.Combine(_folder.FullName, name);
 }

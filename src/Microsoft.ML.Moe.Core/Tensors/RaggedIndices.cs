@@ -44,14 +44,8 @@ public sealed class RaggedIndices
     internal ReadOnlySpan<int> Offsets => _offsets.Span;
 
     /// <summary>Table rows.</summary>
-    internal ReadOnlySpan<int> Rows => _indices.Span;
+    internal ReadOnlySpan<int> Indices => _indices.Span;
 
     /// <summary>One weight for each index.</summary>
-    internal ReadOnlySpan<float> RowWeights => _weights.Span;
-
-    /// <summary>A copy of the table rows.</summary>
-    internal int[] Indices => _indices.ToArray();
-
-    /// <summary>A copy of the weights.</summary>
-    internal float[] Weights => _weights.ToArray();
+    internal ReadOnlySpan<float> Weights => _weights.Span;
 }

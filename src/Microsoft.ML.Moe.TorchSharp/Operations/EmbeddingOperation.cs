@@ -17,15 +17,17 @@ internal static class EmbeddingOperation
     public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, RaggedIndices bags)
     {
         Check.Rank(tableVD, 2);
-        Check.Indices(bags.Indices, tableVD.Shape[0], nameof(bags));
-        Check.Offsets(bags.Offsets, bags.Indices.Length, nameof(bags));
-        var bagOfEntry = new int[bags.Indices.Length];
+        int[] rows = [.. bags.Indices];
+        float[] weights = [.. bags.Weights];
+        Check.Indices(rows, tableVD.Shape[0], nameof(bags));
+        Check.Offsets(bags.Offsets, rows.Length, nameof(bags));
+        var bagOfEntry = new int[rows.Length];
         for (var bag = 0; bag < bags.Count; bag++)
             bagOfEntry.AsSpan(bags.Offsets[bag]..bags.Offsets[bag + 1]).Fill(bag);
         return tape.Run(() =>
         {
-            var weightsN1 = tape.Device.Upload(bags.Weights).unsqueeze(1);
-            var weightedND = Rows(tape, tableVD, bags.Indices).mul(weightsN1);
+            var weightsN1 = tape.Device.Upload(weights).unsqueeze(1);
+            var weightedND = Rows(tape, tableVD, rows).mul(weightsN1);
             return torch.zeros([bags.Count, tableVD.Columns], device: tape.Device)
                 .index_add(0, tape.Device.Upload(bagOfEntry), weightedND, Scalars.Of(1f));
         });

@@ -33,7 +33,7 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
     {
         if (!tensor.HasGradient)
             tensor.GradientToAdd();
-        _moments ??= new MemoryBlock(2L * tensor.Length, zeroed: true);
+        _ = Moments; // made here, before threads share the step
         Step = AdamWStep.Create(group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(group, ++Steps));
     }
 

@@ -80,10 +80,15 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// </summary>
     public PackedMatrices? PackedFor(ManagedTape tape)
     {
-        if (tape.IsTraining || Tape is not null || !PackedMatrices.Fits(this))
+        if (tape.IsTraining || Tape is not null)
             return null;
         if (_packed is null)
+        {
+            if (!PackedMatrices.Fits(this))
+                return null;
             Interlocked.CompareExchange(ref _packed, new PackedMatrices(this), null);
+        }
+
         return _packed.Update(tape);
     }
 

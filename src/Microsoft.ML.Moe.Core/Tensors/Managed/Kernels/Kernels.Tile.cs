@@ -108,7 +108,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
             MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
             MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
             MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            a += TSimd.HasManyRegisters ? 12 : 6;
+            a += TileRows;
             b += bStride;
         }
 

@@ -36,14 +36,20 @@ internal readonly unsafe struct SecondFactor(
     /// <summary>Whether panels have to be packed before the product.</summary>
     public bool NeedsPacking => packed != null && !isReady;
 
-    /// <summary>The factor of a product with that many rows, packed on the tape's threads if that pays.</summary>
-    public static SecondFactor Prepare(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
+    /// <summary>The factor of a product with that many rows, to be packed if that pays.</summary>
+    public static SecondFactor Create(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
     {
         var kernels = tape.Kernels;
         var packs = rows > 0 && PaysToPack(kernels, matrix, rows);
         var packed = packs ? tape.Scratch.Allocate(PackedLength(kernels, columns, depth)) : null;
-        var factor = new SecondFactor(kernels, matrix, columns, depth, packed);
-        if (packs)
+        return new SecondFactor(kernels, matrix, columns, depth, packed);
+    }
+
+    /// <summary>The factor of a product with that many rows, packed on the tape's threads if that pays.</summary>
+    public static SecondFactor Prepare(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
+    {
+        var factor = Create(tape, matrix, columns, depth, rows);
+        if (factor.NeedsPacking)
             tape.Workers.Run(factor.Panels, (long)columns * depth, (panel, _) => factor.Pack(panel));
         return factor;
     }

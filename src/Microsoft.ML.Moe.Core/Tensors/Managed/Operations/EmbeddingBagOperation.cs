@@ -16,9 +16,9 @@ internal static unsafe class EmbeddingBagOperation
         var rows = memory.AllocateIntegers(entries);
         var offsets = memory.AllocateIntegers(bags.Offsets.Length);
         var weights = memory.Allocate(entries);
-        bags.Rows.CopyTo(new Span<int>(rows, entries));
+        bags.Indices.CopyTo(new Span<int>(rows, entries));
         bags.Offsets.CopyTo(new Span<int>(offsets, bags.Offsets.Length));
-        bags.RowWeights.CopyTo(new Span<float>(weights, entries));
+        bags.Weights.CopyTo(new Span<float>(weights, entries));
         Check.Indices(new ReadOnlySpan<int>(rows, entries), tableVD.Shape[0], nameof(bags));
         Check.Offsets(new ReadOnlySpan<int>(offsets, bags.Offsets.Length), entries, nameof(bags));
 

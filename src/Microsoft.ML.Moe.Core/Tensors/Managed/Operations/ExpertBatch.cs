@@ -29,7 +29,10 @@ internal sealed unsafe class ExpertBatch
         {
             var parts = new RowParts(tape.Kernels, Offsets[expert + 1] - Offsets[expert], RunRows);
             for (var part = 0; part < parts.Count; part++)
-                _runs.Add((expert, Offsets[expert] + parts[part].First, parts[part].Rows));
+            {
+                var (first, rows) = parts[part];
+                _runs.Add((expert, Offsets[expert] + first, rows));
+            }
         }
     }
 
@@ -73,7 +76,6 @@ internal sealed unsafe class ExpertBatch
     /// <param name="isTransposed">Whether a factor is the transpose of what is stacked.</param>
     public SecondFactor[] Factors(ManagedTensor weights, int columns, int depth, bool isTransposed)
     {
-        var kernels = _tape.Kernels;
         var factors = new SecondFactor[Experts.Count];
         var kept = isTransposed ? null : weights.PackedFor(_tape);
         for (var expert = 0; expert < factors.Length; expert++)
@@ -87,9 +89,7 @@ internal sealed unsafe class ExpertBatch
             var rows = Offsets[expert + 1] - Offsets[expert];
             var data = weights.Data + (long)expert * columns * depth;
             var matrix = new Matrix(data, isTransposed ? depth : columns, isTransposed);
-            var packs = rows > 0 && SecondFactor.PaysToPack(kernels, matrix, rows);
-            var packed = packs ? _tape.Scratch.Allocate(SecondFactor.PackedLength(kernels, columns, depth)) : null;
-            factors[expert] = new SecondFactor(kernels, matrix, columns, depth, packed);
+            factors[expert] = SecondFactor.Create(_tape, matrix, columns, depth, rows);
         }
 
         return factors;

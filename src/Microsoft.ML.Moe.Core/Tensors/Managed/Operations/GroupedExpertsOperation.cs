@@ -47,7 +47,7 @@ internal static unsafe class GroupedExpertsOperation
         {
             var scratch = allScratch + worker * scratchLength;
             var toHidden = new GemmBlock(first, count, 0, hidden);
-            var activate = Epilogue.Of(b1 == null ? null : b1 + (long)expert * hidden, experts.Activation, rows.HiddenPF);
+            var activate = new Epilogue(b1 == null ? null : b1 + (long)expert * hidden, experts.Activation, rows.HiddenPF);
             Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hidden, false, scratch, activate);
             if (gate is not null)
             {
@@ -58,7 +58,7 @@ internal static unsafe class GroupedExpertsOperation
 
             var h = new Matrix(rows.HiddenPF, hidden);
             var toOutput = new GemmBlock(first, count, 0, width);
-            var addBias = Epilogue.Of(b2 == null ? null : b2 + (long)expert * width, Activation.None, rows.OutPD);
+            var addBias = new Epilogue(b2 == null ? null : b2 + (long)expert * width, Activation.None, rows.OutPD);
             Gemm.Multiply(kernels, toOutput, h, w2[expert], rows.OutPD, width, false, scratch, addBias);
         });
     }

@@ -23,7 +23,7 @@ internal static unsafe class LinearOperation
         var rows = Dimensions.LeadingRows(x);
         var y = result.Data;
         var z = result.RequiresGradient && activation != Activation.None ? tape.Memory.Allocate(result.Length) : y;
-        var epilogue = Epilogue.Of(bias is null ? null : bias.Data, activation, y);
+        var epilogue = new Epilogue(bias is null ? null : bias.Data, activation, y);
         var weight = weightIO.PackedFor(tape) is { } packed
             ? packed[0]
             : SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs), outputs, inputs, rows);
