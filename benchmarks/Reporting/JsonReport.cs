@@ -31,6 +31,7 @@ internal static class JsonReport
         trial = report.IsTrial,
         scale = report.Scale,
         peakFlopsPerSecond = report.Limits.FlopsPerSecond,
+        peakBFloat16FlopsPerSecond = report.Limits.BFloat16FlopsPerSecond,
         copyBytesPerSecond = report.Limits.BytesPerSecond,
         figures = report.Figures.Select(f => new
         {
@@ -40,6 +41,7 @@ internal static class JsonReport
             referenceSeconds = f.ReferenceSeconds,
             shareOfLimit = f is { Work: { } work, Seconds: { } seconds } ? Math.Round(report.Limits.Share(work, seconds), 4) : (double?)null,
             ratio = Math.Round(f.Ratio, 4),
+            mustReach = f.Bound?.Value,
             spread = Math.Round(f.Spread, 4),
         }),
     });
