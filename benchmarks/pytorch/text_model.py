@@ -26,13 +26,13 @@ def create(name):
     model = TextModel(folder, device)
     scored = Batch(batches["scoring"], device)
     model.check(scored, batches["probabilities"])
-    if mode == "scoring":
-        work = lambda: model.probabilities(scored)
-    else:
-        work = Training(model, Batch(batches["training"]["batch"], device), batches["training"], precision).step
+    training = batches["training"] and Training(model, Batch(batches["training"]["batch"], device), batches["training"], precision)
 
     def run():
-        work()
+        if mode == "scoring":
+            model.probabilities(scored)
+        else:
+            training.step()
         if device != "cpu":
             torch.cuda.synchronize(device)
 
