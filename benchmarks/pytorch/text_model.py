@@ -26,13 +26,14 @@ def create(name):
     model = TextModel(folder, device)
     scored = Batch(batches["scoring"], device)
     model.check(scored, batches["probabilities"])
-    training = batches["training"] and Training(model, Batch(batches["training"]["batch"], device), batches["training"], precision)
+    if mode == "training":
+        training = Training(model, Batch(batches["training"]["batch"], device), batches["training"], precision)
 
     def run():
-        if mode == "scoring":
-            model.probabilities(scored)
-        else:
+        if mode == "training":
             training.step()
+        else:
+            model.probabilities(scored)
         if device != "cpu":
             torch.cuda.synchronize(device)
 
