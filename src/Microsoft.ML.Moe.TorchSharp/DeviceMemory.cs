@@ -77,7 +77,7 @@ internal static class DeviceMemory
     {
         if (device.type == DeviceType.CPU)
             return values;
-        if (values.NumberOfElements > PinnedElements)
+        if (values.NumberOfElements is 0 or > PinnedElements)
             return values.to(device, disposeAfter: true, non_blocking: true);
         using (values)
             return values.pin_memory().to(device, disposeAfter: true, non_blocking: true);

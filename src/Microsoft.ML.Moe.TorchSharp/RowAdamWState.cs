@@ -23,10 +23,9 @@ internal sealed class RowAdamWState(string name, TorchTensor tensor, ParameterGr
         secondVD.index_copy_(0, rowsU, secondUD);
         var denominatorUD = secondUD.sqrt_().mul_(scalesU1.narrow(0, 0, rows.Length)).add_(Scalars.Of(Group.Epsilon));
         var changeUD = firstUD.div_(denominatorUD).mul_(scalesU1.narrow(0, rows.Length, rows.Length));
-        var valueUD = valueVD.index_select(0, rowsU);
         if (Group.WeightDecay != 0f)
-            valueUD.mul_(Scalars.Of(1f - rate * Group.WeightDecay));
-        valueVD.index_copy_(0, rowsU, valueUD.sub_(changeUD));
+            changeUD.add_(valueVD.index_select(0, rowsU), Scalars.Of(rate * Group.WeightDecay));
+        valueVD.index_add_(0, rowsU, changeUD, Scalars.Of(-1f));
     }
 
     // Of each row 1/√(1 − β₂ᵗ), then of each rate/(1 − β₁ᵗ): one copy to the device.
