@@ -12,6 +12,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal static unsafe class Packing
 {
     private const int RowsAhead = 8;
+    private const int FloatsAhead = 64;
 
     /// <summary>Packs lanes that are rows in memory: panel[k·width + lane] = source(lane, k).</summary>
     /// <param name="source">The rows; transposition is not looked at.</param>
@@ -119,6 +120,13 @@ internal static unsafe class Packing
         var k = 0;
         for (; k <= depth - 4; k += 4, panel += 4 * width)
         {
+            if (k % 16 == 0)
+            {
+                // Rows are short here; left alone the processor has hardly found out where they go when they end.
+                for (var lane = 0; lane < lanes; lane++)
+                    Sse.Prefetch0(rows[lane] + k + FloatsAhead);
+            }
+
             var a = LoadQuarters(rows, k);
             var b = LoadQuarters(rows + 1, k);
             var c = LoadQuarters(rows + 2, k);
