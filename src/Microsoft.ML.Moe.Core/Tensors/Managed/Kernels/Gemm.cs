@@ -156,7 +156,7 @@ internal static unsafe class Gemm
 
     // Rows of the first factor that are packed at once.
     private static int MostRows(Kernels kernels, int depth) =>
-        PackedFloats / Math.Clamp(depth, 1, DepthBlock) / kernels.TileRows * kernels.TileRows;
+        PackedFloats / Math.Min(depth, DepthBlock) / kernels.TileRows * kernels.TileRows;
 
     private static long WantedItems(long multiplyAdds, int threads) =>
         threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
@@ -214,7 +214,8 @@ internal static unsafe class Gemm
         }
     }
 
-    // A tile of which only some rows and columns are wanted, by the cheapest kernel that makes these.
+    // A tile of which only some rows and columns are wanted, by the cheapest kernel that makes these. Each element is the same chain of
+    // multiply–adds in all of them.
     private static void PartOfTile(
         Kernels kernels, int height, int width, int depth, float* a, float* panel, nint stride, float* tile)
     {

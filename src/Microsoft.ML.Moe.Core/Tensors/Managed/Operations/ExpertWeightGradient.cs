@@ -69,6 +69,7 @@ internal sealed unsafe class ExpertWeightGradient
             ? new Matrix(_left.Row(0), _left.Stride, isTransposed: true, rowNumbers: _batch.TokenOfPair + first)
             : new Matrix(_left.Row(first), _left.Stride, isTransposed: true);
         var target = _gradient + (long)expert * _height * _columns + column;
-        Gemm.MultiplySerial(_kernels, _height, columns, count, left, new Matrix(right, _right.Stride), target, _columns, _accumulate, scratch);
+        var factor = new Matrix(right, _right.Stride);
+        Gemm.MultiplySerial(_kernels, _height, columns, count, left, factor, target, _columns, _accumulate, scratch);
     }
 }

@@ -77,6 +77,7 @@ internal sealed unsafe class GroupedExpertsGradient(
         }
     }
 
+    // Whole rows, with what may stand between them.
     private void ThroughActivation(long start, int length)
     {
         var z = rows.ZPF + start;
