@@ -8,6 +8,10 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal static class DeviceMemory
 {
     private const int FloatsPerPart = 1 << 28;
+    private static long _copiesToHost;
+
+    /// <summary>How often the process has copied from a device, and waited for the device to get there.</summary>
+    public static long CopiesToHost => Interlocked.Read(ref _copiesToHost);
 
     /// <summary>Copies numbers to a device.</summary>
     public static torch.Tensor Upload(this torch.Device device, float[] values, ReadOnlySpan<int> shape) =>
@@ -37,7 +41,7 @@ internal static class DeviceMemory
         {
             // In parts, because TorchSharp gives out at most 2 GiB at once.
             var part = destination.Slice(start, Math.Min(FloatsPerPart, destination.Length - start));
-            MemoryMarshal.Cast<byte, float>(flat.narrow(0, start, part.Length).cpu().contiguous().bytes).CopyTo(part);
+            ToHost<float>(flat.narrow(0, start, part.Length)).CopyTo(part);
         }
     }
 
@@ -48,6 +52,10 @@ internal static class DeviceMemory
         Download(values, result);
         return result;
     }
+
+    /// <summary>Copies whole numbers from a device.</summary>
+    public static int[] ToInts(torch.Tensor values) =>
+        values.NumberOfElements == 0 ? [] : ToHost<int>(values.to_type(torch.ScalarType.Int32)).ToArray();
 
     /// <summary>Checks that there are as many values as a shape asks for.</summary>
     public static void CheckLength(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
@@ -66,6 +74,13 @@ internal static class DeviceMemory
         for (var i = 0; i < sizes.Length; i++)
             sizes[i] = shape[i];
         return sizes;
+    }
+
+    private static Span<T> ToHost<T>(torch.Tensor values)
+        where T : unmanaged
+    {
+        Interlocked.Increment(ref _copiesToHost);
+        return MemoryMarshal.Cast<byte, T>(values.cpu().contiguous().bytes);
     }
 
     // CUDA takes its copy of ordinary memory before it returns; to wait for the work under way on the device would only cost time.

@@ -55,6 +55,9 @@ public sealed class TorchEngine : Engine
     /// <summary>Whether tapes for training round the factors of matrix products to bfloat16.</summary>
     internal bool TrainsInBFloat16 { get; }
 
+    /// <summary>The way in which experts run; null to choose for each plan.</summary>
+    internal ExpertWay? ExpertWay { get; set; }
+
     internal bool IsDisposed { get; private set; }
 
     /// <inheritdoc/>
