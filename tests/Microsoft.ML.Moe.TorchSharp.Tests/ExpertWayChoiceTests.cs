@@ -1,11 +1,12 @@
 using Microsoft.ML.Moe.Tensors.Torch;
+using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tests.Tensors;
 
-/// <summary>Which way to run experts is taken, by what a GPU of 3 TB/s and 60 TFLOP/s would need for each.</summary>
+/// <summary>Which way to run experts is taken, by what a device would need for each.</summary>
 public sealed class ExpertWayChoiceTests
 {
-    private static readonly DeviceCosts Gpu = new(ProductsPerByte: 9, BytesPerLaunch: 64e6);
+    private static readonly DeviceCosts Gpu = DeviceCosts.Of(DeviceType.CUDA, torch.ScalarType.Float32);
 
     // 64 experts of 2048 × 1024 with a gate, 8 a token.
     private static ExpertWork ManySmallExperts(int tokens) => new(tokens, 8 * tokens, 64, 2048, 1024, 3, sizeof(float));
@@ -38,10 +39,10 @@ public sealed class ExpertWayChoiceTests
     }
 
     [Fact]
-    public void LaunchesThatCostNothingAreTakenForEveryExpert()
+    public void ProcessorTakesALaunchForEveryExpert()
     {
         var work = ManySmallExperts(64);
-        var processor = new DeviceCosts(ProductsPerByte: 5, BytesPerLaunch: 1e5);
+        var processor = DeviceCosts.Of(DeviceType.CPU, torch.ScalarType.Float32);
         Assert.Equal(ExpertWay.OneByOne, new ExpertWayChoice(work, processor, () => Rows(work, 2)).Best());
     }
 

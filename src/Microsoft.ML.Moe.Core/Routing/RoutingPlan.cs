@@ -2,8 +2,8 @@ namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
 /// What a policy decided: which token goes to which expert, and by which rule the pairs are weighted. Plain data that can be
-/// logged, plotted, compared and replayed. An engine on a GPU leaves the pairs there until somebody asks for them, which must be before
-/// its tape is disposed; what was asked for once stays.
+/// logged, plotted, compared and replayed. An engine may leave the pairs on its device until somebody asks for them, such as by
+/// <see cref="TokensOf"/>; the first to ask must do so before the tape is disposed, and what was asked for once stays.
 /// </summary>
 public sealed class RoutingPlan
 {
@@ -83,6 +83,7 @@ public sealed class RoutingPlan
 
     /// <summary>Tokens of one expert, ascending.</summary>
     /// <param name="expert">Expert number within [0, E).</param>
+    /// <exception cref="ObjectDisposedException">Nobody has asked for the pairs while they were on a device.</exception>
     public ReadOnlySpan<int> TokensOf(int expert) => PairTokens.AsSpan(ExpertOffsets[expert]..ExpertOffsets[expert + 1]);
 
     /// <summary>Whether a token was sent to all experts (GW-MoE).</summary>

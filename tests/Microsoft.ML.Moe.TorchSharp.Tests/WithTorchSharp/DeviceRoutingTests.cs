@@ -70,6 +70,18 @@ public sealed class DeviceRoutingTests : IDisposable
     }
 
     [Fact]
+    public void TokensWhoseEntropyIsTheThresholdItselfAreUncertain()
+    {
+        var random = TestNumbers.Normal(1, 9 * 7);
+        for (var token = 0; token < 9; token++)
+        {
+            var batch = new RandomBatch(random, 7, new SequenceLayout([0, 9]), 1, 0.5);
+            var threshold = RouterEntropy.Of(batch.Logits(token));
+            AssertSame(batch, new GlobalWorkspace(new TokenChoice(2, true), threshold), training: true, rounding: 0, $"{token}");
+        }
+    }
+
+    [Fact]
     public void MoreExpertsThanThereAreAreRefused()
     {
         using var tape = _engine.BeginTape(training: false);
