@@ -54,8 +54,11 @@ internal static class DeviceMemory
     }
 
     /// <summary>Copies whole numbers from a device.</summary>
-    public static int[] ToInts(torch.Tensor values) =>
-        values.NumberOfElements == 0 ? [] : ToHost<int>(values.to_type(torch.ScalarType.Int32)).ToArray();
+    public static int[] ToInts(torch.Tensor values)
+    {
+        using var scope = torch.NewDisposeScope();
+        return values.NumberOfElements == 0 ? [] : ToHost<int>(values.to_type(torch.ScalarType.Int32)).ToArray();
+    }
 
     /// <summary>Checks that there are as many values as a shape asks for.</summary>
     public static void CheckLength(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
@@ -76,6 +79,7 @@ internal static class DeviceMemory
         return sizes;
     }
 
+    // Belongs to the dispose scope under way.
     private static Span<T> ToHost<T>(torch.Tensor values)
         where T : unmanaged
     {
