@@ -94,8 +94,6 @@ public static partial class torch
 
         public Tensor index_select(long dim, Tensor index) => throw StandIn.Error;
 
-        public T item<T>() where T : unmanaged => throw StandIn.Error;
-
         public Tensor le(Scalar target) => throw StandIn.Error;
 
         public Tensor log() => throw StandIn.Error;
@@ -135,6 +133,8 @@ public static partial class torch
         public Tensor norm(float p = 2) => throw StandIn.Error;
 
         public Tensor permute(params long[] permutation) => throw StandIn.Error;
+
+        public Tensor pin_memory() => throw StandIn.Error;
 
         public Tensor reciprocal() => throw StandIn.Error;
 

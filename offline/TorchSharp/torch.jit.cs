@@ -10,9 +10,9 @@ public static partial class torch
         {
             internal CompilationUnit() => throw StandIn.Error;
 
-            public object invoke(string name, params object[] objs) => throw StandIn.Error;
-
             public void Dispose() => throw StandIn.Error;
+
+            public object invoke(string name, params object[] objs) => throw StandIn.Error;
         }
     }
 }
