@@ -37,10 +37,7 @@ internal sealed class TorchAdamW : Optimizer
         get
         {
             ThrowIfDisposed();
-            if (_norm is null)
-                return 0f;
-            using var scope = torch.NewDisposeScope();
-            return _norm.cpu().item<float>();
+            return _norm is null ? 0f : DeviceMemory.ToArray(_norm)[0];
         }
     }
 

@@ -62,6 +62,9 @@ public sealed class TorchEngine : Engine
         init;
     }
 
+    /// <summary>The way in which experts run; null to choose for each plan.</summary>
+    internal ExpertWay? ExpertWay { get; set; }
+
     internal bool IsDisposed { get; private set; }
 
     /// <inheritdoc/>

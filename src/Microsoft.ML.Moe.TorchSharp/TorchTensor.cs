@@ -76,9 +76,8 @@ internal sealed class TorchTensor : Tensor
         var value = Value.detach().DetachFromDisposeScope();
         return () =>
         {
-            using var scope = torch.NewDisposeScope();
             using (value)
-                return value.cpu().item<float>();
+                return DeviceMemory.ToArray(value)[0];
         };
     }
 

@@ -91,7 +91,7 @@ public sealed class EnginesAgreeTests : IDisposable
     [InlineData(false)]
     public void ExpertsOfAnySkewAgree(bool hasBias)
     {
-        // From even loads, one batched product, to one expert with nearly all tokens, one product an expert.
+        // From even loads to one expert with nearly all tokens.
         foreach (var share in new[] { 0.25, 0.5, 0.97 })
         {
             var plan = Plan(share, broadcast: share > 0.9);
