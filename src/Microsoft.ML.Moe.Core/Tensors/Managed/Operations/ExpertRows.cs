@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>What the experts make of each pair.</summary>
-internal sealed unsafe class ExpertRows
+internal readonly unsafe struct ExpertRows
 {
     /// <summary>x·W1 + b1.</summary>
     public float* ZPF { get; private init; }
@@ -16,7 +16,7 @@ internal sealed unsafe class ExpertRows
     public float* OutPD { get; private init; }
 
     /// <summary>Allocates; z and activation(z) share their place unless the gradient needs both.</summary>
-    public static ExpertRows Allocate(Arena memory, ExpertBatch batch, bool keep)
+    public static ExpertRows Allocate(Arena memory, in ExpertBatch batch, bool keep)
     {
         var hiddenLength = (long)batch.Pairs * batch.Experts.HiddenWidth;
         var z = memory.Allocate(hiddenLength);
