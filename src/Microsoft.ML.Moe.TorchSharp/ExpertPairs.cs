@@ -41,8 +41,8 @@ internal sealed class ExpertPairs
             TokenOfSlot = tape.Keep(all.narrow(0, 3L * Count, slots));
         }
 
-        if (plan.Broadcast is { } broadcast)
-            IsBroadcastP = tape.Keep(tape.Device.Upload(Array.ConvertAll(plan.PairTokens, token => broadcast[token])));
+        if (plan.HasBroadcast)
+            IsBroadcastP = tape.Keep(tape.Device.Upload(Array.ConvertAll(plan.PairTokens.ToArray(), plan.IsBroadcast)));
     }
 
     /// <summary>P.</summary>

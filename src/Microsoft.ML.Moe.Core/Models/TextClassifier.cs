@@ -64,11 +64,13 @@ public sealed partial class TextClassifier
         if (probabilities.Length < (long)rows.Count * ClassCount)
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
         PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
-        var packer = CreatePacker();
+        // an observer, or a policy from outside, may keep what it is shown
+        var mayBeKept = observer is not null || _policy is not null;
+        var packer = CreatePacker(keepsLayouts: mayBeKept);
         var start = 0;
         foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
-            using var tape = _engine.BeginTape(training: false);
+            using var tape = mayBeKept ? _engine.BeginTape(training: false) : _engine.LeaseTape(training: false);
             var output = _network.Forward(tape, packer.Pack(pass), observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
@@ -136,7 +138,8 @@ public sealed partial class TextClassifier
     }
 
     /// <summary>Packs texts for the network.</summary>
-    internal TextBatchPacker CreatePacker() => new(_config.WideBits, padToLongest: !Router.MaskPadding);
+    internal TextBatchPacker CreatePacker(bool keepsLayouts = false) =>
+        new(_config.WideBits, padToLongest: !Router.MaskPadding, keepsLayouts);
 
     private void CheckRoutes()
     {

@@ -19,14 +19,17 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
-        ArgumentNullException.ThrowIfNull(layout);
+        var experts = pairs.Experts;
         var probabilitiesTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.AsSpan(token * experts, experts));
 
-        var pairs = new PairMatrix(layout.Tokens, experts);
         using var groups = RoutingGroups.Of(layout, scope, maskPadding);
         var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
         for (var i = 0; i < groups.Count; i++)
@@ -45,6 +48,6 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
 
         ArrayPool<double>.Shared.Return(probabilitiesTE);
         ArrayPool<double>.Shared.Return(scratch);
-        return pairs.ToPlan(new CombineRule(0f, WeightNormalization.None));
+        return new PlanTerms(new CombineRule(0f, WeightNormalization.None));
     }
 }

@@ -20,11 +20,14 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
     public override bool RoutesSequencesApart => true;
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
-        ArgumentNullException.ThrowIfNull(layout);
+        var experts = pairs.Experts;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ExpertsPerToken, experts);
-        var pairs = new PairMatrix(layout.Tokens, experts);
         for (var token = 0; token < layout.Tokens; token++)
         {
             if (!layout.IsToken(token))
@@ -43,6 +46,6 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
         }
 
         var normalization = normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None;
-        return pairs.ToPlan(new CombineRule(0f, normalization));
+        return new PlanTerms(new CombineRule(0f, normalization));
     }
 }

@@ -70,7 +70,7 @@ internal sealed class ClassifierObjective : ITrainingObjective
         ReadOnlySpan<int> targets = _targets.AsSpan(0, examples.Length);
         ReadOnlySpan<float> weights = _weights.AsSpan(0, examples.Length);
         var noise = new InputNoise(random, _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
-        using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
+        using var tape = _engine.LeaseTape(training: true, seed: (ulong)random.NextInt64());
         var output = _classifier.Network.Forward(tape, _packer.Pack(_texts, noise), policies: _policies);
         var (loss, reported) = ClassifierLoss.Of(tape, output, targets, weights, _options.LabelSmoothing);
         tape.Backward(loss, scale);

@@ -16,6 +16,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     private readonly TextEncoderConfig _config;
     private readonly TextBatchPacker _packer;
     private readonly TokenMasking _masking;
+    private readonly List<EncodedText> _texts = [];
     private readonly IReadOnlyList<EncodedText> _training;
     private readonly IReadOnlyList<EncodedText> _validation;
 
@@ -49,20 +50,24 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     /// <inheritdoc/>
     public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
     {
-        var texts = new EncodedText[examples.Length];
-        for (var i = 0; i < examples.Length; i++)
-            texts[i] = _training[examples[i]];
-        var masked = _masking.Mask(texts, random);
+        _texts.Clear();
+        foreach (var example in examples)
+            _texts.Add(_training[example]);
+        var masked = _masking.Mask(_texts, random);
         var noise = new InputNoise(random, maskRate: 0f, _options.WordDropRate, wideDropRate: 0f);
-        using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
+        using var tape = _engine.LeaseTape(training: true, seed: (ulong)random.NextInt64());
         if (masked.Guesses.Count == 0)
             return 0;
-        var batch = _packer.Pack(masked.Texts, noise);
+        var batch = _packer.Pack(masked, noise);
         var (logitsMV, losses) = _network.Forward(tape, batch, masked.RowsIn(batch));
         var reported = tape.CrossEntropy(logitsMV, masked.Targets, []);
-        var loss = losses.Aggregate(reported, tape.Add);
+        var loss = reported;
+        foreach (var extra in losses)
+            loss = tape.Add(loss, extra);
         tape.Backward(loss, scale);
-        return reported.ToArray()[0];
+        Span<float> value = stackalloc float[1];
+        reported.CopyTo(value);
+        return value[0];
     }
 
     /// <inheritdoc/>
@@ -75,8 +80,8 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
             var masked = _masking.Mask(pass, random);
             if (masked.Guesses.Count == 0)
                 continue;
-            using var tape = _engine.BeginTape(training: false);
-            var batch = _packer.Pack(masked.Texts);
+            using var tape = _engine.LeaseTape(training: false);
+            var batch = _packer.Pack(masked);
             var (logitsMV, _) = _network.Forward(tape, batch, masked.RowsIn(batch));
             var targets = masked.Targets;
             loss += targets.Length * (double)tape.CrossEntropy(logitsMV, targets, []).ToArray()[0];

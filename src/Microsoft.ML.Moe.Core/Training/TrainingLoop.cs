@@ -25,6 +25,7 @@ internal sealed class TrainingLoop(
     private readonly LearningRateSchedule _rates = new(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
+    private readonly SeededRandom _random = new(0);
     private TrainingProgress _progress = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
@@ -84,14 +85,15 @@ internal sealed class TrainingLoop(
         var start = _progress.Step * schedule.BatchSize;
         var batch = order.AsSpan(start, Math.Min(schedule.BatchSize, order.Length - start));
         var factor = _rates.FactorAt(StepsBefore + _progress.Step);
-        var loss = Accumulate(batch, schedule.RandomOf(_progress.Epoch, _progress.Step + 1));
+        var loss = Accumulate(batch, schedule.RandomOf(_progress.Epoch, _progress.Step + 1, _random));
         var norm = optimizer.ClipGradients(schedule.MaxGradientNorm);
         if (!double.IsFinite(loss) || !float.IsFinite(norm))
             throw new InvalidOperationException(
                 $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
                 + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
         optimizer.Step(factor);
-        _progress = _progress with { Step = _progress.Step + 1, LossSum = _progress.LossSum + loss };
+        _progress.Step++;
+        _progress.LossSum += loss;
         observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
     }
 

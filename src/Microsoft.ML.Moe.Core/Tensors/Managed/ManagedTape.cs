@@ -9,6 +9,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal sealed unsafe class ManagedTape : Tape
 {
     private readonly LeasedObjects<ManagedTensor>? _leasedTensors;
+    private readonly LeasedObjects<RoutingPlan>? _leasedPlans;
+    private readonly LeasedObjects<SequenceLayout>? _leasedLayouts;
     private TapeStorage? _storage;
     private bool _training;
     private ulong _seed;
@@ -25,7 +27,13 @@ internal sealed unsafe class ManagedTape : Tape
     {
         Engine = engine;
         if (isLeased)
+        {
             _leasedTensors = new LeasedObjects<ManagedTensor>(() => new ManagedTensor(this));
+            _leasedPlans = new LeasedObjects<RoutingPlan>(() => new RoutingPlan());
+            _leasedLayouts = new LeasedObjects<SequenceLayout>(() => new SequenceLayout());
+        }
+
+        Runs = new SequenceRuns(() => _leasedLayouts is null ? new SequenceLayout() : _leasedLayouts.Next());
     }
 
     /// <summary>Begins a pass.</summary>
@@ -36,7 +44,10 @@ internal sealed unsafe class ManagedTape : Tape
     public ManagedTape Begin(TapeStorage storage, bool training, ulong seed)
     {
         (_storage, _training, _seed, _randomKeys, _wentBackward) = (storage, training, seed, 0, false);
+        AuxiliaryLosses.Clear();
         _leasedTensors?.Reset();
+        _leasedPlans?.Reset();
+        _leasedLayouts?.Reset();
         return this;
     }
 
@@ -53,6 +64,12 @@ internal sealed unsafe class ManagedTape : Tape
 
     /// <summary>Memory of the operation under way.</summary>
     public Arena Scratch => Storage.Scratch;
+
+    /// <summary>What the batch is divided into to be routed.</summary>
+    public SequenceRuns Runs { get; }
+
+    /// <summary>Whether tensors and plans are used again by the next tape; see <see cref="ManagedEngine.LeaseTape"/>.</summary>
+    public bool IsLeased => _leasedTensors is not null;
 
     public bool IsDisposed => _storage is null;
 
@@ -80,6 +97,8 @@ internal sealed unsafe class ManagedTape : Tape
 
     /// <summary>A key for one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
+
+    internal override RoutingPlan NewPlan() => _leasedPlans is null ? base.NewPlan() : _leasedPlans.Next();
 
     public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
     {

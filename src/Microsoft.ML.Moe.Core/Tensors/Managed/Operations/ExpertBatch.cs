@@ -25,7 +25,7 @@ internal readonly unsafe struct ExpertBatch
         Pairs = plan.Pairs;
         TokenPairs = plan.ByToken;
         Offsets = memory.AllocateIntegers(experts.Count + 1);
-        plan.ExpertOffsets.AsSpan().CopyTo(new Span<int>(Offsets, experts.Count + 1));
+        plan.ExpertOffsets.CopyTo(new Span<int>(Offsets, experts.Count + 1));
         TokenOfPair = memory.AllocateIntegers(Pairs);
         plan.PairTokens.CopyTo(new Span<int>(TokenOfPair, Pairs));
         var products = experts.Gate is null ? 2 : 3;
