@@ -18,6 +18,9 @@ public sealed partial class TextClassifier
     private readonly ParameterStore _parameters;
     private readonly RoutingPolicy? _policy;
 
+    // The packer that the last call has left for the next; null while one has it.
+    private TextBatchPacker? _packer;
+
     internal TextClassifier(
         Engine engine, TextClassifierConfig config, ParameterStore parameters, TextInput input, RoutingPolicy? policy = null)
     {
@@ -66,7 +69,7 @@ public sealed partial class TextClassifier
         PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
         // an observer, or a policy from outside, may keep what it is shown
         var mayBeKept = observer is not null || _policy is not null;
-        var packer = CreatePacker(keepsLayouts: mayBeKept);
+        var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
         var start = 0;
         foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
@@ -75,6 +78,9 @@ public sealed partial class TextClassifier
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
+
+        if (!mayBeKept)
+            _packer = packer;
     }
 
     /// <summary>

@@ -17,6 +17,7 @@ internal static unsafe class RouteOperation
         var experts = logitsTE.Columns;
         var runs = tape.Runs;
         runs.Divide(layout, policy.RoutesSequencesApart && tape.Workers.Threads > 1 ? LogitsOfRun / experts : int.MaxValue);
+        // on a tape of a caller's own, the policy's very plan
         if (runs.Count == 1 && !tape.IsLeased)
             return policy.Route(new ReadOnlySpan<float>(logitsTE.Data, logitsTE.Length), experts, layout, tape.IsTraining);
 
