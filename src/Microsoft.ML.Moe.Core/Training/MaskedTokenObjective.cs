@@ -19,6 +19,9 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     private readonly List<EncodedText> _texts = [];
     private readonly IReadOnlyList<EncodedText> _training;
     private readonly IReadOnlyList<EncodedText> _validation;
+    private MaskedTexts? _masked;
+    private TextBatch? _batch;
+    private ulong _seed;
 
     public MaskedTokenObjective(
         TextPretrainingOptions options,
@@ -48,26 +51,30 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     }
 
     /// <inheritdoc/>
-    public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
+    public void Prepare(ReadOnlySpan<int> examples, Random random)
     {
         _texts.Clear();
         foreach (var example in examples)
             _texts.Add(_training[example]);
-        var masked = _masking.Mask(_texts, random);
+        _masked = _masking.Mask(_texts, random);
         var noise = new InputNoise(random, maskRate: 0f, _options.WordDropRate, wideDropRate: 0f);
-        using var tape = _engine.LeaseTape(training: true, seed: (ulong)random.NextInt64());
-        if (masked.Guesses.Count == 0)
-            return 0;
-        var batch = _packer.Pack(masked, noise);
-        var (logitsMV, losses) = _network.Forward(tape, batch, masked.RowsIn(batch));
-        var reported = tape.CrossEntropy(logitsMV, masked.Targets, []);
+        _seed = (ulong)random.NextInt64();
+        _batch = _masked.Guesses.Count == 0 ? null : _packer.Pack(_masked, noise);
+    }
+
+    /// <inheritdoc/>
+    public LaterValue Accumulate(float scale)
+    {
+        if (_batch is null)
+            return new LaterValue(0f);
+        using var tape = _engine.LeaseTape(training: true, _seed);
+        var (logitsMV, losses) = _network.Forward(tape, _batch, _masked!.RowsIn(_batch));
+        var reported = tape.CrossEntropy(logitsMV, _masked.Targets, []);
         var loss = reported;
         foreach (var extra in losses)
             loss = tape.Add(loss, extra);
         tape.Backward(loss, scale);
-        Span<float> value = stackalloc float[1];
-        reported.CopyTo(value);
-        return value[0];
+        return reported.ReadLater();
     }
 
     /// <inheritdoc/>
