@@ -57,7 +57,7 @@ internal sealed class TextTraining : IDisposable
         var loss = _objective.Accumulate(1f);
         _optimizer.ClipGradients(_options.MaxGradientNorm);
         _optimizer.Step(1f);
-        loss();
+        loss.Read();
     }
 
     /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>

@@ -68,17 +68,17 @@ internal sealed class TorchTensor : Tensor
         DeviceMemory.Download(Value, destination[..Length]);
     }
 
-    public override Func<float> ReadLater()
+    public override LaterValue ReadLater()
     {
         ThrowIfDisposed();
         if (Length != 1)
             throw new InvalidOperationException($"One value can be read later, not {Length}.");
         var value = Value.detach().DetachFromDisposeScope();
-        return () =>
+        return new LaterValue(() =>
         {
             using (value)
                 return DeviceMemory.ToArray(value)[0];
-        };
+        });
     }
 
     public override void CopyFrom(ReadOnlySpan<float> source)

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Moe.Layers;
 /// <param name="layout">Sequences within T.</param>
 /// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
 /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
-internal sealed class ForwardContext(
+internal readonly struct ForwardContext(
     Tape tape, SequenceLayout layout, IRoutingObserver? observer = null, PolicySelector? policies = null)
 {
     /// <summary>Operations.</summary>
@@ -25,6 +25,6 @@ internal sealed class ForwardContext(
     /// <param name="own">The layer's own.</param>
     public RoutingPolicy PolicyOf(int block, RoutingPolicy own) => policies is null ? own : policies(block, own);
 
-    /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
-    public List<Tensor> AuxiliaryLosses { get; } = [];
+    /// <inheritdoc cref="Tape.AuxiliaryLosses"/>
+    public List<Tensor> AuxiliaryLosses => Tape.AuxiliaryLosses;
 }

@@ -47,7 +47,9 @@ internal sealed class MoeLayer : IFeedForward
         }
 
         return plan.CopiesBroadcast
-            ? tape.Add(RunExperts(tape, xTD, logitsTE, plan.Part(broadcast: false)), Copy(tape, xTD, logitsTE, plan.Part(broadcast: true)))
+            ? tape.Add(
+                RunExperts(tape, xTD, logitsTE, plan.Part(broadcast: false, tape.NewPlan())),
+                Copy(tape, xTD, logitsTE, plan.Part(broadcast: true, tape.NewPlan())))
             : RunExperts(tape, xTD, logitsTE, plan);
     }
 

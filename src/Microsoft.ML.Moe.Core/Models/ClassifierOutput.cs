@@ -7,4 +7,4 @@ namespace Microsoft.ML.Moe.Models;
 /// <param name="DeepBC">The encoder's part.</param>
 /// <param name="WideBC">The wide branch's part; null when there is none.</param>
 /// <param name="AuxiliaryLosses">Losses of the layers, each already times its coefficient; empty unless training.</param>
-internal sealed record ClassifierOutput(Tensor LogitsBC, Tensor DeepBC, Tensor? WideBC, IReadOnlyList<Tensor> AuxiliaryLosses);
+internal readonly record struct ClassifierOutput(Tensor LogitsBC, Tensor DeepBC, Tensor? WideBC, List<Tensor> AuxiliaryLosses);

@@ -24,7 +24,7 @@ internal sealed class MaskedTokenNetwork
     /// <param name="tape">Operations.</param>
     /// <param name="batch">The texts.</param>
     /// <param name="rows">M tokens to guess.</param>
-    public (Tensor LogitsMV, IReadOnlyList<Tensor> AuxiliaryLosses) Forward(Tape tape, TextBatch batch, int[] rows)
+    public (Tensor LogitsMV, List<Tensor> AuxiliaryLosses) Forward(Tape tape, TextBatch batch, ReadOnlySpan<int> rows)
     {
         var context = new ForwardContext(tape, batch.Layout);
         var xTD = _encoder.Forward(context, batch);

@@ -54,7 +54,7 @@ public sealed class PretrainedTextEncoder
             throw new ArgumentException($"{rows.Count} rows × {Width} numbers need more room.", nameof(vectors));
         foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
-            using var tape = _engine.BeginTape(training: false);
+            using var tape = _engine.LeaseTape(training: false);
             var batch = TextBatch.Pack(pass, wideBits: 0, padToLongest: !Config.Router.MaskPadding);
             var xTD = _encoder.Forward(new ForwardContext(tape, batch.Layout), batch);
             tape.MeanPool(xTD, batch.Layout).CopyTo(vectors[..(pass.Count * Width)]);

@@ -18,6 +18,9 @@ public sealed partial class TextClassifier
     private readonly ParameterStore _parameters;
     private readonly RoutingPolicy? _policy;
 
+    // The packer that the last call has left for the next; null while one has it.
+    private TextBatchPacker? _packer;
+
     internal TextClassifier(
         Engine engine, TextClassifierConfig config, ParameterStore parameters, TextInput input, RoutingPolicy? policy = null)
     {
@@ -64,15 +67,20 @@ public sealed partial class TextClassifier
         if (probabilities.Length < (long)rows.Count * ClassCount)
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
         PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
-        var packer = CreatePacker();
+        // an observer, or a policy from outside, may keep what it is shown
+        var mayBeKept = observer is not null || _policy is not null;
+        var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
         var start = 0;
         foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
         {
-            using var tape = _engine.BeginTape(training: false);
+            using var tape = mayBeKept ? _engine.BeginTape(training: false) : _engine.LeaseTape(training: false);
             var output = _network.Forward(tape, packer.Pack(pass), observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }
+
+        if (!mayBeKept)
+            _packer = packer;
     }
 
     /// <summary>
@@ -136,7 +144,8 @@ public sealed partial class TextClassifier
     }
 
     /// <summary>Packs texts for the network.</summary>
-    internal TextBatchPacker CreatePacker() => new(_config.WideBits, padToLongest: !Router.MaskPadding);
+    internal TextBatchPacker CreatePacker(bool keepsLayouts = false) =>
+        new(_config.WideBits, padToLongest: !Router.MaskPadding, keepsLayouts);
 
     private void CheckRoutes()
     {

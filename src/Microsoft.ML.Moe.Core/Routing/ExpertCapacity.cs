@@ -80,17 +80,23 @@ public sealed class ExpertCapacity : RoutingPolicy
     public override bool RoutesSequencesApart => _scope == RoutingScope.Sequence && _inner.RoutesSequencesApart;
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
-        ArgumentNullException.ThrowIfNull(layout);
-        var plan = _inner.Route(logitsTE, experts, layout, training);
-        var wanted = PairMatrix.Of(plan);
-        var kept = new PairMatrix(plan.Tokens, experts);
+        var experts = pairs.Experts;
+        var terms = _inner.Choose(logitsTE, layout, training, pairs);
+        // who is in no group keeps nothing
+        for (var token = 0; _maskPadding && token < layout.Tokens; token++)
+            if (!layout.IsToken(token))
+                pairs.Of(token).Clear();
         using var groups = RoutingGroups.Of(layout, _scope, _maskPadding);
         var candidates = ArrayPool<int>.Shared.Rent(layout.Tokens);
         var scores = ArrayPool<double>.Shared.Rent(layout.Tokens);
         var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
-        var dropped = plan.DroppedPairs;
+        var dropped = terms.DroppedPairs;
         for (var i = 0; i < groups.Count; i++)
         {
             var capacity = _capacityOf(groups[i].Length, experts);
@@ -99,7 +105,7 @@ public sealed class ExpertCapacity : RoutingPolicy
                 var count = 0;
                 foreach (var token in groups[i])
                 {
-                    if (!wanted.Of(token)[expert])
+                    if (!pairs.Of(token)[expert])
                         continue;
                     candidates[count] = token;
                     // by position all are equal, so that the earlier one wins
@@ -111,7 +117,7 @@ public sealed class ExpertCapacity : RoutingPolicy
                 scores.AsSpan(0, count).CopyTo(scratch);
                 var cut = ScoreCut.Of(scratch.AsSpan(0, count), capacity);
                 for (var candidate = 0; candidate < count; candidate++)
-                    kept.Of(candidates[candidate])[expert] = cut.Takes(scores[candidate]);
+                    pairs.Of(candidates[candidate])[expert] = cut.Takes(scores[candidate]);
                 dropped += Math.Max(0, count - capacity);
             }
         }
@@ -119,6 +125,6 @@ public sealed class ExpertCapacity : RoutingPolicy
         ArrayPool<int>.Shared.Return(candidates);
         ArrayPool<double>.Shared.Return(scores);
         ArrayPool<double>.Shared.Return(scratch);
-        return kept.ToPlan(plan.Weights, plan.Broadcast, plan.CopiesBroadcast, dropped);
+        return terms with { DroppedPairs = dropped };
     }
 }

@@ -28,14 +28,17 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     internal static CombineRule Weights { get; } = new(0f, WeightNormalization.None);
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
-        ArgumentNullException.ThrowIfNull(layout);
+        var experts = pairs.Experts;
         var probabilitiesTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.AsSpan(token * experts, experts));
 
-        var pairs = new PairMatrix(layout.Tokens, experts);
         using var groups = RoutingGroups.Of(layout, scope, maskPadding);
         var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
         for (var i = 0; i < groups.Count; i++)
@@ -54,7 +57,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
 
         ArrayPool<double>.Shared.Return(probabilitiesTE);
         ArrayPool<double>.Shared.Return(scratch);
-        return pairs.ToPlan(Weights);
+        return new PlanTerms(Weights);
     }
 
     /// <summary>Tokens that each expert takes of a group: ⌈T·k/N⌉, or all.</summary>

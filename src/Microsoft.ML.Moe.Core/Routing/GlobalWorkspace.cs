@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -55,20 +56,23 @@ public sealed class GlobalWorkspace(
     internal RoutingPolicy Inner => inner;
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        ArgumentNullException.ThrowIfNull(layout);
-        var plan = inner.Route(logitsTE, experts, layout, training);
+        var terms = inner.Choose(logitsTE, layout, training, pairs);
         if (!training)
-            return plan;
+            return terms;
 
-        var broadcast = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed).Find(logitsTE, experts, layout);
-        if (broadcast is null)
-            return plan;
-        var pairs = PairMatrix.Of(plan);
-        for (var token = 0; token < layout.Tokens; token++)
+        var scratch = ArrayPool<bool>.Shared.Rent(layout.Tokens);
+        var broadcast = scratch.AsSpan(0, layout.Tokens);
+        var found = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed).Find(logitsTE, pairs.Experts, layout, broadcast);
+        for (var token = 0; found && token < layout.Tokens; token++)
         {
+            pairs.Broadcast[token] = broadcast[token];
             if (!broadcast[token])
                 continue;
             // as released, only the last expert's pair remains, and it stands for a copy of the token
@@ -76,6 +80,7 @@ public sealed class GlobalWorkspace(
             pairs.Of(token)[^1] = true;
         }
 
-        return pairs.ToPlan(plan.Weights, broadcast, rule == GlobalWorkspaceRule.AsReleased, plan.DroppedPairs);
+        ArrayPool<bool>.Shared.Return(scratch);
+        return found ? new PlanTerms(terms.Weights, true, rule == GlobalWorkspaceRule.AsReleased, terms.DroppedPairs) : terms;
     }
 }

@@ -2,78 +2,104 @@ using System.Buffers;
 
 namespace Microsoft.ML.Moe.Routing;
 
-/// <summary>
-/// The token–expert pairs of a plan in the making: a T×E matrix of flags, in memory that is given back when the plan is made.
-/// </summary>
-internal sealed class PairMatrix
+/// <summary>The token–expert pairs of a plan in the making: a T×E matrix of flags, and one flag more for each token.</summary>
+internal readonly ref struct PairMatrix
 {
-    private readonly int _experts;
-    private readonly int _length;
-    private bool[] _selectedTE;
+    private readonly Span<bool> _selectedTE;
 
     /// <summary>A matrix without pairs.</summary>
+    /// <param name="memory"><see cref="LengthOf"/> flags with any content.</param>
     /// <param name="tokens">Number of tokens, T.</param>
     /// <param name="experts">Number of experts, E.</param>
-    public PairMatrix(int tokens, int experts)
+    public PairMatrix(Span<bool> memory, int tokens, int experts)
+        : this(memory[..(tokens * experts)], memory.Slice(tokens * experts, tokens), experts)
     {
-        _experts = experts;
-        Tokens = tokens;
-        _length = checked(tokens * experts);
-        _selectedTE = ArrayPool<bool>.Shared.Rent(_length);
-        Array.Clear(_selectedTE, 0, _length);
+        _selectedTE.Clear();
+        Broadcast.Clear();
     }
 
-    /// <summary>The pairs of a plan.</summary>
-    public static PairMatrix Of(RoutingPlan plan)
+    /// <summary>The matrix whose memory this is.</summary>
+    public static PairMatrix Over(Span<bool> memory, int tokens, int experts) =>
+        new(memory[..(tokens * experts)], memory.Slice(tokens * experts, tokens), experts);
+
+    private PairMatrix(Span<bool> selectedTE, Span<bool> broadcast, int experts)
     {
-        var pairs = new PairMatrix(plan.Tokens, plan.Experts);
-        for (var expert = 0; expert < plan.Experts; expert++)
-            foreach (var token in plan.TokensOf(expert))
-                pairs.Of(token)[expert] = true;
-        return pairs;
+        _selectedTE = selectedTE;
+        Broadcast = broadcast;
+        Experts = experts;
     }
+
+    /// <summary>Flags that a matrix takes.</summary>
+    public static int LengthOf(int tokens, int experts) => checked(tokens * (experts + 1));
 
     /// <summary>Number of tokens, T.</summary>
-    public int Tokens { get; }
+    public int Tokens => Broadcast.Length;
+
+    /// <summary>Number of experts, E.</summary>
+    public int Experts { get; }
+
+    /// <summary>For each token whether it was sent to all experts (GW-MoE).</summary>
+    public Span<bool> Broadcast { get; }
 
     /// <summary>One flag for each expert of a token.</summary>
-    public Span<bool> Of(int token) => _selectedTE.AsSpan(token * _experts, _experts);
+    public Span<bool> Of(int token) => _selectedTE.Slice(token * Experts, Experts);
 
-    /// <summary>The plan of these pairs; the matrix is used up.</summary>
-    /// <param name="weights">Rule of the pairs' weights.</param>
-    /// <param name="broadcast">Tokens that were sent to all experts; null when none can be.</param>
-    /// <param name="copiesBroadcast">See <see cref="RoutingPlan.CopiesBroadcast"/>.</param>
-    /// <param name="droppedPairs">See <see cref="RoutingPlan.DroppedPairs"/>.</param>
-    public RoutingPlan ToPlan(CombineRule weights, bool[]? broadcast = null, bool copiesBroadcast = false, int droppedPairs = 0)
+    /// <summary>The rows of some tokens.</summary>
+    public PairMatrix Slice(int first, int count) =>
+        new(_selectedTE.Slice(first * Experts, count * Experts), Broadcast.Slice(first, count), Experts);
+
+    /// <summary>Takes over the pairs of a plan.</summary>
+    /// <exception cref="ArgumentException">It is for other tokens or experts.</exception>
+    public PlanTerms Take(RoutingPlan plan)
     {
-        ReadOnlySpan<bool> selectedTE = _selectedTE.AsSpan(0, _length);
-        var count = selectedTE.Count(true);
+        if (plan.Tokens != Tokens || plan.Experts != Experts)
+        {
+            throw new ArgumentException(
+                $"A plan for {plan.Tokens} tokens and {plan.Experts} experts does not fit {Tokens} tokens and {Experts} experts.", nameof(plan));
+        }
+
+        for (var expert = 0; expert < Experts; expert++)
+        {
+            foreach (var token in plan.TokensOf(expert))
+                Of(token)[expert] = true;
+        }
+
+        for (var token = 0; token < Tokens; token++)
+            Broadcast[token] = plan.IsBroadcast(token);
+        return new PlanTerms(plan.Weights, plan.HasBroadcast, plan.CopiesBroadcast, plan.DroppedPairs);
+    }
+
+    /// <summary>Makes a plan the plan of these pairs.</summary>
+    /// <param name="terms">What the policy says about them.</param>
+    /// <param name="plan">The plan; what it was before is lost.</param>
+    /// <returns>The plan.</returns>
+    public RoutingPlan ToPlan(in PlanTerms terms, RoutingPlan plan)
+    {
+        var count = _selectedTE.Count(true);
+        plan.Become(Tokens, Experts, count, terms);
+        if (terms.HasBroadcast)
+            Broadcast.CopyTo(plan.Broadcast);
         var pairs = ArrayPool<int>.Shared.Rent(count);
-        var offsets = new int[_experts + 1];
+        var offsets = plan.ExpertOffsets;
+        Array.Clear(offsets);
         var entry = -1;
         for (var i = 0; i < count; i++)
         {
-            entry += 1 + selectedTE[(entry + 1)..].IndexOf(true);
+            entry += 1 + _selectedTE[(entry + 1)..].IndexOf(true);
             pairs[i] = entry;
-            offsets[entry % _experts + 1]++;
+            offsets[entry % Experts + 1]++;
         }
 
-        for (var expert = 0; expert < _experts; expert++)
+        for (var expert = 0; expert < Experts; expert++)
             offsets[expert + 1] += offsets[expert];
-        var next = ArrayPool<int>.Shared.Rent(_experts);
-        offsets.AsSpan(0, _experts).CopyTo(next);
-        var tokens = new int[count];
+        var next = ArrayPool<int>.Shared.Rent(Experts);
+        offsets.AsSpan(0, Experts).CopyTo(next);
+        var tokens = plan.PairTokensToWrite;
         foreach (var pair in pairs.AsSpan(0, count))
-            tokens[next[pair % _experts]++] = pair / _experts;
+            tokens[next[pair % Experts]++] = pair / Experts;
 
         ArrayPool<int>.Shared.Return(next);
         ArrayPool<int>.Shared.Return(pairs);
-        ArrayPool<bool>.Shared.Return(_selectedTE);
-        _selectedTE = [];
-        return new RoutingPlan(Tokens, offsets, tokens, weights, broadcast)
-        {
-            CopiesBroadcast = copiesBroadcast,
-            DroppedPairs = droppedPairs,
-        };
+        return plan;
     }
 }

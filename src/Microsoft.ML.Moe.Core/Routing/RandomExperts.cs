@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -29,25 +30,27 @@ public sealed class RandomExperts(
     public override bool RoutesSequencesApart => inner.RoutesSequencesApart;
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        ArgumentNullException.ThrowIfNull(layout);
-        var plan = inner.Route(logitsTE, experts, layout, training);
-        var found = new UncertainTokens(EntropyThreshold, null, tokens, seed).Find(logitsTE, experts, layout);
-        if (found is null)
-            return plan;
-        var pairs = PairMatrix.Of(plan);
-        var drawn = new int[experts];
-        var hashes = new ulong[experts];
+        var experts = pairs.Experts;
+        var terms = inner.Choose(logitsTE, layout, training, pairs);
+        var found = ArrayPool<bool>.Shared.Rent(layout.Tokens);
+        var drawn = ArrayPool<int>.Shared.Rent(experts);
+        var hashes = ArrayPool<ulong>.Shared.Rent(experts);
+        new UncertainTokens(EntropyThreshold, null, tokens, seed).Find(logitsTE, experts, layout, found.AsSpan(0, layout.Tokens));
         for (var token = 0; token < layout.Tokens; token++)
         {
-            if (!found[token] || plan.IsBroadcast(token))
+            if (!found[token] || pairs.Broadcast[token])
                 continue;
             var hash = TokenHash.Of(logitsTE.Slice(token * experts, experts), seed);
             for (var expert = 0; expert < experts; expert++)
                 (drawn[expert], hashes[expert]) = (expert, TokenHash.Of(hash, expert));
-            Array.Sort(hashes, drawn);
+            Array.Sort(hashes, drawn, 0, experts);
             var selectedE = pairs.Of(token);
             var count = selectedE.Count(true);
             selectedE.Clear();
@@ -55,6 +58,9 @@ public sealed class RandomExperts(
                 selectedE[expert] = true;
         }
 
-        return pairs.ToPlan(plan.Weights, plan.Broadcast, plan.CopiesBroadcast, plan.DroppedPairs);
+        ArrayPool<bool>.Shared.Return(found);
+        ArrayPool<int>.Shared.Return(drawn);
+        ArrayPool<ulong>.Shared.Return(hashes);
+        return terms;
     }
 }

@@ -4,14 +4,16 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>A packed batch split into the groups of tokens that compete with each other; groups without tokens are left out.</summary>
-internal sealed class RoutingGroups : IDisposable
+internal ref struct RoutingGroups : IDisposable
 {
+    private readonly bool _maskPadding;
     private int[] _ends;
     private int[] _tokens;
     private int _count;
 
-    private RoutingGroups(int tokens)
+    private RoutingGroups(int tokens, bool maskPadding)
     {
+        _maskPadding = maskPadding;
         // no group without a token
         _ends = ArrayPool<int>.Shared.Rent(tokens);
         _tokens = ArrayPool<int>.Shared.Rent(tokens);
@@ -29,14 +31,14 @@ internal sealed class RoutingGroups : IDisposable
     /// <param name="maskPadding">Whether padding stays out.</param>
     public static RoutingGroups Of(SequenceLayout layout, RoutingScope scope, bool maskPadding)
     {
-        var groups = new RoutingGroups(layout.Tokens);
+        var groups = new RoutingGroups(layout.Tokens, maskPadding);
         switch (scope)
         {
             case RoutingScope.Sequence:
                 for (var sequence = 0; sequence < layout.Sequences; sequence++)
                 {
                     for (var token = layout.Offsets[sequence]; token < layout.Offsets[sequence + 1]; token++)
-                        Add(token);
+                        groups.Add(token, layout);
                     groups.EndGroup();
                 }
 
@@ -46,14 +48,14 @@ internal sealed class RoutingGroups : IDisposable
                 {
                     for (var sequence = 0; sequence < layout.Sequences; sequence++)
                         if (position < layout.Offsets[sequence + 1] - layout.Offsets[sequence])
-                            Add(layout.Offsets[sequence] + position);
+                            groups.Add(layout.Offsets[sequence] + position, layout);
                     groups.EndGroup();
                 }
 
                 break;
             case RoutingScope.Batch:
                 for (var token = 0; token < layout.Tokens; token++)
-                    Add(token);
+                    groups.Add(token, layout);
                 groups.EndGroup();
                 break;
             default:
@@ -61,12 +63,6 @@ internal sealed class RoutingGroups : IDisposable
         }
 
         return groups;
-
-        void Add(int token)
-        {
-            if (!maskPadding || layout.IsToken(token))
-                groups._tokens[groups._count++] = token;
-        }
     }
 
     /// <summary>Gives the memory back.</summary>
@@ -75,6 +71,12 @@ internal sealed class RoutingGroups : IDisposable
         ArrayPool<int>.Shared.Return(_ends);
         ArrayPool<int>.Shared.Return(_tokens);
         (_ends, _tokens, Count) = ([], [], 0);
+    }
+
+    private void Add(int token, SequenceLayout layout)
+    {
+        if (!_maskPadding || layout.IsToken(token))
+            _tokens[_count++] = token;
     }
 
     private void EndGroup()

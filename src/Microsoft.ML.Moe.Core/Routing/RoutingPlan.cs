@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
@@ -8,7 +10,12 @@ namespace Microsoft.ML.Moe.Routing;
 public sealed class RoutingPlan
 {
     private readonly Lazy<RoutingPlan>? _onDevice;
+    private int[] _offsets = [];
+    private int[] _pairTokens = [];
+    private bool[] _broadcast = [];
     private TokenPairs? _byToken;
+    private TokenPairs? _usedByToken;
+    private PlanTerms _terms;
 
     /// <summary>Creates a plan.</summary>
     /// <param name="tokens">Number of tokens, T.</param>
@@ -24,13 +31,16 @@ public sealed class RoutingPlan
             throw new ArgumentException("Offsets go from 0 to the number of pairs.", nameof(expertOffsets));
         if (broadcast != null && broadcast.Length != tokens)
             throw new ArgumentException("One flag for each token.", nameof(broadcast));
-        Tokens = tokens;
-        Experts = expertOffsets.Length - 1;
-        Pairs = pairTokens.Length;
-        ExpertOffsets = expertOffsets;
-        PairTokens = pairTokens;
-        Weights = weights;
-        Broadcast = broadcast;
+        (Tokens, Experts, Pairs) = (tokens, expertOffsets.Length - 1, pairTokens.Length);
+        _offsets = expertOffsets;
+        _pairTokens = pairTokens;
+        _broadcast = broadcast ?? [];
+        _terms = new PlanTerms(weights, broadcast is not null);
+    }
+
+    /// <summary>Creates a plan that has still to <see cref="Become"/> one.</summary>
+    internal RoutingPlan()
+    {
     }
 
     /// <summary>Creates a plan of pairs on a device.</summary>
@@ -42,118 +52,110 @@ public sealed class RoutingPlan
     internal RoutingPlan(int tokens, int experts, int pairs, CombineRule weights, Func<RoutingPlan> read)
     {
         _onDevice = new Lazy<RoutingPlan>(read);
-        (Tokens, Experts, Pairs, Weights) = (tokens, experts, pairs, weights);
-        (ExpertOffsets, PairTokens) = ([], []);
+        (Tokens, Experts, Pairs) = (tokens, experts, pairs);
+        _terms = new PlanTerms(weights);
     }
 
     /// <summary>Number of tokens, T.</summary>
-    public int Tokens { get; }
+    public int Tokens { get; private set; }
 
     /// <summary>Number of experts, E.</summary>
-    public int Experts { get; }
+    public int Experts { get; private set; }
 
     /// <summary>Number of token–expert pairs, P.</summary>
-    public int Pairs { get; }
+    public int Pairs { get; private set; }
 
     /// <summary>Rule of the pairs' weights.</summary>
-    public CombineRule Weights { get; }
+    public CombineRule Weights => _terms.Weights;
 
     /// <summary>
     /// Whether the pairs of broadcast tokens stand for copies of the token, which no expert touches
     /// (<see cref="GlobalWorkspaceRule.AsReleased"/>).
     /// </summary>
-    public bool CopiesBroadcast { get; init; }
+    public bool CopiesBroadcast
+    {
+        get => _terms.CopiesBroadcast;
+        init => _terms = _terms with { CopiesBroadcast = value };
+    }
 
     /// <summary>Number of pairs that the inner policy wanted and an <see cref="ExpertCapacity"/> did not leave.</summary>
-    public int DroppedPairs { get; init; }
+    public int DroppedPairs
+    {
+        get => _terms.DroppedPairs;
+        init => _terms = _terms with { DroppedPairs = value };
+    }
 
     /// <summary>E + 1 numbers: pairs [ExpertOffsets[e], ExpertOffsets[e + 1]) belong to expert e.</summary>
-    internal int[] ExpertOffsets => _onDevice is null ? field : _onDevice.Value.ExpertOffsets;
+    internal int[] ExpertOffsets => OnHost._offsets;
 
     /// <summary>Token of each pair; ascending within an expert.</summary>
-    internal int[] PairTokens => _onDevice is null ? field : _onDevice.Value.PairTokens;
+    internal ReadOnlySpan<int> PairTokens => PairTokensToWrite;
+
+    /// <summary>The same, for whoever makes the plan.</summary>
+    internal Span<int> PairTokensToWrite => OnHost._pairTokens.AsSpan(0, Pairs);
 
     /// <summary>
     /// The pairs by token: sorted once for the several operations that ask. Two threads that ask first at once sort both, to equal ends.
     /// </summary>
-    internal TokenPairs ByToken => _byToken ??= TokenPairs.Create(this);
+    internal TokenPairs ByToken => _byToken ??= TokenPairs.Create(this, _usedByToken);
 
-    /// <summary>Tokens that were sent to all experts and are weighted by softmax; null when there are none.</summary>
-    internal bool[]? Broadcast => _onDevice is null ? field : _onDevice.Value.Broadcast;
+    /// <summary>Whether tokens were sent to all experts; these are weighted by softmax.</summary>
+    internal bool HasBroadcast => OnHost._terms.HasBroadcast;
+
+    /// <summary>One flag for each token, whether it was sent to all experts; only where <see cref="HasBroadcast"/>.</summary>
+    internal Span<bool> Broadcast => OnHost._broadcast.AsSpan(0, Tokens);
 
     /// <summary>Tokens of one expert, ascending.</summary>
     /// <param name="expert">Expert number within [0, E).</param>
     /// <exception cref="ObjectDisposedException">Nobody has asked for the pairs while they were on a device.</exception>
-    public ReadOnlySpan<int> TokensOf(int expert) => PairTokens.AsSpan(ExpertOffsets[expert]..ExpertOffsets[expert + 1]);
+    public ReadOnlySpan<int> TokensOf(int expert) => PairTokens[ExpertOffsets[expert]..ExpertOffsets[expert + 1]];
 
     /// <summary>Whether a token was sent to all experts (GW-MoE).</summary>
     /// <param name="token">Token number within [0, T).</param>
-    public bool IsBroadcast(int token) => Broadcast is not null && Broadcast[token];
+    public bool IsBroadcast(int token) => HasBroadcast && Broadcast[token];
 
-    /// <summary>The plan of several runs of sequences, one after the other.</summary>
-    /// <param name="plans">Their plans, by one policy; at least one.</param>
-    internal static RoutingPlan Join(ReadOnlySpan<RoutingPlan> plans)
-    {
-        var experts = plans[0].Experts;
-        var (all, pairs, dropped, hasBroadcast, copies) = (0, 0, 0, false, false);
-        foreach (var plan in plans)
-        {
-            all += plan.Tokens;
-            pairs += plan.Pairs;
-            dropped += plan.DroppedPairs;
-            hasBroadcast |= plan.Broadcast is not null;
-            copies |= plan.CopiesBroadcast;
-        }
-
-        var offsets = new int[experts + 1];
-        var tokens = new int[pairs];
-        var pair = 0;
-        for (var expert = 0; expert < experts; expert++)
-        {
-            var first = 0;
-            foreach (var plan in plans)
-            {
-                foreach (var token in plan.TokensOf(expert))
-                    tokens[pair++] = first + token;
-                first += plan.Tokens;
-            }
-
-            offsets[expert + 1] = pair;
-        }
-
-        var broadcast = hasBroadcast ? new bool[all] : null;
-        var start = 0;
-        foreach (var plan in plans)
-        {
-            plan.Broadcast?.CopyTo(broadcast!, start);
-            start += plan.Tokens;
-        }
-
-        return new RoutingPlan(all, offsets, tokens, plans[0].Weights, broadcast)
-        {
-            CopiesBroadcast = copies,
-            DroppedPairs = dropped,
-        };
-    }
+    private RoutingPlan OnHost => _onDevice is null ? this : _onDevice.Value;
 
     /// <summary>The pairs of the broadcast tokens alone, or of all the others.</summary>
     /// <param name="broadcast">Which of the two.</param>
-    internal RoutingPlan Part(bool broadcast)
+    /// <param name="part">Takes the pairs; what it was before is lost.</param>
+    /// <returns>The part.</returns>
+    internal RoutingPlan Part(bool broadcast, RoutingPlan part)
     {
         var pairs = 0;
         foreach (var token in PairTokens)
             pairs += IsBroadcast(token) == broadcast ? 1 : 0;
-        var offsets = new int[Experts + 1];
-        var tokens = new int[pairs];
+        part.Become(Tokens, Experts, pairs, new PlanTerms(Weights, HasBroadcast));
+        if (HasBroadcast)
+            Broadcast.CopyTo(part.Broadcast);
         pairs = 0;
         for (var expert = 0; expert < Experts; expert++)
         {
             foreach (var token in TokensOf(expert))
                 if (IsBroadcast(token) == broadcast)
-                    tokens[pairs++] = token;
-            offsets[expert + 1] = pairs;
+                    part._pairTokens[pairs++] = token;
+            part._offsets[expert + 1] = pairs;
         }
 
-        return new RoutingPlan(Tokens, offsets, tokens, Weights, Broadcast);
+        return part;
+    }
+
+    /// <summary>Makes this another plan, of which offsets, tokens and broadcast flags are still to be written.</summary>
+    internal void Become(int tokens, int experts, int pairs, in PlanTerms terms)
+    {
+        (Tokens, Experts, Pairs, _terms) = (tokens, experts, pairs, terms);
+        if (_offsets.Length != experts + 1)
+            _offsets = new int[experts + 1];
+        Grow(ref _pairTokens, pairs);
+        if (terms.HasBroadcast)
+            Grow(ref _broadcast, tokens);
+        (_usedByToken, _byToken) = (_byToken ?? _usedByToken, null);
+    }
+
+    /// <summary>Makes an array long enough: exactly so the first time, with room to grow when it is used again.</summary>
+    internal static void Grow<T>(ref T[] array, int length)
+    {
+        if (array.Length < length)
+            array = new T[array.Length == 0 ? length : (int)BitOperations.RoundUpToPowerOf2((uint)length)];
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -17,4 +18,26 @@ public abstract class RoutingPolicy
     /// <param name="training">Whether the plan is for training (GW-MoE broadcasts then).</param>
     /// <exception cref="ArgumentException">The logits are not T·E numbers, or the policy does not fit E experts.</exception>
     public abstract RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training);
+
+    /// <summary>
+    /// Chooses experts in memory of the caller's. The policies of this library choose here and leave nothing to the garbage collector;
+    /// of any other the plan is made and copied.
+    /// </summary>
+    /// <param name="logitsTE">[T, E] router logits, row-major.</param>
+    /// <param name="layout">Sequences within T.</param>
+    /// <param name="training">Whether the plan is for training.</param>
+    /// <param name="pairs">T×E, no pair yet; takes the pairs.</param>
+    internal virtual PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs) =>
+        pairs.Take(Route(logitsTE, pairs.Experts, layout, training));
+
+    /// <summary><see cref="Route"/> by way of <see cref="Choose"/>.</summary>
+    private protected RoutingPlan PlanOfChosen(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        var memory = ArrayPool<bool>.Shared.Rent(PairMatrix.LengthOf(layout.Tokens, experts));
+        var pairs = new PairMatrix(memory, layout.Tokens, experts);
+        var plan = pairs.ToPlan(Choose(logitsTE, layout, training, pairs), new RoutingPlan());
+        ArrayPool<bool>.Shared.Return(memory);
+        return plan;
+    }
 }

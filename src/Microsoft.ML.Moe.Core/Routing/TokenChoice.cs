@@ -24,11 +24,14 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
         new(0f, normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None);
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
-        ArgumentNullException.ThrowIfNull(layout);
+        var experts = pairs.Experts;
         CheckFits(experts);
-        var pairs = new PairMatrix(layout.Tokens, experts);
         for (var token = 0; token < layout.Tokens; token++)
         {
             if (!layout.IsToken(token))
@@ -46,7 +49,7 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
             }
         }
 
-        return pairs.ToPlan(Weights);
+        return new PlanTerms(Weights);
     }
 
     /// <summary>Checks that there are as many experts as a token takes.</summary>

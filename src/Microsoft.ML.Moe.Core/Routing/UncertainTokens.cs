@@ -11,14 +11,14 @@ namespace Microsoft.ML.Moe.Routing;
 internal readonly record struct UncertainTokens(
     double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed)
 {
-    /// <summary>One flag for each token, or null where no token is uncertain; padding never is.</summary>
+    /// <summary>Flags the uncertain tokens; padding never is one.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="experts">Number of experts, E.</param>
     /// <param name="layout">Sequences within T.</param>
-    public bool[]? Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout)
+    /// <param name="found">Takes one flag for each token.</param>
+    /// <returns>Whether there is one.</returns>
+    public bool Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, Span<bool> found)
     {
-        var scratch = ArrayPool<bool>.Shared.Rent(layout.Tokens);
-        var found = scratch.AsSpan(0, layout.Tokens);
         found.Clear();
         for (var sequence = 0; sequence < layout.Sequences; sequence++)
         {
@@ -40,9 +40,7 @@ internal readonly record struct UncertainTokens(
             }
         }
 
-        var flags = found.Contains(true) ? found.ToArray() : null;
-        ArrayPool<bool>.Shared.Return(scratch);
-        return flags;
+        return found.Contains(true);
     }
 
     // a router that is sure has an entropy of −1e-5 by the formula, a little below 0

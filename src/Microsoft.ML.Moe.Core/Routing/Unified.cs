@@ -48,14 +48,17 @@ public sealed class Unified(
     internal CombineRule Weights => new((float)Alpha, normalizeWeights ? WeightNormalization.All : WeightNormalization.None);
 
     /// <inheritdoc/>
-    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
+    public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+        PlanOfChosen(logitsTE, experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
     {
-        ArgumentNullException.ThrowIfNull(layout);
+        var experts = pairs.Experts;
         var scoresTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
             RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.AsSpan(token * experts, experts));
 
-        var pairs = new PairMatrix(layout.Tokens, experts);
         using var groups = RoutingGroups.Of(layout, scope, maskPadding);
         var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
         for (var i = 0; i < groups.Count; i++)
@@ -71,7 +74,7 @@ public sealed class Unified(
 
         ArrayPool<double>.Shared.Return(scoresTE);
         ArrayPool<double>.Shared.Return(scratch);
-        return pairs.ToPlan(Weights);
+        return new PlanTerms(Weights);
     }
 
     /// <summary>Pairs of a group: c = ⌊T·k⌋, or all.</summary>

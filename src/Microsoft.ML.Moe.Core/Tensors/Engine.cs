@@ -31,6 +31,15 @@ public abstract class Engine : IDisposable
     /// <param name="seed">Seeds the tape's random numbers (dropout). The same seed gives the same numbers on the same engine.</param>
     public abstract Tape BeginTape(bool training, ulong seed = 0);
 
+    /// <summary>
+    /// As <see cref="BeginTape"/>, for callers in this library who hold nothing that the tape has made once they dispose of it, once:
+    /// tape, tensors and plans are then used again for the next, so that a step leaves nothing to the garbage collector. A tensor held
+    /// longer would silently be another one, which is why all that anyone outside may hold comes from <see cref="BeginTape"/>.
+    /// </summary>
+    /// <param name="training">See there.</param>
+    /// <param name="seed">See there.</param>
+    internal virtual Tape LeaseTape(bool training, ulong seed = 0) => BeginTape(training, seed);
+
     /// <summary>Creates an AdamW optimiser over parameters of this engine.</summary>
     /// <param name="groups">Parameters with their settings; each parameter in one group.</param>
     public abstract Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups);

@@ -3,9 +3,9 @@ namespace Microsoft.ML.Moe.Tensors;
 /// <summary>Bags of weighted table rows: bag i is Σ weights[j]·table[indices[j]] over j in [offsets[i], offsets[i+1]).</summary>
 public sealed class RaggedIndices
 {
-    private readonly ReadOnlyMemory<int> _offsets;
-    private readonly ReadOnlyMemory<int> _indices;
-    private readonly ReadOnlyMemory<float> _weights;
+    private ReadOnlyMemory<int> _offsets;
+    private ReadOnlyMemory<int> _indices;
+    private ReadOnlyMemory<float> _weights;
 
     /// <summary>Creates the bags.</summary>
     /// <param name="offsets">Start of each bag and, last, the number of indices; starts at 0, never falls.</param>
@@ -26,13 +26,12 @@ public sealed class RaggedIndices
         _weights = weights;
     }
 
-    /// <summary>Bags in memory that belongs to another, who leaves it alone until no operation needs them any more.</summary>
-    internal RaggedIndices(ReadOnlyMemory<int> offsets, ReadOnlyMemory<int> indices, ReadOnlyMemory<float> weights)
-    {
-        _offsets = offsets;
-        _indices = indices;
-        _weights = weights;
-    }
+    /// <summary>Creates no bags, which have still to <see cref="Become"/> some.</summary>
+    internal RaggedIndices() => _offsets = new int[1];
+
+    /// <summary>Makes these the bags in memory that belongs to another, who leaves it alone until no operation needs them any more.</summary>
+    internal void Become(ReadOnlyMemory<int> offsets, ReadOnlyMemory<int> indices, ReadOnlyMemory<float> weights) =>
+        (_offsets, _indices, _weights) = (offsets, indices, weights);
 
     /// <summary>Number of bags.</summary>
     public int Count => _offsets.Length - 1;

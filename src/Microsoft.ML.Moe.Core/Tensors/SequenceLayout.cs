@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
@@ -7,8 +9,9 @@ namespace Microsoft.ML.Moe.Tensors;
 /// </summary>
 public sealed class SequenceLayout
 {
-    private readonly int[] _offsets;
-    private readonly bool[]? _isToken;
+    private int[] _offsets;
+    private bool[] _isToken;
+    private bool _hasMask;
 
     /// <summary>Creates a layout.</summary>
     /// <param name="offsets">Start of each sequence and, last, the number of tokens; starts at 0, never falls.</param>
@@ -23,43 +26,92 @@ public sealed class SequenceLayout
         {
             if (offsets[i] < offsets[i - 1])
                 throw new ArgumentException("Offsets never fall.", nameof(offsets));
-            MaxLength = Math.Max(MaxLength, offsets[i] - offsets[i - 1]);
         }
 
         if (isToken != null && isToken.Length != offsets[^1])
             throw new ArgumentException("One flag for each token.", nameof(isToken));
-        _offsets = offsets;
-        _isToken = isToken;
+        (_offsets, _isToken, _hasMask) = (offsets, isToken ?? [], isToken is not null);
+        Sequences = offsets.Length - 1;
+        MaxLength = Longest();
+    }
+
+    /// <summary>Creates a layout that has still to <see cref="Become"/> one.</summary>
+    internal SequenceLayout() => (_offsets, _isToken) = ([0], []);
+
+    /// <summary>Makes this the layout of sequences of some lengths, whatever it was before.</summary>
+    /// <param name="lengths">Length of each sequence.</param>
+    /// <param name="padded">Length that shorter ones are filled up to with padding; 0 for none.</param>
+    internal void Become(ReadOnlySpan<int> lengths, int padded)
+    {
+        Resize(lengths.Length);
+        for (var i = 0; i < lengths.Length; i++)
+        {
+            _offsets[i + 1] = _offsets[i] + Math.Max(padded, lengths[i]);
+            _hasMask |= lengths[i] < padded;
+        }
+
+        MaxLength = Longest();
+        if (!_hasMask)
+            return;
+        ResizeMask().Clear();
+        for (var i = 0; i < lengths.Length; i++)
+            _isToken.AsSpan(_offsets[i], lengths[i]).Fill(true);
     }
 
     /// <summary>A run of sequences as a layout of their own.</summary>
     /// <param name="first">First sequence.</param>
     /// <param name="count">Number of sequences.</param>
-    internal SequenceLayout Part(int first, int count)
+    /// <param name="part">Becomes that layout.</param>
+    internal SequenceLayout Part(int first, int count, SequenceLayout part)
     {
-        var (start, end) = (_offsets[first], _offsets[first + count]);
-        var offsets = new int[count + 1];
-        for (var i = 0; i <= count; i++)
-            offsets[i] = _offsets[first + i] - start;
-        return new SequenceLayout(offsets, _isToken?[start..end]);
+        part.Resize(count);
+        for (var i = 1; i <= count; i++)
+            part._offsets[i] = _offsets[first + i] - _offsets[first];
+        part.MaxLength = part.Longest();
+        part._hasMask = _hasMask;
+        if (_hasMask)
+            Mask.Slice(_offsets[first], part.Tokens).CopyTo(part.ResizeMask());
+        return part;
     }
 
     /// <summary>Number of sequences, B.</summary>
-    public int Sequences => _offsets.Length - 1;
+    public int Sequences { get; private set; }
 
     /// <summary>Number of rows in the packed batch, T.</summary>
-    public int Tokens => _offsets[^1];
+    public int Tokens => _offsets[Sequences];
 
     /// <summary>Length of the longest sequence.</summary>
-    public int MaxLength { get; }
+    public int MaxLength { get; private set; }
 
     /// <summary>Start of each sequence and, last, <see cref="Tokens"/>.</summary>
-    public ReadOnlySpan<int> Offsets => _offsets;
+    public ReadOnlySpan<int> Offsets => _offsets.AsSpan(0, Sequences + 1);
 
     /// <summary>Whether each row is a token and not padding; empty when there is no padding.</summary>
-    public ReadOnlySpan<bool> Mask => _isToken;
+    public ReadOnlySpan<bool> Mask => _hasMask ? _isToken.AsSpan(0, Tokens) : [];
 
     /// <summary>Whether a row is a token and not padding.</summary>
     /// <param name="row">Row of the packed batch.</param>
-    public bool IsToken(int row) => _isToken is null || _isToken[row];
+    public bool IsToken(int row) => !_hasMask || _isToken[row];
+
+    private void Resize(int sequences)
+    {
+        if (_offsets.Length <= sequences)
+            _offsets = new int[BitOperations.RoundUpToPowerOf2((uint)sequences + 1)];
+        (Sequences, _hasMask) = (sequences, false);
+    }
+
+    private Span<bool> ResizeMask()
+    {
+        if (_isToken.Length < Tokens)
+            _isToken = new bool[BitOperations.RoundUpToPowerOf2((uint)Tokens)];
+        return _isToken.AsSpan(0, Tokens);
+    }
+
+    private int Longest()
+    {
+        var longest = 0;
+        for (var i = 0; i < Sequences; i++)
+            longest = Math.Max(longest, _offsets[i + 1] - _offsets[i]);
+        return longest;
+    }
 }

@@ -15,6 +15,9 @@ public abstract class Tape : IDisposable
     /// <summary>Whether operations are recorded for <see cref="Backward"/> and dropout is active.</summary>
     public abstract bool IsTraining { get; }
 
+    /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
+    internal List<Tensor> AuxiliaryLosses { get; } = [];
+
     /// <summary>Copies host values into a tensor without gradient.</summary>
     /// <param name="values">Row-major values.</param>
     /// <param name="shape">Sizes of the dimensions.</param>
@@ -112,6 +115,9 @@ public abstract class Tape : IDisposable
     /// <param name="policy">The policy.</param>
     /// <param name="layout">Sequences within T.</param>
     public abstract RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout);
+
+    /// <summary>A plan to be filled, which lives as long as those of <see cref="Route"/>.</summary>
+    internal virtual RoutingPlan NewPlan() => new();
 
     /// <summary>The weights with which a plan's pairs enter the sum over experts, as a differentiable function of the logits.</summary>
     /// <param name="logitsTE">[T, E] router logits.</param>

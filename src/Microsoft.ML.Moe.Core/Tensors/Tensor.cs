@@ -6,39 +6,27 @@ namespace Microsoft.ML.Moe.Tensors;
 /// </summary>
 public abstract class Tensor
 {
-    private readonly int[] _shape;
+    private int[] _shape = [];
 
     /// <summary>Creates the handle.</summary>
     /// <param name="shape">Sizes of the dimensions, outermost first; each at least 0, product at most <see cref="int.MaxValue"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative or the product too large.</exception>
-    protected Tensor(params ReadOnlySpan<int> shape)
-    {
-        _shape = shape.ToArray();
-        long length = 1;
-        foreach (var size in shape)
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(shape));
-            length = checked(length * size);
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(length, int.MaxValue, nameof(shape));
-        }
-
-        Length = (int)length;
-    }
+    protected Tensor(params ReadOnlySpan<int> shape) => Reshape(shape);
 
     /// <summary>Sizes of the dimensions, outermost first.</summary>
-    public ReadOnlySpan<int> Shape => _shape;
+    public ReadOnlySpan<int> Shape => _shape.AsSpan(0, Rank);
 
     /// <summary>Number of dimensions.</summary>
-    public int Rank => _shape.Length;
+    public int Rank { get; private set; }
 
     /// <summary>Number of elements.</summary>
-    public int Length { get; }
+    public int Length { get; private set; }
 
     /// <summary>Size of the last dimension.</summary>
-    public int Columns => _shape[^1];
+    public int Columns => Shape[^1];
 
     /// <summary>Product of all dimensions but the last.</summary>
-    public int Rows => _shape.Length == 0 || _shape[^1] == 0 ? 0 : Length / _shape[^1];
+    public int Rows => Rank == 0 || Columns == 0 ? 0 : Length / Columns;
 
     /// <summary>Whether a backward pass accumulates a gradient for this tensor.</summary>
     public abstract bool RequiresGradient { get; }
@@ -61,16 +49,15 @@ public abstract class Tensor
     public abstract void CopyGradientTo(Span<float> destination);
 
     /// <summary>Reads the value of a tensor of one element later, so that nobody waits now for the device that computes it.</summary>
-    /// <returns>Gives the value, when it is there. To be called once; the tensor's tape may be disposed by then.</returns>
+    /// <returns>The value, to be read when it is needed; the tensor's tape may be disposed by then.</returns>
     /// <exception cref="InvalidOperationException">The tensor has more elements than one, or none.</exception>
-    public virtual Func<float> ReadLater()
+    public virtual LaterValue ReadLater()
     {
         if (Length != 1)
             throw new InvalidOperationException($"One element can be read later, not {Length}.");
         Span<float> value = stackalloc float[1];
         CopyTo(value);
-        var read = value[0];
-        return () => read;
+        return new LaterValue(value[0]);
     }
 
     /// <summary>The values as a new array.</summary>
@@ -79,5 +66,22 @@ public abstract class Tensor
         var values = new float[Length];
         CopyTo(values);
         return values;
+    }
+
+    /// <summary>Gives the handle another shape, for an engine that uses it again.</summary>
+    private protected void Reshape(ReadOnlySpan<int> shape)
+    {
+        long length = 1;
+        foreach (var size in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(shape));
+            length = checked(length * size);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(length, int.MaxValue, nameof(shape));
+        }
+
+        if (_shape.Length < shape.Length)
+            _shape = new int[shape.Length];
+        shape.CopyTo(_shape);
+        (Rank, Length) = (shape.Length, (int)length);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Text;
@@ -5,6 +6,7 @@ namespace Microsoft.ML.Moe.Text;
 /// <summary>Collects bags of weighted table rows one after the other, again and again in the same memory.</summary>
 internal sealed class BagBuilder
 {
+    private readonly RaggedIndices _built = new();
     private int[] _offsets = [0];
     private int[] _indices = [];
     private float[] _weights = [];
@@ -17,7 +19,7 @@ internal sealed class BagBuilder
     {
         (_bags, _entries) = (0, 0);
         if (_offsets.Length <= bags)
-            Array.Resize(ref _offsets, bags + 1);
+            Array.Resize(ref _offsets, (int)BitOperations.RoundUpToPowerOf2((uint)bags + 1));
     }
 
     /// <summary>Adds a row to the bag under way.</summary>
@@ -36,6 +38,10 @@ internal sealed class BagBuilder
     /// <summary>Ends the bag under way.</summary>
     public void EndBag() => _offsets[++_bags] = _entries;
 
-    /// <summary>The bags, in memory that stays as it is until <see cref="Clear"/>.</summary>
-    public RaggedIndices Build() => new(_offsets.AsMemory(0, _bags + 1), _indices.AsMemory(0, _entries), _weights.AsMemory(0, _entries));
+    /// <summary>The bags, which stay as they are until <see cref="Clear"/>.</summary>
+    public RaggedIndices Build()
+    {
+        _built.Become(_offsets.AsMemory(0, _bags + 1), _indices.AsMemory(0, _entries), _weights.AsMemory(0, _entries));
+        return _built;
+    }
 }

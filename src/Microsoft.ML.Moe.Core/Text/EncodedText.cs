@@ -25,7 +25,4 @@ public sealed class EncodedText
 
     /// <summary>Hashes of word and word-pair features for the wide branch, each once, ascending.</summary>
     internal int[] WideFeatures { get; }
-
-    /// <summary>This text with other tokens in the same places.</summary>
-    internal EncodedText With(TokenFeatures[] tokens) => new(tokens, SecondStart, WideFeatures, TokensCutOff);
 }

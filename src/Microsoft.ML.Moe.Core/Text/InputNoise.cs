@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Text;
 /// <param name="maskRate">Probability that a token is replaced by the mask token.</param>
 /// <param name="wordDropRate">Probability that a token's own row is left out and only its parts remain.</param>
 /// <param name="wideDropRate">Probability that a feature of the wide branch is left out.</param>
-internal sealed class InputNoise(Random random, float maskRate, float wordDropRate, float wideDropRate)
+internal readonly struct InputNoise(Random random, float maskRate, float wordDropRate, float wideDropRate)
 {
     /// <summary>Scale that keeps the expected sum of wide features.</summary>
     public float WideScale { get; } = 1f / (1f - wideDropRate);

@@ -5,26 +5,14 @@ namespace Microsoft.ML.Moe.Text;
 /// <summary>Rows of a table packed for one forward pass: every token stands once, without padding unless it is asked for.</summary>
 internal sealed class TextBatch
 {
-    private readonly ReadOnlyMemory<int> _positions;
-    private readonly ReadOnlyMemory<int> _segments;
-
-    /// <summary>Creates a batch; see the properties.</summary>
-    public TextBatch(
-        SequenceLayout layout, RaggedIndices tokens, ReadOnlyMemory<int> positions, ReadOnlyMemory<int> segments, RaggedIndices? wide)
-    {
-        Layout = layout;
-        Tokens = tokens;
-        _positions = positions;
-        _segments = segments;
-        HasSegments = segments.Span.Contains(1);
-        Wide = wide;
-    }
+    private ReadOnlyMemory<int> _positions;
+    private ReadOnlyMemory<int> _segments;
 
     /// <summary>Where each row's tokens lie.</summary>
-    public SequenceLayout Layout { get; }
+    public SequenceLayout Layout { get; private set; } = new();
 
     /// <summary>T bags of rows of the token table.</summary>
-    public RaggedIndices Tokens { get; }
+    public RaggedIndices Tokens { get; private set; } = new();
 
     /// <summary>Position of each token within its row.</summary>
     public ReadOnlySpan<int> Positions => _positions.Span;
@@ -33,10 +21,10 @@ internal sealed class TextBatch
     public ReadOnlySpan<int> Segments => _segments.Span;
 
     /// <summary>Whether any row has a second text.</summary>
-    public bool HasSegments { get; }
+    public bool HasSegments { get; private set; }
 
     /// <summary>B bags of wide features; null when the model has no wide branch.</summary>
-    public RaggedIndices? Wide { get; }
+    public RaggedIndices? Wide { get; private set; }
 
     /// <summary>Packs rows into memory of their own; see <see cref="TextBatchPacker"/>.</summary>
     /// <param name="rows">The rows.</param>
@@ -48,4 +36,14 @@ internal sealed class TextBatch
     /// </param>
     public static TextBatch Pack(IReadOnlyList<EncodedText> rows, int wideBits, InputNoise? noise = null, bool padToLongest = false) =>
         new TextBatchPacker(wideBits, padToLongest).Pack(rows, noise);
+
+    /// <summary>Makes this another batch; see the properties.</summary>
+    /// <returns>This batch.</returns>
+    public TextBatch Become(
+        SequenceLayout layout, RaggedIndices tokens, ReadOnlyMemory<int> positions, ReadOnlyMemory<int> segments, RaggedIndices? wide)
+    {
+        (Layout, Tokens, _positions, _segments, Wide) = (layout, tokens, positions, segments, wide);
+        HasSegments = segments.Span.Contains(1);
+        return this;
+    }
 }

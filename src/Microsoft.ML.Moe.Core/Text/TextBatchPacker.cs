@@ -4,24 +4,35 @@ namespace Microsoft.ML.Moe.Text;
 
 /// <summary>
 /// Packs batches one after the other into the same memory, so that each is good until the next is packed: for a training, whose steps
-/// follow one another. For one thread. Only the layout is a batch's own, since policies and observers are shown it.
+/// follow one another. For one thread.
 /// </summary>
 /// <param name="wideBits">Binary logarithm of the wide table's rows; 0 for none.</param>
 /// <param name="padToLongest">
 /// Whether each row is filled to the longest with padding, for routers that let it compete: tokens of no features, at the positions
 /// that follow.
 /// </param>
-internal sealed class TextBatchPacker(int wideBits, bool padToLongest)
+/// <param name="keepsLayouts">Whether a batch's layout stays as it is: for policies and observers of whom it is not known what they keep.</param>
+internal sealed class TextBatchPacker(int wideBits, bool padToLongest, bool keepsLayouts = false)
 {
+    private readonly TextBatch _batch = new();
+    private readonly SequenceLayout _layout = new();
     private readonly BagBuilder _tokens = new();
     private readonly BagBuilder _wide = new();
+    private int[] _lengths = [];
     private int[] _positions = [];
     private int[] _segments = [];
 
     /// <summary>Packs rows.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="noise">Feature noise for training, or null.</param>
-    public TextBatch Pack(IReadOnlyList<EncodedText> rows, InputNoise? noise = null)
+    public TextBatch Pack(IReadOnlyList<EncodedText> rows, InputNoise? noise = null) => Pack(rows, null, noise);
+
+    /// <summary>Packs masked texts.</summary>
+    /// <param name="masked">The texts.</param>
+    /// <param name="noise">Feature noise for training, or null.</param>
+    public TextBatch Pack(MaskedTexts masked, InputNoise? noise = null) => Pack(masked.Texts, masked, noise);
+
+    private TextBatch Pack(IReadOnlyList<EncodedText> rows, MaskedTexts? masked, InputNoise? noise)
     {
         var layout = LayoutOf(rows);
         var tokens = layout.Tokens;
@@ -33,38 +44,37 @@ internal sealed class TextBatchPacker(int wideBits, bool padToLongest)
 
         _tokens.Clear(tokens);
         for (var i = 0; i < rows.Count; i++)
+        {
+            ReadOnlySpan<TokenFeatures> tokensOfRow = masked is null ? rows[i].Tokens : masked.TokensOf(i);
             for (var (position, token) = (0, layout.Offsets[i]); token < layout.Offsets[i + 1]; position++, token++)
             {
-                var isToken = position < rows[i].Length;
+                var isToken = position < tokensOfRow.Length;
                 _positions[token] = position;
                 _segments[token] = isToken && position >= rows[i].SecondStart ? 1 : 0;
                 if (isToken)
-                    AddToken(_tokens, rows[i].Tokens[position], noise);
+                    AddToken(_tokens, tokensOfRow[position], noise);
                 _tokens.EndBag();
             }
+        }
 
-        return new TextBatch(layout, _tokens.Build(), _positions.AsMemory(0, tokens), _segments.AsMemory(0, tokens), PackWide(rows, noise));
+        return _batch.Become(
+            layout, _tokens.Build(), _positions.AsMemory(0, tokens), _segments.AsMemory(0, tokens), PackWide(rows, noise));
     }
 
     private SequenceLayout LayoutOf(IReadOnlyList<EncodedText> rows)
     {
+        if (_lengths.Length < rows.Count)
+            _lengths = new int[rows.Count];
         var longest = 0;
-        for (var i = 0; padToLongest && i < rows.Count; i++)
-            longest = Math.Max(longest, rows[i].Length);
-        var offsets = new int[rows.Count + 1];
-        var hasPadding = false;
         for (var i = 0; i < rows.Count; i++)
         {
-            offsets[i + 1] = offsets[i] + Math.Max(longest, rows[i].Length);
-            hasPadding |= rows[i].Length < longest;
+            _lengths[i] = rows[i].Length;
+            longest = Math.Max(longest, _lengths[i]);
         }
 
-        if (!hasPadding)
-            return new SequenceLayout(offsets);
-        var isToken = new bool[offsets[^1]];
-        for (var i = 0; i < rows.Count; i++)
-            isToken.AsSpan(offsets[i], rows[i].Length).Fill(true);
-        return new SequenceLayout(offsets, isToken);
+        var layout = keepsLayouts ? new SequenceLayout() : _layout;
+        layout.Become(_lengths.AsSpan(0, rows.Count), padToLongest ? longest : 0);
+        return layout;
     }
 
     private static void AddToken(BagBuilder bags, TokenFeatures token, InputNoise? noise)

@@ -11,31 +11,31 @@ internal sealed class TokenMasking(GuessedVocabulary vocabulary, float share)
     private const double Hidden = 0.8;
     private const double Replaced = 0.9;
 
+    private readonly MaskedTexts _masked = new();
+
     /// <summary>Masks texts.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="random">Source of chance.</param>
+    /// <returns>The texts, which stay as they are until others are masked.</returns>
     public MaskedTexts Mask(IReadOnlyList<EncodedText> texts, Random random)
     {
-        var masked = new EncodedText[texts.Count];
-        var guesses = new List<(int Text, int Position, int Target)>();
+        _masked.Begin(texts);
         for (var i = 0; i < texts.Count; i++)
         {
-            var tokens = texts[i].Tokens.ToArray();
+            var tokens = _masked.TokensOf(i);
             for (var position = 0; position < tokens.Length; position++)
             {
                 if (!vocabulary.TryGetNumber(tokens[position], out var target) || random.NextSingle() >= share)
                     continue;
-                guesses.Add((i, position, target));
+                _masked.Add(i, position, target);
                 var chance = random.NextDouble();
                 if (chance < Hidden)
                     tokens[position] = TextInput.Masked;
                 else if (chance < Replaced)
                     tokens[position] = vocabulary[random.Next(vocabulary.Count)];
             }
-
-            masked[i] = texts[i].With(tokens);
         }
 
-        return new MaskedTexts(masked, guesses);
+        return _masked;
     }
 }

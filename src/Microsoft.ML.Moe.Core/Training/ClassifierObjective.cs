@@ -75,11 +75,11 @@ internal sealed class ClassifierObjective : ITrainingObjective
     }
 
     /// <inheritdoc/>
-    public Func<float> Accumulate(float scale)
+    public LaterValue Accumulate(float scale)
     {
         ReadOnlySpan<int> targets = _targets.AsSpan(0, _texts.Count);
         ReadOnlySpan<float> weights = _weights.AsSpan(0, _texts.Count);
-        using var tape = _engine.BeginTape(training: true, _seed);
+        using var tape = _engine.LeaseTape(training: true, _seed);
         var output = _classifier.Network.Forward(tape, _batch!, policies: _policies);
         var (loss, reported) = ClassifierLoss.Of(tape, output, targets, weights, _options.LabelSmoothing);
         tape.Backward(loss, scale);

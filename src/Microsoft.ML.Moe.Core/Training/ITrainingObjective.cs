@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>What a <see cref="TrainingLoop"/> descends: examples, the loss on some of them, and a measure to choose the best epoch by.</summary>
@@ -19,8 +21,8 @@ internal interface ITrainingObjective
     /// for the device to end.
     /// </summary>
     /// <param name="scale">Share of these examples in the step.</param>
-    /// <returns>Gives the mean loss, to report, when it is there; see <see cref="Tensors.Tensor.ReadLater"/>.</returns>
-    Func<float> Accumulate(float scale);
+    /// <returns>The mean loss, to report; see <see cref="Tensor.ReadLater"/>.</returns>
+    LaterValue Accumulate(float scale);
 
     /// <summary>Loss and accuracy on the validation examples; null where there are none. What was prepared is lost.</summary>
     (double Loss, double Accuracy)? Evaluate();

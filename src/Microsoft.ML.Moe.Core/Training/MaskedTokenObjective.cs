@@ -16,6 +16,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     private readonly TextEncoderConfig _config;
     private readonly TextBatchPacker _packer;
     private readonly TokenMasking _masking;
+    private readonly List<EncodedText> _texts = [];
     private readonly IReadOnlyList<EncodedText> _training;
     private readonly IReadOnlyList<EncodedText> _validation;
     private MaskedTexts? _masked;
@@ -52,24 +53,26 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     /// <inheritdoc/>
     public void Prepare(ReadOnlySpan<int> examples, Random random)
     {
-        var texts = new EncodedText[examples.Length];
-        for (var i = 0; i < examples.Length; i++)
-            texts[i] = _training[examples[i]];
-        _masked = _masking.Mask(texts, random);
+        _texts.Clear();
+        foreach (var example in examples)
+            _texts.Add(_training[example]);
+        _masked = _masking.Mask(_texts, random);
         var noise = new InputNoise(random, maskRate: 0f, _options.WordDropRate, wideDropRate: 0f);
         _seed = (ulong)random.NextInt64();
-        _batch = _masked.Guesses.Count == 0 ? null : _packer.Pack(_masked.Texts, noise);
+        _batch = _masked.Guesses.Count == 0 ? null : _packer.Pack(_masked, noise);
     }
 
     /// <inheritdoc/>
-    public Func<float> Accumulate(float scale)
+    public LaterValue Accumulate(float scale)
     {
         if (_batch is null)
-            return () => 0f;
-        using var tape = _engine.BeginTape(training: true, _seed);
+            return new LaterValue(0f);
+        using var tape = _engine.LeaseTape(training: true, _seed);
         var (logitsMV, losses) = _network.Forward(tape, _batch, _masked!.RowsIn(_batch));
         var reported = tape.CrossEntropy(logitsMV, _masked.Targets, []);
-        var loss = losses.Aggregate(reported, tape.Add);
+        var loss = reported;
+        foreach (var extra in losses)
+            loss = tape.Add(loss, extra);
         tape.Backward(loss, scale);
         return reported.ReadLater();
     }
@@ -84,8 +87,8 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
             var masked = _masking.Mask(pass, random);
             if (masked.Guesses.Count == 0)
                 continue;
-            using var tape = _engine.BeginTape(training: false);
-            var batch = _packer.Pack(masked.Texts);
+            using var tape = _engine.LeaseTape(training: false);
+            var batch = _packer.Pack(masked);
             var (logitsMV, _) = _network.Forward(tape, batch, masked.RowsIn(batch));
             var targets = masked.Targets;
             loss += targets.Length * (double)tape.CrossEntropy(logitsMV, targets, []).ToArray()[0];

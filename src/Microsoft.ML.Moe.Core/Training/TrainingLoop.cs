@@ -25,9 +25,9 @@ internal sealed class TrainingLoop(
     private readonly LearningRateSchedule _rates = new(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
-    private readonly Func<float>[] _losses = new Func<float>[schedule.AccumulationSteps];
+    private readonly SeededRandom _random = new(0);
+    private readonly LaterValue[] _losses = new LaterValue[schedule.AccumulationSteps];
     private TrainingProgress _progress = new();
-    private Random _random = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
     /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
@@ -102,12 +102,13 @@ internal sealed class TrainingLoop(
         PrepareStep(order, _progress.Step + 1);
         var loss = 0.0;
         for (var part = 0; part < PartsOf(batch); part++)
-            loss += (double)_losses[part]() * ShareOf(batch, part);
+            loss += (double)_losses[part].Read() * ShareOf(batch, part);
         if (!double.IsFinite(loss) || !float.IsFinite(optimizer.GradientNorm))
             throw new InvalidOperationException(
                 $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
                 + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
-        _progress = _progress with { Step = _progress.Step + 1, LossSum = _progress.LossSum + loss };
+        _progress.Step++;
+        _progress.LossSum += loss;
         observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
     }
 
@@ -116,7 +117,7 @@ internal sealed class TrainingLoop(
     {
         if (step >= _stepsPerEpoch)
             return;
-        _random = schedule.RandomOf(_progress.Epoch, step + 1);
+        schedule.RandomOf(_progress.Epoch, step + 1, _random);
         Prepare(BatchOf(order, step), 0);
     }
 

@@ -7,10 +7,10 @@ internal sealed record TrainingProgress
     public int Epoch { get; init; } = 1;
 
     /// <summary>Steps taken in it.</summary>
-    public int Step { get; init; }
+    public int Step { get; set; }
 
     /// <summary>Sum of these steps' losses.</summary>
-    public double LossSum { get; init; }
+    public double LossSum { get; set; }
 
     /// <summary>Lowest validation loss of an epoch so far.</summary>
     public double BestLoss { get; init; } = double.PositiveInfinity;

@@ -41,7 +41,14 @@ internal sealed record TrainingSchedule(
     public int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;
 
     /// <summary>Chance of one step: the same whether training came here in one go or was interrupted before.</summary>
-    public Random RandomOf(int epoch, int step) => new(Mix(Mix(Seed ^ 0x5EED, epoch), step));
+    /// <param name="epoch">Number of the epoch.</param>
+    /// <param name="step">Number of the step.</param>
+    /// <param name="used">Is seeded anew and returned, in place of one of its own for the step.</param>
+    public Random RandomOf(int epoch, int step, SeededRandom? used = null)
+    {
+        var seed = Mix(Mix(Seed ^ 0x5EED, epoch), step);
+        return used?.Restart(seed) ?? new Random(seed);
+    }
 
     private static int Mix(int hash, int value)
     {

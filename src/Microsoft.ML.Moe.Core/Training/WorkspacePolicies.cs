@@ -16,6 +16,7 @@ internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int ex
     private const int CalibrationTexts = 2048;
 
     private readonly Dictionary<int, double> _thresholds = [];
+    private readonly Dictionary<(int Block, RoutingPolicy Own), RoutingPolicy> _policies = [];
 
     /// <summary>Measures the routers' entropies, where the threshold depends on them.</summary>
     /// <param name="texts">The training texts.</param>
@@ -24,6 +25,7 @@ internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int ex
     {
         if (settings.Unit != EntropyUnit.ShareOfTokens)
             return;
+        _policies.Clear();
         var count = Math.Min(texts.Count, CalibrationTexts);
         var calibration = new EntropyCalibration();
         score([.. Enumerable.Range(0, count).Select(i => texts[(int)((long)i * texts.Count / count)])], calibration);
@@ -32,6 +34,14 @@ internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int ex
     }
 
     /// <summary>The policy of a block: its own under the global workspace. A <see cref="PolicySelector"/>.</summary>
-    public RoutingPolicy Select(int block, RoutingPolicy own) =>
-        settings.Apply(own, block, experts, _thresholds.TryGetValue(block, out var nats) ? nats : null);
+    public RoutingPolicy Select(int block, RoutingPolicy own)
+    {
+        if (!_policies.TryGetValue((block, own), out var policy))
+        {
+            policy = settings.Apply(own, block, experts, _thresholds.TryGetValue(block, out var nats) ? nats : null);
+            _policies.Add((block, own), policy);
+        }
+
+        return policy;
+    }
 }

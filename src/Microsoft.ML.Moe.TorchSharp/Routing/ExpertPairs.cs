@@ -35,8 +35,8 @@ internal sealed class ExpertPairs
         TokenOfPair = tape.Keep(all.narrow(0, 0, Count));
         ExpertOfPair = tape.Keep(all.narrow(0, Count, Count));
         _rowsOfE = tape.Keep(all.narrow(0, 2L * Count, Experts));
-        if (plan.Broadcast is { } broadcast)
-            _isBroadcastT = tape.Keep(tape.Device.Upload(broadcast));
+        if (plan.HasBroadcast)
+            _isBroadcastT = tape.Keep(tape.Device.Upload(plan.Broadcast.ToArray()));
     }
 
     /// <summary>Puts what was selected on the device in order, there.</summary>

@@ -140,7 +140,7 @@ public class PolicyPropertyTests
     });
 
     [Fact]
-    public void PlansOfRunsOfSequencesJoinToThePlanOfAll() => RandomBatch.ForAll(batch =>
+    public void RunsOfSequencesChosenApartMakeThePlanOfAll() => RandomBatch.ForAll(batch =>
     {
         foreach (var (name, policy) in Policies.All(batch))
         {
@@ -148,21 +148,44 @@ public class PolicyPropertyTests
             if (!policy.RoutesSequencesApart)
                 continue;
             var expected = batch.Route(policy);
+            var plan = new RoutingPlan();
             for (var cut = 0; cut <= batch.Layout.Sequences; cut++)
             {
-                var (first, second) = (batch.Layout.Part(0, cut), batch.Layout.Part(cut, batch.Layout.Sequences - cut));
-                var joined = RoutingPlan.Join([
-                    policy.Route(batch.LogitsTE.AsSpan(0, first.Tokens * batch.Experts), batch.Experts, first, training: true),
-                    policy.Route(batch.LogitsTE.AsSpan(first.Tokens * batch.Experts), batch.Experts, second, training: true),
-                ]);
-                Assert.True(expected.ExpertOffsets.SequenceEqual(joined.ExpertOffsets), name);
-                Assert.True(expected.PairTokens.SequenceEqual(joined.PairTokens), name);
-                Assert.Equal((expected.Tokens, expected.Weights, expected.DroppedPairs), (joined.Tokens, joined.Weights, joined.DroppedPairs));
-                Assert.Equal(expected.CopiesBroadcast, joined.CopiesBroadcast);
-                Assert.All(Enumerable.Range(0, batch.Layout.Tokens), t => Assert.Equal(expected.IsBroadcast(t), joined.IsBroadcast(t)));
+                var first = batch.Layout.Part(0, cut, new SequenceLayout());
+                var second = batch.Layout.Part(cut, batch.Layout.Sequences - cut, new SequenceLayout());
+                var memory = new bool[PairMatrix.LengthOf(batch.Layout.Tokens, batch.Experts)];
+                Array.Fill(memory, true);
+                var pairs = new PairMatrix(memory, batch.Layout.Tokens, batch.Experts);
+                var logits = first.Tokens * batch.Experts;
+                var rest = pairs.Slice(first.Tokens, second.Tokens);
+                var terms = policy.Choose(batch.LogitsTE.AsSpan(0, logits), first, training: true, pairs.Slice(0, first.Tokens));
+                pairs.ToPlan(terms.With(policy.Choose(batch.LogitsTE.AsSpan(logits), second, training: true, rest)), plan);
+
+                AssertEqual(name, expected, plan);
             }
         }
     });
+
+    [Fact]
+    public void APolicyThatOnlyRoutesIsCopiedPairByPair() => RandomBatch.ForAll(batch =>
+    {
+        foreach (var (name, policy) in Policies.All(batch))
+        {
+            var pairs = new PairMatrix(new bool[PairMatrix.LengthOf(batch.Layout.Tokens, batch.Experts)], batch.Layout.Tokens, batch.Experts);
+            var terms = new Foreign(policy).Choose(batch.LogitsTE, batch.Layout, training: true, pairs);
+
+            AssertEqual(name, batch.Route(policy), pairs.ToPlan(terms, new RoutingPlan()));
+        }
+    });
+
+    [Fact]
+    public void APolicyWhosePlanDoesNotFitIsRefused()
+    {
+        var other = new TokenChoice(1, false).Route([1, 2], 2, new SequenceLayout([0, 1]), training: false);
+
+        Assert.Throws<ArgumentException>(() => new PairMatrix(new bool[9], 3, 2).Take(other));
+        Assert.Throws<ArgumentException>(() => new PairMatrix(new bool[9], 1, 3).Take(other));
+    }
 
     [Fact]
     public void AnEngineWithManyThreadsRoutesAsThePolicyDoes()
@@ -231,4 +254,21 @@ public class PolicyPropertyTests
     [InlineData(1, double.NaN)]
     public void ImpossibleSettingsAreRefused(double k, double alpha) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new Unified(k, alpha));
+
+    private static void AssertEqual(string name, RoutingPlan expected, RoutingPlan actual)
+    {
+        Assert.True(expected.ExpertOffsets.SequenceEqual(actual.ExpertOffsets), name);
+        Assert.True(expected.PairTokens.SequenceEqual(actual.PairTokens), name);
+        Assert.True(expected.ByToken.Sorted.SequenceEqual(actual.ByToken.Sorted), name);
+        Assert.Equal((expected.Tokens, expected.Weights, expected.DroppedPairs), (actual.Tokens, actual.Weights, actual.DroppedPairs));
+        Assert.Equal(expected.CopiesBroadcast, actual.CopiesBroadcast);
+        Assert.All(Enumerable.Range(0, expected.Tokens), t => Assert.Equal(expected.IsBroadcast(t), actual.IsBroadcast(t)));
+    }
+
+    /// <summary>A policy as others write them: it only routes.</summary>
+    private sealed class Foreign(RoutingPolicy inner) : RoutingPolicy
+    {
+        public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
+            inner.Route(logitsTE, experts, layout, training);
+    }
 }

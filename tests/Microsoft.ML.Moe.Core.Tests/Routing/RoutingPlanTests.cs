@@ -40,11 +40,15 @@ public class RoutingPlanTests
     }
 
     [Fact]
-    public void PartsAndJoinsAreThoseOfThePlanOnTheHost()
+    public void PartsAreThoseOfThePlanOnTheHost()
     {
         var plan = new RoutingPlan(3, 2, 3, Rule, OnHost);
 
-        Assert.Equal(OnHost().Part(broadcast: true).PairTokens, plan.Part(broadcast: true).PairTokens);
-        Assert.Equal(RoutingPlan.Join([OnHost(), OnHost()]).PairTokens, RoutingPlan.Join([plan, plan]).PairTokens);
+        foreach (var broadcast in new[] { false, true })
+        {
+            var part = plan.Part(broadcast, new RoutingPlan());
+            Assert.Equal(OnHost().Part(broadcast, new RoutingPlan()).PairTokens, part.PairTokens);
+            Assert.True(part.HasBroadcast);
+        }
     }
 }

@@ -116,7 +116,7 @@ public abstract class EngineTests
     {
         using var engine = CreateEngine();
         var x = engine.CreateParameter("x", [1, 2], [3, 4]);
-        Func<float> read;
+        LaterValue read;
         using (var tape = engine.BeginTape(training: true))
         {
             var y = tape.Linear(x, tape.Constant([10, 1], 2, 1));
@@ -128,7 +128,7 @@ public abstract class EngineTests
         x.Value.CopyFrom([0, 0]);
         using (var next = engine.BeginTape(training: true))
             next.Linear(x, next.Constant([10, 1], 2, 1));
-        Assert.Equal(34f, read());
+        Assert.Equal(34f, read.Read());
     }
 
     [Fact]

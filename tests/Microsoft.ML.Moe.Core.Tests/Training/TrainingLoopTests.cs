@@ -119,14 +119,14 @@ public class TrainingLoopTests
             log.Chance.Add(random.Next());
         }
 
-        public Func<float> Accumulate(float scale)
+        public LaterValue Accumulate(float scale)
         {
             log.Calls.Add(FormattableString.Invariant($"accumulate {scale:0.##}"));
-            return () =>
+            return new LaterValue(() =>
             {
                 log.Calls.Add("loss");
                 return log.Loss;
-            };
+            });
         }
 
         public (double Loss, double Accuracy)? Evaluate()

@@ -10,8 +10,7 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
     private const int FloatsPerLine = 16;
     private readonly AdamWEntries _entries = new(name);
 
-    // By steps taken before; one more for each step of the optimiser, which no row can outdo.
-    private readonly List<BiasCorrection> _corrections = [];
+    private BiasCorrections? _corrections;
     private MemoryBlock? _moments;
     private int[]? _stepsOfRow;
 
@@ -44,23 +43,10 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         var touched = sparse.Touched;
         if (touched.Count == 0)
             return;
-        var width = sparse.Width;
-        var stepsOfRow = _stepsOfRow ??= new int[tensor.Shape[0]];
-        _corrections.Add(BiasCorrection.At(group, _corrections.Count + 1));
-        var value = tensor.Data;
-        var moments = Moments;
-        engine.Workers.Run((touched.Count + RowsPerItem - 1) / RowsPerItem, 4L * touched.Count * width, (item, _) =>
-        {
-            for (var slot = item * RowsPerItem; slot < Math.Min(touched.Count, (item + 1) * RowsPerItem); slot++)
-            {
-                if (slot + RowsAhead < touched.Count)
-                    Prefetch(value, moments, touched[slot + RowsAhead], width);
-                var row = touched[slot];
-                var step = AdamWStep.Create(group, 1f, learningRateFactor, _corrections[stepsOfRow[row]++]);
-                var m = moments + 2L * row * width;
-                engine.Kernels.AdamW(step, value + (long)row * width, sparse.Slot(slot), m, m + width, width);
-            }
-        });
+        _stepsOfRow ??= new int[tensor.Shape[0]];
+        _corrections ??= new BiasCorrections(group);
+        var body = new RowSteps(engine.Kernels, this, tensor.Data, Moments, sparse, learningRateFactor);
+        engine.Workers.Run((touched.Count + RowsPerItem - 1) / RowsPerItem, 4L * touched.Count * sparse.Width, body);
     }
 
     /// <summary>The moments and steps; nothing before the first step.</summary>
@@ -86,7 +72,6 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         _moments = null;
         _stepsOfRow = null;
         Steps = 0;
-        _corrections.Clear();
         if (!state.TryGetValue(_entries.First, out var first))
             return;
         Paste(0, first.Values);
@@ -99,8 +84,6 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         }
 
         _stepsOfRow = steps;
-        for (var step = 1; step <= _stepsOfRow.Max(); step++)
-            _corrections.Add(BiasCorrection.At(group, step));
     }
 
     private float[] Copy(int moment)
@@ -126,16 +109,38 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
             run(row * width, (2L * row + moment) * width, width);
     }
 
-    // The rows are all over a large table: without a hint the processor would wait for every one of them.
-    private static void Prefetch(float* value, float* moments, int row, int width)
+    /// <summary>The steps of some rows.</summary>
+    private readonly struct RowSteps(
+        Kernels kernels, AdamWState state, float* values, float* moments, SparseGradient sparse, float learningRateFactor) : ILoopBody
     {
-        if (!Sse.IsSupported)
-            return;
-        for (var i = 0; i < width; i += FloatsPerLine)
+        private readonly int _width = sparse.Width;
+
+        public void Run(int item, int worker)
         {
-            Sse.Prefetch0(value + (long)row * width + i);
-            Sse.Prefetch0(moments + 2L * row * width + i);
-            Sse.Prefetch0(moments + (2L * row + 1) * width + i);
+            var touched = sparse.Touched;
+            for (var slot = item * RowsPerItem; slot < Math.Min(touched.Count, (item + 1) * RowsPerItem); slot++)
+            {
+                if (slot + RowsAhead < touched.Count)
+                    Prefetch(values, moments, touched[slot + RowsAhead], _width);
+                var row = touched[slot];
+                var correction = state._corrections![state._stepsOfRow![row]++];
+                var step = AdamWStep.Create(state.Group, 1f, learningRateFactor, correction);
+                var m = moments + 2L * row * _width;
+                kernels.AdamW(step, values + (long)row * _width, sparse.Slot(slot), m, m + _width, _width);
+            }
+        }
+
+        // The rows are all over a large table: without a hint the processor would wait for every one of them.
+        private static void Prefetch(float* value, float* moments, int row, int width)
+        {
+            if (!Sse.IsSupported)
+                return;
+            for (var i = 0; i < width; i += FloatsPerLine)
+            {
+                Sse.Prefetch0(value + (long)row * width + i);
+                Sse.Prefetch0(moments + 2L * row * width + i);
+                Sse.Prefetch0(moments + (2L * row + 1) * width + i);
+            }
         }
     }
 }

@@ -64,7 +64,15 @@ public sealed class ManagedEngine : Engine
     public override Tape BeginTape(bool training, ulong seed = 0)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        return new ManagedTape(this, training, seed);
+        return new ManagedTape(this, isLeased: false).Begin(TakeTapeStorage(), training, seed);
+    }
+
+    /// <inheritdoc/>
+    internal override Tape LeaseTape(bool training, ulong seed = 0)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        var storage = TakeTapeStorage();
+        return (storage.LeasedTape ??= new ManagedTape(this, isLeased: true)).Begin(storage, training, seed);
     }
 
     /// <inheritdoc/>
@@ -75,8 +83,8 @@ public sealed class ManagedEngine : Engine
         return new ManagedAdamW(this, groups);
     }
 
-    /// <summary>Storage for a new tape, which <see cref="ReturnTapeStorage"/> takes back.</summary>
-    internal TapeStorage TakeTapeStorage()
+    /// <summary>Storage for a tape, which <see cref="ReturnTapeStorage"/> takes back.</summary>
+    private TapeStorage TakeTapeStorage()
     {
         lock (_tapeStorage)
             return _tapeStorage.TryPop(out var storage) ? storage : new TapeStorage(Blocks);

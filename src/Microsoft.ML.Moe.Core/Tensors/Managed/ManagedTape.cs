@@ -4,27 +4,72 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// The managed engine's tape: has the memory of its tensors and the list of backward steps until it is disposed, and hands each
-/// operation to the class that implements it.
+/// operation to the type that implements it.
 /// </summary>
-internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ulong seed) : Tape
+internal sealed unsafe class ManagedTape : Tape
 {
-    private TapeStorage? _storage = engine.TakeTapeStorage();
+    private readonly LeasedObjects<ManagedTensor>? _leasedTensors;
+    private readonly LeasedObjects<RoutingPlan>? _leasedPlans;
+    private readonly LeasedObjects<SequenceLayout>? _leasedLayouts;
+    private TapeStorage? _storage;
+    private bool _training;
+    private ulong _seed;
     private uint _randomKeys;
     private bool _wentBackward;
 
-    public override bool IsTraining => training;
+    /// <summary>Creates a tape, which has still to begin.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="isLeased">
+    /// Whether the tape begins again after it was disposed, and its tensors stand for other ones then. A tensor of a tape that is not
+    /// leased raises for ever once the tape is disposed.
+    /// </param>
+    public ManagedTape(ManagedEngine engine, bool isLeased)
+    {
+        Engine = engine;
+        if (isLeased)
+        {
+            _leasedTensors = new LeasedObjects<ManagedTensor>(() => new ManagedTensor(this));
+            _leasedPlans = new LeasedObjects<RoutingPlan>(() => new RoutingPlan());
+            _leasedLayouts = new LeasedObjects<SequenceLayout>(() => new SequenceLayout());
+        }
 
-    public ManagedEngine Engine => engine;
+        Runs = new SequenceRuns(() => _leasedLayouts is null ? new SequenceLayout() : _leasedLayouts.Next());
+    }
 
-    public Kernels Kernels => engine.Kernels;
+    /// <summary>Begins a pass.</summary>
+    /// <param name="storage">Memory, until the tape is disposed.</param>
+    /// <param name="training">Whether operations are recorded.</param>
+    /// <param name="seed">Seeds the random numbers.</param>
+    /// <returns>This tape.</returns>
+    public ManagedTape Begin(TapeStorage storage, bool training, ulong seed)
+    {
+        (_storage, _training, _seed, _randomKeys, _wentBackward) = (storage, training, seed, 0, false);
+        AuxiliaryLosses.Clear();
+        _leasedTensors?.Reset();
+        _leasedPlans?.Reset();
+        _leasedLayouts?.Reset();
+        return this;
+    }
 
-    public WorkerPool Workers => engine.Workers;
+    public override bool IsTraining => _training;
+
+    public ManagedEngine Engine { get; }
+
+    public Kernels Kernels => Engine.Kernels;
+
+    public WorkerPool Workers => Engine.Workers;
 
     /// <summary>Memory of the tape's tensors and of what backward steps need.</summary>
     public Arena Memory => Storage.Memory;
 
     /// <summary>Memory of the operation under way.</summary>
     public Arena Scratch => Storage.Scratch;
+
+    /// <summary>What the batch is divided into to be routed.</summary>
+    public SequenceRuns Runs { get; }
+
+    /// <summary>Whether tensors and plans are used again by the next tape; see <see cref="ManagedEngine.LeaseTape"/>.</summary>
+    public bool IsLeased => _leasedTensors is not null;
 
     public bool IsDisposed => _storage is null;
 
@@ -38,18 +83,22 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         long length = 1;
         foreach (var size in shape)
             length = checked(length * size);
-        return new ManagedTensor(this, Memory.Allocate(length), training && requiresGradient, shape);
+        var tensor = _leasedTensors is null ? new ManagedTensor(this) : _leasedTensors.Next();
+        return tensor.Become(Memory.Allocate(length), _training && requiresGradient, shape);
     }
 
-    /// <summary>Records how a result's gradient flows to the inputs; nothing where the result requires none.</summary>
-    public void Record(ManagedTensor result, Action backward)
+    /// <summary>Records an operation, by which a result's gradient flows to the inputs; nothing where the result requires none.</summary>
+    public void Record<TOperation>(ManagedTensor result, in TOperation operation)
+        where TOperation : struct, IOperation
     {
         if (result.RequiresGradient)
-            Storage.Steps.Add((result, backward));
+            Storage.Steps.Add(result, operation);
     }
 
     /// <summary>A key for one operation's random numbers.</summary>
-    public uint NextRandomKey() => RandomBits.Key(seed, _randomKeys++);
+    public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
+
+    internal override RoutingPlan NewPlan() => _leasedPlans is null ? base.NewPlan() : _leasedPlans.Next();
 
     public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
     {
@@ -100,10 +149,9 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
     public override Tensor Concat(params ReadOnlySpan<Tensor> parts)
     {
         Begin();
-        var used = new ManagedTensor[parts.Length];
-        for (var i = 0; i < parts.Length; i++)
-            used[i] = Use(parts[i], nameof(parts));
-        return ConcatOperation.Forward(this, used);
+        foreach (var part in parts)
+            Use(part, nameof(parts));
+        return ConcatOperation.Forward(this, parts);
     }
 
     public override Tensor Dropout(Tensor x, float rate)
@@ -217,7 +265,7 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
     public override void Backward(Tensor loss, float scale = 1f)
     {
         Begin();
-        if (!training)
+        if (!_training)
             throw new InvalidOperationException("The tape was not begun for training.");
         if (_wentBackward)
             throw new InvalidOperationException("A tape goes backward once.");
@@ -227,17 +275,8 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         _wentBackward = true;
         if (root.RequiresGradient)
             *root.GradientToAdd() = scale;
-        var steps = Storage.Steps;
-        for (var i = steps.Count - 1; i >= 0; i--)
-        {
-            var (result, backward) = steps[i];
-            if (!result.HasGradient)
-                continue;
-            Scratch.Reset();
-            backward();
-        }
-
-        steps.Clear();
+        Storage.Steps.Run(this);
+        Storage.Steps.Clear();
     }
 
     protected override void Dispose(bool disposing)
@@ -245,20 +284,20 @@ internal sealed unsafe class ManagedTape(ManagedEngine engine, bool training, ul
         if (_storage is not { } storage)
             return;
         _storage = null;
-        engine.ReturnTapeStorage(storage);
+        Engine.ReturnTapeStorage(storage);
     }
 
     private void Begin()
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        ObjectDisposedException.ThrowIf(engine.IsDisposed, engine);
+        ObjectDisposedException.ThrowIf(Engine.IsDisposed, Engine);
         Scratch.Reset();
     }
 
     private ManagedTensor Use(Tensor tensor, string name)
     {
         ArgumentNullException.ThrowIfNull(tensor, name);
-        if (tensor is not ManagedTensor used || used.Engine != engine)
+        if (tensor is not ManagedTensor used || used.Engine != Engine)
             throw new ArgumentException($"{name} belongs to another engine.", name);
         if (used.Tape is null)
             Storage.Parameters.Add(used);

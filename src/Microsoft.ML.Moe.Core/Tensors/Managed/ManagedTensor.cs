@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal sealed unsafe class ManagedTensor : Tensor
 {
     private readonly MemoryBlock? _values;
-    private readonly float* _data;
+    private float* _data;
     private MemoryBlock? _gradientBlock;
     private float* _gradient;
     private int[]? _groupOfRow;
@@ -26,14 +26,27 @@ internal sealed unsafe class ManagedTensor : Tensor
         _requiresGradient = true;
     }
 
-    /// <summary>Creates a tape's tensor.</summary>
-    public ManagedTensor(ManagedTape tape, float* data, bool requiresGradient, ReadOnlySpan<int> shape)
-        : base(shape)
+    /// <summary>Creates a tape's tensor, which has still to <see cref="Become"/> one.</summary>
+    public ManagedTensor(ManagedTape tape)
+        : base([])
     {
         Engine = tape.Engine;
         Tape = tape;
+    }
+
+    /// <summary>Makes this a tensor without gradient, whatever it was before.</summary>
+    /// <param name="data">The values, in the tape's memory.</param>
+    /// <param name="requiresGradient">Whether a gradient is to be accumulated.</param>
+    /// <param name="shape">Sizes of the dimensions.</param>
+    /// <returns>This tensor.</returns>
+    public ManagedTensor Become(float* data, bool requiresGradient, ReadOnlySpan<int> shape)
+    {
+        Reshape(shape);
         _data = data;
+        _gradient = null;
         _requiresGradient = requiresGradient;
+        ClearGradient();
+        return this;
     }
 
     public ManagedEngine Engine { get; }
@@ -46,8 +59,15 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <summary>The gradient of a table with sparse rows; null for others.</summary>
     public SparseGradient? SparseGradient { get; }
 
-    /// <summary>One zero for each row of the first dimension, for <see cref="RowGroups"/>.</summary>
-    public int[] GroupOfRow => _groupOfRow ??= new int[Shape[0]];
+    /// <summary>One zero for each row of the first dimension, for <see cref="RowGroups"/>; a parameter keeps them, others take memory.</summary>
+    public Span<int> GroupOfRow(Arena memory)
+    {
+        if (Tape is null)
+            return _groupOfRow ??= new int[Shape[0]];
+        var groups = new Span<int>(memory.AllocateIntegers(Shape[0]), Shape[0]);
+        groups.Clear();
+        return groups;
+    }
 
     /// <summary>The values.</summary>
     public float* Data

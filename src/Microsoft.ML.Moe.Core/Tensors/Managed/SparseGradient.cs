@@ -15,7 +15,7 @@ internal sealed unsafe class SparseGradient(int rows, int width)
     public int Width => width;
 
     /// <summary>Rows with a gradient, by slot.</summary>
-    public IReadOnlyList<int> Touched => _touched;
+    public List<int> Touched => _touched;
 
     /// <summary>The gradient of the row in a slot.</summary>
     public float* Slot(int slot) => _memory!.Data + (long)slot * width;

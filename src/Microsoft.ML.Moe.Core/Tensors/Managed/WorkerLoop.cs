@@ -9,10 +9,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal sealed class WorkerLoop
 {
-    private Action<int, int>? _body;
+    private SharedBody? _body;
     private Exception? _error;
-    private int _length;
-    private int _blockLength;
 
     // Upper half: items in all. Lower half: items taken, and attempts to take more.
     private long _state;
@@ -30,12 +28,10 @@ internal sealed class WorkerLoop
 
     /// <summary>Begins a loop; the last one must have ended.</summary>
     /// <param name="items">Number of items.</param>
-    /// <param name="length">What <see cref="Invoke"/> divides into blocks.</param>
-    /// <param name="blockLength">See there.</param>
-    /// <param name="body">Is called for each item.</param>
-    public void Begin(int items, int length, int blockLength, Action<int, int> body)
+    /// <param name="body">Runs each item.</param>
+    public void Begin(int items, SharedBody body)
     {
-        (_body, _error, _length, _blockLength, _done) = (body, null, length, blockLength, 0);
+        (_body, _error, _done) = (body, null, 0);
         Interlocked.Exchange(ref _state, (long)items << 32);
     }
 
@@ -51,7 +47,7 @@ internal sealed class WorkerLoop
                 return;
             try
             {
-                Invoke(_body!, Taken(state) - 1, worker, _length, _blockLength);
+                _body!.Run(Taken(state) - 1, worker);
             }
             catch (Exception error)
             {
@@ -73,15 +69,6 @@ internal sealed class WorkerLoop
         (_body, _error) = (null, null);
         if (error != null)
             ExceptionDispatchInfo.Throw(error);
-    }
-
-    /// <summary>Calls body(item, worker), or with a block length over 0 body(start, count) for the item's block of a length.</summary>
-    public static void Invoke(Action<int, int> body, int item, int worker, int length, int blockLength)
-    {
-        if (blockLength == 0)
-            body(item, worker);
-        else
-            body(item * blockLength, Math.Min(blockLength, length - item * blockLength));
     }
 
     private static int Items(long state) => (int)(state >> 32);

@@ -14,6 +14,9 @@ internal sealed class WorkerPool : IDisposable
     private readonly SemaphoreSlim _wake = new(0);
     private readonly long _smallestWork;
     private readonly WorkerLoop _loop = new();
+
+    // One for each type of body; only the one caller that holds the pool looks.
+    private readonly Dictionary<Type, SharedBody> _bodies = [];
     private Thread[]? _threads;
     private volatile bool _stopped;
     private int _busy;
@@ -32,29 +35,55 @@ internal sealed class WorkerPool : IDisposable
     /// <param name="items">Number of items.</param>
     /// <param name="work">Floats that all items together read from memory, or what takes as long: few wake no thread.</param>
     /// <param name="body">Runs at the same time for different items, never twice at once for one worker.</param>
-    public void Run(int items, long work, Action<int, int> body) => RunLoop(items, work, body, 0, 0);
-
-    /// <summary>Runs body(start, count) for each block of [0, length): the last may be shorter.</summary>
-    /// <param name="length">What is divided.</param>
-    /// <param name="blockLength">Length of a block, over 0; must not depend on the number of threads.</param>
-    /// <param name="work">See <see cref="Run"/>.</param>
-    /// <param name="body">Runs at the same time for different blocks.</param>
-    public void RunBlocks(int length, int blockLength, long work, Action<int, int> body) =>
-        RunLoop((int)(((long)length + blockLength - 1) / blockLength), work, body, length, blockLength);
-
-    private void RunLoop(int items, long work, Action<int, int> body, int length, int blockLength)
+    public void Run<TBody>(int items, long work, TBody body)
+        where TBody : struct, ILoopBody
     {
         if (items <= 1 || Threads == 1 || work < _smallestWork || _stopped || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
             for (var item = 0; item < items; item++)
-                WorkerLoop.Invoke(body, item, 0, length, blockLength);
+                body.Run(item, 0);
             return;
         }
 
         try
         {
             StartThreads();
-            _loop.Begin(items, length, blockLength, body);
+            Share(items, body);
+        }
+        finally
+        {
+            Volatile.Write(ref _busy, 0);
+        }
+    }
+
+    /// <summary>The same with a delegate, for loops that run seldom or keep theirs.</summary>
+    public void Run(int items, long work, Action<int, int> body) => Run(items, work, new DelegateBody(body));
+
+    /// <summary>Runs body(start, count) for each block of [0, length): the last may be shorter.</summary>
+    /// <param name="length">What is divided.</param>
+    /// <param name="blockLength">Length of a block, over 0; must not depend on the number of threads.</param>
+    /// <param name="work">See <see cref="Run{TBody}"/>.</param>
+    /// <param name="body">Runs at the same time for different blocks.</param>
+    public void RunBlocks<TBody>(int length, int blockLength, long work, TBody body)
+        where TBody : struct, IBlockBody =>
+        Run((int)(((long)length + blockLength - 1) / blockLength), work, new BlockLoop<TBody>(body, length, blockLength));
+
+    public void Dispose()
+    {
+        _stopped = true;
+        _wake.Release(Threads);
+    }
+
+    private void Share<TBody>(int items, TBody body)
+        where TBody : struct, ILoopBody
+    {
+        if (!_bodies.TryGetValue(typeof(TBody), out var place))
+            _bodies.Add(typeof(TBody), place = new SharedBody.Of<TBody>());
+        var shared = (SharedBody.Of<TBody>)place;
+        shared.Set(body);
+        try
+        {
+            _loop.Begin(items, shared);
             Interlocked.MemoryBarrier();
             var sleeping = Volatile.Read(ref _sleeping);
             if (sleeping > 0)
@@ -64,14 +93,8 @@ internal sealed class WorkerPool : IDisposable
         }
         finally
         {
-            Volatile.Write(ref _busy, 0);
+            shared.Set(default);
         }
-    }
-
-    public void Dispose()
-    {
-        _stopped = true;
-        _wake.Release(Threads);
     }
 
     // Only the one caller that holds the pool comes here.
@@ -113,5 +136,16 @@ internal sealed class WorkerPool : IDisposable
                 spins = 0;
             }
         }
+    }
+
+    private readonly struct BlockLoop<TBody>(TBody body, int length, int blockLength) : ILoopBody
+        where TBody : struct, IBlockBody
+    {
+        public void Run(int item, int worker) => body.Run(item * blockLength, Math.Min(blockLength, length - item * blockLength));
+    }
+
+    private readonly struct DelegateBody(Action<int, int> body) : ILoopBody
+    {
+        public void Run(int item, int worker) => body(item, worker);
     }
 }

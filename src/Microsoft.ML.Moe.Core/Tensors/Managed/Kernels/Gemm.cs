@@ -51,17 +51,8 @@ internal static unsafe class Gemm
         var columnItems = (b.Panels + itemPanels - 1) / itemPanels;
         var scratchLength = ScratchLength(kernels, parts.MostRows, depth);
         var scratch = tape.Scratch.Allocate(scratchLength * threads);
-        tape.Workers.Run(rowItems * columnItems, Work(multiplyAdds), (item, worker) =>
-        {
-            var (firstRow, itemRows) = parts[item / columnItems];
-            var firstColumn = item % columnItems * itemPanels * kernels.TileColumns;
-            var block = new GemmBlock(
-                firstRow,
-                itemRows,
-                firstColumn,
-                Math.Min(itemPanels * kernels.TileColumns, columns - firstColumn));
-            Multiply(kernels, block, a, b, c, columns, accumulate, scratch + worker * scratchLength, epilogue);
-        });
+        var body = new Product(kernels, parts, columnItems, itemPanels, a, b, c, accumulate, scratch, scratchLength, epilogue);
+        tape.Workers.Run(rowItems * columnItems, Work(multiplyAdds), body);
     }
 
     /// <summary>c = a·b or c += a·b on the calling thread.</summary>
@@ -78,7 +69,7 @@ internal static unsafe class Gemm
     public static void MultiplySerial(
         Kernels kernels, int rows, int columns, int depth, Matrix a, Matrix b, float* c, nint cStride, bool accumulate, float* scratch)
     {
-        var packs = SecondFactor.PaysToPack(kernels, b, rows);
+        var packs = SecondFactor.PaysToPack(kernels, b.IsTransposed, rows);
         var factor = new SecondFactor(kernels, b, columns, depth, packs ? scratch : null);
         factor.Pack();
         var rest = scratch + SecondFactor.PackedLength(kernels, columns, depth);
@@ -243,6 +234,29 @@ internal static unsafe class Gemm
                 kernels.Add(c, tile, c, width);
             else
                 new ReadOnlySpan<float>(tile, width).CopyTo(new Span<float>(c, width));
+        }
+    }
+
+    private readonly struct Product(
+        Kernels kernels,
+        RowParts parts,
+        int columnItems,
+        int itemPanels,
+        Matrix a,
+        SecondFactor b,
+        float* c,
+        bool accumulate,
+        float* scratch,
+        long scratchLength,
+        Epilogue epilogue) : ILoopBody
+    {
+        public void Run(int item, int worker)
+        {
+            var (firstRow, itemRows) = parts[item / columnItems];
+            var itemColumns = itemPanels * kernels.TileColumns;
+            var firstColumn = item % columnItems * itemColumns;
+            var block = new GemmBlock(firstRow, itemRows, firstColumn, Math.Min(itemColumns, b.Columns - firstColumn));
+            Multiply(kernels, block, a, b, c, b.Columns, accumulate, scratch + worker * scratchLength, epilogue);
         }
     }
 }

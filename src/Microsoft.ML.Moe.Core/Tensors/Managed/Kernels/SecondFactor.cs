@@ -24,7 +24,7 @@ internal readonly unsafe struct SecondFactor(
     public int Panels => PanelsOf(kernels, columns);
 
     /// <summary>Whether packing pays for that many rows.</summary>
-    public static bool PaysToPack(Kernels kernels, in Matrix matrix, int rows) => matrix.IsTransposed || rows > 2 * kernels.TileRows;
+    public static bool PaysToPack(Kernels kernels, bool isTransposed, int rows) => isTransposed || rows > 2 * kernels.TileRows;
 
     /// <summary>Panels of that many columns.</summary>
     public static int PanelsOf(Kernels kernels, int columns) => (columns + kernels.TileColumns - 1) / kernels.TileColumns;
@@ -36,21 +36,17 @@ internal readonly unsafe struct SecondFactor(
     /// <summary>Whether panels have to be packed before the product.</summary>
     public bool NeedsPacking => packed != null && !isReady;
 
-    /// <summary>The factor of a product with that many rows, to be packed if that pays.</summary>
-    public static SecondFactor Create(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
-    {
-        var kernels = tape.Kernels;
-        var packs = rows > 0 && PaysToPack(kernels, matrix, rows);
-        var packed = packs ? tape.Scratch.Allocate(PackedLength(kernels, columns, depth)) : null;
-        return new SecondFactor(kernels, matrix, columns, depth, packed);
-    }
+    /// <summary>Room for the factor of a product with that many rows; null where packing does not pay.</summary>
+    public static float* Allocate(ManagedTape tape, bool isTransposed, int columns, int depth, int rows) =>
+        rows > 0 && PaysToPack(tape.Kernels, isTransposed, rows) ? tape.Scratch.Allocate(PackedLength(tape.Kernels, columns, depth)) : null;
 
     /// <summary>The factor of a product with that many rows, packed on the tape's threads if that pays.</summary>
     public static SecondFactor Prepare(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
     {
-        var factor = Create(tape, matrix, columns, depth, rows);
+        var factor = new SecondFactor(
+            tape.Kernels, matrix, columns, depth, Allocate(tape, matrix.IsTransposed, columns, depth, rows));
         if (factor.NeedsPacking)
-            tape.Workers.Run(factor.Panels, (long)columns * depth, (panel, _) => factor.Pack(panel));
+            tape.Workers.Run(factor.Panels, (long)columns * depth, new PanelPacking(factor));
         return factor;
     }
 
@@ -106,5 +102,10 @@ internal readonly unsafe struct SecondFactor(
             Packing.PackRows(matrix, first, count, firstK, blockDepth, width, target);
         else
             Packing.PackColumns(matrix, first, count, firstK, blockDepth, width, target);
+    }
+
+    private readonly struct PanelPacking(SecondFactor factor) : ILoopBody
+    {
+        public void Run(int panel, int worker) => factor.Pack(panel);
     }
 }

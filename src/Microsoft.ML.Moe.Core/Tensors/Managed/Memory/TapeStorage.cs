@@ -9,11 +9,14 @@ internal sealed class TapeStorage(BlockPool blocks)
     /// <summary>Memory of the operation under way.</summary>
     public Arena Scratch { get; } = new(blocks);
 
-    /// <summary>The backward steps, in the order of the operations.</summary>
-    public List<(ManagedTensor Result, Action Backward)> Steps { get; } = [];
+    /// <summary>The operations, for the backward pass.</summary>
+    public BackwardSteps Steps { get; } = new();
 
     /// <summary>The parameters in use, which keeps their memory alive while threads work on it.</summary>
     public HashSet<ManagedTensor> Parameters { get; } = [];
+
+    /// <summary>The tape that <see cref="ManagedEngine.LeaseTape"/> begins again and again over this storage; null before the first time.</summary>
+    public ManagedTape? LeasedTape { get; set; }
 
     /// <summary>Forgets everything and gives the blocks back.</summary>
     public void Clear()

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>The attention of single heads over single sequences; see <see cref="AttentionOperation"/>.</summary>
-internal sealed unsafe class AttentionHeads
+internal readonly unsafe struct AttentionHeads
 {
     private readonly Kernels _kernels;
     private readonly SequenceLayout _layout;
@@ -9,9 +9,16 @@ internal sealed unsafe class AttentionHeads
     private readonly float _scale;
     private readonly float _dropout;
     private readonly uint _key;
-    private readonly long[] _probabilityOffsets;
+    private readonly long* _probabilityOffsets;
 
-    public AttentionHeads(ManagedTape tape, SequenceLayout layout, int heads, int headWidth, float dropout)
+    /// <summary>Prepares the heads.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="memory">Holds where each sequence's probabilities lie.</param>
+    /// <param name="layout">Sequences within T.</param>
+    /// <param name="heads">H.</param>
+    /// <param name="headWidth">D/H.</param>
+    /// <param name="dropout">Rate at which probabilities are dropped.</param>
+    public AttentionHeads(ManagedTape tape, Arena memory, SequenceLayout layout, int heads, int headWidth, float dropout)
     {
         _kernels = tape.Kernels;
         _layout = layout;
@@ -20,7 +27,8 @@ internal sealed unsafe class AttentionHeads
         _dropout = dropout;
         _key = dropout > 0f ? tape.NextRandomKey() : 0;
         Heads = heads;
-        _probabilityOffsets = new long[layout.Sequences + 1];
+        _probabilityOffsets = (long*)memory.Allocate(2L * (layout.Sequences + 1));
+        _probabilityOffsets[0] = 0;
         for (var sequence = 0; sequence < layout.Sequences; sequence++)
         {
             long length = Length(sequence);
@@ -33,7 +41,7 @@ internal sealed unsafe class AttentionHeads
     public int Sequences => _layout.Sequences;
 
     /// <summary>Floats that the probabilities of all heads take.</summary>
-    public long ProbabilitiesLength => _probabilityOffsets[^1];
+    public long ProbabilitiesLength => _probabilityOffsets[_layout.Sequences];
 
     /// <summary>Multiply–adds of a forward pass.</summary>
     public long MultiplyAdds => 2 * ProbabilitiesLength * _headWidth;

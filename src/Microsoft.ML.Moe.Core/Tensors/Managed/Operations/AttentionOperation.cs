@@ -5,7 +5,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// Forward: A = softmax(Q·Kᵀ/√K) with zeros at padding, O = M∘A·V with M the dropout mask. Gradients: dV = (M∘A)ᵀ·dO,
 /// dA = M∘(dO·Vᵀ), dS = A∘(dA − rowSum(A∘dA))/√K, dQ = dS·K, dK = dSᵀ·Q.
 /// </summary>
-internal static unsafe class AttentionOperation
+internal readonly unsafe struct AttentionOperation(
+    ManagedTensor qkvT3D, AttentionHeads attention, float* probabilities, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor qkvT3D, SequenceLayout layout, int heads, float dropout)
     {
@@ -20,29 +21,55 @@ internal static unsafe class AttentionOperation
 
         var width = qkvT3D.Columns / 3;
         var result = tape.Result(qkvT3D.RequiresGradient, layout.Tokens, width);
-        var attention = new AttentionHeads(tape, layout, heads, width / heads, tape.IsTraining ? dropout : 0f);
+        var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
+        var attention = new AttentionHeads(tape, memory, layout, heads, width / heads, tape.IsTraining ? dropout : 0f);
         var probabilities = result.RequiresGradient ? tape.Memory.Allocate(attention.ProbabilitiesLength) : null;
         var scratchLength = attention.ForwardScratchLength;
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        var qkv = qkvT3D.Data;
-        var y = result.Data;
-        tape.Workers.Run(layout.Sequences * heads, Gemm.Work(attention.MultiplyAdds) + qkvT3D.Length, (item, worker) =>
-            attention.Forward(item / heads, item % heads, qkv, y, probabilities, scratch + worker * scratchLength));
-        tape.Record(result, () => Backward(tape, qkvT3D, attention, result, probabilities));
+        tape.Workers.Run(
+            layout.Sequences * heads,
+            Gemm.Work(attention.MultiplyAdds) + qkvT3D.Length,
+            new HeadForward(attention, qkvT3D.Data, probabilities, result.Data, scratch, scratchLength));
+        tape.Record(result, new AttentionOperation(qkvT3D, attention, probabilities, result));
         return result;
     }
 
-    private static void Backward(
-        ManagedTape tape, ManagedTensor qkvT3D, AttentionHeads attention, ManagedTensor result, float* probabilities)
+    public void Backward(ManagedTape tape)
     {
-        var heads = attention.Heads;
-        var qkv = qkvT3D.Data;
         var dQkv = qkvT3D.GradientToWrite(out var accumulate);
-        var dY = result.Gradient;
         var scratchLength = attention.BackwardScratchLength;
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        tape.Workers.Run(attention.Sequences * heads, Gemm.Work(2 * attention.MultiplyAdds) + qkvT3D.Length, (item, worker) =>
-            attention.Backward(
-                item / heads, item % heads, qkv, probabilities, dY, dQkv, accumulate, scratch + worker * scratchLength));
+        tape.Workers.Run(
+            attention.Sequences * attention.Heads,
+            Gemm.Work(2 * attention.MultiplyAdds) + qkvT3D.Length,
+            new HeadBackward(attention, qkvT3D.Data, probabilities, result.Gradient, dQkv, accumulate, scratch, scratchLength));
+    }
+
+    private readonly struct HeadForward(
+        AttentionHeads attention, float* qkv, float* probabilities, float* y, float* scratch, long scratchLength) : ILoopBody
+    {
+        public void Run(int item, int worker) => attention.Forward(
+            item / attention.Heads, item % attention.Heads, qkv, y, probabilities, scratch + worker * scratchLength);
+    }
+
+    private readonly struct HeadBackward(
+        AttentionHeads attention,
+        float* qkv,
+        float* probabilities,
+        float* dY,
+        float* dQkv,
+        bool accumulate,
+        float* scratch,
+        long scratchLength) : ILoopBody
+    {
+        public void Run(int item, int worker) => attention.Backward(
+            item / attention.Heads,
+            item % attention.Heads,
+            qkv,
+            probabilities,
+            dY,
+            dQkv,
+            accumulate,
+            scratch + worker * scratchLength);
     }
 }

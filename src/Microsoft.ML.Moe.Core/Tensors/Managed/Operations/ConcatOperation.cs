@@ -1,9 +1,9 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>Joins matrices along the last dimension; each part receives its columns of the gradient.</summary>
-internal static unsafe class ConcatOperation
+/// <summary>Joins matrices along the last dimension; each part receives its columns of the gradient, in a step of its own.</summary>
+internal readonly unsafe struct ConcatOperation(ManagedTensor part, int firstColumn, ManagedTensor result) : IOperation
 {
-    public static ManagedTensor Forward(ManagedTape tape, ManagedTensor[] parts)
+    public static ManagedTensor Forward(ManagedTape tape, ReadOnlySpan<Tensor> parts)
     {
         if (parts.Length == 0)
             throw new ArgumentException("At least one part.", nameof(parts));
@@ -24,37 +24,31 @@ internal static unsafe class ConcatOperation
 
         var rows = parts[0].Shape[0];
         var result = tape.Result(requiresGradient, rows, columns);
-        var first = 0;
-        foreach (var part in parts)
+        var last = columns;
+        for (var i = parts.Length - 1; i >= 0; i--)
         {
+            var part = (ManagedTensor)parts[i];
+            last -= part.Columns;
             for (var row = 0; row < rows; row++)
-                RowOf(part.Data, row, part.Columns).CopyTo(RowOf(result.Data + first, row, columns, part.Columns));
-            first += part.Columns;
+                new Span<float>(part.Data + (long)row * part.Columns, part.Columns)
+                    .CopyTo(new Span<float>(result.Data + (long)row * columns + last, part.Columns));
+
+            // Recorded from last to first, so that gradients are added from first to last.
+            tape.Record(result, new ConcatOperation(part, last, result));
         }
 
-        tape.Record(result, () => Backward(tape, parts, result));
         return result;
     }
 
-    private static void Backward(ManagedTape tape, ManagedTensor[] parts, ManagedTensor result)
+    public void Backward(ManagedTape tape)
     {
-        var first = 0;
-        foreach (var part in parts)
+        if (!part.RequiresGradient)
+            return;
+        var dPart = part.GradientToAdd();
+        for (var row = 0; row < part.Shape[0]; row++)
         {
-            if (part.RequiresGradient)
-            {
-                var dPart = part.GradientToAdd();
-                for (var row = 0; row < part.Shape[0]; row++)
-                {
-                    var target = dPart + (long)row * part.Columns;
-                    tape.Kernels.Add(target, result.Gradient + (long)row * result.Columns + first, target, part.Columns);
-                }
-            }
-
-            first += part.Columns;
+            var target = dPart + (long)row * part.Columns;
+            tape.Kernels.Add(target, result.Gradient + (long)row * result.Columns + firstColumn, target, part.Columns);
         }
     }
-
-    private static Span<float> RowOf(float* data, int row, int stride, int columns = -1) =>
-        new(data + (long)row * stride, columns < 0 ? stride : columns);
 }

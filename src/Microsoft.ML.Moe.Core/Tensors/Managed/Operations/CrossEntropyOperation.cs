@@ -3,7 +3,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <summary>
 /// Weighted mean of −Σ_c q_c·ln softmax(logits)_c with q = (1 − s)·oneHot + s/C. The logits' gradient is weight·(softmax − q).
 /// </summary>
-internal static unsafe class CrossEntropyOperation
+internal readonly unsafe struct CrossEntropyOperation(
+    ManagedTensor logitsBC, int* targetsB, float* weightsB, float labelSmoothing, float* probabilitiesBC, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(
         ManagedTape tape, ManagedTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing)
@@ -22,56 +23,24 @@ internal static unsafe class CrossEntropyOperation
 
         var result = tape.Result(logitsBC.RequiresGradient, 1);
         var probabilitiesBC = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(logitsBC.Length);
-        var kernels = tape.Kernels;
         var losses = (double*)tape.Scratch.Allocate(2L * rows);
-        var logits = logitsBC.Data;
-        Blocks.RunRows(tape, rows, classes, (first, count) =>
-        {
-            for (var row = first; row < first + count; row++)
-            {
-                var l = logits + (long)row * classes;
-                var logSum = kernels.Softmax(1f, l, probabilitiesBC + (long)row * classes, classes);
-                var expected = (1.0 - labelSmoothing) * l[targetsB[row]];
-                if (labelSmoothing > 0f)
-                    expected += labelSmoothing * (double)kernels.Sum(l, classes) / classes;
-                losses[row] = logSum - expected;
-            }
-        });
+        var body = new Losses(tape.Kernels, classes, logitsBC.Data, targetsB, labelSmoothing, probabilitiesBC, losses);
+        Blocks.RunRows(tape, rows, classes, body);
         var loss = 0.0;
         for (var row = 0; row < rows; row++)
             loss += weightsB[row] > 0f ? weightsB[row] * losses[row] : 0.0;
         *result.Data = (float)loss;
-        tape.Record(result, () => Backward(tape, logitsBC, targetsB, weightsB, labelSmoothing, *result.Gradient, probabilitiesBC));
+        tape.Record(result, new CrossEntropyOperation(logitsBC, targetsB, weightsB, labelSmoothing, probabilitiesBC, result));
         return result;
     }
 
-    private static void Backward(
-        ManagedTape tape,
-        ManagedTensor logitsBC,
-        int* targetsB,
-        float* weightsB,
-        float labelSmoothing,
-        float dLoss,
-        float* probabilitiesBC)
+    public void Backward(ManagedTape tape)
     {
         var classes = logitsBC.Columns;
-        var kernels = tape.Kernels;
         var dLogits = logitsBC.GradientToAdd();
-        Blocks.RunRows(tape, logitsBC.Shape[0], classes, (first, count) =>
-        {
-            for (var row = first; row < first + count; row++)
-            {
-                var weight = weightsB[row] * dLoss;
-                if (weight == 0f)
-                    continue;
-                var d = dLogits + (long)row * classes;
-                kernels.AddScaled(weight, probabilitiesBC + (long)row * classes, d, classes);
-                d[targetsB[row]] -= weight * (1f - labelSmoothing);
-                var uniform = weight * labelSmoothing / classes;
-                for (var c = 0; uniform != 0f && c < classes; c++)
-                    d[c] -= uniform;
-            }
-        });
+        var body = new Gradient(
+            tape.Kernels, classes, targetsB, weightsB, labelSmoothing, *result.Gradient, probabilitiesBC, dLogits);
+        Blocks.RunRows(tape, logitsBC.Shape[0], classes, body);
     }
 
     /// <summary>The weights over their sum; 1/n each where none are given.</summary>
@@ -105,5 +74,50 @@ internal static unsafe class CrossEntropyOperation
             throw new ArgumentException("All row weights are 0.", nameof(rowWeights));
         for (var row = 0; row < rows; row++)
             weights[row] = (float)(rowWeights[row] / sum);
+    }
+
+    private readonly struct Losses(
+        Kernels kernels, int classes, float* logitsBC, int* targetsB, float labelSmoothing, float* probabilitiesBC, double* losses)
+        : IBlockBody
+    {
+        public void Run(int first, int count)
+        {
+            for (var row = first; row < first + count; row++)
+            {
+                var l = logitsBC + (long)row * classes;
+                var logSum = kernels.Softmax(1f, l, probabilitiesBC + (long)row * classes, classes);
+                var expected = (1.0 - labelSmoothing) * l[targetsB[row]];
+                if (labelSmoothing > 0f)
+                    expected += labelSmoothing * (double)kernels.Sum(l, classes) / classes;
+                losses[row] = logSum - expected;
+            }
+        }
+    }
+
+    private readonly struct Gradient(
+        Kernels kernels,
+        int classes,
+        int* targetsB,
+        float* weightsB,
+        float labelSmoothing,
+        float dLoss,
+        float* probabilitiesBC,
+        float* dLogitsBC) : IBlockBody
+    {
+        public void Run(int first, int count)
+        {
+            for (var row = first; row < first + count; row++)
+            {
+                var weight = weightsB[row] * dLoss;
+                if (weight == 0f)
+                    continue;
+                var d = dLogitsBC + (long)row * classes;
+                kernels.AddScaled(weight, probabilitiesBC + (long)row * classes, d, classes);
+                d[targetsB[row]] -= weight * (1f - labelSmoothing);
+                var uniform = weight * labelSmoothing / classes;
+                for (var c = 0; uniform != 0f && c < classes; c++)
+                    d[c] -= uniform;
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Drops elements at random and scales the rest; the same mask, made again from its key, applies to the gradient.</summary>
-internal static unsafe class DropoutOperation
+internal readonly unsafe struct DropoutOperation(ManagedTensor x, float rate, uint key, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor x, float rate)
     {
@@ -10,21 +10,23 @@ internal static unsafe class DropoutOperation
             return x;
         var result = tape.Result(x.RequiresGradient, x.Shape);
         var key = tape.NextRandomKey();
-        Run(tape, rate, key, x.Data, result.Data, x.Length, false);
-        tape.Record(result, () =>
-        {
-            var dX = x.GradientToWrite(out var accumulate);
-            Run(tape, rate, key, result.Gradient, dX, x.Length, accumulate);
-        });
+        Blocks.Run(tape, x.Length, new Masking(tape.Kernels, rate, key, x.Data, result.Data, accumulate: false));
+        tape.Record(result, new DropoutOperation(x, rate, key, result));
         return result;
     }
 
-    private static void Run(ManagedTape tape, float rate, uint key, float* x, float* result, int length, bool accumulate)
+    public void Backward(ManagedTape tape)
     {
-        var kernels = tape.Kernels;
-        var threshold = RandomBits.Threshold(rate);
-        var factor = 1f / (1f - rate);
-        Blocks.Run(tape, length, (start, count) =>
-            kernels.Dropout(factor, x + start, result + start, count, (uint)start, key, threshold, accumulate));
+        var dX = x.GradientToWrite(out var accumulate);
+        Blocks.Run(tape, x.Length, new Masking(tape.Kernels, rate, key, result.Gradient, dX, accumulate));
+    }
+
+    private readonly struct Masking(Kernels kernels, float rate, uint key, float* x, float* y, bool accumulate) : IBlockBody
+    {
+        private readonly float _factor = 1f / (1f - rate);
+        private readonly uint _threshold = RandomBits.Threshold(rate);
+
+        public void Run(int start, int count) =>
+            kernels.Dropout(_factor, x + start, y + start, count, (uint)start, key, _threshold, accumulate);
     }
 }

@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Weighted sums of table rows.</summary>
-internal static unsafe class EmbeddingBagOperation
+internal readonly unsafe struct EmbeddingBagOperation(
+    ManagedTensor tableVD, int* rows, int entries, int* offsets, float* weights, ManagedTensor result) : IOperation
 {
     private const int BagsPerItem = 16;
 
@@ -22,30 +23,32 @@ internal static unsafe class EmbeddingBagOperation
         Check.Indices(new ReadOnlySpan<int>(rows, entries), tableVD.Shape[0], nameof(bags));
         Check.Offsets(new ReadOnlySpan<int>(offsets, bags.Offsets.Length), entries, nameof(bags));
 
-        var width = tableVD.Columns;
-        var kernels = tape.Kernels;
-        var table = tableVD.Data;
-        var y = result.Data;
-        var count = bags.Count;
-        tape.Workers.Run((count + BagsPerItem - 1) / BagsPerItem, (long)entries * width, (item, _) =>
-        {
-            for (var bag = item * BagsPerItem; bag < Math.Min(count, (item + 1) * BagsPerItem); bag++)
-            {
-                var first = offsets[bag];
-                kernels.SumRows(
-                    table, width, rows + first, weights + first, offsets[bag + 1] - first, y + (long)bag * width, width, false);
-            }
-        });
-        tape.Record(result, () => Backward(tape, tableVD, result, rows, entries, offsets, weights));
+        var items = (bags.Count + BagsPerItem - 1) / BagsPerItem;
+        var sums = new Sums(tape.Kernels, tableVD.Data, tableVD.Columns, rows, offsets, weights, bags.Count, result.Data);
+        tape.Workers.Run(items, (long)entries * tableVD.Columns, sums);
+        tape.Record(result, new EmbeddingBagOperation(tableVD, rows, entries, offsets, weights, result));
         return result;
     }
 
-    private static void Backward(
-        ManagedTape tape, ManagedTensor tableVD, ManagedTensor result, int* rows, int entries, int* offsets, float* weights)
+    public void Backward(ManagedTape tape)
     {
         var bagOfEntry = tape.Scratch.AllocateIntegers(entries);
         for (var bag = 0; bag < result.Shape[0]; bag++)
             new Span<int>(bagOfEntry + offsets[bag], offsets[bag + 1] - offsets[bag]).Fill(bag);
         TableGradient.Add(tape, tableVD, rows, entries, bagOfEntry, weights, result.Gradient);
+    }
+
+    private readonly struct Sums(
+        Kernels kernels, float* table, int width, int* rows, int* offsets, float* weights, int bags, float* y) : ILoopBody
+    {
+        public void Run(int item, int worker)
+        {
+            for (var bag = item * BagsPerItem; bag < Math.Min(bags, (item + 1) * BagsPerItem); bag++)
+            {
+                var first = offsets[bag];
+                kernels.SumRows(
+                    table, width, rows + first, weights + first, offsets[bag + 1] - first, y + (long)bag * width, width, false);
+            }
+        }
     }
 }

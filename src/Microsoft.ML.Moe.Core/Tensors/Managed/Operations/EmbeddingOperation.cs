@@ -1,28 +1,30 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Rows of a table.</summary>
-internal static unsafe class EmbeddingOperation
+internal readonly unsafe struct EmbeddingOperation(ManagedTensor tableVD, int* rows, int count, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, ReadOnlySpan<int> indices)
     {
         Check.Rank(tableVD, 2);
         Check.Indices(indices, tableVD.Shape[0]);
         var width = tableVD.Columns;
-        var result = tape.Result(tableVD.RequiresGradient, indices.Length, width);
         var count = indices.Length;
+        var result = tape.Result(tableVD.RequiresGradient, count, width);
         var rows = (result.RequiresGradient ? tape.Memory : tape.Scratch).AllocateIntegers(count);
         indices.CopyTo(new Span<int>(rows, count));
-        var table = tableVD.Data;
-        var y = result.Data;
-        Blocks.RunRows(tape, count, width, (first, rowCount) =>
-        {
-            for (var i = first; i < first + rowCount; i++)
-            {
-                new ReadOnlySpan<float>(table + (long)rows[i] * width, width)
-                    .CopyTo(new Span<float>(y + (long)i * width, width));
-            }
-        });
-        tape.Record(result, () => TableGradient.Add(tape, tableVD, rows, count, null, null, result.Gradient));
+        Blocks.RunRows(tape, count, width, new Copies(tableVD.Data, rows, width, result.Data));
+        tape.Record(result, new EmbeddingOperation(tableVD, rows, count, result));
         return result;
+    }
+
+    public void Backward(ManagedTape tape) => TableGradient.Add(tape, tableVD, rows, count, null, null, result.Gradient);
+
+    private readonly struct Copies(float* table, int* rows, int width, float* y) : IBlockBody
+    {
+        public void Run(int first, int count)
+        {
+            for (var i = first; i < first + count; i++)
+                new ReadOnlySpan<float>(table + (long)rows[i] * width, width).CopyTo(new Span<float>(y + (long)i * width, width));
+        }
     }
 }

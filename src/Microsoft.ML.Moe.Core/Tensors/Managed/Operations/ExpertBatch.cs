@@ -6,32 +6,40 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// A plan's pairs as rows of matrices: pair p is row p, the rows of an expert are neighbours. Work is divided into
 /// runs of rows of one expert.
 /// </summary>
-internal sealed unsafe class ExpertBatch
+internal readonly unsafe struct ExpertBatch
 {
     private readonly ManagedTape _tape;
-    private readonly List<(int Expert, int First, int Count)> _runs = [];
+    private readonly ExpertRun* _runs;
+    private readonly int _runCount;
 
-    public ExpertBatch(ManagedTape tape, RoutingPlan plan, ExpertTensors experts, bool keep)
+    /// <summary>Lays out a plan's pairs.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="memory">Holds the pairs and runs.</param>
+    /// <param name="plan">The pairs.</param>
+    /// <param name="experts">Weights.</param>
+    public ExpertBatch(ManagedTape tape, Arena memory, RoutingPlan plan, in ExpertTensors experts)
     {
         _tape = tape;
         Experts = experts;
         Tokens = plan.Tokens;
         Pairs = plan.Pairs;
-        Offsets = (int[])plan.ExpertOffsets.Clone();
         TokenPairs = plan.ByToken;
-        var memory = keep ? tape.Memory : tape.Scratch;
+        Offsets = memory.AllocateIntegers(experts.Count + 1);
+        plan.ExpertOffsets.CopyTo(new Span<int>(Offsets, experts.Count + 1));
         TokenOfPair = memory.AllocateIntegers(Pairs);
         plan.PairTokens.CopyTo(new Span<int>(TokenOfPair, Pairs));
         var products = experts.Gate is null ? 2 : 3;
         MultiplyAdds = (long)Pairs * experts.Width * experts.HiddenWidth * products;
         RunRows = Gemm.ItemRows(tape.Kernels, Pairs, MultiplyAdds, tape.Workers.Threads);
+        _runs = (ExpertRun*)memory.AllocateIntegers(ExpertRun.Integers * (experts.Count + (long)Pairs / RunRows));
+        _runCount = 0;
         for (var expert = 0; expert < experts.Count; expert++)
         {
             var parts = new RowParts(tape.Kernels, Offsets[expert + 1] - Offsets[expert], RunRows);
             for (var part = 0; part < parts.Count; part++)
             {
                 var (first, rows) = parts[part];
-                _runs.Add((expert, Offsets[expert] + first, rows));
+                _runs[_runCount++] = new ExpertRun(expert, Offsets[expert] + first, rows);
             }
         }
     }
@@ -45,7 +53,7 @@ internal sealed unsafe class ExpertBatch
     public int Pairs { get; }
 
     /// <summary>First row of each expert and, last, P.</summary>
-    public int[] Offsets { get; }
+    public int* Offsets { get; }
 
     /// <summary>Distance of rows [P, D].</summary>
     public int WidthStride => Gemm.RowStride(Experts.Width);
@@ -65,12 +73,10 @@ internal sealed unsafe class ExpertBatch
     /// <summary>Most rows in a run.</summary>
     public int RunRows { get; }
 
-    /// <summary>Runs body(expert, first row, rows, worker) over all rows.</summary>
-    public void Run(Action<int, int, int, int> body) => _tape.Workers.Run(_runs.Count, Gemm.Work(MultiplyAdds), (item, worker) =>
-    {
-        var (expert, first, count) = _runs[item];
-        body(expert, first, count, worker);
-    });
+    /// <summary>Runs body(run, worker) over all rows.</summary>
+    public void Run<TBody>(TBody body)
+        where TBody : struct, IExpertBody =>
+        _tape.Workers.Run(_runCount, Gemm.Work(MultiplyAdds), new RunLoop<TBody>(_runs, body));
 
     /// <summary>
     /// Makes second factors of stacked matrices: those that the parameter keeps packed, or else some to <see cref="Pack"/> where the
@@ -80,54 +86,34 @@ internal sealed unsafe class ExpertBatch
     /// <param name="columns">Columns of a factor.</param>
     /// <param name="depth">Rows of a factor.</param>
     /// <param name="isTransposed">Whether a factor is the transpose of what is stacked.</param>
-    public SecondFactor[] Factors(ManagedTensor weights, int columns, int depth, bool isTransposed)
+    public ExpertFactors Factors(ManagedTensor weights, int columns, int depth, bool isTransposed)
     {
-        var factors = new SecondFactor[Experts.Count];
         var kept = isTransposed ? null : weights.PackedFor(_tape);
-        for (var expert = 0; expert < factors.Length; expert++)
-        {
-            if (kept is not null)
-            {
-                factors[expert] = kept[expert];
-                continue;
-            }
-
-            var rows = Offsets[expert + 1] - Offsets[expert];
-            var data = weights.Data + (long)expert * columns * depth;
-            var matrix = new Matrix(data, isTransposed ? depth : columns, isTransposed);
-            factors[expert] = SecondFactor.Create(_tape, matrix, columns, depth, rows);
-        }
-
-        return factors;
+        if (kept is not null)
+            return new ExpertFactors(_tape.Kernels, weights.Data, columns, depth, isTransposed, null, kept);
+        var packed = (float**)_tape.Scratch.Allocate(sizeof(float*) / sizeof(float) * Experts.Count);
+        for (var expert = 0; expert < Experts.Count; expert++)
+            packed[expert] = SecondFactor.Allocate(_tape, isTransposed, columns, depth, Offsets[expert + 1] - Offsets[expert]);
+        return new ExpertFactors(_tape.Kernels, weights.Data, columns, depth, isTransposed, packed, null);
     }
 
     /// <summary>Packs all panels of the factors that are to be packed.</summary>
-    public void Pack(params SecondFactor[][] factors)
+    /// <param name="first">Some factors.</param>
+    /// <param name="second">Others.</param>
+    /// <param name="third">Others; the default where there are none.</param>
+    public void Pack(in ExpertFactors first, in ExpertFactors second, in ExpertFactors third)
     {
-        if (!Array.Exists(factors, group => Array.Exists(group, factor => factor.NeedsPacking)))
+        var experts = Experts.Count;
+        if (!first.NeedPacking(experts) && !second.NeedPacking(experts) && !third.NeedPacking(experts))
             return;
-        var panels = 0;
-        var work = 0L;
-        foreach (var group in factors)
-        {
-            panels += group[0].Panels;
-            work += (long)group.Length * group[0].Columns * group[0].Depth;
-        }
-
-        _tape.Workers.Run(Experts.Count * panels, work, (item, _) =>
-        {
-            var panel = item % panels;
-            var group = 0;
-            while (panel >= factors[group][0].Panels)
-                panel -= factors[group++][0].Panels;
-            factors[group][item / panels].Pack(panel);
-        });
+        var panels = first.Panels + second.Panels + third.Panels;
+        var work = experts * (first.Length + second.Length + third.Length);
+        _tape.Workers.Run(experts * panels, work, new PanelPacking(panels, first, second, third));
     }
 
     /// <summary>resultTD[t] = or += Σ over the token's pairs, by ascending expert, of weight·rowsPD[pair].</summary>
     public void Combine(float* rowsPD, float* weightsP, float* resultTD, bool accumulate)
     {
-        var kernels = _tape.Kernels;
         var width = Experts.Width;
         var pairs = _tape.Scratch.AllocateIntegers(Pairs);
         var weights = weightsP == null ? null : _tape.Scratch.Allocate(Pairs);
@@ -138,21 +124,49 @@ internal sealed unsafe class ExpertBatch
                 weights[i] = weightsP[pairs[i]];
         }
 
-        Blocks.RunRows(_tape, Tokens, width, (first, count) =>
+        var body = new TokenSums(_tape.Kernels, rowsPD, WidthStride, width, TokenPairs, pairs, weights, resultTD, accumulate);
+        Blocks.RunRows(_tape, Tokens, width, body);
+    }
+
+    private readonly struct RunLoop<TBody>(ExpertRun* runs, TBody body) : ILoopBody
+        where TBody : struct, IExpertBody
+    {
+        public void Run(int item, int worker) => body.Run(runs[item], worker);
+    }
+
+    private readonly struct PanelPacking(int panels, ExpertFactors first, ExpertFactors second, ExpertFactors third) : ILoopBody
+    {
+        public void Run(int item, int worker)
+        {
+            var (expert, panel) = (item / panels, item % panels);
+            if (panel < first.Panels)
+                first[expert].Pack(panel);
+            else if (panel < first.Panels + second.Panels)
+                second[expert].Pack(panel - first.Panels);
+            else
+                third[expert].Pack(panel - first.Panels - second.Panels);
+        }
+    }
+
+    private readonly struct TokenSums(
+        Kernels kernels, float* rowsPD, int rowStride, int width, TokenPairs pairs, int* sorted, float* weights, float* resultTD, bool accumulate)
+        : IBlockBody
+    {
+        public void Run(int first, int count)
         {
             for (var token = first; token < first + count; token++)
             {
-                var start = TokenPairs.Start(token);
+                var start = pairs.Start(token);
                 kernels.SumRows(
                     rowsPD,
-                    WidthStride,
-                    pairs + start,
+                    rowStride,
+                    sorted + start,
                     weights == null ? null : weights + start,
-                    TokenPairs.Start(token + 1) - start,
+                    pairs.Start(token + 1) - start,
                     resultTD + (long)token * width,
                     width,
                     accumulate);
             }
-        });
+        }
     }
 }

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>What the experts make of each pair, rows at the strides of <see cref="ExpertBatch"/>.</summary>
-internal sealed unsafe class ExpertRows
+internal readonly unsafe struct ExpertRows
 {
     /// <summary>x·W1 + b1.</summary>
     public float* ZPF { get; private init; }
@@ -15,13 +15,21 @@ internal sealed unsafe class ExpertRows
     /// <summary>The expert's output, not weighted.</summary>
     public float* OutPD { get; private init; }
 
+    /// <summary>Distance of rows [P, D].</summary>
+    public int WidthStride { get; private init; }
+
+    /// <summary>Distance of rows [P, F].</summary>
+    public int HiddenStride { get; private init; }
+
     /// <summary>Allocates; z and activation(z) share their place unless the gradient needs both.</summary>
-    public static ExpertRows Allocate(Arena memory, ExpertBatch batch, bool keep)
+    public static ExpertRows Allocate(Arena memory, in ExpertBatch batch, bool keep)
     {
         var hiddenLength = (long)batch.Pairs * batch.HiddenStride;
         var z = memory.Allocate(hiddenLength);
         return new ExpertRows
         {
+            WidthStride = batch.WidthStride,
+            HiddenStride = batch.HiddenStride,
             ZPF = z,
             GatePF = batch.Experts.Gate is null ? null : memory.Allocate(hiddenLength),
             HiddenPF = keep ? memory.Allocate(hiddenLength) : z,

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>The stacked weights of <see cref="Experts"/> on this engine.</summary>
-internal sealed record ExpertTensors(
+internal readonly record struct ExpertTensors(
     ManagedTensor W1, ManagedTensor? B1, ManagedTensor W2, ManagedTensor? B2, ManagedTensor? Gate, Activation Activation)
 {
     /// <summary>E.</summary>

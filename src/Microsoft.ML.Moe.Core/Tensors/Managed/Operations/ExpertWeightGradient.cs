@@ -4,11 +4,13 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// Gradient of one of the experts' stacked matrices, leftᵀ·right over each expert's rows, and of the bias that belongs to it, the
 /// sum of right's rows. One item of work is some columns of one expert.
 /// </summary>
-internal sealed unsafe class ExpertWeightGradient
+internal readonly unsafe struct ExpertWeightGradient
 {
     private const int ColumnsPerItem = 128;
     private readonly Kernels _kernels;
-    private readonly ExpertBatch _batch;
+    private readonly int _experts;
+    private readonly int* _offsets;
+    private readonly int* _tokenOfPair;
     private readonly Matrix _left;
     private readonly bool _isGathered;
     private readonly Matrix _right;
@@ -27,10 +29,12 @@ internal sealed unsafe class ExpertWeightGradient
     /// <param name="weights">The matrices, [E, height, columns].</param>
     /// <param name="bias">[E, columns], or null.</param>
     public ExpertWeightGradient(
-        ManagedTape tape, ExpertBatch batch, Matrix left, bool isGathered, Matrix right, ManagedTensor weights, ManagedTensor? bias)
+        ManagedTape tape, in ExpertBatch batch, Matrix left, bool isGathered, Matrix right, ManagedTensor weights, ManagedTensor? bias)
     {
         _kernels = tape.Kernels;
-        _batch = batch;
+        _experts = batch.Experts.Count;
+        _offsets = batch.Offsets;
+        _tokenOfPair = batch.TokenOfPair;
         _left = left;
         _isGathered = isGathered;
         _right = right;
@@ -39,13 +43,13 @@ internal sealed unsafe class ExpertWeightGradient
         _gradient = weights.RequiresGradient ? weights.GradientToWrite(out _accumulate) : null;
         _biasGradient = bias is { RequiresGradient: true } ? bias.GradientToAdd() : null;
         var mostRows = 0;
-        for (var expert = 0; expert < batch.Experts.Count; expert++)
-            mostRows = Math.Max(mostRows, batch.Offsets[expert + 1] - batch.Offsets[expert]);
+        for (var expert = 0; expert < _experts; expert++)
+            mostRows = Math.Max(mostRows, _offsets[expert + 1] - _offsets[expert]);
         ScratchLength = Gemm.SerialScratchLength(_kernels, _height, Math.Min(_columns, ColumnsPerItem), mostRows);
     }
 
     /// <summary>Items of work.</summary>
-    public int Items => _gradient == null && _biasGradient == null ? 0 : _batch.Experts.Count * ItemsPerExpert;
+    public int Items => _gradient == null && _biasGradient == null ? 0 : _experts * ItemsPerExpert;
 
     /// <summary>Floats that an item needs.</summary>
     public long ScratchLength { get; }
@@ -58,15 +62,15 @@ internal sealed unsafe class ExpertWeightGradient
         var expert = item / ItemsPerExpert;
         var column = item % ItemsPerExpert * ColumnsPerItem;
         var columns = Math.Min(ColumnsPerItem, _columns - column);
-        var first = _batch.Offsets[expert];
-        var count = _batch.Offsets[expert + 1] - first;
+        var first = _offsets[expert];
+        var count = _offsets[expert + 1] - first;
         var right = _right.Row(first) + column;
         if (_biasGradient != null)
             _kernels.AddRows(right, count, _right.Stride, _biasGradient + (long)expert * _columns + column, columns);
         if (_gradient == null)
             return;
         var left = _isGathered
-            ? new Matrix(_left.Row(0), _left.Stride, isTransposed: true, rowNumbers: _batch.TokenOfPair + first)
+            ? new Matrix(_left.Row(0), _left.Stride, isTransposed: true, rowNumbers: _tokenOfPair + first)
             : new Matrix(_left.Row(first), _left.Stride, isTransposed: true);
         var target = _gradient + (long)expert * _height * _columns + column;
         var factor = new Matrix(right, _right.Stride);

@@ -6,10 +6,11 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// Experts over a routing plan: the rows of each expert are gathered while they are packed, go through both products while in
 /// cache, and are summed by token. Gradients: <see cref="GroupedExpertsGradient"/>.
 /// </summary>
-internal static unsafe class GroupedExpertsOperation
+internal readonly unsafe struct GroupedExpertsOperation(
+    ManagedTensor xTD, ManagedTensor weightsP, ExpertBatch batch, ExpertRows rows, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(
-        ManagedTape tape, ManagedTensor xTD, ManagedTensor weightsP, RoutingPlan plan, ExpertTensors experts)
+        ManagedTape tape, ManagedTensor xTD, ManagedTensor weightsP, RoutingPlan plan, in ExpertTensors experts)
     {
         experts.CheckShapes();
         Check.Shape(xTD, [plan.Tokens, experts.Width]);
@@ -20,47 +21,66 @@ internal static unsafe class GroupedExpertsOperation
 
         var requiresGradient = xTD.RequiresGradient || weightsP.RequiresGradient || experts.RequiresGradient;
         var result = tape.Result(requiresGradient, xTD.Shape);
-        var batch = new ExpertBatch(tape, plan, experts, result.RequiresGradient);
-        var rows = ExpertRows.Allocate(result.RequiresGradient ? tape.Memory : tape.Scratch, batch, result.RequiresGradient);
+        var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
+        var batch = new ExpertBatch(tape, memory, plan, experts);
+        var rows = ExpertRows.Allocate(memory, batch, result.RequiresGradient);
         Multiply(tape, xTD.Data, batch, rows);
         batch.Combine(rows.OutPD, weightsP.Data, result.Data, false);
-        tape.Record(result, () => new GroupedExpertsGradient(tape, xTD, weightsP, batch, rows, result).Run());
+        tape.Record(result, new GroupedExpertsOperation(xTD, weightsP, batch, rows, result));
         return result;
     }
 
-    private static void Multiply(ManagedTape tape, float* xTD, ExpertBatch batch, ExpertRows rows)
+    public void Backward(ManagedTape tape) => new GroupedExpertsGradient(tape, xTD, weightsP, batch, rows, result).Run();
+
+    private static void Multiply(ManagedTape tape, float* xTD, in ExpertBatch batch, in ExpertRows rows)
     {
         var experts = batch.Experts;
-        var kernels = tape.Kernels;
-        var width = experts.Width;
-        var hidden = experts.HiddenWidth;
-        var (widthStride, hiddenStride) = (batch.WidthStride, batch.HiddenStride);
-        var w1 = batch.Factors(experts.W1, hidden, width, false);
-        var w2 = batch.Factors(experts.W2, width, hidden, false);
-        var gate = experts.Gate is null ? null : batch.Factors(experts.Gate, hidden, width, false);
-        batch.Pack(gate is null ? [w1, w2] : [w1, w2, gate]);
-        var b1 = experts.B1 is null ? null : experts.B1.Data;
-        var b2 = experts.B2 is null ? null : experts.B2.Data;
-        var scratchLength = Gemm.ScratchLength(kernels, batch.RunRows, Math.Max(width, hidden));
-        var allScratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
+        var (width, hidden) = (experts.Width, experts.HiddenWidth);
+        var w1 = batch.Factors(experts.W1, hidden, width, isTransposed: false);
+        var w2 = batch.Factors(experts.W2, width, hidden, isTransposed: false);
+        var gate = experts.Gate is null ? default : batch.Factors(experts.Gate, hidden, width, isTransposed: false);
+        batch.Pack(w1, w2, gate);
+        var scratchLength = Gemm.ScratchLength(tape.Kernels, batch.RunRows, Math.Max(width, hidden));
+        var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
         var x = new Matrix(xTD, width, rowNumbers: batch.TokenOfPair);
-        batch.Run((expert, first, count, worker) =>
+        batch.Run(new BothProducts(tape.Kernels, experts, x, w1, w2, gate, rows, scratch, scratchLength));
+    }
+
+    private readonly struct BothProducts(
+        Kernels kernels,
+        ExpertTensors experts,
+        Matrix x,
+        ExpertFactors w1,
+        ExpertFactors w2,
+        ExpertFactors gate,
+        ExpertRows rows,
+        float* allScratch,
+        long scratchLength) : IExpertBody
+    {
+        private readonly int _width = experts.Width;
+        private readonly int _hidden = experts.HiddenWidth;
+        private readonly float* _b1 = experts.B1 is null ? null : experts.B1.Data;
+        private readonly float* _b2 = experts.B2 is null ? null : experts.B2.Data;
+        private readonly Activation _activation = experts.Activation;
+        private readonly bool _hasGate = experts.Gate is not null;
+
+        public void Run(ExpertRun run, int worker)
         {
             var scratch = allScratch + worker * scratchLength;
-            var toHidden = new GemmBlock(first, count, 0, hidden);
-            var activate = new Epilogue(b1 == null ? null : b1 + (long)expert * hidden, experts.Activation, rows.HiddenPF);
-            Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hiddenStride, false, scratch, activate);
-            if (gate is not null)
+            var toHidden = new GemmBlock(run.First, run.Rows, 0, _hidden);
+            var activate = new Epilogue(_b1 == null ? null : _b1 + (long)run.Expert * _hidden, _activation, rows.HiddenPF);
+            Gemm.Multiply(kernels, toHidden, x, w1[run.Expert], rows.ZPF, rows.HiddenStride, false, scratch, activate);
+            if (_hasGate)
             {
-                var start = (long)first * hiddenStride;
-                Gemm.Multiply(kernels, toHidden, x, gate[expert], rows.GatePF, hiddenStride, false, scratch);
-                kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, count * hiddenStride);
+                var start = (long)run.First * rows.HiddenStride;
+                Gemm.Multiply(kernels, toHidden, x, gate[run.Expert], rows.GatePF, rows.HiddenStride, false, scratch);
+                kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, run.Rows * rows.HiddenStride);
             }
 
-            var h = new Matrix(rows.HiddenPF, hiddenStride);
-            var toOutput = new GemmBlock(first, count, 0, width);
-            var addBias = new Epilogue(b2 == null ? null : b2 + (long)expert * width, Activation.None, rows.OutPD);
-            Gemm.Multiply(kernels, toOutput, h, w2[expert], rows.OutPD, widthStride, false, scratch, addBias);
-        });
+            var h = new Matrix(rows.HiddenPF, rows.HiddenStride);
+            var toOutput = new GemmBlock(run.First, run.Rows, 0, _width);
+            var addBias = new Epilogue(_b2 == null ? null : _b2 + (long)run.Expert * _width, Activation.None, rows.OutPD);
+            Gemm.Multiply(kernels, toOutput, h, w2[run.Expert], rows.OutPD, rows.WidthStride, false, scratch, addBias);
+        }
     }
 }

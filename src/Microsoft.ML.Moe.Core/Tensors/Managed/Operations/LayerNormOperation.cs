@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Layer normalisation. Gradients of gain and bias are summed by blocks of rows, then over the blocks in order.</summary>
-internal static unsafe class LayerNormOperation
+internal readonly unsafe struct LayerNormOperation(
+    ManagedTensor x, ManagedTensor gain, ManagedTensor bias, float* means, ManagedTensor result) : IOperation
 {
     private const int RowsPerBlock = 64;
 
@@ -11,43 +12,61 @@ internal static unsafe class LayerNormOperation
         Check.Shape(gain, [x.Columns]);
         Check.Shape(bias, [x.Columns]);
         var result = tape.Result(x.RequiresGradient || gain.RequiresGradient || bias.RequiresGradient, x.Shape);
+
+        // The inverse deviations stand behind the means.
+        var means = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(2L * x.Rows);
+        var body = new Rows(
+            tape.Kernels, x.Columns, epsilon, x.Data, gain.Data, bias.Data, result.Data, means, means + x.Rows);
+        Blocks.RunRows(tape, x.Rows, x.Columns, body);
+        tape.Record(result, new LayerNormOperation(x, gain, bias, means, result));
+        return result;
+    }
+
+    public void Backward(ManagedTape tape)
+    {
         var rows = x.Rows;
         var columns = x.Columns;
-        var means = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(2L * rows);
-        var inverses = means + rows;
-        var kernels = tape.Kernels;
-        var source = x.Data;
-        var gains = gain.Data;
-        var biases = bias.Data;
-        var target = result.Data;
-        Blocks.RunRows(tape, rows, columns, (first, count) =>
+        var accumulate = false;
+        var dX = x.RequiresGradient ? x.GradientToWrite(out accumulate) : null;
+        var blocks = (rows + RowsPerBlock - 1) / RowsPerBlock;
+        var sums = tape.Scratch.Allocate(2L * blocks * columns);
+        var body = new GradientBlocks(
+            tape.Kernels, rows, columns, x.Data, gain.Data, result.Gradient, means, means + rows, dX, accumulate, sums);
+        tape.Workers.Run(blocks, 4L * rows * columns, body);
+        if (gain.RequiresGradient)
+            tape.Kernels.AddRows(sums, blocks, 2 * columns, gain.GradientToAdd(), columns);
+        if (bias.RequiresGradient)
+            tape.Kernels.AddRows(sums + columns, blocks, 2 * columns, bias.GradientToAdd(), columns);
+    }
+
+    private readonly struct Rows(
+        Kernels kernels, int columns, float epsilon, float* x, float* gains, float* biases, float* y, float* means, float* inverses)
+        : IBlockBody
+    {
+        public void Run(int first, int count)
         {
             for (var row = first; row < first + count; row++)
             {
                 var start = (long)row * columns;
-                kernels.LayerNorm(
-                    source + start, gains, biases, target + start, columns, epsilon, out means[row], out inverses[row]);
+                kernels.LayerNorm(x + start, gains, biases, y + start, columns, epsilon, out means[row], out inverses[row]);
             }
-        });
-        tape.Record(result, () => Backward(tape, x, gain, bias, result, means));
-        return result;
+        }
     }
 
-    private static void Backward(
-        ManagedTape tape, ManagedTensor x, ManagedTensor gain, ManagedTensor bias, ManagedTensor result, float* means)
+    private readonly struct GradientBlocks(
+        Kernels kernels,
+        int rows,
+        int columns,
+        float* x,
+        float* gains,
+        float* dY,
+        float* means,
+        float* inverses,
+        float* dX,
+        bool accumulate,
+        float* sums) : ILoopBody
     {
-        var rows = x.Rows;
-        var columns = x.Columns;
-        var inverses = means + rows;
-        var kernels = tape.Kernels;
-        var accumulate = false;
-        var dX = x.RequiresGradient ? x.GradientToWrite(out accumulate) : null;
-        var dY = result.Gradient;
-        var source = x.Data;
-        var gains = gain.Data;
-        var blocks = (rows + RowsPerBlock - 1) / RowsPerBlock;
-        var sums = tape.Scratch.Allocate(2L * blocks * columns);
-        tape.Workers.Run(blocks, 4L * rows * columns, (block, _) =>
+        public void Run(int block, int worker)
         {
             var dGain = sums + 2L * block * columns;
             new Span<float>(dGain, 2 * columns).Clear();
@@ -55,7 +74,7 @@ internal static unsafe class LayerNormOperation
             {
                 var start = (long)row * columns;
                 kernels.LayerNormBackward(
-                    source + start,
+                    x + start,
                     gains,
                     dY + start,
                     means[row],
@@ -66,10 +85,6 @@ internal static unsafe class LayerNormOperation
                     dGain + columns,
                     columns);
             }
-        });
-        if (gain.RequiresGradient)
-            kernels.AddRows(sums, blocks, 2 * columns, gain.GradientToAdd(), columns);
-        if (bias.RequiresGradient)
-            kernels.AddRows(sums + columns, blocks, 2 * columns, bias.GradientToAdd(), columns);
+        }
     }
 }

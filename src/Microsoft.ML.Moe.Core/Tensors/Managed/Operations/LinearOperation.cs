@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>y = activation(x·W + b). Gradients: dZ = dY∘activation'(z), dX = dZ·Wᵀ, dW = xᵀ·dZ, db = Σ rows of dZ.</summary>
-internal static unsafe class LinearOperation
+internal readonly unsafe struct LinearOperation(
+    ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation, float* z, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(
         ManagedTape tape, ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation)
@@ -19,7 +20,10 @@ internal static unsafe class LinearOperation
         if (bias is not null)
             Check.Shape(bias, [outputs]);
         var requiresGradient = x.RequiresGradient || weightIO.RequiresGradient || bias is { RequiresGradient: true };
-        var result = tape.Result(requiresGradient, [.. x.Shape[..^1], outputs]);
+        Span<int> shape = stackalloc int[x.Rank];
+        x.Shape.CopyTo(shape);
+        shape[^1] = outputs;
+        var result = tape.Result(requiresGradient, shape);
         var rows = Dimensions.LeadingRows(x);
         var y = result.Data;
         var z = result.RequiresGradient && activation != Activation.None ? tape.Memory.Allocate(result.Length) : y;
@@ -28,30 +32,20 @@ internal static unsafe class LinearOperation
             ? packed[0]
             : SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs), outputs, inputs, rows);
         Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, epilogue);
-        tape.Record(result, () => Backward(tape, x, weightIO, bias, activation, result, z, rows));
+        tape.Record(result, new LinearOperation(x, weightIO, bias, activation, z, result));
         return result;
     }
 
-    private static void Backward(
-        ManagedTape tape,
-        ManagedTensor x,
-        ManagedTensor weightIO,
-        ManagedTensor? bias,
-        Activation activation,
-        ManagedTensor result,
-        float* z,
-        int rows)
+    public void Backward(ManagedTape tape)
     {
+        var rows = Dimensions.LeadingRows(x);
         var inputs = weightIO.Shape[0];
         var outputs = weightIO.Shape[1];
         var dZ = result.Gradient;
         if (activation != Activation.None)
         {
             // z is not needed any more: its gradient takes its place.
-            var kernels = tape.Kernels;
-            var dY = dZ;
-            Blocks.Run(tape, result.Length, (start, count) =>
-                kernels.ActivateBackward(activation, z + start, dY + start, z + start, count));
+            Blocks.Run(tape, result.Length, new ThroughActivation(tape.Kernels, activation, z, dZ));
             dZ = z;
         }
 
@@ -71,5 +65,10 @@ internal static unsafe class LinearOperation
 
         if (bias is { RequiresGradient: true })
             Dimensions.AddRows(tape, dZ, rows, outputs, bias.GradientToAdd());
+    }
+
+    private readonly struct ThroughActivation(Kernels kernels, Activation activation, float* z, float* dY) : IBlockBody
+    {
+        public void Run(int start, int count) => kernels.ActivateBackward(activation, z + start, dY + start, z + start, count);
     }
 }

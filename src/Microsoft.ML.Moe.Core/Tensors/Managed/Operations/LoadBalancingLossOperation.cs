@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>N·Σₑ fracₑ·probₑ. With p = softmax(l): dl = N/tokens·p∘(frac − ⟨p, frac⟩).</summary>
-internal static unsafe class LoadBalancingLossOperation
+internal readonly unsafe struct LoadBalancingLossOperation(
+    ManagedTensor logitsTE, SequenceLayout layout, int tokens, float* probabilities, float* shares, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout)
     {
@@ -31,12 +32,23 @@ internal static unsafe class LoadBalancingLossOperation
             new ReadOnlySpan<float>(probabilities, tokens * experts),
             new ReadOnlySpan<int>(choices, tokens),
             new Span<float>(shares, experts));
-        tape.Record(result, () =>
-        {
-            var factor = *result.Gradient * experts / Math.Max(1, tokens);
-            Backward(tape, logitsTE, layout, factor, probabilities, shares);
-        });
+        tape.Record(result, new LoadBalancingLossOperation(logitsTE, layout, tokens, probabilities, shares, result));
         return result;
+    }
+
+    public void Backward(ManagedTape tape)
+    {
+        var experts = logitsTE.Columns;
+        var factor = *result.Gradient * experts / Math.Max(1, tokens);
+        var dLogits = logitsTE.GradientToAdd();
+        var p = probabilities;
+        for (var token = 0; token < layout.Tokens; token++)
+        {
+            if (!layout.IsToken(token))
+                continue;
+            tape.Kernels.SoftmaxBackward(factor, p, shares, dLogits + (long)token * experts, experts, true);
+            p += experts;
+        }
     }
 
     /// <summary>The loss from router probabilities and the experts that the tokens chose first.</summary>
@@ -53,19 +65,5 @@ internal static unsafe class LoadBalancingLossOperation
         for (var i = 0; i < probabilities.Length; i++)
             loss += (double)shares[i % shares.Length] * probabilities[i];
         return choices.IsEmpty ? 0f : (float)(shares.Length * loss / choices.Length);
-    }
-
-    private static void Backward(
-        ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout, float factor, float* probabilities, float* shares)
-    {
-        var experts = logitsTE.Columns;
-        var dLogits = logitsTE.GradientToAdd();
-        for (var token = 0; token < layout.Tokens; token++)
-        {
-            if (!layout.IsToken(token))
-                continue;
-            tape.Kernels.SoftmaxBackward(factor, probabilities, shares, dLogits + (long)token * experts, experts, true);
-            probabilities += experts;
-        }
     }
 }

@@ -1,18 +1,34 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Largest value over each sequence's tokens; the first token that holds it receives the gradient.</summary>
-internal static unsafe class MaxPoolOperation
+internal readonly unsafe struct MaxPoolOperation(ManagedTensor xTD, int* winners, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor xTD, SequenceLayout layout)
     {
         Check.Tokens(xTD, layout);
-        var width = xTD.Columns;
-        var result = tape.Result(xTD.RequiresGradient, layout.Sequences, width);
+        var result = tape.Result(xTD.RequiresGradient, layout.Sequences, xTD.Columns);
         var winners = (result.RequiresGradient ? tape.Memory : tape.Scratch).AllocateIntegers(result.Length);
-        var kernels = tape.Kernels;
-        var x = xTD.Data;
-        var y = result.Data;
-        tape.Workers.Run(layout.Sequences, xTD.Length, (sequence, _) =>
+        var body = new Largest(tape.Kernels, layout, xTD.Columns, xTD.Data, result.Data, winners);
+        tape.Workers.Run(layout.Sequences, xTD.Length, body);
+        tape.Record(result, new MaxPoolOperation(xTD, winners, result));
+        return result;
+    }
+
+    public void Backward(ManagedTape tape)
+    {
+        var dX = xTD.GradientToAdd();
+        var dY = result.Gradient;
+        var width = xTD.Columns;
+        for (var i = 0; i < result.Length; i++)
+        {
+            if (winners[i] >= 0)
+                dX[(long)winners[i] * width + i % width] += dY[i];
+        }
+    }
+
+    private readonly struct Largest(Kernels kernels, SequenceLayout layout, int width, float* x, float* y, int* winners) : ILoopBody
+    {
+        public void Run(int sequence, int worker)
         {
             var best = y + (long)sequence * width;
             var winner = winners + (long)sequence * width;
@@ -37,20 +53,6 @@ internal static unsafe class MaxPoolOperation
                 return;
             new Span<float>(best, width).Clear();
             new Span<int>(winner, width).Fill(-1);
-        });
-        tape.Record(result, () => Backward(xTD, result, winners));
-        return result;
-    }
-
-    private static void Backward(ManagedTensor xTD, ManagedTensor result, int* winners)
-    {
-        var dX = xTD.GradientToAdd();
-        var dY = result.Gradient;
-        var width = xTD.Columns;
-        for (var i = 0; i < result.Length; i++)
-        {
-            if (winners[i] >= 0)
-                dX[(long)winners[i] * width + i % width] += dY[i];
         }
     }
 }

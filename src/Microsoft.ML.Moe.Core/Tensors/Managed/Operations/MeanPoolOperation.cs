@@ -1,17 +1,34 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Mean over each sequence's tokens; each token receives 1/n of the sequence's gradient.</summary>
-internal static unsafe class MeanPoolOperation
+internal readonly unsafe struct MeanPoolOperation(ManagedTensor xTD, SequenceLayout layout, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor xTD, SequenceLayout layout)
     {
         Check.Tokens(xTD, layout);
-        var width = xTD.Columns;
-        var result = tape.Result(xTD.RequiresGradient, layout.Sequences, width);
-        var kernels = tape.Kernels;
-        var x = xTD.Data;
-        var y = result.Data;
-        tape.Workers.Run(layout.Sequences, xTD.Length, (sequence, _) =>
+        var result = tape.Result(xTD.RequiresGradient, layout.Sequences, xTD.Columns);
+        tape.Workers.Run(layout.Sequences, xTD.Length, new Means(tape.Kernels, layout, xTD.Columns, xTD.Data, result.Data));
+        tape.Record(result, new MeanPoolOperation(xTD, layout, result));
+        return result;
+    }
+
+    public void Backward(ManagedTape tape)
+    {
+        var body = new Gradient(tape.Kernels, layout, xTD.Columns, result.Gradient, xTD.GradientToAdd());
+        tape.Workers.Run(layout.Sequences, xTD.Length, body);
+    }
+
+    private static float Share(SequenceLayout layout, int sequence)
+    {
+        var count = 0;
+        for (var token = layout.Offsets[sequence]; token < layout.Offsets[sequence + 1]; token++)
+            count += layout.IsToken(token) ? 1 : 0;
+        return 1f / Math.Max(1, count);
+    }
+
+    private readonly struct Means(Kernels kernels, SequenceLayout layout, int width, float* x, float* y) : ILoopBody
+    {
+        public void Run(int sequence, int worker)
         {
             var mean = y + (long)sequence * width;
             new Span<float>(mean, width).Clear();
@@ -21,34 +38,20 @@ internal static unsafe class MeanPoolOperation
                     kernels.Add(mean, x + (long)token * width, mean, width);
             }
 
-            kernels.Scale(1f / Math.Max(1, CountTokens(layout, sequence)), mean, mean, width);
-        });
-        tape.Record(result, () => Backward(tape, xTD, layout, result));
-        return result;
+            kernels.Scale(Share(layout, sequence), mean, mean, width);
+        }
     }
 
-    private static void Backward(ManagedTape tape, ManagedTensor xTD, SequenceLayout layout, ManagedTensor result)
+    private readonly struct Gradient(Kernels kernels, SequenceLayout layout, int width, float* dY, float* dX) : ILoopBody
     {
-        var width = xTD.Columns;
-        var kernels = tape.Kernels;
-        var dX = xTD.GradientToAdd();
-        var dY = result.Gradient;
-        tape.Workers.Run(layout.Sequences, xTD.Length, (sequence, _) =>
+        public void Run(int sequence, int worker)
         {
-            var share = 1f / Math.Max(1, CountTokens(layout, sequence));
+            var share = Share(layout, sequence);
             for (var token = layout.Offsets[sequence]; token < layout.Offsets[sequence + 1]; token++)
             {
                 if (layout.IsToken(token))
                     kernels.AddScaled(share, dY + (long)sequence * width, dX + (long)token * width, width);
             }
-        });
-    }
-
-    private static int CountTokens(SequenceLayout layout, int sequence)
-    {
-        var count = 0;
-        for (var token = layout.Offsets[sequence]; token < layout.Offsets[sequence + 1]; token++)
-            count += layout.IsToken(token) ? 1 : 0;
-        return count;
+        }
     }
 }

@@ -15,27 +15,34 @@ internal static unsafe class RouteOperation
     {
         Check.Tokens(logitsTE, layout);
         var experts = logitsTE.Columns;
-        var starts = policy.RoutesSequencesApart && tape.Workers.Threads > 1 ? Runs(layout, LogitsOfRun / experts) : [0, layout.Sequences];
-        var plans = new RoutingPlan[starts.Count - 1];
-        if (plans.Length <= 1)
+        var runs = tape.Runs;
+        runs.Divide(layout, policy.RoutesSequencesApart && tape.Workers.Threads > 1 ? LogitsOfRun / experts : int.MaxValue);
+        // on a tape of a caller's own, the policy's very plan
+        if (runs.Count == 1 && !tape.IsLeased)
             return policy.Route(new ReadOnlySpan<float>(logitsTE.Data, logitsTE.Length), experts, layout, tape.IsTraining);
-        tape.Workers.Run(plans.Length, (long)FloatsPerLogit * logitsTE.Length, (run, _) =>
-        {
-            var part = layout.Part(starts[run], starts[run + 1] - starts[run]);
-            var first = (long)layout.Offsets[starts[run]] * experts;
-            plans[run] = policy.Route(new ReadOnlySpan<float>(logitsTE.Data + first, part.Tokens * experts), experts, part, tape.IsTraining);
-        });
-        return RoutingPlan.Join(plans);
+
+        var flags = PairMatrix.LengthOf(layout.Tokens, experts);
+        var memory = (bool*)tape.Scratch.Allocate((flags + sizeof(float) - 1) / sizeof(float));
+        var pairs = new PairMatrix(new Span<bool>(memory, flags), layout.Tokens, experts);
+        var terms = (PlanTerms*)tape.Scratch.Allocate((long)runs.Count * sizeof(PlanTerms) / sizeof(float));
+        var body = new RouteRun(policy, runs, logitsTE.Data, memory, layout.Tokens, experts, tape.IsTraining, terms);
+        tape.Workers.Run(runs.Count, (long)FloatsPerLogit * logitsTE.Length, body);
+        var all = terms[0];
+        for (var run = 1; run < runs.Count; run++)
+            all = all.With(terms[run]);
+        return pairs.ToPlan(all, tape.NewPlan());
     }
 
-    /// <summary>First sequences of runs of at least so many tokens each, and the number of sequences.</summary>
-    private static List<int> Runs(SequenceLayout layout, int tokens)
+    private readonly struct RouteRun(
+        RoutingPolicy policy, SequenceRuns runs, float* logitsTE, bool* memory, int tokens, int experts, bool training, PlanTerms* terms)
+        : ILoopBody
     {
-        List<int> starts = [0];
-        for (var sequence = 1; sequence < layout.Sequences; sequence++)
-            if (layout.Offsets[sequence] - layout.Offsets[starts[^1]] >= tokens)
-                starts.Add(sequence);
-        starts.Add(layout.Sequences);
-        return starts;
+        public void Run(int run, int worker)
+        {
+            var (first, layout) = runs[run];
+            var logits = new ReadOnlySpan<float>(logitsTE + (long)first * experts, layout.Tokens * experts);
+            var pairs = PairMatrix.Over(new Span<bool>(memory, PairMatrix.LengthOf(tokens, experts)), tokens, experts);
+            terms[run] = policy.Choose(logits, layout, training, pairs.Slice(first, layout.Tokens));
+        }
     }
 }

@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Mean of logsumexp(l)². dl = 2/tokens·logsumexp(l)·softmax(l).</summary>
-internal static unsafe class RouterZLossOperation
+internal readonly unsafe struct RouterZLossOperation(
+    ManagedTensor logitsTE, SequenceLayout layout, int tokens, float* probabilitiesTE, float* logSumsT, ManagedTensor result) : IOperation
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout)
     {
@@ -24,14 +25,14 @@ internal static unsafe class RouterZLossOperation
         }
 
         *result.Data = tokens == 0 ? 0f : (float)(sum / tokens);
-        tape.Record(result, () => Backward(tape, logitsTE, layout, *result.Gradient * 2f / Math.Max(1, tokens), probabilitiesTE, logSumsT));
+        tape.Record(result, new RouterZLossOperation(logitsTE, layout, tokens, probabilitiesTE, logSumsT, result));
         return result;
     }
 
-    private static void Backward(
-        ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout, float factor, float* probabilitiesTE, float* logSumsT)
+    public void Backward(ManagedTape tape)
     {
         var experts = logitsTE.Columns;
+        var factor = *result.Gradient * 2f / Math.Max(1, tokens);
         var dLogits = logitsTE.GradientToAdd();
         for (var token = 0; token < layout.Tokens; token++)
         {

@@ -14,7 +14,7 @@ internal readonly unsafe struct RowGroups
     /// <param name="rows">Row of each entry.</param>
     /// <param name="entries">Number of entries.</param>
     /// <param name="groupOfRow">One zero for each row of the table; zeros again afterwards.</param>
-    public RowGroups(Arena memory, int* rows, int entries, int[] groupOfRow)
+    public RowGroups(Arena memory, int* rows, int entries, Span<int> groupOfRow)
     {
         _rows = memory.AllocateIntegers(entries);
         _offsets = memory.AllocateIntegers(entries + 1L);

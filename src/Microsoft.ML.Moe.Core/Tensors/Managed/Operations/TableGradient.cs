@@ -16,7 +16,7 @@ internal static unsafe class TableGradient
     public static void Add(ManagedTape tape, ManagedTensor tableVD, int* rows, int entries, int* targets, float* weights, float* dY)
     {
         var width = tableVD.Columns;
-        var groups = new RowGroups(tape.Scratch, rows, entries, tableVD.GroupOfRow);
+        var groups = new RowGroups(tape.Scratch, rows, entries, tableVD.GroupOfRow(tape.Scratch));
         var sparse = tableVD.SparseGradient;
         var gradient = sparse is null ? tableVD.GradientToAdd() : null;
         var places = tape.Scratch.AllocateIntegers(groups.Count);
@@ -38,8 +38,17 @@ internal static unsafe class TableGradient
                 groupedWeights[i] = weights[entry];
         }
 
-        var kernels = tape.Kernels;
-        tape.Workers.Run((groups.Count + GroupsPerItem - 1) / GroupsPerItem, (long)entries * width, (item, _) =>
+        // what was reserved stays where it is
+        var slots = sparse is null || groups.Count == 0 ? gradient : sparse.Slot(0);
+        var sums = new Sums(tape.Kernels, dY, width, groups, groupedTargets, groupedWeights, slots, places, isFresh);
+        tape.Workers.Run((groups.Count + GroupsPerItem - 1) / GroupsPerItem, (long)entries * width, sums);
+    }
+
+    private readonly struct Sums(
+        Kernels kernels, float* dY, int width, RowGroups groups, int* targets, float* weights, float* slots, int* places, bool* isFresh)
+        : ILoopBody
+    {
+        public void Run(int item, int worker)
         {
             for (var group = item * GroupsPerItem; group < Math.Min(groups.Count, (item + 1) * GroupsPerItem); group++)
             {
@@ -47,13 +56,13 @@ internal static unsafe class TableGradient
                 kernels.SumRows(
                     dY,
                     width,
-                    groupedTargets + start,
-                    groupedWeights == null ? null : groupedWeights + start,
+                    targets + start,
+                    weights == null ? null : weights + start,
                     groups.Start(group + 1) - start,
-                    sparse is null ? gradient + (long)places[group] * width : sparse.Slot(places[group]),
+                    slots + (long)places[group] * width,
                     width,
                     !isFresh[group]);
             }
-        });
+        }
     }
 }
