@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -64,8 +65,8 @@ public class StepAllocationTests
         var options = new TextClassifierOptions { BatchSize = rows, MaxEpochs = 3, HashBits = 10, Router = router, Seed = 1 };
         var trainer = new TextClassifierTrainer(options, Classes, engine);
         var random = new Random(1);
-        LabelledText[] texts = [.. Enumerable.Range(0, rows * Steps).Select(i => new LabelledText(trainer.Input.Encode(Text(random)), i % Classes))];
-        Assert.All(texts, text => Assert.Equal(TokensOfRow, text.Text.Length));
+        LabelledRow<EncodedText>[] texts = [.. Enumerable.Range(0, rows * Steps).Select(i => new LabelledRow<EncodedText>(trainer.Input.Encode(Text(random)), i % Classes))];
+        Assert.All(texts, text => Assert.Equal(TokensOfRow, text.Input.Length));
         var counter = new AllocationCounter(options.MaxEpochs.Value * Steps);
         trainer.Train(texts, observer: counter);
         return counter.BytesOfLastSteps(Steps - 1).Order().ElementAt(Steps / 2);

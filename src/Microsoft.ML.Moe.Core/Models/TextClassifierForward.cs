@@ -1,0 +1,23 @@
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>Packs texts and runs a text classifier's network on them.</summary>
+/// <param name="classifier">The classifier.</param>
+/// <param name="options">Rates of the noise while training; null where there is no training.</param>
+internal sealed class TextClassifierForward(TextClassifier classifier, TextClassifierOptions? options = null) : IClassifierForward<EncodedText>
+{
+    private readonly TextBatchPacker _packer = classifier.CreatePacker();
+
+    /// <inheritdoc/>
+    public ClassifierOutput Run(
+        Tape tape, IReadOnlyList<EncodedText> rows, Random? random, IRoutingObserver? observer, PolicySelector? policies)
+    {
+        var noise = random is null || options is null
+            ? null
+            : new InputNoise(random, options.TokenMaskRate, options.WordDropRate, options.WideDropRate);
+        return classifier.Network.Forward(tape, _packer.Pack(rows, noise), observer, policies);
+    }
+}
