@@ -9,6 +9,9 @@ namespace Microsoft.ML.Moe.Images;
 /// <param name="Margin">Pixels that a patch sees beyond itself on each side, M.</param>
 internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
 {
+    /// <summary>Most patches that a model can have.</summary>
+    public const int MaximumPatches = 4096;
+
     private const int MostPatches = 64;
     private const int SmallestSize = 2;
 

@@ -79,6 +79,7 @@ internal sealed record ImageClassifierConfig : EncoderConfig
         Range(ImageHeight, 1, ImageInput.MaximumSide, nameof(ImageHeight));
         Range(Channels, 1, ImageInput.MaximumChannels, nameof(Channels));
         Range(PatchMargin, 0, PatchSize, nameof(PatchMargin));
+        Range(Grid.Patches, 1, PatchGrid.MaximumPatches, nameof(Grid.Patches));
         Range(Classes, 1, IClassifierOptions.MaximumClasses, nameof(Classes));
         CheckScale(Means, value => float.IsFinite(value), nameof(Means));
         CheckScale(Deviations, value => value > 0 && float.IsFinite(value), nameof(Deviations));

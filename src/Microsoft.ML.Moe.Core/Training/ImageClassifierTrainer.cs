@@ -30,6 +30,12 @@ public sealed class ImageClassifierTrainer
         _classCount = classCount;
         _engine = engine;
         Input = input;
+        if (options.PatchSize is { } size && new PatchGrid(input, size, 0) is { Patches: > PatchGrid.MaximumPatches and var patches })
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                size,
+                $"{nameof(options.PatchSize)} = {size} divides {input.Width} × {input.Height} pixels into {patches} patches; "
+                + $"at most {PatchGrid.MaximumPatches} are possible.");
     }
 
     /// <summary>Encodes images for <see cref="Train"/> and for the classifier that it returns.</summary>

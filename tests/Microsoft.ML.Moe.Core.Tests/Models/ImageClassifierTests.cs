@@ -37,8 +37,8 @@ public sealed class ImageClassifierTests : IDisposable
     [InlineData("\"channels\": 1", "\"channels\": 2", "Means")]
     [InlineData("\"patchSize\": 2", "\"patchSize\": 0", "PatchSize")]
     [InlineData("\"patchMargin\": 1", "\"patchMargin\": 3", "PatchMargin")]
-    [InlineData("\"means\": [", "\"means\": [ 1e39,", "Means")]
-    [InlineData("\"deviations\": [", "\"deviations\": [ 0 ], \"deviations\": [ -", "Deviations")]
+    [InlineData("\"means\": [", "\"means\": [ 1,", "Means")]
+    [InlineData("\"deviations\": [", "\"deviations\": [ 1,", "Deviations")]
     [InlineData("\"classes\": 3", "\"classes\": 0", "Classes")]
     public void AnImpossibleConfigurationIsNamed(string before, string after, string named)
     {
@@ -94,9 +94,9 @@ public sealed class ImageClassifierTests : IDisposable
         Assert.Equal("row 1, column 1", layer.MostUncertainTokens[0].Text);
     }
 
-    private static float[] Score(ImageClassifier classifier, IReadOnlyList<ImagePixels> images)
+    private static float[] Score(ImageClassifier classifier, ImagePixels[] images)
     {
-        var probabilities = new float[images.Count * classifier.ClassCount];
+        var probabilities = new float[images.Length * classifier.ClassCount];
         classifier.Score(images, probabilities);
         return probabilities;
     }

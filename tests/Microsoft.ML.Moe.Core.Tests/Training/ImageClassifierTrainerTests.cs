@@ -86,6 +86,11 @@ public class ImageClassifierTrainerTests
         Assert.Throws<ArgumentException>(() => trainer.Train([new(image, 0, -1)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(new ImageInput(5, 6, 1).Encode(new float[30]), 0)]));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ImageClassifierTrainer(ToyImages.Options(), ToyImages.Input, 1, engine));
+        Assert.Contains(
+            "PatchSize",
+            Assert.Throws<ArgumentOutOfRangeException>(
+                () => new ImageClassifierTrainer(ToyImages.Options(), new ImageInput(129, 129, 1), 3, engine)).Message,
+            StringComparison.Ordinal);
     }
 
     private static float[] TrainAndScore(int threads, int seed)
@@ -99,9 +104,9 @@ public class ImageClassifierTrainerTests
     private static ImageClassifier Train(Engine engine, ImageClassifierOptions options, int rows, ITrainingObserver? observer = null) =>
         new ImageClassifierTrainer(options, ToyImages.Input, ToyImages.Classes, engine).Train(ToyImages.Rows(rows, seed: 1), null, observer);
 
-    private static float[] Score(ImageClassifier classifier, IReadOnlyList<ImagePixels> images)
+    private static float[] Score(ImageClassifier classifier, ImagePixels[] images)
     {
-        var probabilities = new float[images.Count * classifier.ClassCount];
+        var probabilities = new float[images.Length * classifier.ClassCount];
         classifier.Score(images, probabilities);
         return probabilities;
     }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Microsoft.ML.Moe.Training;
 using Spectre.Console;
 
-namespace TextClassification;
+namespace Samples;
 
 /// <summary>
 /// Shows how far training is. Ctrl+C ends it and keeps the best epoch so far; a second Ctrl+C ends the program.
@@ -27,7 +27,7 @@ internal sealed class LiveTraining : IDisposable
         _clock.Restart();
         try
         {
-            return Display.IsTerminal ? RunWithBar(fit) : fit();
+            return Terminal.IsInteractive ? RunWithBar(fit) : fit();
         }
         finally
         {
@@ -83,7 +83,7 @@ internal sealed class LiveTraining : IDisposable
             return;
         }
         press.Cancel = true;
-        Display.Line("Ending training. Ctrl+C again ends the program.");
+        Terminal.Line("Ending training. Ctrl+C again ends the program.");
         _stop.Cancel();
     }
 }
