@@ -43,7 +43,8 @@ internal sealed class TextTraining : IDisposable
         var store = new ParameterStore(engine, seed: 1);
         _classifier = new TextClassifier(
             engine, new TextClassifierConfig(encoder, Classes, WideTable.BitsFor(_rows, Classes)), store, input);
-        _objective = new ClassifierObjective<EncodedText>(_options, engine, _classifier, new TextClassifierForward(_classifier, _options), _rows, []);
+        var forward = new TextClassifierForward(_classifier, _options);
+        _objective = new ClassifierObjective<EncodedText>(_options, engine, _classifier, forward, _rows, []);
         _optimizer = ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate);
     }
 

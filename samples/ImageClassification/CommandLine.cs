@@ -12,7 +12,8 @@ internal static class CommandLine
         "Training images: a folder with a sub-folder for each class, or a tab-separated table with the columns Label and ImagePath. "
         + "Default: handwritten digits.",
         "FOLDER|FILE");
-    private static readonly Option<string> Test = Name("--test", "Images to evaluate on. Default: a fifth of the training images.", "FOLDER|FILE");
+    private static readonly Option<string> Test = Name(
+        "--test", "Images to evaluate on. Default: a fifth of the training images.", "FOLDER|FILE");
     private static readonly Option<int?> Size = Number("--size", "Width and height that images are resized to. Default 64.", 1);
     private static readonly Option<bool> Flip = new("--flip") { Description = "Mirror half of the images while training: for photographs." };
     private static readonly Option<string> Model = Name("--model", "Where the model goes.", "FILE");

@@ -21,7 +21,8 @@ internal static class Display
         label.GetKeyValues(ref names);
         var classes = names.DenseValues().Select(name => name.ToString()).ToArray();
         var counts = metrics.ConfusionMatrix.Counts;
-        var confusions = counts.Index().SelectMany(row => row.Item.Index().Select(cell => (Truth: row.Index, Said: cell.Index, Count: cell.Item)))
+        var confusions = counts.Index()
+            .SelectMany(row => row.Item.Index().Select(cell => (Truth: row.Index, Said: cell.Index, Count: cell.Item)))
             .Where(c => c.Truth != c.Said && c.Count > 0).OrderByDescending(c => c.Count).Take(ConfusionsShown).ToList();
         if (confusions.Count == 0)
             return;

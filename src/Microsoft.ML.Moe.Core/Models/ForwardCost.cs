@@ -1,9 +1,10 @@
 namespace Microsoft.ML.Moe.Models;
 
 /// <summary>
-/// Floating-point operations of a forward pass, two for each multiply-add of a product of matrices: projections, scores and weighted
-/// sums of the attention, dense feed-forward networks, routers, experts, pooling and the head, and patch embedding. Look-ups in tables (token vectors,
-/// positions, the wide branch), biases, residuals, norms, activations, softmax, choosing and weighting the experts are not counted.
+/// Floating-point operations of a forward pass, two for each multiply-add of a product of matrices: patch embedding and convolutions,
+/// projections, scores and weighted sums of the attention, dense feed-forward networks, routers, experts, pooling and the head. Look-ups in
+/// tables (token vectors, positions, the wide branch), biases, residuals, norms, activations, softmax, choosing and weighting the experts
+/// are not counted.
 /// </summary>
 internal static class ForwardCost
 {

@@ -91,5 +91,6 @@ internal sealed record ImageClassifierConfig : EncoderConfig
             throw new InvalidDataException($"Config.json holds {name} that are not those of {Channels} channels.");
     }
 
-    private protected override EncoderOptions ToOptions() => Fill(new ImageClassifierOptions { PatchSize = PatchSize, Convolutions = Convolutions });
+    private protected override EncoderOptions ToOptions() =>
+        Fill(new ImageClassifierOptions { PatchSize = PatchSize, Convolutions = Convolutions });
 }

@@ -20,10 +20,14 @@ internal static class ClassificationOptionsCheck
         if (options.WeightColumnName is not null)
             ColumnNames.Require(options.WeightColumnName, nameof(options.WeightColumnName));
         ColumnNames.RequireDifferent(
-            options.ScoreColumnName, nameof(options.ScoreColumnName), options.PredictedLabelColumnName, nameof(options.PredictedLabelColumnName));
+            options.ScoreColumnName,
+            nameof(options.ScoreColumnName),
+            options.PredictedLabelColumnName,
+            nameof(options.PredictedLabelColumnName));
         if (!(options.UncertainThreshold is >= 0 and <= 1)) // written so that NaN fails
             throw OutOfRange(nameof(options.UncertainThreshold), options.UncertainThreshold, "must lie between 0 and 1.");
-        columns.CheckUncertainty(nameof(options.RouterEntropyColumnName), nameof(options.UncertainColumnName), nameof(options.UncertainThreshold));
+        columns.CheckUncertainty(
+            nameof(options.RouterEntropyColumnName), nameof(options.UncertainColumnName), nameof(options.UncertainThreshold));
         if (decidesArchitecture && columns.Uncertainty is not null && (options.MoeEvery == 0 || options.Layers < options.MoeEvery))
             throw Contradiction(
                 nameof(options.MoeEvery),
@@ -32,7 +36,8 @@ internal static class ClassificationOptionsCheck
         if (options.EarlyStoppingPatience is not null && options.ValidationSet is null && options.ValidationShare <= 0)
             throw Contradiction(
                 nameof(options.EarlyStoppingPatience),
-                $"{nameof(options.EarlyStoppingPatience)} needs validation rows: set {nameof(options.ValidationSet)} or {nameof(options.ValidationShare)}.");
+                $"{nameof(options.EarlyStoppingPatience)} needs validation rows: set {nameof(options.ValidationSet)} or "
+                + $"{nameof(options.ValidationShare)}.");
     }
 
     private static ArgumentOutOfRangeException OutOfRange(string option, object value, string rule) => new(option, value, $"{option} {rule}");

@@ -19,7 +19,7 @@ internal static class ImageColumn
     public static DataViewSchema.Column Find(DataViewSchema schema, string name)
     {
         var column = InputColumns.Find(schema, name, "image");
-        return IsEncoded(column) || column.Type is VectorDataViewType { IsKnownSize: true, ItemType: NumberDataViewType { RawType: var raw } } && raw == typeof(float)
+        return IsEncoded(column) || (column.Type is VectorDataViewType { IsKnownSize: true } && HasItems(column, typeof(float)))
             ? column
             : throw InputColumns.WrongType(name, "image", column.Type, Wanted);
     }
@@ -37,7 +37,7 @@ internal static class ImageColumn
 
     /// <summary>Whether the column holds files, not pixels.</summary>
     public static bool IsEncoded(DataViewSchema.Column column) =>
-        column.Type is VectorDataViewType { Dimensions.Length: 1, ItemType: NumberDataViewType { RawType: var raw } } && raw == typeof(byte);
+        column.Type is VectorDataViewType { Dimensions.Length: 1 } && HasItems(column, typeof(byte));
 
     /// <summary>The images that a model reads from the column.</summary>
     /// <param name="column">From <see cref="Find"/>.</param>
@@ -56,7 +56,9 @@ internal static class ImageColumn
         {
             if (c > ImageInput.MaximumChannels)
                 throw Wrong(
-                    column, $"is of {vector.Dimensions[0]} planes; the channels of a pixel must stand together: ExtractPixels with interleavePixelColors: true");
+                    column,
+                    $"is of {vector.Dimensions[0]} planes; the channels of a pixel must stand together: "
+                    + "ExtractPixels with interleavePixelColors: true");
             (width, height, channels) = (width ?? w, height ?? h, channels ?? c);
         }
 
@@ -87,6 +89,9 @@ internal static class ImageColumn
 
         return null;
     }
+
+    private static bool HasItems(DataViewSchema.Column column, Type type) =>
+        column.Type is VectorDataViewType { ItemType: NumberDataViewType { RawType: var raw } } && raw == type;
 
     private static string Said(int? value) => value?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?";
 
