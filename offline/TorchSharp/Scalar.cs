@@ -6,7 +6,11 @@ public sealed class Scalar : IDisposable
 
     public static implicit operator Scalar(int value) => throw StandIn.Error;
 
+    public static implicit operator Scalar(long value) => throw StandIn.Error;
+
     public static implicit operator Scalar(float value) => throw StandIn.Error;
+
+    public static implicit operator Scalar(double value) => throw StandIn.Error;
 
     public void Dispose() => throw StandIn.Error;
 }

@@ -5,5 +5,6 @@ public static partial class torch
     public enum RoundingMode
     {
         None = 0,
+        floor = 2,
     }
 }

@@ -8,6 +8,8 @@ public static partial class torch
 
         public ScalarType dtype => throw StandIn.Error;
 
+        public Device device => throw StandIn.Error;
+
         public long NumberOfElements => throw StandIn.Error;
 
         public Span<byte> bytes => throw StandIn.Error;
@@ -62,7 +64,11 @@ public static partial class torch
 
         public Tensor cpu() => throw StandIn.Error;
 
+        public Tensor cumsum(long dim, ScalarType? type = null) => throw StandIn.Error;
+
         public Tensor detach() => throw StandIn.Error;
+
+        public Tensor div(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => throw StandIn.Error;
 
         public Tensor div(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => throw StandIn.Error;
 
@@ -70,7 +76,13 @@ public static partial class torch
 
         public Tensor eq(Scalar target) => throw StandIn.Error;
 
+        public Tensor exp() => throw StandIn.Error;
+
+        public Tensor expand(params long[] sizes) => throw StandIn.Error;
+
         public Tensor gather(long dim, Tensor index) => throw StandIn.Error;
+
+        public Tensor ge(Scalar target) => throw StandIn.Error;
 
         public Tensor index_add(long dim, Tensor index, Tensor source, Scalar alpha) => throw StandIn.Error;
 
@@ -82,13 +94,21 @@ public static partial class torch
 
         public Tensor index_select(long dim, Tensor index) => throw StandIn.Error;
 
-        public T item<T>() where T : unmanaged => throw StandIn.Error;
+        public Tensor le(Scalar target) => throw StandIn.Error;
+
+        public Tensor log() => throw StandIn.Error;
 
         public Tensor log_softmax(long dim, ScalarType? dtype = null) => throw StandIn.Error;
 
+        public Tensor logical_and(Tensor other) => throw StandIn.Error;
+
         public Tensor logical_not() => throw StandIn.Error;
 
+        public Tensor logical_or(Tensor other) => throw StandIn.Error;
+
         public Tensor logsumexp(long dim, bool keepdim = false) => throw StandIn.Error;
+
+        public Tensor lt(Tensor target) => throw StandIn.Error;
 
         public Tensor masked_fill(Tensor mask, Scalar value) => throw StandIn.Error;
 
@@ -108,21 +128,35 @@ public static partial class torch
 
         public Tensor narrow(long dim, long start, long length) => throw StandIn.Error;
 
+        public Tensor neg() => throw StandIn.Error;
+
         public Tensor norm(float p = 2) => throw StandIn.Error;
 
         public Tensor permute(params long[] permutation) => throw StandIn.Error;
 
+        public Tensor pin_memory() => throw StandIn.Error;
+
+        public Tensor reciprocal() => throw StandIn.Error;
+
         public Tensor relu() => throw StandIn.Error;
+
+        public Tensor remainder(Scalar scalar) => throw StandIn.Error;
 
         public Tensor requires_grad_(bool requires_grad = true) => throw StandIn.Error;
 
         public Tensor reshape(params long[] shape) => throw StandIn.Error;
+
+        public Tensor scatter_(long dim, Tensor index, Tensor src) => throw StandIn.Error;
 
         public Tensor sigmoid() => throw StandIn.Error;
 
         public Tensor silu() => throw StandIn.Error;
 
         public Tensor softmax(long dim, ScalarType? dtype = null) => throw StandIn.Error;
+
+        public (Tensor Values, Tensor Indices) sort(long dim = -1, bool descending = false, bool stable = false) => throw StandIn.Error;
+
+        public Tensor[] split(long[] sizes, long dim = 0) => throw StandIn.Error;
 
         public Tensor sqrt() => throw StandIn.Error;
 
@@ -131,6 +165,8 @@ public static partial class torch
         public Tensor square() => throw StandIn.Error;
 
         public Tensor squeeze(long? dim = null) => throw StandIn.Error;
+
+        public Tensor sub(Tensor target) => throw StandIn.Error;
 
         public Tensor sub_(Tensor target) => throw StandIn.Error;
 

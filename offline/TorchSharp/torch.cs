@@ -4,6 +4,8 @@ public static partial class torch
 {
     public static Device CPU = new();
 
+    public static string __version__ => throw StandIn.Error;
+
     public static void InitializeDeviceType(DeviceType deviceType) => throw StandIn.Error;
 
     public static bool TryInitializeDeviceType(DeviceType deviceType) => throw StandIn.Error;
@@ -48,6 +50,17 @@ public static partial class torch
 
     public static Tensor ones(
         ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
+        throw StandIn.Error;
+
+    public static Tensor full(
+        long[] size,
+        Scalar value,
+        ScalarType? dtype = null,
+        Device? device = null,
+        bool requires_grad = false,
+        string[]? names = null) => throw StandIn.Error;
+
+    public static Tensor arange(Scalar stop, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
         throw StandIn.Error;
 
     public static Tensor empty_like(

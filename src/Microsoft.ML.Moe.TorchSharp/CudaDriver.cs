@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 /// <summary>Asks the CUDA driver what TorchSharp does not tell.</summary>
 internal static class CudaDriver
 {
-    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR; Ampere is 8.
+    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
     private const int MajorVersionAttribute = 75;
     private const int Ampere = 8;
 
@@ -17,7 +17,13 @@ internal static class CudaDriver
 
     /// <summary>Whether a GPU has units for products in bfloat16; false where the driver cannot be asked.</summary>
     /// <param name="gpu">Its number among those that the process sees.</param>
-    public static bool HasBFloat16(int gpu) =>
+    public static bool HasBFloat16(int gpu) => Generation(gpu) >= Ampere;
+
+    /// <summary>
+    /// The major number of a GPU's compute capability, 8 for Ampere, 9 for Hopper, 10 for Blackwell; null where the driver cannot be asked.
+    /// </summary>
+    /// <param name="gpu">Its number among those that the process sees.</param>
+    public static int? Generation(int gpu) =>
         NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out var driver)
         && Function<Initialize>(driver, "cuInit") is { } initialize
         && Function<GetDevice>(driver, "cuDeviceGet") is { } getDevice
@@ -25,7 +31,8 @@ internal static class CudaDriver
         && initialize(0) == 0
         && getDevice(out var device, gpu) == 0
         && getAttribute(out var major, MajorVersionAttribute, device) == 0
-        && major >= Ampere;
+            ? major
+            : null;
 
     private static T? Function<T>(nint library, string name)
         where T : Delegate =>

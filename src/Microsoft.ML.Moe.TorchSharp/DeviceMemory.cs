@@ -8,6 +8,13 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal static class DeviceMemory
 {
     private const int FloatsPerPart = 1 << 28;
+    private static long _copiesToHost;
+
+    /// <summary>How often the process has copied from a device, and waited for the device to get there.</summary>
+    public static long CopiesToHost => Interlocked.Read(ref _copiesToHost);
+
+    // Batches are far smaller; what is larger, a model's tables, is copied once and need not occupy pinned memory from then on.
+    private const int PinnedElements = 1 << 20;
 
     /// <summary>Copies numbers to a device.</summary>
     public static torch.Tensor Upload(this torch.Device device, float[] values, ReadOnlySpan<int> shape) =>
@@ -37,7 +44,7 @@ internal static class DeviceMemory
         {
             // In parts, because TorchSharp gives out at most 2 GiB at once.
             var part = destination.Slice(start, Math.Min(FloatsPerPart, destination.Length - start));
-            MemoryMarshal.Cast<byte, float>(flat.narrow(0, start, part.Length).cpu().contiguous().bytes).CopyTo(part);
+            ToHost<float>(flat.narrow(0, start, part.Length)).CopyTo(part);
         }
     }
 
@@ -47,6 +54,13 @@ internal static class DeviceMemory
         var result = new float[values.NumberOfElements];
         Download(values, result);
         return result;
+    }
+
+    /// <summary>Copies whole numbers from a device.</summary>
+    public static int[] ToInts(torch.Tensor values)
+    {
+        using var scope = torch.NewDisposeScope();
+        return values.NumberOfElements == 0 ? [] : ToHost<int>(values.to_type(torch.ScalarType.Int32)).ToArray();
     }
 
     /// <summary>Checks that there are as many values as a shape asks for.</summary>
@@ -68,7 +82,23 @@ internal static class DeviceMemory
         return sizes;
     }
 
-    // CUDA takes its copy of ordinary memory before it returns; to wait for the work under way on the device would only cost time.
-    private static torch.Tensor Upload(this torch.Device device, torch.Tensor values) =>
-        device.type == DeviceType.CPU ? values : values.to(device, disposeAfter: true, non_blocking: true);
+    // Belongs to the dispose scope under way.
+    private static Span<T> ToHost<T>(torch.Tensor values)
+        where T : unmanaged
+    {
+        Interlocked.Increment(ref _copiesToHost);
+        return MemoryMarshal.Cast<byte, T>(values.cpu().contiguous().bytes);
+    }
+
+    // From pinned memory the copy waits on the device for its turn, and nobody on the host waits for it: libtorch notes the copy with the
+    // block and gives it to nobody else before the copy is done. CUDA takes its copy of ordinary memory before it returns.
+    private static torch.Tensor Upload(this torch.Device device, torch.Tensor values)
+    {
+        if (device.type == DeviceType.CPU)
+            return values;
+        if (values.NumberOfElements is 0 or > PinnedElements)
+            return values.to(device, disposeAfter: true, non_blocking: true);
+        using (values)
+            return values.pin_memory().to(device, disposeAfter: true, non_blocking: true);
+    }
 }

@@ -11,8 +11,10 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) : Tape
 {
     private readonly List<torch.Tensor> _kept = [];
-    private readonly List<(TorchTensor Table, int[] Rows, torch.Tensor LeafUD)> _tableRows = [];
+    private readonly List<(TorchTensor Table, int[] Rows, torch.Tensor RowsU, torch.Tensor LeafUD)> _tableRows = [];
     private readonly Dictionary<SequenceLayout, PackedSequences> _sequences = [];
+    private readonly Dictionary<SequenceLayout, TokenRows> _rows = [];
+    private readonly Dictionary<(SequenceLayout, RoutingScope, bool), TokenGroups> _groups = [];
     private readonly Dictionary<RoutingPlan, ExpertPairs> _pairs = [];
     private uint _randomKeys;
     private SequenceLayout? _largestLayout;
@@ -48,29 +50,43 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     /// <param name="rows">Rows that differ from each other.</param>
     public torch.Tensor TableRows(TorchTensor table, int[] rows)
     {
-        var leafUD = Keep(table.Value.detach().index_select(0, Device.Upload(rows)).requires_grad_(true));
-        _tableRows.Add((table, rows, leafUD));
+        var rowsU = Keep(Device.Upload(rows));
+        var leafUD = Keep(table.Value.detach().index_select(0, rowsU).requires_grad_(true));
+        _tableRows.Add((table, rows, rowsU, leafUD));
         return leafUD;
     }
 
     /// <summary>A layout on the device; made once.</summary>
-    public PackedSequences Sequences(SequenceLayout layout)
-    {
-        if (!_sequences.TryGetValue(layout, out var sequences))
-            _sequences.Add(layout, sequences = new PackedSequences(this, layout));
-        return sequences;
-    }
+    public PackedSequences Sequences(SequenceLayout layout) => Once(_sequences, layout, () => new PackedSequences(this, layout));
 
-    /// <summary>A plan on the device; made once.</summary>
-    public ExpertPairs Pairs(RoutingPlan plan)
+    /// <summary>What routing asks of a layout's rows; made once.</summary>
+    public TokenRows Rows(SequenceLayout layout) => Once(_rows, layout, () => new TokenRows(this, layout));
+
+    /// <summary>The groups of tokens that compete, on the device; made once.</summary>
+    public TokenGroups Groups(SequenceLayout layout, RoutingScope scope, bool maskPadding) =>
+        Once(_groups, (layout, scope, maskPadding), () => new TokenGroups(this, layout, scope, maskPadding));
+
+    /// <summary>A plan on the device; copied there once, unless it was made there.</summary>
+    /// <exception cref="ArgumentException">The plan's pairs do not lie within its tokens and experts.</exception>
+    public ExpertPairs Pairs(RoutingPlan plan) => Once(_pairs, plan, () =>
     {
-        if (!_pairs.TryGetValue(plan, out var pairs))
-            _pairs.Add(plan, pairs = new ExpertPairs(this, plan));
-        return pairs;
-    }
+        Check.Plan(plan);
+        return new ExpertPairs(this, plan);
+    });
+
+    /// <summary>Takes up a plan whose pairs are on the device already.</summary>
+    public void Add(RoutingPlan plan, ExpertPairs pairs) => _pairs.Add(plan, pairs);
 
     /// <summary>Runs an operation and keeps its result; all else that it makes is released.</summary>
     public TorchTensor Run(Func<torch.Tensor> operation) => InScope(() => new TorchTensor(this, Keep(operation())));
+
+    /// <summary>Runs something on the device; what it makes and does not keep is released.</summary>
+    public T InScope<T>(Func<T> body) => OutOfMemory.Explained(engine, _largestLayout, () =>
+    {
+        using var scope = torch.NewDisposeScope();
+        using var gradients = torch.set_grad_enabled(training);
+        return body();
+    });
 
     public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
     {
@@ -173,9 +189,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     {
         Begin(layout);
         ArgumentNullException.ThrowIfNull(policy);
-        var logits = Use(logitsTE, nameof(logitsTE));
-        Check.Tokens(logits, layout, nameof(logitsTE));
-        return policy.Route(logits.ToArray(), logits.Columns, layout, training);
+        return RouteOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), policy, layout);
     }
 
     public override Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)
@@ -250,10 +264,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         InScope(() =>
         {
             root.Value.mul(Scalars.Of(scale)).backward();
-            foreach (var (table, rows, leafUD) in _tableRows)
+            foreach (var (table, rows, rowsU, leafUD) in _tableRows)
             {
                 if (leafUD.grad is { } gradientUD)
-                    table.RowGradient!.Add(rows, gradientUD.DetachFromDisposeScope());
+                    table.RowGradient!.Add(rows, rowsU, gradientUD);
             }
 
             return true;
@@ -270,15 +284,18 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         _kept.Clear();
         _tableRows.Clear();
         _sequences.Clear();
+        _rows.Clear();
+        _groups.Clear();
         _pairs.Clear();
     }
 
-    private T InScope<T>(Func<T> body) => OutOfMemory.Explained(engine, _largestLayout, () =>
+    private static TValue Once<TKey, TValue>(Dictionary<TKey, TValue> made, TKey key, Func<TValue> make)
+        where TKey : notnull
     {
-        using var scope = torch.NewDisposeScope();
-        using var gradients = torch.set_grad_enabled(training);
-        return body();
-    });
+        if (!made.TryGetValue(key, out var value))
+            made.Add(key, value = make());
+        return value;
+    }
 
     private void Begin(SequenceLayout layout)
     {

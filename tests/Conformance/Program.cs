@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.ML.Moe.Conformance;
+using Microsoft.ML.Moe.Tensors;
 
 if (args.Length != 1 || !File.Exists(args[0]))
 {
@@ -7,5 +8,6 @@ if (args.Length != 1 || !File.Exists(args[0]))
     return 2;
 }
 
-Console.WriteLine(JsonSerializer.Serialize(RoutingCase.Read(args[0]).Run(), JsonSerializerOptions.Web));
+using var engine = new ManagedEngine(1);
+Console.WriteLine(JsonSerializer.Serialize(RoutingCase.Read(args[0]).Run(engine), JsonSerializerOptions.Web));
 return 0;

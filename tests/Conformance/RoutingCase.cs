@@ -20,7 +20,8 @@ public sealed record RoutingCase(
         ?? throw new InvalidDataException($"{path} is empty.");
 
     /// <summary>Routes the case as the library does.</summary>
-    public RoutingResult Run()
+    /// <param name="engine">On this engine.</param>
+    public RoutingResult Run(Engine engine)
     {
         var (rows, length, experts) = (Logits.Length, Logits[0].Length, Logits[0][0].Length);
         float[] logitsTE = [.. Logits.SelectMany(row => row.SelectMany(token => token))];
@@ -29,7 +30,6 @@ public sealed record RoutingCase(
             Mask?.SelectMany(row => row.Select(m => m == 1)).ToArray());
         var policy = CreatePolicy();
 
-        using var engine = new ManagedEngine(1);
         using var tape = engine.BeginTape(Training);
         var logits = tape.Constant(logitsTE, rows * length, experts);
         var plan = tape.Route(logits, policy, layout);

@@ -8,5 +8,9 @@ public sealed class CudaDriverTests
     [Theory]
     [InlineData(-1)]
     [InlineData(1000)]
-    public void GpusThatAreNotThereHaveNoBFloat16(int gpu) => Assert.False(CudaDriver.HasBFloat16(gpu));
+    public void GpusThatAreNotThereHaveNoBFloat16(int gpu)
+    {
+        Assert.Null(CudaDriver.Generation(gpu));
+        Assert.False(CudaDriver.HasBFloat16(gpu));
+    }
 }

@@ -64,7 +64,8 @@ public abstract partial class Classifier<TRow>
         foreach (var pass in ScoringPasses.Of(rows, TokensOf, padded: !Router.MaskPadding))
         {
             using var tape = _engine.BeginTape(training: false);
-            var output = forward.Run(tape, pass, null, observer, policies);
+            forward.Pack(pass);
+            var output = forward.Run(tape, observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
             start += pass.Count;
         }

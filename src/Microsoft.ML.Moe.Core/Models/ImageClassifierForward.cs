@@ -14,8 +14,12 @@ internal sealed class ImageClassifierForward(
     private readonly ImageBatchPacker _packer = new(
         config.Grid, config.Scale, augmentation is null ? null : new ImageAugmentation(config.Input, augmentation));
 
+    private ImageBatch? _batch;
+
     /// <inheritdoc/>
-    public ClassifierOutput Run(
-        Tape tape, IReadOnlyList<ImagePixels> rows, Random? random, IRoutingObserver? observer, PolicySelector? policies) =>
-        network.Forward(tape, _packer.Pack(rows, random), observer, policies);
+    public void Pack(IReadOnlyList<ImagePixels> rows, Random? random) => _batch = _packer.Pack(rows, random);
+
+    /// <inheritdoc/>
+    public ClassifierOutput Run(Tape tape, IRoutingObserver? observer, PolicySelector? policies) =>
+        network.Forward(tape, _batch!, observer, policies);
 }

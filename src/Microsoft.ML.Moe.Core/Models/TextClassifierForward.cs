@@ -10,14 +10,18 @@ namespace Microsoft.ML.Moe.Models;
 internal sealed class TextClassifierForward(TextClassifier classifier, TextClassifierOptions? options = null) : IClassifierForward<EncodedText>
 {
     private readonly TextBatchPacker _packer = classifier.CreatePacker();
+    private TextBatch? _batch;
 
     /// <inheritdoc/>
-    public ClassifierOutput Run(
-        Tape tape, IReadOnlyList<EncodedText> rows, Random? random, IRoutingObserver? observer, PolicySelector? policies)
+    public void Pack(IReadOnlyList<EncodedText> rows, Random? random)
     {
         var noise = random is null || options is null
             ? null
             : new InputNoise(random, options.TokenMaskRate, options.WordDropRate, options.WideDropRate);
-        return classifier.Network.Forward(tape, _packer.Pack(rows, noise), observer, policies);
+        _batch = _packer.Pack(rows, noise);
     }
+
+    /// <inheritdoc/>
+    public ClassifierOutput Run(Tape tape, IRoutingObserver? observer, PolicySelector? policies) =>
+        classifier.Network.Forward(tape, _batch!, observer, policies);
 }

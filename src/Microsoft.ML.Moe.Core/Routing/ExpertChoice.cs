@@ -18,6 +18,15 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
 
+    /// <summary>Which tokens form a group.</summary>
+    internal RoutingScope Scope => scope;
+
+    /// <summary>Whether padding stays out.</summary>
+    internal bool MaskPadding => maskPadding;
+
+    /// <summary>How pairs are weighted.</summary>
+    internal static CombineRule Weights { get; } = new(0f, WeightNormalization.None);
+
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
@@ -32,7 +41,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
         for (var i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
-            var capacity = (int)Math.Min(group.Length, Math.Ceiling(Budget.Of(group.Length, ExpertsPerToken) / experts));
+            var capacity = Capacity(group.Length, experts);
             for (var expert = 0; expert < experts; expert++)
             {
                 for (var row = 0; row < group.Length; row++)
@@ -45,6 +54,9 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
 
         ArrayPool<double>.Shared.Return(probabilitiesTE);
         ArrayPool<double>.Shared.Return(scratch);
-        return pairs.ToPlan(new CombineRule(0f, WeightNormalization.None));
+        return pairs.ToPlan(Weights);
     }
+
+    /// <summary>Tokens that each expert takes of a group: ⌈T·k/N⌉, or all.</summary>
+    internal int Capacity(int tokens, int experts) => (int)Math.Min(tokens, Math.Ceiling(Budget.Of(tokens, ExpertsPerToken) / experts));
 }

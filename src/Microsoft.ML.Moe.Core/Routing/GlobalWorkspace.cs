@@ -51,6 +51,9 @@ public sealed class GlobalWorkspace(
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => inner.RoutesSequencesApart;
 
+    /// <summary>Routes the certain tokens.</summary>
+    internal RoutingPolicy Inner => inner;
+
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {

@@ -7,7 +7,9 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="Tape">The pass under way; an observer may run operations of its own on it.</param>
 /// <param name="XTD">[T, D] the layer's input.</param>
 /// <param name="LogitsTE">[T, E] router logits.</param>
-/// <param name="Plan">Which token goes to which expert; never changes, so it may be kept.</param>
+/// <param name="Plan">
+/// Which token goes to which expert; never changes. It may be kept once its pairs have been asked for (<see cref="RoutingPlan"/>).
+/// </param>
 /// <param name="Layout">Sequences within T.</param>
 /// <param name="Experts">The layer's experts.</param>
 internal readonly record struct RoutedLayer(

@@ -2,10 +2,12 @@ namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
 /// What a policy decided: which token goes to which expert, and by which rule the pairs are weighted. Plain data that can be
-/// logged, plotted, compared and replayed.
+/// logged, plotted, compared and replayed. An engine may leave the pairs on its device until somebody asks for them, such as by
+/// <see cref="TokensOf"/>; the first to ask must do so before the tape is disposed, and what was asked for once stays.
 /// </summary>
 public sealed class RoutingPlan
 {
+    private readonly Lazy<RoutingPlan>? _onDevice;
     private TokenPairs? _byToken;
 
     /// <summary>Creates a plan.</summary>
@@ -23,20 +25,35 @@ public sealed class RoutingPlan
         if (broadcast != null && broadcast.Length != tokens)
             throw new ArgumentException("One flag for each token.", nameof(broadcast));
         Tokens = tokens;
+        Experts = expertOffsets.Length - 1;
+        Pairs = pairTokens.Length;
         ExpertOffsets = expertOffsets;
         PairTokens = pairTokens;
         Weights = weights;
         Broadcast = broadcast;
     }
 
+    /// <summary>Creates a plan of pairs on a device.</summary>
+    /// <param name="tokens">Number of tokens, T.</param>
+    /// <param name="experts">Number of experts, E.</param>
+    /// <param name="pairs">Number of pairs, P.</param>
+    /// <param name="weights">Rule of the pairs' weights.</param>
+    /// <param name="read">Fetches the pairs: the same plan in the host's memory. Called at most once, when somebody asks first.</param>
+    internal RoutingPlan(int tokens, int experts, int pairs, CombineRule weights, Func<RoutingPlan> read)
+    {
+        _onDevice = new Lazy<RoutingPlan>(read);
+        (Tokens, Experts, Pairs, Weights) = (tokens, experts, pairs, weights);
+        (ExpertOffsets, PairTokens) = ([], []);
+    }
+
     /// <summary>Number of tokens, T.</summary>
     public int Tokens { get; }
 
     /// <summary>Number of experts, E.</summary>
-    public int Experts => ExpertOffsets.Length - 1;
+    public int Experts { get; }
 
     /// <summary>Number of token–expert pairs, P.</summary>
-    public int Pairs => PairTokens.Length;
+    public int Pairs { get; }
 
     /// <summary>Rule of the pairs' weights.</summary>
     public CombineRule Weights { get; }
@@ -51,10 +68,10 @@ public sealed class RoutingPlan
     public int DroppedPairs { get; init; }
 
     /// <summary>E + 1 numbers: pairs [ExpertOffsets[e], ExpertOffsets[e + 1]) belong to expert e.</summary>
-    internal int[] ExpertOffsets { get; }
+    internal int[] ExpertOffsets => _onDevice is null ? field : _onDevice.Value.ExpertOffsets;
 
     /// <summary>Token of each pair; ascending within an expert.</summary>
-    internal int[] PairTokens { get; }
+    internal int[] PairTokens => _onDevice is null ? field : _onDevice.Value.PairTokens;
 
     /// <summary>
     /// The pairs by token: sorted once for the several operations that ask. Two threads that ask first at once sort both, to equal ends.
@@ -62,10 +79,11 @@ public sealed class RoutingPlan
     internal TokenPairs ByToken => _byToken ??= TokenPairs.Create(this);
 
     /// <summary>Tokens that were sent to all experts and are weighted by softmax; null when there are none.</summary>
-    internal bool[]? Broadcast { get; }
+    internal bool[]? Broadcast => _onDevice is null ? field : _onDevice.Value.Broadcast;
 
     /// <summary>Tokens of one expert, ascending.</summary>
     /// <param name="expert">Expert number within [0, E).</param>
+    /// <exception cref="ObjectDisposedException">Nobody has asked for the pairs while they were on a device.</exception>
     public ReadOnlySpan<int> TokensOf(int expert) => PairTokens.AsSpan(ExpertOffsets[expert]..ExpertOffsets[expert + 1]);
 
     /// <summary>Whether a token was sent to all experts (GW-MoE).</summary>

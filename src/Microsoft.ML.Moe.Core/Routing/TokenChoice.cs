@@ -19,11 +19,15 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => true;
 
+    /// <summary>How pairs are weighted.</summary>
+    internal CombineRule Weights { get; } =
+        new(0f, normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None);
+
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
         ArgumentNullException.ThrowIfNull(layout);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(ExpertsPerToken, experts);
+        CheckFits(experts);
         var pairs = new PairMatrix(layout.Tokens, experts);
         for (var token = 0; token < layout.Tokens; token++)
         {
@@ -42,7 +46,9 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
             }
         }
 
-        var normalization = normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None;
-        return pairs.ToPlan(new CombineRule(0f, normalization));
+        return pairs.ToPlan(Weights);
     }
+
+    /// <summary>Checks that there are as many experts as a token takes.</summary>
+    internal void CheckFits(int experts) => ArgumentOutOfRangeException.ThrowIfGreaterThan(ExpertsPerToken, experts);
 }

@@ -38,6 +38,15 @@ public sealed class Unified(
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
 
+    /// <summary>Which tokens form a group.</summary>
+    internal RoutingScope Scope => scope;
+
+    /// <summary>Whether padding stays out.</summary>
+    internal bool MaskPadding => maskPadding;
+
+    /// <summary>How pairs are weighted.</summary>
+    internal CombineRule Weights => new((float)Alpha, normalizeWeights ? WeightNormalization.All : WeightNormalization.None);
+
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training)
     {
@@ -52,7 +61,7 @@ public sealed class Unified(
         for (var i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
-            var count = (int)Math.Min(group.Length * (long)experts, Math.Floor(Budget.Of(group.Length, ExpertsPerToken)));
+            var count = Count(group.Length, experts);
             for (var row = 0; row < group.Length; row++)
                 scoresTE.AsSpan(group[row] * experts, experts).CopyTo(scratch.AsSpan(row * experts));
             var cut = ScoreCut.Of(scratch.AsSpan(0, group.Length * experts), count);
@@ -62,7 +71,9 @@ public sealed class Unified(
 
         ArrayPool<double>.Shared.Return(scoresTE);
         ArrayPool<double>.Shared.Return(scratch);
-        var normalization = normalizeWeights ? WeightNormalization.All : WeightNormalization.None;
-        return pairs.ToPlan(new CombineRule((float)Alpha, normalization));
+        return pairs.ToPlan(Weights);
     }
+
+    /// <summary>Pairs of a group: c = ⌊T·k⌋, or all.</summary>
+    internal int Count(int tokens, int experts) => (int)Math.Min(tokens * (long)experts, Math.Floor(Budget.Of(tokens, ExpertsPerToken)));
 }

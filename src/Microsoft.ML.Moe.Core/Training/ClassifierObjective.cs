@@ -19,6 +19,7 @@ internal sealed class ClassifierObjective<TRow> : ITrainingObjective
     private readonly List<TRow> _rows = [];
     private int[] _targets = [];
     private float[] _weights = [];
+    private ulong _seed;
 
     public ClassifierObjective(
         IClassifierOptions options,
@@ -51,7 +52,7 @@ internal sealed class ClassifierObjective<TRow> : ITrainingObjective
         (rows, observer) => _classifier.ScoreObserved(rows, new float[rows.Count * _classifier.ClassCount], observer));
 
     /// <inheritdoc/>
-    public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
+    public void Prepare(ReadOnlySpan<int> examples, Random random)
     {
         if (_targets.Length < examples.Length)
         {
@@ -67,15 +68,20 @@ internal sealed class ClassifierObjective<TRow> : ITrainingObjective
             (_targets[i], _weights[i]) = (row.Label, row.Weight * _classWeights[row.Label]);
         }
 
-        ReadOnlySpan<int> targets = _targets.AsSpan(0, examples.Length);
-        ReadOnlySpan<float> weights = _weights.AsSpan(0, examples.Length);
-        using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
-        var output = _forward.Run(tape, _rows, random, policies: _policies);
+        _seed = (ulong)random.NextInt64();
+        _forward.Pack(_rows, random);
+    }
+
+    /// <inheritdoc/>
+    public Func<float> Accumulate(float scale)
+    {
+        ReadOnlySpan<int> targets = _targets.AsSpan(0, _rows.Count);
+        ReadOnlySpan<float> weights = _weights.AsSpan(0, _rows.Count);
+        using var tape = _engine.BeginTape(training: true, _seed);
+        var output = _forward.Run(tape, policies: _policies);
         var (loss, reported) = ClassifierLoss.Of(tape, output, targets, weights, _options.LabelSmoothing);
         tape.Backward(loss, scale);
-        Span<float> value = stackalloc float[1];
-        reported.CopyTo(value);
-        return value[0];
+        return reported.ReadLater();
     }
 
     /// <inheritdoc/>

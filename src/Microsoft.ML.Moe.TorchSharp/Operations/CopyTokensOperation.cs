@@ -12,7 +12,6 @@ internal static class CopyTokensOperation
         Check.Rank(xTD, 2);
         Check.Shape(xTD, [plan.Tokens, xTD.Columns]);
         Check.Shape(weightsP, [plan.Pairs]);
-        Check.Plan(plan);
         return tape.Run(() =>
         {
             var weightsT = torch.zeros([plan.Tokens], device: tape.Device)

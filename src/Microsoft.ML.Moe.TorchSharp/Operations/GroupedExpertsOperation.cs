@@ -5,9 +5,8 @@ using TorchSharp;
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
-/// Experts over a routing plan: the rows of the pairs are gathered in the order of the experts, go through the experts' products, and
-/// are summed by token. The products are one batched product over experts padded to S rows each, or one product an expert where that
-/// would mostly multiply padding.
+/// Experts over a routing plan: the rows of the pairs go through the experts' products, in the way that <see cref="ExpertWayChoice"/>
+/// finds fastest, and are summed by token.
 /// </summary>
 internal static class GroupedExpertsOperation
 {
@@ -17,7 +16,6 @@ internal static class GroupedExpertsOperation
         experts.CheckShapes();
         Check.Shape(xTD, [plan.Tokens, experts.Width]);
         Check.Shape(weightsP, [plan.Pairs]);
-        Check.Plan(plan);
         if (plan.Experts != experts.Count)
             throw new ArgumentException($"A plan for {plan.Experts} experts does not fit {experts.Count} experts.", nameof(plan));
         return tape.Run(() =>
@@ -26,52 +24,47 @@ internal static class GroupedExpertsOperation
             var zerosTD = torch.zeros([plan.Tokens, experts.Width], device: tape.Device);
             if (pairs.Count == 0)
                 return zerosTD.add(xTD.Value.narrow(0, 0, 0).sum());
-            var outPD = pairs.IsPadded
-                ? Padded(xTD.ValueAs(tape.ProductType), pairs, experts)
-                : ExpertByExpert(xTD.ValueAs(tape.ProductType), pairs, experts);
+            var outPD = Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts);
             var weightedPD = outPD.As(torch.ScalarType.Float32).mul(weightsP.Value.unsqueeze(1));
             return zerosTD.index_add(0, pairs.TokenOfPair, weightedPD, Scalars.Of(1f));
         });
     }
 
-    private static torch.Tensor Padded(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
+    private static torch.Tensor Run(TorchTape tape, torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {
-        var (w1EDF, b1EF, w2EFD, b2ED, gateEDF) = experts.ValuesAs(xTD.dtype);
-        var xESD = xTD.index_select(0, pairs.TokenOfSlot!).reshape(experts.Count, pairs.Largest, experts.Width);
-        var hiddenESF = xESD.bmm(w1EDF);
-        if (b1EF is not null)
-            hiddenESF = hiddenESF.add(b1EF.unsqueeze(1));
-        hiddenESF = hiddenESF.Apply(experts.Activation);
-        if (gateEDF is not null)
-            hiddenESF = hiddenESF.mul(xESD.bmm(gateEDF));
-        var outESD = hiddenESF.bmm(w2EFD);
-        if (b2ED is not null)
-            outESD = outESD.add(b2ED.unsqueeze(1));
-        return outESD.reshape((long)experts.Count * pairs.Largest, experts.Width).index_select(0, pairs.SlotOfPair!);
+        var way = tape.Engine.ExpertWay ?? Choose(xTD, pairs, experts);
+        return way switch
+        {
+            ExpertWay.OneByOne => ExpertByExpert.Run(xTD, pairs, experts),
+            ExpertWay.PaddedToBusiest => PaddedExperts.ToBusiest(xTD, pairs, experts),
+            ExpertWay.PaddedToTokens => PaddedExperts.ToTokens(xTD, pairs, experts),
+            ExpertWay.Gathered => GatheredExperts.Run(xTD, pairs, experts),
+            ExpertWay.Grouped => GroupedExperts.Run(xTD, pairs, experts),
+            _ => throw new InvalidOperationException($"No such way to run experts: {way}."),
+        };
     }
 
-    private static torch.Tensor ExpertByExpert(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
+    private static ExpertWay Choose(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {
-        // Unbound once: the gradient of each slice by itself would be as large as the whole.
-        var xPD = xTD.index_select(0, pairs.TokenOfPair);
-        var (w1EDF, b1EF, w2EFD, b2ED, gateEDF) = experts.ValuesAs(xTD.dtype);
-        var (w1, w2) = (w1EDF.unbind(0), w2EFD.unbind(0));
-        var (b1, b2, gate) = (b1EF?.unbind(0), b2ED?.unbind(0), gateEDF?.unbind(0));
-        var parts = new List<torch.Tensor>(experts.Count);
-        for (var expert = 0; expert < experts.Count; expert++)
+        var (device, type) = (xTD.device, xTD.dtype);
+        // Moves and multiplies what must be, in one launch, and asks nothing.
+        if (type == torch.ScalarType.BFloat16
+            && GroupedProduct.IsOneLaunch(device)
+            && GroupedProduct.Fits(experts.Width)
+            && GroupedProduct.Fits(experts.HiddenWidth)
+            && GroupedProduct.Works(device))
         {
-            if (pairs.Rows(expert) == 0)
-                continue;
-            var xND = xPD.narrow(0, pairs.First(expert), pairs.Rows(expert));
-            var hiddenNF = Product(xND, w1[expert], b1?[expert]).Apply(experts.Activation);
-            if (gate is not null)
-                hiddenNF = hiddenNF.mul(xND.mm(gate[expert]));
-            parts.Add(Product(hiddenNF, w2[expert], b2?[expert]));
+            return ExpertWay.Grouped;
         }
 
-        return ConcatOperation.Join(parts, 0);
+        var work = new ExpertWork(
+            (int)xTD.shape[0],
+            pairs.Count,
+            experts.Count,
+            experts.Width,
+            experts.HiddenWidth,
+            Matrices: experts.Gate is null ? 2 : 3,
+            NumberSize: type == torch.ScalarType.BFloat16 ? sizeof(ushort) : sizeof(float));
+        return new ExpertWayChoice(work, DeviceCosts.Of(device.type, type), pairs.Rows).Best();
     }
-
-    private static torch.Tensor Product(torch.Tensor x, torch.Tensor weight, torch.Tensor? bias) =>
-        bias is null ? x.mm(weight) : bias.addmm(x, weight);
 }

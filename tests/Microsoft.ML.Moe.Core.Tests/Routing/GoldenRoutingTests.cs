@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Microsoft.ML.Moe.Conformance;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.Routing;
 
-public class GoldenRoutingTests
+/// <summary>Plans, weights and losses are those of an independent program, on any engine.</summary>
+public abstract class GoldenRoutingTests
 {
     private const double Tolerance = 1e-6;
 
@@ -11,6 +13,8 @@ public class GoldenRoutingTests
         SharedFolder.Find("goldens/routing") is { } folder
             ? Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order()
             : [""]);
+
+    protected abstract Engine CreateEngine();
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
@@ -21,7 +25,8 @@ public class GoldenRoutingTests
         using var file = JsonDocument.Parse(File.ReadAllText(path));
         var expected = file.RootElement.GetProperty("expected").Deserialize<RoutingResult>(JsonSerializerOptions.Web)!;
 
-        var actual = RoutingCase.Read(path).Run();
+        using var engine = CreateEngine();
+        var actual = RoutingCase.Read(path).Run(engine);
 
         Assert.Equal(expected.Pairs.Select(p => (p[0], p[1], p[2])), actual.Pairs.Select(p => (p[0], p[1], p[2])));
         Assert.All(expected.Pairs.Zip(actual.Pairs), p => Assert.Equal(p.First[3], p.Second[3], Tolerance));

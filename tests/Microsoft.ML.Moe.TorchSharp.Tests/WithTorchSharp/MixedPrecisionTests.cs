@@ -60,7 +60,6 @@ public sealed class MixedPrecisionTests : IDisposable
     [InlineData(0.25, 0.3f)]
     public void StepIsThatOfSinglePrecisionButForRounding(double shareOfFirst, float dropout)
     {
-        // Experts with even loads are one batched product, with uneven ones a product each.
         var (expected, actual) = (Block.Step(_full, shareOfFirst, dropout), Block.Step(_mixed, shareOfFirst, dropout));
         Assert.Equal(expected.Keys, actual.Keys);
         foreach (var (name, values) in expected)

@@ -10,6 +10,9 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
+    // Steps along k before a tile's end at which its part of the result is fetched.
+    private const int PrefetchedAhead = 48;
+
     public override int VectorBits => TSimd.Count * 32;
 
     public override int TileRows => TSimd.HasManyRegisters ? 12 : 6;
@@ -28,29 +31,35 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TwelveRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
     {
-        PrefetchRows(c, cStride, 12);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
         TVector c60 = default, c61 = default, c70 = default, c71 = default, c80 = default, c81 = default;
         TVector c90 = default, c91 = default, cA0 = default, cA1 = default, cB0 = default, cB1 = default;
-        for (var k = 0; k < depth; k++)
+        var k = 0;
+        for (var end = depth - PrefetchedAhead; k < depth; end = depth)
         {
-            var b0 = TSimd.Load(b);
-            var b1 = TSimd.Load(b + TSimd.Count);
-            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
-            MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
-            MultiplyAdd(a[6], b0, b1, ref c60, ref c61);
-            MultiplyAdd(a[7], b0, b1, ref c70, ref c71);
-            MultiplyAdd(a[8], b0, b1, ref c80, ref c81);
-            MultiplyAdd(a[9], b0, b1, ref c90, ref c91);
-            MultiplyAdd(a[10], b0, b1, ref cA0, ref cA1);
-            MultiplyAdd(a[11], b0, b1, ref cB0, ref cB1);
-            a += 12;
-            b += bStride;
+            for (; k < end; k++)
+            {
+                var b0 = TSimd.Load(b);
+                var b1 = TSimd.Load(b + TSimd.Count);
+                MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+                MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+                MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+                MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+                MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
+                MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
+                MultiplyAdd(a[6], b0, b1, ref c60, ref c61);
+                MultiplyAdd(a[7], b0, b1, ref c70, ref c71);
+                MultiplyAdd(a[8], b0, b1, ref c80, ref c81);
+                MultiplyAdd(a[9], b0, b1, ref c90, ref c91);
+                MultiplyAdd(a[10], b0, b1, ref cA0, ref cA1);
+                MultiplyAdd(a[11], b0, b1, ref cB0, ref cB1);
+                a += 12;
+                b += bStride;
+            }
+
+            if (end < depth)
+                PrefetchRows(c, cStride, 12);
         }
 
         StoreRow(c, c00, c01, accumulate);
@@ -70,21 +79,27 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SixRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
     {
-        PrefetchRows(c, cStride, 6);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-        for (var k = 0; k < depth; k++)
+        var k = 0;
+        for (var end = depth - PrefetchedAhead; k < depth; end = depth)
         {
-            var b0 = TSimd.Load(b);
-            var b1 = TSimd.Load(b + TSimd.Count);
-            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
-            MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
-            a += 6;
-            b += bStride;
+            for (; k < end; k++)
+            {
+                var b0 = TSimd.Load(b);
+                var b1 = TSimd.Load(b + TSimd.Count);
+                MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+                MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+                MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+                MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+                MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
+                MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
+                a += 6;
+                b += bStride;
+            }
+
+            if (end < depth)
+                PrefetchRows(c, cStride, 6);
         }
 
         StoreRow(c, c00, c01, accumulate);
@@ -118,7 +133,33 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c + 2 * TSimd.Count, c30, c31, false);
     }
 
-    // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void NarrowTile(int depth, float* a, float* b, nint bStride, float* c)
+    {
+        TVector c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = TSimd.Load(b);
+            c0 = TSimd.MultiplyAdd(TSimd.Create(a[0]), b0, c0);
+            c1 = TSimd.MultiplyAdd(TSimd.Create(a[1]), b0, c1);
+            c2 = TSimd.MultiplyAdd(TSimd.Create(a[2]), b0, c2);
+            c3 = TSimd.MultiplyAdd(TSimd.Create(a[3]), b0, c3);
+            c4 = TSimd.MultiplyAdd(TSimd.Create(a[4]), b0, c4);
+            c5 = TSimd.MultiplyAdd(TSimd.Create(a[5]), b0, c5);
+            a += TileRows;
+            b += bStride;
+        }
+
+        TSimd.Store(c0, c);
+        TSimd.Store(c1, c += TileColumns);
+        TSimd.Store(c2, c += TileColumns);
+        TSimd.Store(c3, c += TileColumns);
+        TSimd.Store(c4, c += TileColumns);
+        TSimd.Store(c5, c + TileColumns);
+    }
+
+    // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them. Too early a hint would be
+    // lost on the first-level cache, which the panels stream through.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchRows(float* c, nint cStride, int rows)
     {

@@ -16,10 +16,18 @@ internal sealed record ExpertTensors(
     /// <summary>F.</summary>
     public int HiddenWidth => W1.Shape[2];
 
-    /// <summary>All weights in a type.</summary>
-    public (torch.Tensor W1EDF, torch.Tensor? B1EF, torch.Tensor W2EFD, torch.Tensor? B2ED, torch.Tensor? GateEDF) ValuesAs(
-        torch.ScalarType type) =>
-        (W1.ValueAs(type), B1?.ValueAs(type), W2.ValueAs(type), B2?.ValueAs(type), Gate?.ValueAs(type));
+    /// <summary>(activation(x·W1 + b1) ∘ x·gate)·W2 + b2, each row with the weights of its expert.</summary>
+    /// <param name="x">[…, D], of the type that the products are to have.</param>
+    /// <param name="product">Rows times their experts' matrices, plus the bias if there is one: one way to run experts.</param>
+    /// <returns>[…, D].</returns>
+    public torch.Tensor Apply(torch.Tensor x, Func<torch.Tensor, torch.Tensor, torch.Tensor?, torch.Tensor> product)
+    {
+        var type = x.dtype;
+        var hidden = product(x, W1.ValueAs(type), B1?.ValueAs(type)).Apply(Activation);
+        if (Gate is not null)
+            hidden = hidden.mul(product(x, Gate.ValueAs(type), null));
+        return product(hidden, W2.ValueAs(type), B2?.ValueAs(type));
+    }
 
     /// <summary>Checks all shapes against each other.</summary>
     public void CheckShapes()

@@ -1,0 +1,28 @@
+using TorchSharp;
+
+namespace Microsoft.ML.Moe.Tensors.Torch;
+
+/// <summary>
+/// One product for each expert that has pairs. Multiplies nothing in vain, but is as many launches as there are experts; the host has to
+/// know how many pairs each has.
+/// </summary>
+internal static class ExpertByExpert
+{
+    /// <returns>[P, D].</returns>
+    public static torch.Tensor Run(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
+    {
+        int[] busy = [.. Enumerable.Range(0, experts.Count).Where(expert => pairs.Rows(expert) > 0)];
+        var rows = Array.ConvertAll(busy, expert => (long)pairs.Rows(expert));
+        return experts.Apply(xTD.index_select(0, pairs.TokenOfPair), Product);
+
+        // Split and unbound at once: the gradient of each slice by itself would be as large as the whole.
+        torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, torch.Tensor? biasEO)
+        {
+            var (x, weight, bias) = (xPI.split(rows, 0), weightEIO.unbind(0), biasEO?.unbind(0));
+            var parts = new torch.Tensor[busy.Length];
+            for (var i = 0; i < parts.Length; i++)
+                parts[i] = bias is null ? x[i].mm(weight[busy[i]]) : bias[busy[i]].addmm(x[i], weight[busy[i]]);
+            return ConcatOperation.Join(parts, 0);
+        }
+    }
+}
