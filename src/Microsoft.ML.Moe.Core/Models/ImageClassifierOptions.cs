@@ -5,8 +5,8 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.Models;
 
 /// <summary>
-/// Input, architecture and training of an <see cref="ImageClassifier"/>, a vision transformer. The defaults are chosen on validation
-/// data to do well on tables of a thousand to ten thousand small images; every one of them can stay as it is.
+/// Architecture and training of an <see cref="ImageClassifier"/>, a vision transformer. The defaults suit tables of a thousand to ten
+/// thousand small images; every one of them can stay as it is.
 /// </summary>
 public class ImageClassifierOptions : EncoderOptions, IClassifierOptions
 {
