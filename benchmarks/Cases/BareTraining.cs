@@ -15,7 +15,7 @@ internal sealed class BareTraining
     private readonly int _threads;
     private readonly TextInput _input;
     private readonly int _classes;
-    private readonly LabelledText[] _rows;
+    private readonly LabelledRow<EncodedText>[] _rows;
     private readonly TextClassifierConfig _config;
     private readonly (TextBatch Batch, int[] Targets)[] _batches;
 
@@ -26,14 +26,14 @@ internal sealed class BareTraining
         string[] labels = [.. rows.Select(row => row.Label).Distinct()];
         _classes = labels.Length;
         _input = new TextClassifierTrainer(_options, _classes, engine).Input;
-        _rows = [.. rows.Select(row => new LabelledText(_input.Encode(row.Text), Array.IndexOf(labels, row.Label)))];
+        _rows = [.. rows.Select(row => new LabelledRow<EncodedText>(_input.Encode(row.Text), Array.IndexOf(labels, row.Label)))];
         var wideBits = WideTable.BitsFor(_rows, _classes);
         _config = new TextClassifierConfig(TextEncoderConfig.From(_options, _input, usesTokenizer: false), _classes, wideBits);
         var noise = new InputNoise(new Random(1), _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
         _batches =
         [
             .. _rows.Chunk(_options.BatchSize).Select(batch => (
-                TextBatch.Pack([.. batch.Select(row => row.Text)], wideBits, noise), batch.Select(row => row.Label).ToArray())),
+                TextBatch.Pack([.. batch.Select(row => row.Input)], wideBits, noise), batch.Select(row => row.Label).ToArray())),
         ];
     }
 
@@ -43,8 +43,8 @@ internal sealed class BareTraining
         using var engine = new ManagedEngine(_threads);
         var store = new ParameterStore(engine, seed: 1);
         var network = new TextClassifier(engine, _config, store, _input).Network;
-        UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), _rows.Select(row => row.Text));
-        using var optimizer = ModelOptimizer.Create(engine, store, _options, _options.WideLearningRate);
+        UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), _rows.Select(row => row.Input));
+        using var optimizer = ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate);
         for (var epoch = 0; epoch < epochs; epoch++)
         {
             foreach (var (batch, targets) in _batches)

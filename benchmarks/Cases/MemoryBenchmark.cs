@@ -1,8 +1,9 @@
-using System.Diagnostics;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
+using System.Diagnostics;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
@@ -58,7 +59,7 @@ internal sealed class MemoryBenchmark : IBenchmark
         };
         var trainer = new TextClassifierTrainer(options, Words.Length, engine);
         var rows = Enumerable.Range(0, 64).Select(i =>
-            new LabelledText(trainer.Input.Encode($"{Words[i % Words.Length]} {Words[i * 5 % 7]} number {i}"), i % Words.Length));
+            new LabelledRow<EncodedText>(trainer.Input.Encode($"{Words[i % Words.Length]} {Words[i * 5 % 7]} number {i}"), i % Words.Length));
         return trainer.Train([.. rows]);
     }
 

@@ -17,9 +17,9 @@ internal sealed class TextTraining : IDisposable
     private readonly TextClassifierOptions _options;
     private readonly Engine _engine;
     private readonly TextClassifier _classifier;
-    private readonly LabelledText[] _rows;
+    private readonly LabelledRow<EncodedText>[] _rows;
     private readonly int[] _batch;
-    private readonly ClassifierObjective _objective;
+    private readonly ClassifierObjective<EncodedText> _objective;
     private readonly Optimizer _optimizer;
 
     /// <summary>Creates the model; the engine is disposed with it.</summary>
@@ -35,7 +35,7 @@ internal sealed class TextTraining : IDisposable
         var random = new Random(1);
         _rows =
         [
-            .. Enumerable.Range(0, rows).Select(i => new LabelledText(
+            .. Enumerable.Range(0, rows).Select(i => new LabelledRow<EncodedText>(
                 input.Encode(Text(random, random.Next(fewestWords, mostWords + 1))), i % Classes)),
         ];
         _batch = [.. Enumerable.Range(0, _rows.Length)];
@@ -43,8 +43,9 @@ internal sealed class TextTraining : IDisposable
         var store = new ParameterStore(engine, seed: 1);
         _classifier = new TextClassifier(
             engine, new TextClassifierConfig(encoder, Classes, WideTable.BitsFor(_rows, Classes)), store, input);
-        _objective = new ClassifierObjective(_options, engine, _classifier, _rows, []);
-        _optimizer = ModelOptimizer.Create(engine, store, _options, _options.WideLearningRate);
+        var forward = new TextClassifierForward(_classifier, options: _options);
+        _objective = new ClassifierObjective<EncodedText>(_options, engine, _classifier, forward, _rows, []);
+        _optimizer = ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate);
     }
 
     /// <summary>Rows of a step.</summary>
@@ -61,9 +62,9 @@ internal sealed class TextTraining : IDisposable
     }
 
     /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>
-    public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Text)], Score(), new
+    public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Input)], Score(), new
     {
-        batch = TextModelFiles.Describe(_classifier.CreatePacker().Pack([.. _rows.Select(row => row.Text)], Noise(new Random(1)))),
+        batch = TextModelFiles.Describe(_classifier.CreatePacker().Pack([.. _rows.Select(row => row.Input)], Noise(new Random(1)))),
         targets = _rows.Select(row => row.Label),
         labelSmoothing = _options.LabelSmoothing,
         learningRate = _options.LearningRate,
@@ -96,7 +97,7 @@ internal sealed class TextTraining : IDisposable
     private float[] Score()
     {
         var probabilities = new float[_rows.Length * Classes];
-        _classifier.Score([.. _rows.Select(row => row.Text)], probabilities);
+        _classifier.Score([.. _rows.Select(row => row.Input)], probabilities);
         return probabilities;
     }
 

@@ -87,7 +87,7 @@ internal sealed class FineTuning(Arguments arguments, DataFolder folder, Pretrai
 
         var values = new Dictionary<string, double> { [Accuracy] = TestAccuracy.Of(classifier, test) };
         var report = classifier.ReportRouting(
-            test.Select(row => row.Text), new RoutingReportOptions { EntropyBins = EntropyBins, SampledTokens = 0, TopTokens = 0 }, stop);
+            test.Select(row => row.Input), new RoutingReportOptions { EntropyBins = EntropyBins, SampledTokens = 0, TopTokens = 0 }, stop);
         foreach (var threshold in Thresholds)
             values.Add(UncertainShare(threshold), report.Layers.Average(layer => ShareFrom(layer, threshold)));
         if (arm == FineTuningArm.Standard)

@@ -73,7 +73,7 @@ internal sealed class InferenceStudy(Arguments arguments, DataFolder folder) : I
         var data = folder.Load(DataFolder.Clinc150);
         var with = Train(Workspace);
         var without = Train(workspace: null);
-        EncodedText[] rows = [.. data.Encode(with.Input, data.Test).Take(ScoredRows).Select(row => row.Text)];
+        EncodedText[] rows = [.. data.Encode(with.Input, data.Test).Take(ScoredRows).Select(row => row.Input)];
         var probabilities = new float[rows.Length * data.Classes];
         var result = new PairedRunner(Rounds).Compare(() => with.Score(rows, probabilities), () => without.Score(rows, probabilities));
         return new() { [Ratio] = result.Ratio, [Spread] = result.Spread, [Milliseconds] = 1000 * result.First };

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Experiments.Studies;
@@ -6,11 +7,11 @@ namespace Microsoft.ML.Moe.Experiments.Studies;
 /// <summary>Share of rows whose most probable class is their label.</summary>
 internal static class TestAccuracy
 {
-    public static double Of(TextClassifier classifier, IReadOnlyList<LabelledText> rows)
+    public static double Of(TextClassifier classifier, IReadOnlyList<LabelledRow<EncodedText>> rows)
     {
         var classes = classifier.ClassCount;
         var probabilities = new float[rows.Count * classes];
-        classifier.Score([.. rows.Select(row => row.Text)], probabilities);
+        classifier.Score([.. rows.Select(row => row.Input)], probabilities);
         return rows.Index().Average(row => Predicted(probabilities.AsSpan(row.Index * classes, classes)) == row.Item.Label ? 1.0 : 0.0);
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Routing;
+using Samples;
 
 namespace TextClassification;
 
@@ -53,9 +54,9 @@ internal sealed record Arguments
     /// <exception cref="UserException">A file's path is a folder.</exception>
     public void PrepareOutput()
     {
-        Prepare(Model, "--model");
+        OutputFile.Prepare(Model, "--model");
         if (Report is not null)
-            Prepare(Report, "--report");
+            OutputFile.Prepare(Report, "--report");
     }
 
     /// <summary>Sets what the command line names; the rest stays at the library's defaults.</summary>
@@ -71,13 +72,5 @@ internal sealed record Arguments
         options.MoeEvery = MoeEvery ?? options.MoeEvery;
         if (GlobalWorkspace is { } threshold)
             options.GlobalWorkspace = new GlobalWorkspaceSettings(threshold);
-    }
-
-    private static void Prepare(string file, string option)
-    {
-        if (Directory.Exists(file))
-            throw new UserException($"'{file}' is a folder; {option} takes the path of a file.");
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        using var probe = File.Create(file + ".tmp", 1, FileOptions.DeleteOnClose);
     }
 }

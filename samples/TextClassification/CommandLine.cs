@@ -1,18 +1,14 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
-using System.Globalization;
-using System.Text.Json;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Routing;
+using Samples;
+using static Samples.CommandOptions;
 
 namespace TextClassification;
 
 /// <summary>Reads the command line and turns failures into one line and an exit code.</summary>
 internal static class CommandLine
 {
-    private const int Failed = 1;
-    private const int WrongUsage = 2;
-
     private static readonly Option<string> Train = Table("--train", "Training rows. Default: sentences of the SDK's documentation.");
     private static readonly Option<string> Validation = Table("--validation", "Rows that choose the best epoch. Optional.");
     private static readonly Option<string> Test = Table("--test", "Rows to evaluate on. Default: a fifth of the training rows.");
@@ -39,16 +35,7 @@ internal static class CommandLine
     };
 
     /// <summary>Runs the work and gives the exit code: 0, 1 after a failure, 2 when the arguments make no sense.</summary>
-    public static int Run(string[] args, Action<Arguments> work)
-    {
-        var result = Parse(args, work);
-        if (result.Action is not ParseErrorAction)
-            return result.Invoke();
-        foreach (var error in result.Errors.Select(e => e.Message).Distinct())
-            Console.Error.WriteLine("Error: " + error);
-        Console.Error.WriteLine("--help lists the options.");
-        return WrongUsage;
-    }
+    public static int Run(string[] args, Action<Arguments> work) => CommandOptions.Run(Parse(args, work));
 
     internal static ParseResult Parse(string[] args, Action<Arguments> work)
     {
@@ -107,82 +94,6 @@ internal static class CommandLine
         };
     }
 
-    private static int Guarded(Action work)
-    {
-        try
-        {
-            work();
-            return 0;
-        }
-        catch (Exception failure)
-        {
-            Console.Error.WriteLine("Error: " + OneLine(failure));
-            return Failed;
-        }
-    }
-
-    /// <summary>The innermost message, without the line that .NET adds for the parameter's name.</summary>
-    internal static string OneLine(Exception failure)
-    {
-        while (failure is AggregateException or System.Reflection.TargetInvocationException && failure.InnerException is { } inner)
-            failure = inner;
-        var message = failure.Message;
-        if (failure is ArgumentException { ParamName: { Length: > 0 } name })
-            message = message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal);
-        return string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-    }
-
     private static Option<string> Table(string name, string description) =>
         Name(name, description + " Tab-separated, with a header.", "FILE");
-
-    private static Option<string> Name(string name, string description, string of) =>
-        new(name) { Description = description, HelpName = of };
-
-    private static Option<double?> Real(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "X",
-        CustomParser = argument =>
-        {
-            var token = argument.Tokens[0].Value;
-            if (double.TryParse(token, CultureInfo.InvariantCulture, out var number))
-                return number;
-            argument.AddError($"{name} takes a number, not '{token}'.");
-            return null;
-        },
-    };
-
-    private static Option<T?> Choice<T>(string name, string description)
-        where T : struct, Enum
-    {
-        var byName = Enum.GetValues<T>().ToDictionary(value => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString()));
-        return new(name)
-        {
-            Description = description,
-            HelpName = string.Join('|', byName.Keys),
-            CustomParser = argument =>
-            {
-                var token = argument.Tokens[0].Value;
-                if (byName.TryGetValue(token, out var value))
-                    return value;
-                argument.AddError($"{name} takes one of {string.Join(", ", byName.Keys)}, not '{token}'.");
-                return null;
-            },
-        };
-    }
-
-    private static Option<int?> Number(string name, string description, int minimum) => new(name)
-    {
-        Description = description,
-        HelpName = "N",
-        CustomParser = argument =>
-        {
-            var token = argument.Tokens[0].Value;
-            if (int.TryParse(token, CultureInfo.InvariantCulture, out int number) && number >= minimum)
-                return number;
-            var range = minimum == int.MinValue ? "" : $" of at least {minimum}";
-            argument.AddError($"{name} takes a whole number{range}, not '{token}'.");
-            return null;
-        },
-    };
 }

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Moe;
+using Samples;
 using TextClassification;
 
 return CommandLine.Run(args, Classify);
@@ -8,7 +9,7 @@ static void Classify(Arguments arguments)
 {
     arguments.PrepareOutput();
     var ml = new MLContext(arguments.Seed);
-    Display.ShowMessages(ml);
+    Terminal.ShowMessages(ml);
 
     // Data: a table for training, one for validation if there is one, and one for testing, with the columns Label and Text.
     var tables = Tables.Load(ml, arguments);
@@ -34,8 +35,8 @@ static void Classify(Arguments arguments)
 
     // Evaluate on rows that the trainer has not seen.
     var predictions = model.Transform(tables.Test);
-    Display.ShowMetrics(ml.MulticlassClassification.Evaluate(predictions), predictions.Schema["Label"]);
-    Display.ShowFitTime(training.Elapsed);
+    Terminal.ShowMetrics(ml.MulticlassClassification.Evaluate(predictions), predictions.Schema["Label"]);
+    Terminal.ShowFitTime(training.Elapsed);
 
     // Save, and load as any program would that has only the file. As ml.Model.Save, but an older file stays if the disk is full.
     ml.Model.SaveAtomically(model, tables.Train.Schema, arguments.Model);

@@ -1,3 +1,5 @@
+using Samples;
+
 namespace TextClassification;
 
 /// <summary>The XML documentation files that every .NET SDK carries in its reference packs.</summary>

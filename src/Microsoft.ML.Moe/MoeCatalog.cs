@@ -72,4 +72,62 @@ public static class MoeCatalog
         this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
         MoeTextClassificationTrainer.Options options) =>
         new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeImageClassificationTrainer"/>, which classifies images with a mixture-of-experts vision transformer. Takes
+    /// the parameters of ML.NET's own <c>ImageClassification</c>, in its order.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="labelColumnName">Column of the label, a key of any type.</param>
+    /// <param name="featureColumnName">Column of the image: an image file's bytes, or pixels.</param>
+    /// <param name="scoreColumnName">Column that receives the probabilities of the labels.</param>
+    /// <param name="predictedLabelColumnName">Column that receives the most probable label, a key.</param>
+    /// <param name="validationSet">Rows by which the best epoch is chosen.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+    ///     .Append(mlContext.Transforms.LoadRawImageBytes("Image", imageFolder: "photos", inputColumnName: "ImagePath"))
+    ///     .Append(mlContext.MulticlassClassification.Trainers.MoeImageClassifier(featureColumnName: "Image"))
+    ///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+    /// ]]></code>
+    /// </example>
+    public static MoeImageClassificationTrainer MoeImageClassifier(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        string labelColumnName = "Label",
+        string featureColumnName = "Features",
+        string scoreColumnName = "Score",
+        string predictedLabelColumnName = "PredictedLabel",
+        IDataView? validationSet = null) =>
+        catalog.MoeImageClassifier(new MoeImageClassificationTrainer.Options
+        {
+            LabelColumnName = labelColumnName,
+            FeatureColumnName = featureColumnName,
+            ScoreColumnName = scoreColumnName,
+            PredictedLabelColumnName = predictedLabelColumnName,
+            ValidationSet = validationSet,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeImageClassificationTrainer"/>, which classifies images with a mixture-of-experts vision transformer, with
+    /// <see cref="MoeImageClassificationTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="options">Columns, input, architecture and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var trainer = mlContext.MulticlassClassification.Trainers.MoeImageClassifier(new MoeImageClassificationTrainer.Options
+    /// {
+    ///     FeatureColumnName = "Image",
+    ///     HorizontalFlip = true,
+    ///     ValidationShare = 0.1f,
+    ///     EpochCompleted = report => Console.WriteLine($"{report.Epoch}: {report.ValidationAccuracy:P1}"),
+    /// });
+    /// ]]></code>
+    /// </example>
+    public static MoeImageClassificationTrainer MoeImageClassifier(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        MoeImageClassificationTrainer.Options options) =>
+        new(Environments.Of(catalog), options);
 }

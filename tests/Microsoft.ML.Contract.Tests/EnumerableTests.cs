@@ -48,6 +48,25 @@ public sealed class EnumerableTests
     }
 
     [Fact]
+    public void ByteArraysAreVectorsOfUnknownSize()
+    {
+        var data = _ml.Data.LoadFromEnumerable(new[] { new File { Bytes = [1, 255, 0] }, new File { Bytes = [] }, new File() });
+        Assert.Equal(["Bytes: Vector<Byte>"], data.Schema.Describe());
+        Assert.False(((VectorDataViewType)data.Schema["Bytes"].Type).IsKnownSize);
+        using var cursor = data.GetRowCursor(data.Schema);
+        var getter = cursor.GetGetter<VBuffer<byte>>(data.Schema["Bytes"]);
+        var read = new List<byte[]>();
+        VBuffer<byte> bytes = default;
+        while (cursor.MoveNext())
+        {
+            getter(ref bytes);
+            read.Add([.. bytes.DenseValues()]);
+        }
+
+        Assert.Equal([[1, 255, 0], [], []], read);
+    }
+
+    [Fact]
     public void RowObjectsAreNewUnlessReuseIsAskedFor()
     {
         var data = _ml.Data.LoadFromEnumerable(new[] { new Number { Value = 1 }, new Number { Value = 2 } });
@@ -225,5 +244,10 @@ public sealed class EnumerableTests
 
         [ColumnName("A")]
         public float B { get; set; }
+    }
+
+    private sealed class File
+    {
+        public byte[] Bytes { get; set; }
     }
 }

@@ -1,23 +1,33 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Moe.Tests;
 
 /// <summary>
-/// Starts this assembly again, as a program that only uses ML.NET: it loads a model and scores a file of texts. None of its code
+/// Starts this assembly again, as a program that only uses ML.NET: it loads a model and scores a file of texts or of images. None of its code
 /// names a type of the library, so that nothing but ML.NET can find it.
 /// </summary>
 internal static class FreshProcess
 {
+    private const string Texts = "texts.txt";
+    private const string Images = "images.txt";
+
     /// <summary>Scores texts with a saved model in another process.</summary>
-    public static List<float[]> Score(string modelPath, IReadOnlyList<string> texts)
+    public static List<float[]> Score(string modelPath, IEnumerable<string> texts) => Score(modelPath, Texts, texts);
+
+    /// <summary>Scores images of 6 × 6 pixels with a saved model in another process.</summary>
+    public static List<float[]> Score(string modelPath, IEnumerable<float[]> images) =>
+        Score(modelPath, Images, images.Select(image => string.Join(' ', image.Select(p => p.ToString("R", CultureInfo.InvariantCulture)))));
+
+    private static List<float[]> Score(string modelPath, string inputName, IEnumerable<string> lines)
     {
         var directory = Directory.CreateTempSubdirectory();
         try
         {
-            var input = Path.Combine(directory.FullName, "texts.txt");
+            var input = Path.Combine(directory.FullName, inputName);
             var output = Path.Combine(directory.FullName, "scores.txt");
-            File.WriteAllLines(input, texts);
+            File.WriteAllLines(input, lines);
             var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
             {
                 RedirectStandardError = true,
@@ -27,8 +37,7 @@ internal static class FreshProcess
             var errors = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, errors);
-            return [.. File.ReadAllLines(output).Select(line =>
-                line.Split(' ').Select(s => float.Parse(s, CultureInfo.InvariantCulture)).ToArray())];
+            return [.. File.ReadAllLines(output).Select(Numbers)];
         }
         finally
         {
@@ -42,11 +51,22 @@ internal static class FreshProcess
             return 2;
         var ml = new MLContext();
         var model = ml.Model.Load(modelPath, out _);
-        var data = ml.Data.LoadFromEnumerable(File.ReadAllLines(input).Select(text => new TextOnly { Text = text }));
+        var lines = File.ReadAllLines(input);
+        var data = Path.GetFileName(input) == Texts
+            ? ml.Data.LoadFromEnumerable(lines.Select(text => new TextOnly { Text = text }))
+            : ml.Data.LoadFromEnumerable(lines.Select(image => new ImageOnly { Features = Numbers(image) }));
         var scores = ml.Data.CreateEnumerable<ScoreOnly>(model.Transform(data), reuseRowObject: false)
             .Select(s => string.Join(' ', s.Score.Select(p => p.ToString("R", CultureInfo.InvariantCulture))));
         File.WriteAllLines(output, scores);
         return 0;
+    }
+
+    private static float[] Numbers(string line) => [.. line.Split(' ').Select(s => float.Parse(s, CultureInfo.InvariantCulture))];
+
+    internal sealed class ImageOnly
+    {
+        [VectorType(36)]
+        public float[] Features { get; set; } = [];
     }
 
     internal sealed class TextOnly

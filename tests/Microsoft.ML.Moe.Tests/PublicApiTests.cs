@@ -47,5 +47,5 @@ public sealed class PublicApiTests
 
     private static string Name(Type type) => type.IsGenericType
         ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(Name))}>"
-        : type.IsNested ? $"{Name(type.DeclaringType!)}.{type.Name}" : type.Name;
+        : type is { IsNested: true, IsGenericParameter: false } ? $"{Name(type.DeclaringType!)}.{type.Name}" : type.Name;
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Routing;
+using Samples;
 
 namespace TextClassification.Tests;
 
@@ -99,7 +100,7 @@ public class CommandLineTests
     public void A_failure_is_told_in_one_line_from_its_innermost_cause()
     {
         var failure = new AggregateException(new ArgumentOutOfRangeException("experts", "Too\n  many."));
-        Assert.Equal("Too many.", CommandLine.OneLine(failure));
+        Assert.Equal("Too many.", CommandOptions.OneLine(failure));
     }
 
     private static Arguments Read(params string[] args) => CommandLine.Read(CommandLine.Parse(args, _ => { }));

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Training;
+using Samples;
 
 namespace TextClassification.Tests;
 

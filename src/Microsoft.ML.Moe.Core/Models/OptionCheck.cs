@@ -33,4 +33,12 @@ internal static class OptionCheck
         if (!Enum.IsDefined(value))
             throw new ArgumentOutOfRangeException(option, value, $"{option} must be one of {string.Join(", ", Enum.GetNames<T>())}.");
     }
+
+    /// <summary>The options that all classifiers have.</summary>
+    public static void Classifier(IClassifierOptions options, int experts)
+    {
+        Rate(options.LabelSmoothing, nameof(options.LabelSmoothing));
+        Defined(options.ClassWeighting, nameof(options.ClassWeighting));
+        options.GlobalWorkspace?.Check(experts);
+    }
 }

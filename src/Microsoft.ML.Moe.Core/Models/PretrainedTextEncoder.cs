@@ -52,7 +52,7 @@ public sealed class PretrainedTextEncoder
         ArgumentNullException.ThrowIfNull(rows);
         if (vectors.Length < (long)rows.Count * Width)
             throw new ArgumentException($"{rows.Count} rows × {Width} numbers need more room.", nameof(vectors));
-        foreach (var pass in ScoringPasses.Of(rows, padded: !Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(rows, text => text.Length, padded: !Router.MaskPadding))
         {
             using var tape = _engine.LeaseTape(training: false);
             var batch = TextBatch.Pack(pass, wideBits: 0, padToLongest: !Config.Router.MaskPadding);
@@ -82,7 +82,7 @@ public sealed class PretrainedTextEncoder
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(engine);
-        var settings = TextEncoderConfig.Read<TextEncoderConfig>(config);
+        var settings = EncoderConfig.Read<TextEncoderConfig>(config);
         var input = settings.CreateInput(tokenizer);
         var tensors = SafeTensors.Read(weights);
         var encoder = new PretrainedTextEncoder(engine, settings, new ParameterStore(engine, tensors.Take), input);

@@ -2,7 +2,7 @@ using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Models;
 
-/// <summary>What a model does with one router; a row of <see cref="TextClassifier.CompareRouting"/>'s table.</summary>
+/// <summary>What a model does with one router; a row of <see cref="Classifier{TRow}.CompareRouting"/>'s table.</summary>
 /// <param name="Router">The router.</param>
 /// <param name="Accuracy">Share of the rows whose most probable class is their label, within [0, 1].</param>
 /// <param name="LogLoss">Mean negative log-likelihood of the labels, in nats.</param>

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Models;
 
 /// <summary>Measures a classifier with one router, a batch of rows at a time.</summary>
 /// <param name="classifier">The classifier.</param>
-internal sealed class RoutingMeasurement(TextClassifier classifier)
+internal sealed class RoutingMeasurement<TRow>(Classifier<TRow> classifier)
 {
     private readonly RoutingTally _tally = new();
     private TimeSpan _elapsed;
@@ -25,10 +25,10 @@ internal sealed class RoutingMeasurement(TextClassifier classifier)
         _elapsed.TotalMilliseconds / _rows);
 
     /// <summary>Runs a batch without counting it.</summary>
-    public void WarmUp(IReadOnlyList<LabelledText> batch) => Evaluation.Of(classifier, batch);
+    public void WarmUp(IReadOnlyList<LabelledRow<TRow>> batch) => Evaluation.Of(classifier, batch);
 
     /// <summary>Adds a batch.</summary>
-    public void Add(IReadOnlyList<LabelledText> batch)
+    public void Add(IReadOnlyList<LabelledRow<TRow>> batch)
     {
         var pairsBefore = _tally.Pairs;
         var start = Stopwatch.GetTimestamp();
@@ -36,7 +36,7 @@ internal sealed class RoutingMeasurement(TextClassifier classifier)
         _elapsed += Stopwatch.GetElapsedTime(start);
         _lossSum += loss * batch.Count;
         _rightSum += accuracy * batch.Count;
-        _flops += ForwardCost.Flops(classifier.Config, batch.Select(row => row.Text.Length), _tally.Pairs - pairsBefore);
+        _flops += classifier.Flops(batch.Select(row => row.Input), _tally.Pairs - pairsBefore);
         _rows += batch.Count;
     }
 }

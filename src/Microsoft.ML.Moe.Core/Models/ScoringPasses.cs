@@ -1,8 +1,6 @@
-using Microsoft.ML.Moe.Text;
-
 namespace Microsoft.ML.Moe.Models;
 
-/// <summary>Divides texts into forward passes of bounded size, so that memory stays bounded however many are scored.</summary>
+/// <summary>Divides rows into forward passes of bounded size, so that memory stays bounded however many are scored.</summary>
 internal static class ScoringPasses
 {
     /// <summary>Rows of a pass at most.</summary>
@@ -10,26 +8,28 @@ internal static class ScoringPasses
 
     private const int Tokens = 8192;
 
-    /// <summary>The passes, in the order of the texts; each has at least one.</summary>
-    /// <param name="texts">The texts.</param>
-    /// <param name="padded">Whether the texts of a pass are filled to the longest.</param>
-    public static IEnumerable<List<EncodedText>> Of(IReadOnlyList<EncodedText> texts, bool padded = false)
+    /// <summary>The passes, in their order; each has at least one row.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="tokensOf">Number of a row's tokens.</param>
+    /// <param name="padded">Whether the rows of a pass are filled to the longest.</param>
+    public static IEnumerable<List<TRow>> Of<TRow>(IReadOnlyList<TRow> rows, Func<TRow, int> tokensOf, bool padded = false)
     {
-        var pass = new List<EncodedText>();
+        var pass = new List<TRow>();
         var (tokens, longest) = (0, 0);
-        foreach (var text in texts)
+        foreach (var row in rows)
         {
-            longest = Math.Max(longest, text.Length);
-            var packed = padded ? (pass.Count + 1L) * longest : tokens + text.Length;
+            var length = tokensOf(row);
+            longest = Math.Max(longest, length);
+            var packed = padded ? (pass.Count + 1L) * longest : tokens + length;
             if (pass.Count > 0 && (pass.Count == Rows || packed > Tokens))
             {
                 yield return pass;
                 pass = [];
-                (tokens, longest) = (0, text.Length);
+                (tokens, longest) = (0, length);
             }
 
-            pass.Add(text);
-            tokens += text.Length;
+            pass.Add(row);
+            tokens += length;
         }
 
         if (pass.Count > 0)

@@ -28,7 +28,7 @@ internal sealed record TextClassifierConfig : TextEncoderConfig
     private protected override void Check()
     {
         base.Check();
-        Range(Classes, 1, TextClassifierOptions.MaximumClasses, nameof(Classes));
+        Range(Classes, 1, IClassifierOptions.MaximumClasses, nameof(Classes));
         Range(WideBits, 0, 24, nameof(WideBits));
     }
 }

@@ -6,37 +6,28 @@ using Microsoft.ML.Moe.Text;
 namespace Microsoft.ML.Moe.Models;
 
 /// <summary>
-/// The classifier's parameters and forward pass: an encoder whose token vectors are pooled by learned queries and by maximum and
-/// mapped to class scores, plus a wide branch that adds its own (Cheng et al. 2016, "Wide &amp; deep learning").
+/// The classifier's parameters and forward pass: an encoder with a head, plus a wide branch that adds its own scores (Cheng et al.
+/// 2016, "Wide &amp; deep learning").
 /// </summary>
 internal sealed class TextClassifierNetwork
 {
-    /// <summary>Queries that pool the token vectors, Q.</summary>
-    public const int PoolingQueries = 4;
-
-    private const string Head = "head";
     private const string Wide = "wide.weight";
 
     private readonly TextEncoder _encoder;
-    private readonly Linear _poolingScores;
-    private readonly Linear _head;
+    private readonly ClassifierHead _head;
     private readonly Parameter? _wideVC;
-    private readonly float _headDropout;
 
     public TextClassifierNetwork(ParameterStore store, TextClassifierConfig config)
     {
         _encoder = new TextEncoder(store, config);
-        _poolingScores = new Linear(store, "pooling", config.Width, PoolingQueries);
-        _head = new Linear(store, Head, (PoolingQueries + 1) * config.Width, config.Classes, gain: 0.1f);
-        _headDropout = Math.Min(0.9f, config.Dropout * 1.5f);
+        _head = new ClassifierHead(store, config, config.Classes);
         if (config.WideBits > 0)
             _wideVC = store.Constant(Wide, ParameterRole.Wide, 0f, 1 << config.WideBits, config.Classes);
     }
 
     /// <summary>Whether a parameter's last dimension is the classes.</summary>
     /// <param name="parameter">Name of the parameter.</param>
-    public static bool IsOfClasses(string parameter) =>
-        parameter == Wide || parameter.StartsWith(Head + ".", StringComparison.Ordinal);
+    public static bool IsOfClasses(string parameter) => parameter == Wide || ClassifierHead.IsOfClasses(parameter);
 
     /// <summary>Class scores of a batch.</summary>
     /// <param name="tape">Operations.</param>
@@ -47,10 +38,7 @@ internal sealed class TextClassifierNetwork
     {
         var context = new ForwardContext(tape, batch.Layout, observer, policies);
         var xTD = _encoder.Forward(context, batch);
-        var pooled = tape.Concat(
-            tape.AttentionPool(xTD, _poolingScores.Forward(tape, xTD), batch.Layout),
-            tape.MaxPool(xTD, batch.Layout));
-        var deepBC = _head.Forward(tape, tape.Dropout(pooled, _headDropout));
+        var deepBC = _head.Forward(tape, xTD, batch.Layout);
         if (_wideVC is null)
             return new ClassifierOutput(deepBC, deepBC, null, context.AuxiliaryLosses);
         var wideBC = tape.EmbeddingBag(_wideVC, batch.Wide!);

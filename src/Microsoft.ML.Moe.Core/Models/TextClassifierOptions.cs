@@ -7,11 +7,8 @@ namespace Microsoft.ML.Moe.Models;
 /// Input, architecture and training of a <see cref="TextClassifier"/>. The defaults are chosen on validation data to do well on
 /// tables from a few hundred to a hundred thousand rows; every one of them can stay as it is.
 /// </summary>
-public class TextClassifierOptions : TextEncoderOptions
+public class TextClassifierOptions : TextEncoderOptions, IClassifierOptions
 {
-    /// <summary>Most classes that a classifier can have.</summary>
-    public const int MaximumClasses = 100_000;
-
     /// <summary>
     /// Whether a linear model over word and word-pair features learns beside the encoder and adds to its scores. It carries small
     /// and many-class tables. Default true.
@@ -27,17 +24,13 @@ public class TextClassifierOptions : TextEncoderOptions
     /// <summary>Probability that a feature is hidden from the wide branch while training, within [0, 1). Default 0.3.</summary>
     public float WideDropRate { get; set; } = 0.3f;
 
-    /// <summary>Share of the target's probability that is spread evenly over the classes, within [0, 1). Default 0.1.</summary>
+    /// <inheritdoc/>
     public float LabelSmoothing { get; set; } = 0.1f;
 
-    /// <summary>How rows are weighted by class. Default <see cref="ClassWeighting.None"/>.</summary>
+    /// <inheritdoc/>
     public ClassWeighting ClassWeighting { get; set; } = ClassWeighting.None;
 
-    /// <summary>
-    /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that
-    /// whichever expert such a token meets later knows it; predictions afterwards cost what they always cost. null trains with the
-    /// router alone. Default null.
-    /// </summary>
+    /// <inheritdoc/>
     public GlobalWorkspaceSettings? GlobalWorkspace { get; set; }
 
     /// <summary>
@@ -53,8 +46,6 @@ public class TextClassifierOptions : TextEncoderOptions
         OptionCheck.Positive(WideLearningRate, nameof(WideLearningRate));
         OptionCheck.Rate(TokenMaskRate, nameof(TokenMaskRate));
         OptionCheck.Rate(WideDropRate, nameof(WideDropRate));
-        OptionCheck.Rate(LabelSmoothing, nameof(LabelSmoothing));
-        OptionCheck.Defined(ClassWeighting, nameof(ClassWeighting));
-        GlobalWorkspace?.Check(Experts);
+        OptionCheck.Classifier(this, Experts);
     }
 }

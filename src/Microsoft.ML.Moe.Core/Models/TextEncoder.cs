@@ -4,9 +4,7 @@ using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Models;
 
-/// <summary>
-/// Token table, positions and pre-norm transformer blocks, every n-th with a mixture of experts in place of its feed-forward network.
-/// </summary>
+/// <summary>Token table and positions, and the transformer blocks over them.</summary>
 internal sealed class TextEncoder
 {
     /// <summary>Name of the token table.</summary>
@@ -17,8 +15,7 @@ internal sealed class TextEncoder
     private readonly Parameter _positionsSD;
     private readonly Parameter _segments2D;
     private readonly LayerNorm _inputNorm;
-    private readonly EncoderBlock[] _blocks;
-    private readonly LayerNorm _outputNorm;
+    private readonly TransformerBlocks _blocks;
     private readonly float _inputDropout;
 
     public TextEncoder(ParameterStore store, TextEncoderConfig config)
@@ -29,24 +26,7 @@ internal sealed class TextEncoder
         _segments2D = store.Normal("segments", ParameterRole.Bias, EmbeddingDeviation / 4, 2, d);
         _inputNorm = new LayerNorm(store, "inputNorm", d);
         _inputDropout = config.Dropout / 2;
-        var gain = 1f / MathF.Sqrt(Math.Max(1, 2 * config.Layers));
-        var moe = new MoeSettings(
-            config.Experts,
-            config.Router.CreatePolicy(),
-            config.LoadBalancingCoefficient,
-            config.RouterZLossCoefficient);
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(Block)];
-        _outputNorm = new LayerNorm(store, "outputNorm", d);
-
-        EncoderBlock Block(int layer)
-        {
-            var name = $"layers.{layer}";
-            var attention = new SelfAttention(store, name + ".attention", d, config.Heads, gain, config.Dropout / 2);
-            IFeedForward feedForward = config.HasExperts(layer)
-                ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
-                : new DenseFeedForward(store, name + ".feedForward", d, config.DenseWidth, gain);
-            return new EncoderBlock(store, name, d, attention, feedForward, config.Dropout);
-        }
+        _blocks = new TransformerBlocks(store, config);
     }
 
     /// <summary>Contextual token vectors, [T, D].</summary>
@@ -58,8 +38,6 @@ internal sealed class TextEncoder
         if (batch.HasSegments)
             xTD = tape.Add(xTD, tape.Embedding(_segments2D, batch.Segments));
         xTD = tape.Dropout(_inputNorm.Forward(tape, xTD), _inputDropout);
-        foreach (var block in _blocks)
-            xTD = block.Forward(context, xTD);
-        return _outputNorm.Forward(tape, xTD);
+        return _blocks.Forward(context, xTD);
     }
 }

@@ -14,6 +14,9 @@ public sealed class EncodedText
     /// <summary>Number of tokens kept; at least one, the start token.</summary>
     public int Length => Tokens.Length;
 
+    /// <summary>Whether there is nothing in it but start tokens.</summary>
+    public bool IsEmpty => Array.TrueForAll(Tokens, token => token.Rows[0] < TextInput.SpecialRows - 1);
+
     /// <summary>Number of tokens beyond the maximum length, cut off.</summary>
     public int TokensCutOff { get; }
 

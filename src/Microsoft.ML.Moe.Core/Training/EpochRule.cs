@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Images;
 using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Training;
@@ -8,6 +9,8 @@ public static class EpochRule
     private const double TargetTokens = 1.3e6;
     private const int Fewest = 4;
     private const int Most = 25;
+    private const double TargetImages = 5e4;
+    private const int MostOfImages = 60;
     private const double PretrainingTokens = 2e7;
     private const int MostOfPretraining = 40;
 
@@ -15,13 +18,25 @@ public static class EpochRule
     /// <param name="rows">Training rows, at least one.</param>
     /// <returns>As many as show 1.3 million tokens to the model, but at least 4 and at most 25.</returns>
     /// <exception cref="ArgumentException">There are no rows.</exception>
-    public static int EpochsFor(IReadOnlyCollection<LabelledText> rows)
+    public static int EpochsFor(IReadOnlyCollection<LabelledRow<EncodedText>> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0)
             throw new ArgumentException("There are no rows.", nameof(rows));
-        var tokens = rows.Sum(row => (double)row.Text.Length);
+        var tokens = rows.Sum(row => (double)row.Input.Length);
         return (int)Math.Clamp(Math.Round(TargetTokens / tokens), Fewest, Most);
+    }
+
+    /// <summary>Passes over a table of images.</summary>
+    /// <param name="rows">Training rows, at least one.</param>
+    /// <returns>As many as show 50,000 images to the model, but at least 4 and at most 60.</returns>
+    /// <exception cref="ArgumentException">There are no rows.</exception>
+    public static int EpochsFor(IReadOnlyCollection<LabelledRow<ImagePixels>> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.Count == 0)
+            throw new ArgumentException("There are no rows.", nameof(rows));
+        return (int)Math.Clamp(Math.Round(TargetImages / rows.Count), Fewest, MostOfImages);
     }
 
     /// <summary>Passes over texts without labels.</summary>

@@ -13,15 +13,15 @@ internal static class Evaluation
     /// <param name="classifier">The classifier.</param>
     /// <param name="rows">At least one row.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
-    public static (double Loss, double Accuracy) Of(
-        TextClassifier classifier, IReadOnlyList<LabelledText> rows, IRoutingObserver? observer = null)
+    public static (double Loss, double Accuracy) Of<TRow>(
+        Classifier<TRow> classifier, IReadOnlyList<LabelledRow<TRow>> rows, IRoutingObserver? observer = null)
     {
         var classes = classifier.ClassCount;
         var (loss, right) = (0.0, 0);
         foreach (var chunk in rows.Chunk(RowsAtOnce))
         {
             var probabilities = new float[chunk.Length * classes];
-            classifier.ScoreObserved([.. chunk.Select(r => r.Text)], probabilities, observer);
+            classifier.ScoreObserved([.. chunk.Select(r => r.Input)], probabilities, observer);
             for (var i = 0; i < chunk.Length; i++)
             {
                 ReadOnlySpan<float> row = probabilities.AsSpan(i * classes, classes);

@@ -82,7 +82,7 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     {
         var random = new Random(ValidationSeed);
         var (loss, right, guesses) = (0.0, 0, 0);
-        foreach (var pass in ScoringPasses.Of(_validation, padded: !_config.Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(_validation, text => text.Length, padded: !_config.Router.MaskPadding))
         {
             var masked = _masking.Mask(pass, random);
             if (masked.Guesses.Count == 0)

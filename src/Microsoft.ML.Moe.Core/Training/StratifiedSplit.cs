@@ -7,8 +7,8 @@ internal static class StratifiedSplit
     /// <param name="rows">All rows.</param>
     /// <param name="share">Share of each class to hold out, within [0, 1); a class's last row is never held out.</param>
     /// <param name="random">Source of chance.</param>
-    public static (List<LabelledText> Training, List<LabelledText> Validation) Of(
-        IReadOnlyList<LabelledText> rows, float share, Random random)
+    public static (List<LabelledRow<TRow>> Training, List<LabelledRow<TRow>> Validation) Of<TRow>(
+        IReadOnlyList<LabelledRow<TRow>> rows, float share, Random random)
     {
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
@@ -21,7 +21,7 @@ internal static class StratifiedSplit
                 isHeldOut[i] = true;
         }
 
-        var split = (Training: new List<LabelledText>(), Validation: new List<LabelledText>());
+        var split = (Training: new List<LabelledRow<TRow>>(), Validation: new List<LabelledRow<TRow>>());
         for (var i = 0; i < rows.Count; i++)
             (isHeldOut[i] ? split.Validation : split.Training).Add(rows[i]);
         return split;

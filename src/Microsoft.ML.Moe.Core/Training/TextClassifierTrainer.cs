@@ -34,7 +34,7 @@ public sealed class TextClassifierTrainer
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentOutOfRangeException.ThrowIfLessThan(classCount, 2);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(classCount, TextClassifierOptions.MaximumClasses);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(classCount, IClassifierOptions.MaximumClasses);
         _options = (TextClassifierOptions)options.Clone();
         initial?.Config.ApplyTo(_options);
         _options.Validate();
@@ -51,7 +51,7 @@ public sealed class TextClassifierTrainer
     /// <summary>Trains a classifier.</summary>
     /// <param name="training">Rows to learn from, at least one.</param>
     /// <param name="validation">
-    /// Rows to choose the best epoch by; null draws <see cref="TextEncoderOptions.ValidationShare"/> of the training rows.
+    /// Rows to choose the best epoch by; null draws <see cref="EncoderOptions.ValidationShare"/> of the training rows.
     /// </param>
     /// <param name="observer">Is told how it goes.</param>
     /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
@@ -59,67 +59,37 @@ public sealed class TextClassifierTrainer
     /// <exception cref="ArgumentException">There are no rows, or a label is out of range.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
     public TextClassifier Train(
-        IReadOnlyList<LabelledText> training,
-        IReadOnlyList<LabelledText>? validation = null,
+        IReadOnlyList<LabelledRow<EncodedText>> training,
+        IReadOnlyList<LabelledRow<EncodedText>>? validation = null,
         ITrainingObserver? observer = null,
         CancellationToken stop = default)
     {
-        ArgumentNullException.ThrowIfNull(training);
-        CheckRows(training, nameof(training));
-        if (!training.Any(row => row.Weight > 0))
-            throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
-        if (validation is not null)
-            CheckRows(validation, nameof(validation));
-        else if (_options.ValidationShare > 0)
-            (training, validation) = StratifiedSplit.Of(training, _options.ValidationShare, new Random(Seed));
-
+        (training, validation) = ClassifierTraining<EncodedText>.Prepare(training, validation, _classCount, _options);
         var config = CreateConfig(training);
-        _options.GlobalWorkspace?.Check(config.Experts, config.MoeBlocks);
         var store = _initial is null
             ? new ParameterStore(_engine, Seed)
             : new ParameterStore(_engine, Seed, _initial.StartOf);
         var classifier = new TextClassifier(_engine, config, store, Input);
         UnseenRows.Clear(
             store.Of(ParameterRole.Embedding).Single(),
-            training.Select(row => row.Text),
+            training.Select(row => row.Input),
             _initial is null ? null : row => _initial.HasLearned(row, config.TableRows));
-        var objective = new ClassifierObjective(_options, _engine, classifier, training, validation ?? []);
-        using var optimizer = ModelOptimizer.Create(_engine, store, _options, _options.WideLearningRate, _options.FreezeRouter);
-        var checkpoint = _options.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(store, training, validation)) : null;
-        var schedule = TrainingSchedule.From(_options, EpochRule.EpochsFor(training));
-        new TrainingLoop(schedule, objective, optimizer, [.. store.All.Select(p => p.Parameter)], observer, checkpoint).Execute(stop);
-        ModelOptimizer.Unfreeze(store);
+        using var optimizer = ModelOptimizer.Create(
+            _engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate, _options.FreezeRouter);
+        var forward = new TextClassifierForward(classifier, options: _options);
+        new ClassifierTraining<EncodedText>(_options, _options, _engine, classifier, forward).Execute(
+            optimizer, training, validation, EpochRule.EpochsFor(training), (digest, texts) => digest.AddTexts(texts), observer, stop);
         return classifier;
     }
 
     private int Seed => _options.Seed ?? 0;
 
-    private TextClassifierConfig CreateConfig(IReadOnlyList<LabelledText> training)
+    private TextClassifierConfig CreateConfig(IReadOnlyList<LabelledRow<EncodedText>> training)
     {
         var encoder = TextEncoderConfig.From(_options, Input, _usesTokenizer);
         if (_initial is not null)
             encoder = encoder with { DenseWidth = _initial.Config.DenseWidth };
         var wideBits = _options.WideBranch ? WideTable.BitsFor(training, _classCount, _initial?.WideBits ?? 0) : 0;
         return new TextClassifierConfig(encoder, _classCount, wideBits);
-    }
-
-    private string DigestOf(ParameterStore store, IReadOnlyList<LabelledText> training, IReadOnlyList<LabelledText>? validation)
-    {
-        using var digest = new TrainingDigest();
-        digest.AddOptions(_options).AddJson(_options.GlobalWorkspace).AddValues(store.All.Select(p => p.Parameter));
-        foreach (var rows in new[] { training, validation ?? [] })
-            digest.AddTexts(rows.Select(r => r.Text)).AddJson(rows.Select(r => r.Label)).AddJson(rows.Select(r => r.Weight));
-        return digest.ToString();
-    }
-
-    private void CheckRows(IReadOnlyList<LabelledText> rows, string parameter)
-    {
-        foreach (var row in rows)
-        {
-            if ((uint)row.Label >= (uint)_classCount)
-                throw new ArgumentException($"Label {row.Label} is not within the {_classCount} classes.", parameter);
-            if (!(row.Weight >= 0 && float.IsFinite(row.Weight)))
-                throw new ArgumentException($"A row has the weight {row.Weight}; weights are finite and at least 0.", parameter);
-        }
     }
 }

@@ -36,7 +36,7 @@ public sealed class TextEncoderPretrainer
 
     /// <summary>Trains an encoder.</summary>
     /// <param name="texts">
-    /// Texts to learn from. <see cref="TextEncoderOptions.ValidationShare"/> of them, drawn at random, choose the best epoch instead.
+    /// Texts to learn from. <see cref="EncoderOptions.ValidationShare"/> of them, drawn at random, choose the best epoch instead.
     /// </param>
     /// <param name="observer">Is told how it goes; accuracy is the share of hidden words guessed right.</param>
     /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
@@ -56,7 +56,7 @@ public sealed class TextEncoderPretrainer
         var network = new MaskedTokenNetwork(store, config, vocabulary.Count);
         UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), training);
         var objective = new MaskedTokenObjective(_options, _engine, network, config, vocabulary, training, validation);
-        using var optimizer = ModelOptimizer.Create(_engine, store, _options);
+        using var optimizer = ModelOptimizer.Create(_engine, store, _options, _options.EmbeddingLearningRate);
         var checkpoint = _options.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(store, training, validation)) : null;
         var schedule = TrainingSchedule.From(_options, EpochRule.PretrainingEpochsFor(training));
         new TrainingLoop(schedule, objective, optimizer, [.. store.All.Select(p => p.Parameter)], observer, checkpoint).Execute(stop);

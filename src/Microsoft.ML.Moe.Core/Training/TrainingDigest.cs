@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Moe.Images;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
@@ -21,13 +22,13 @@ internal sealed class TrainingDigest : IDisposable
     }
 
     /// <summary>Takes in the options that decide what a training does.</summary>
-    public TrainingDigest AddOptions(TextEncoderOptions options)
+    public TrainingDigest AddOptions(EncoderOptions options)
     {
         foreach (var property in options.GetType().GetProperties().OrderBy(p => p.Name, StringComparer.Ordinal))
         {
             // where and how fast it runs, what it is called and who is told make no difference
             var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-            if ((type.IsPrimitive || type.IsEnum) && property.Name != nameof(TextEncoderOptions.Threads))
+            if ((type.IsPrimitive || type.IsEnum) && property.Name != nameof(EncoderOptions.Threads))
                 AddJson($"{property.Name}={property.GetValue(options)}");
         }
 
@@ -44,6 +45,14 @@ internal sealed class TrainingDigest : IDisposable
             _hash.AppendData(Encoding.UTF8.GetBytes("\n"));
         }
 
+        return this;
+    }
+
+    /// <summary>Takes in images.</summary>
+    public TrainingDigest AddImages(IEnumerable<ImagePixels> images)
+    {
+        foreach (var image in images)
+            _hash.AppendData(image.Raw);
         return this;
     }
 

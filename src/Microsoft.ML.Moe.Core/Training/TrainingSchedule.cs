@@ -26,7 +26,7 @@ internal sealed record TrainingSchedule(
     /// <summary>The schedule that options ask for.</summary>
     /// <param name="options">The options.</param>
     /// <param name="epochs">Passes, where they leave it open.</param>
-    public static TrainingSchedule From(TextEncoderOptions options, int epochs) => new(
+    public static TrainingSchedule From(EncoderOptions options, int epochs) => new(
         options.MaxEpochs ?? epochs,
         options.BatchSize,
         options.AccumulationSteps,

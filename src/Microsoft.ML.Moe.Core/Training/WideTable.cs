@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Text;
+
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>Sizes the wide branch's hashed table.</summary>
@@ -16,9 +18,9 @@ internal static class WideTable
     /// <param name="training">The rows.</param>
     /// <param name="classCount">Number of classes.</param>
     /// <param name="initialBits">Of the table that training starts from, which is not made smaller within the bound; 0 without one.</param>
-    public static int BitsFor(IReadOnlyList<LabelledText> training, int classCount, int initialBits = 0)
+    public static int BitsFor(IReadOnlyList<LabelledRow<EncodedText>> training, int classCount, int initialBits = 0)
     {
-        var features = training.SelectMany(row => row.Text.WideFeatures).ToHashSet().Count;
+        var features = training.SelectMany(row => row.Input.WideFeatures).ToHashSet().Count;
         var bits = FewestBits;
         while (bits < MostBits && (bits < initialBits || 1L << bits < 2L * features) && (2L << bits) * classCount <= MaximumValues)
             bits++;

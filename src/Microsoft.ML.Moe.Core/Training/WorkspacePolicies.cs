@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Training;
 
@@ -12,23 +11,23 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="moeBlocks">Numbers of the blocks with a MoE layer.</param>
 internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int experts, IReadOnlyList<int> moeBlocks)
 {
-    /// <summary>Texts, evenly spread over the training set, that a calibration looks at.</summary>
-    private const int CalibrationTexts = 2048;
+    /// <summary>Rows, evenly spread over the training set, that a calibration looks at.</summary>
+    private const int CalibrationRows = 2048;
 
     private readonly Dictionary<int, double> _thresholds = [];
     private readonly Dictionary<(int Block, RoutingPolicy Own), RoutingPolicy> _policies = [];
 
     /// <summary>Measures the routers' entropies, where the threshold depends on them.</summary>
-    /// <param name="texts">The training texts.</param>
-    /// <param name="score">Scores texts, without noise, and shows an observer how they are routed.</param>
-    public void Calibrate(IReadOnlyList<EncodedText> texts, Action<IReadOnlyList<EncodedText>, IRoutingObserver> score)
+    /// <param name="rows">The training rows.</param>
+    /// <param name="score">Scores rows, without noise, and shows an observer how they are routed.</param>
+    public void Calibrate<TRow>(IReadOnlyList<TRow> rows, Action<IReadOnlyList<TRow>, IRoutingObserver> score)
     {
         if (settings.Unit != EntropyUnit.ShareOfTokens)
             return;
         _policies.Clear();
-        var count = Math.Min(texts.Count, CalibrationTexts);
+        var count = Math.Min(rows.Count, CalibrationRows);
         var calibration = new EntropyCalibration();
-        score([.. Enumerable.Range(0, count).Select(i => texts[(int)((long)i * texts.Count / count)])], calibration);
+        score([.. Enumerable.Range(0, count).Select(i => rows[(int)((long)i * rows.Count / count)])], calibration);
         foreach (var block in moeBlocks)
             _thresholds[block] = calibration.ThresholdOf(block, settings.Threshold);
     }

@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.TextClassification;
+using Microsoft.ML.Moe.Classification;
 
 namespace Microsoft.ML.Moe.FineTuning;
 

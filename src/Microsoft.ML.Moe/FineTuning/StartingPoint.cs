@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.TextClassification;
+using Microsoft.ML.Moe.Classification;
 
 namespace Microsoft.ML.Moe.FineTuning;
 
@@ -27,7 +27,7 @@ internal sealed record StartingPoint(InitialTextModel Values, TextTokenizer? Tok
         var classes = ClassMatch.Of(labels, classCount, earlier.Labels, earlier.ClassCount);
         var tokens = VocabularyMatch.Of(tokenizer, earlier.Tokenizer);
         return new StartingPoint(
-            InitialTextModel.From(lease.Model, classes, tokens),
+            InitialTextModel.From((TextClassifier)lease.Model, classes, tokens),
             tokenizer ?? earlier.Tokenizer,
             lease.Model.Experts,
             $"Starting from a classifier of {earlier.ClassCount} classes, which knows {classes?.Count(c => c >= 0) ?? 0} of the {classCount}. "

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Persistence;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Runtime;
 
 [assembly: LoadableClass(
@@ -23,7 +24,7 @@ internal static class TextClassificationModel
     private const uint Version = 0x00010001; // first form
 
     /// <summary>Writes the folder.</summary>
-    public static void Save(ModelSaveContext context, MoeTextClassificationTransformer transformer, TextClassifier classifier)
+    public static void Save(ModelSaveContext context, MoeTextClassificationTransformer transformer, Classifier<EncodedText> classifier)
     {
         var folder = new ModelFolderWriter(context, VersionInfo());
         TextClassificationEntries.Write(folder, transformer, classifier);

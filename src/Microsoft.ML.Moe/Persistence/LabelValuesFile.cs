@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.MlNet;
-using Microsoft.ML.Moe.TextClassification;
+using Microsoft.ML.Moe.Classification;
 
 namespace Microsoft.ML.Moe.Persistence;
 

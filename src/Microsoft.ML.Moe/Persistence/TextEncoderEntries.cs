@@ -1,7 +1,7 @@
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.TextPretraining;
-using Microsoft.ML.Moe.TextScoring;
+using Microsoft.ML.Moe.Scoring;
 
 namespace Microsoft.ML.Moe.Persistence;
 

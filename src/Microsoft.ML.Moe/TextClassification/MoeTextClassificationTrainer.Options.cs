@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Classification;
 using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
@@ -13,7 +14,7 @@ public sealed partial class MoeTextClassificationTrainer
     /// Columns, input, architecture and training of <see cref="MoeTextClassificationTrainer"/>. All of it can stay as it is, but for
     /// the columns' names.
     /// </summary>
-    public sealed class Options : TextClassifierOptions
+    public sealed class Options : TextClassifierOptions, IClassificationOptions
     {
         /// <summary>Column of the label, a key of any type. Default <c>Label</c>.</summary>
         public string LabelColumnName { get; set; } = "Label";
@@ -55,7 +56,7 @@ public sealed partial class MoeTextClassificationTrainer
 
         /// <summary>
         /// Rows by which the best epoch is chosen, with the same columns as the training set; its labels may be keys, of whatever
-        /// order, or plain values. null draws <see cref="TextEncoderOptions.ValidationShare"/> of the training rows. Default null.
+        /// order, or plain values. null draws <see cref="EncoderOptions.ValidationShare"/> of the training rows. Default null.
         /// </summary>
         public IDataView? ValidationSet { get; set; }
 
@@ -99,33 +100,13 @@ public sealed partial class MoeTextClassificationTrainer
         public override void Validate()
         {
             base.Validate();
-            Engines.Check(Device, nameof(Device));
-            Engines.Check(Precision, nameof(Precision));
-            ColumnNames.Require(LabelColumnName, nameof(LabelColumnName));
             ColumnNames.Require(Sentence1ColumnName, nameof(Sentence1ColumnName));
-            ColumnNames.Require(ScoreColumnName, nameof(ScoreColumnName));
-            ColumnNames.Require(PredictedLabelColumnName, nameof(PredictedLabelColumnName));
             if (Sentence2ColumnName is not null)
                 ColumnNames.Require(Sentence2ColumnName, nameof(Sentence2ColumnName));
-            if (WeightColumnName is not null)
-                ColumnNames.Require(WeightColumnName, nameof(WeightColumnName));
             ColumnNames.RequireDifferent(Sentence1ColumnName, nameof(Sentence1ColumnName), Sentence2ColumnName, nameof(Sentence2ColumnName));
             ColumnNames.RequireDifferent(Sentence1ColumnName, nameof(Sentence1ColumnName), LabelColumnName, nameof(LabelColumnName));
             ColumnNames.RequireDifferent(Sentence2ColumnName, nameof(Sentence2ColumnName), LabelColumnName, nameof(LabelColumnName));
-            ColumnNames.RequireDifferent(ScoreColumnName, nameof(ScoreColumnName), PredictedLabelColumnName, nameof(PredictedLabelColumnName));
-            if (!(UncertainThreshold is >= 0 and <= 1)) // written so that NaN fails
-                throw new ArgumentOutOfRangeException(
-                    nameof(UncertainThreshold), UncertainThreshold, $"{nameof(UncertainThreshold)} must lie between 0 and 1.");
-            Columns.CheckUncertainty(nameof(RouterEntropyColumnName), nameof(UncertainColumnName), nameof(UncertainThreshold));
-            if (InitialModel is null && Columns.Uncertainty is not null && (MoeEvery == 0 || Layers < MoeEvery))
-                throw new ArgumentException(
-                    $"{nameof(RouterEntropyColumnName)} and {nameof(UncertainColumnName)} need MoE layers, and there are none with "
-                    + $"{nameof(Layers)} = {Layers} and {nameof(MoeEvery)} = {MoeEvery}.",
-                    nameof(MoeEvery));
-            if (EarlyStoppingPatience is not null && ValidationSet is null && ValidationShare <= 0)
-                throw new ArgumentException(
-                    $"{nameof(EarlyStoppingPatience)} needs validation rows: set {nameof(ValidationSet)} or {nameof(ValidationShare)}.",
-                    nameof(EarlyStoppingPatience));
+            ClassificationOptionsCheck.Check(this, Columns, decidesArchitecture: InitialModel is null);
         }
 
         /// <summary>Names of the columns that a model of these options reads and writes.</summary>

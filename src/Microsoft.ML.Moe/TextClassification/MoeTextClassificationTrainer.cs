@@ -1,10 +1,10 @@
-using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Classification;
 using Microsoft.ML.Moe.FineTuning;
-using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.TextClassification;
-using Microsoft.ML.Moe.TextScoring;
 using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
@@ -88,9 +88,9 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
     /// </exception>
     /// <exception cref="FileNotFoundException"><see cref="Options.InitialModel"/> is a file that is not there.</exception>
     /// <exception cref="InvalidDataException">
-    /// <see cref="TextEncoderOptions.CheckpointFile"/> is damaged or belongs to another training; the message says what to do.
+    /// <see cref="EncoderOptions.CheckpointFile"/> is damaged or belongs to another training; the message says what to do.
     /// </exception>
-    /// <exception cref="IOException"><see cref="TextEncoderOptions.CheckpointFile"/> cannot be written.</exception>
+    /// <exception cref="IOException"><see cref="EncoderOptions.CheckpointFile"/> cannot be written.</exception>
     /// <exception cref="OperationCanceledException">
     /// Execution was cancelled on the <see cref="MLContext"/>, or <see cref="Options.StopToken"/> before the first step.
     /// </exception>
@@ -98,37 +98,20 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
     {
         ArgumentNullException.ThrowIfNull(input);
         using var channel = _host.Start("Training");
-        var label = InputColumns.Label(input.Schema, _options.LabelColumnName);
-        var classCount = ClassCountOf(label);
-        var labels = LabelValues.Of(label);
-        var start = _options.InitialModel?.Use(_host, model => StartingPoint.Of(model, labels, classCount, _options.Tokenizer));
+        var classes = LabelClasses.Of(input.Schema, _options.LabelColumnName);
+        var start = _options.InitialModel?.Use(
+            _host, model => StartingPoint.Of(model, classes.Values, classes.Count, _options.Tokenizer));
         LogAndCheck(channel, start);
         var tokenizer = _options.Tokenizer ?? start?.Tokenizer;
-        var engine = Engines.Create(_host, _options.Device, _options.Precision, _options.Threads);
-        try
-        {
-            var trainer = new TextClassifierTrainer(_options, classCount, engine, tokenizer, start?.Values);
-            var reader = new LabelledTableReader(_host, trainer.Input, _options.StopToken);
-            var training = Read(reader, input, label, row => LabelReader.OfKeys(row, label));
-            TableReport.Log(channel, "training", _columns, _options.LabelColumnName, training);
-            CheckClasses(training, label.Name, labels);
-            var validation = _options.ValidationSet is { } set ? ReadValidation(channel, reader, set, classCount, labels) : null;
-            channel.Info(
-                MessageSensitivity.None,
-                $"Training on {training.Rows.Count} rows, {classCount} classes, engine: {engine.Description}.");
-            var classifier = new FitRun(_host, channel, _options.EpochCompleted, _options.StopToken).Train(
-                nameof(MoeTextClassificationTrainer),
-                observer => trainer.Train(training.Rows, validation?.Rows, observer, _options.StopToken));
-            channel.Info(MessageSensitivity.None, $"The model has {classifier.ParameterCount} parameters.");
-            PeakMemory.Log(channel, engine);
-            return new MoeTextClassificationTransformer(
-                _columns, new SharedModel<TextClassifier>(classifier, engine), labels, tokenizer);
-        }
-        catch
-        {
-            engine.Dispose();
-            throw;
-        }
+        var model = new ClassifierFit<EncodedText>(nameof(MoeTextClassificationTrainer), _host, channel, _options).Run(
+            input,
+            classes,
+            engine =>
+            {
+                var trainer = new TextClassifierTrainer(_options, classes.Count, engine, tokenizer, start?.Values);
+                return (new TextRows(_columns.Sentence1, _columns.Sentence2, trainer.Input), trainer.Train);
+            });
+        return new MoeTextClassificationTransformer(_columns, model, classes.Values, tokenizer);
     }
 
     /// <summary>The columns that a table of this shape will have after scoring.</summary>
@@ -140,11 +123,7 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
         InputColumns.CheckText(inputSchema, _columns.Sentence1);
         if (_columns.Sentence2 is not null)
             InputColumns.CheckText(inputSchema, _columns.Sentence2);
-        if (_options.WeightColumnName is not null)
-            InputColumns.CheckWeight(inputSchema, _options.WeightColumnName);
-        var label = InputColumns.CheckLabel(inputSchema, _options.LabelColumnName);
-        var added = BoundClassifier.Promise(_columns, label).ToList();
-        return new SchemaShape(inputSchema.Where(c => added.TrueForAll(a => a.Name != c.Name)).Concat(added));
+        return BoundClassifier.Promise(inputSchema, _columns, _options);
     }
 
     private void LogAndCheck(IChannel channel, StartingPoint? start)
@@ -163,47 +142,5 @@ public sealed partial class MoeTextClassificationTrainer : IEstimator<MoeTextCla
             throw new InvalidOperationException(
                 $"{nameof(Options.RouterEntropyColumnName)} and {nameof(Options.UncertainColumnName)} need MoE layers, and "
                 + $"{nameof(Options.InitialModel)} has none.");
-    }
-
-    private LabelledTable Read(
-        LabelledTableReader reader, IDataView data, DataViewSchema.Column label, Func<DataViewRow, Func<int>> createLabelReader)
-    {
-        var texts = InputColumns.Texts(data.Schema, _columns.Sentence1, _columns.Sentence2);
-        DataViewSchema.Column? weight = _options.WeightColumnName is { } name ? InputColumns.Weight(data.Schema, name) : null;
-        return reader.Read(data, texts, label, weight, createLabelReader);
-    }
-
-    private LabelledTable ReadValidation(
-        IChannel channel, LabelledTableReader reader, IDataView data, int classCount, LabelValues? labels)
-    {
-        var label = InputColumns.Find(data.Schema, _options.LabelColumnName, "label");
-        var table = Read(reader, data, label, row => LabelReader.Matching(row, label, classCount, labels, "validation set"));
-        TableReport.Log(channel, "validation", _columns, label.Name, table);
-        return table.Rows.Count > 0
-            ? table
-            : throw new InvalidOperationException(
-                $"{nameof(Options.ValidationSet)} has no rows whose label, in column '{label.Name}', is among the training set's.");
-    }
-
-    private static int ClassCountOf(DataViewSchema.Column label) => ((KeyDataViewType)label.Type).Count switch
-    {
-        > Options.MaximumClasses and var count => throw new ArgumentOutOfRangeException(
-            nameof(label), $"The label column '{label.Name}' has {count} key values; at most {Options.MaximumClasses} classes are possible."),
-        < 2 => throw new InvalidOperationException(
-            $"The label column '{label.Name}' has a single key value; a classifier needs at least two classes."),
-        var count => (int)count,
-    };
-
-    private static void CheckClasses(LabelledTable table, string column, LabelValues? labels)
-    {
-        if (table.Rows.Count == 0)
-            throw new InvalidOperationException(table.MissingLabels > 0
-                ? $"All {table.MissingLabels} training rows lack a label in column '{column}'."
-                : "The training data has no rows.");
-        var first = table.Rows[0].Label;
-        if (table.Rows.All(r => r.Label == first))
-            throw new InvalidOperationException(
-                $"All training rows have the same label in column '{column}', {labels?.Texts[first] ?? $"key {first + 1}"}; "
-                + "a classifier needs at least two classes.");
     }
 }

@@ -1,44 +1,13 @@
-using System.Text.Json.Serialization;
+using Microsoft.ML.Moe.Classification;
 
 namespace Microsoft.ML.Moe.TextClassification;
 
-/// <summary>Names of the columns that a trained classifier reads and writes.</summary>
+/// <summary>Names of the columns that a trained text classifier reads and writes.</summary>
 /// <param name="Sentence1">Text to classify.</param>
 /// <param name="Sentence2">Second text of a pair, or null.</param>
 /// <param name="PredictedLabel">Receives the most probable label.</param>
 /// <param name="Score">Receives the labels' probabilities.</param>
-/// <param name="Uncertainty">Columns about the routers' uncertainty; null, and not in files, when there are none.</param>
+/// <param name="Uncertainty">Columns about the routers' uncertainty; null when there are none.</param>
 internal sealed record TextClassificationColumns(
-    string Sentence1,
-    string? Sentence2,
-    string PredictedLabel,
-    string Score,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] UncertaintyColumns? Uncertainty = null)
-{
-    /// <summary>Checks the columns about uncertainty.</summary>
-    /// <param name="entropyOption">What the caller calls <see cref="UncertaintyColumns.Entropy"/>.</param>
-    /// <param name="uncertainOption">What the caller calls <see cref="UncertaintyColumns.Uncertain"/>.</param>
-    /// <param name="thresholdOption">What the caller calls <see cref="UncertaintyColumns.Threshold"/>.</param>
-    /// <exception cref="ArgumentException">A name is empty or taken, or the threshold is impossible.</exception>
-    public void CheckUncertainty(string entropyOption, string uncertainOption, string thresholdOption)
-    {
-        if (Uncertainty is null)
-            return;
-        var (entropy, uncertain, threshold) = Uncertainty;
-        // written so that NaN fails
-        if (!(threshold is >= 0 and <= 1))
-            throw new ArgumentOutOfRangeException(thresholdOption, threshold, $"{thresholdOption} must lie between 0 and 1.");
-        CheckName(entropy, entropyOption, PredictedLabel, Score);
-        CheckName(uncertain, uncertainOption, PredictedLabel, Score, entropy);
-    }
-
-    private static void CheckName(string? name, string option, params ReadOnlySpan<string?> taken)
-    {
-        if (name is null)
-            return;
-        if (name.Length == 0)
-            throw new ArgumentException($"{option} is empty.", option);
-        if (taken.Contains(name))
-            throw new ArgumentException($"{option} is '{name}', the name of another column that is added.", option);
-    }
-}
+    string Sentence1, string? Sentence2, string PredictedLabel, string Score, UncertaintyColumns? Uncertainty = null)
+    : ClassificationColumns(PredictedLabel, Score, Uncertainty);

@@ -1,5 +1,5 @@
 using Microsoft.ML.Data;
-using Microsoft.ML.Moe.TextScoring;
+using Microsoft.ML.Moe.Scoring;
 
 namespace Microsoft.ML.Moe.TextFiles;
 

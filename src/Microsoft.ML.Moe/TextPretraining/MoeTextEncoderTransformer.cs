@@ -2,8 +2,9 @@ using Microsoft.ML.Data;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.TextPretraining;
-using Microsoft.ML.Moe.TextScoring;
 
 namespace Microsoft.ML.Moe;
 
@@ -28,6 +29,7 @@ public sealed class MoeTextEncoderTransformer : ITransformer, IDisposable
         Columns = columns;
         _shared = shared;
         Tokenizer = tokenizer;
+        Rows = new TextRows(columns.Input, second: null, shared.Model.Input);
     }
 
     /// <summary>Numbers in a text's vector.</summary>
@@ -44,6 +46,8 @@ public sealed class MoeTextEncoderTransformer : ITransformer, IDisposable
     internal TextEncoderColumns Columns { get; }
 
     internal TextTokenizer? Tokenizer { get; }
+
+    internal TextRows Rows { get; }
 
     /// <summary>How often rows, one or a batch, were encoded; for tests.</summary>
     internal long ScoringCalls => _shared.ScoringCalls;

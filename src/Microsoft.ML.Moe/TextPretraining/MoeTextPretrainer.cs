@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.TextPretraining;
-using Microsoft.ML.Moe.TextScoring;
+using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
@@ -72,9 +72,9 @@ public sealed partial class MoeTextPretrainer : IEstimator<MoeTextEncoderTransfo
     /// <see cref="Options.Device"/> cannot be used, the texts have fewer than two different words, or the loss became infinite (the message tells epoch and learning rate).
     /// </exception>
     /// <exception cref="InvalidDataException">
-    /// <see cref="TextEncoderOptions.CheckpointFile"/> is damaged or belongs to another training; the message says what to do.
+    /// <see cref="EncoderOptions.CheckpointFile"/> is damaged or belongs to another training; the message says what to do.
     /// </exception>
-    /// <exception cref="IOException"><see cref="TextEncoderOptions.CheckpointFile"/> cannot be written.</exception>
+    /// <exception cref="IOException"><see cref="EncoderOptions.CheckpointFile"/> cannot be written.</exception>
     /// <exception cref="OperationCanceledException">
     /// Execution was cancelled on the <see cref="MLContext"/>, or <see cref="Options.StopToken"/> before the first step.
     /// </exception>

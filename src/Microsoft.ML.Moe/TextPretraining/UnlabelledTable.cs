@@ -1,6 +1,5 @@
 using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Text;
-using Microsoft.ML.Moe.TextScoring;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.TextPretraining;

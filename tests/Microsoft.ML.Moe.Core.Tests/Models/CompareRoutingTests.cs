@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.Training;
+using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Models;
@@ -56,8 +57,8 @@ public sealed class CompareRoutingTests : IDisposable
 
         var result = classifier.CompareRouting(rows, [new(RouterKind.Unified, k)]).Single();
 
-        var pairs = rows.Sum(r => (int)Math.Floor((decimal)k * r.Text.Length));
-        Assert.Equal((double)pairs / rows.Sum(r => r.Text.Length), result.ExpertsPerToken);
+        var pairs = rows.Sum(r => (int)Math.Floor((decimal)k * r.Input.Length));
+        Assert.Equal((double)pairs / rows.Sum(r => r.Input.Length), result.ExpertsPerToken);
     }
 
     [Fact]
@@ -65,7 +66,7 @@ public sealed class CompareRoutingTests : IDisposable
     {
         // D = 16, N = 3, F = 16, C = 3, Q = 4, one layer; the start token and three words: T = 4
         var classifier = Train(_ => { });
-        LabelledText row = new(classifier.Input.Encode("rain now please"), 1);
+        LabelledRow<EncodedText> row = new(classifier.Input.Encode("rain now please"), 1);
         var qkv = 4 * 16 * 48;
         var attention = 2 * 4 * 4 * 16; // scores and weighted sums
         var output = 4 * 16 * 16;
@@ -88,7 +89,7 @@ public sealed class CompareRoutingTests : IDisposable
     {
         // as above, and a first block with a dense network of width k·F = 32
         var classifier = Train(o => (o.Layers, o.MoeEvery) = (2, 2));
-        LabelledText row = new(classifier.Input.Encode("rain now please"), 1);
+        LabelledRow<EncodedText> row = new(classifier.Input.Encode("rain now please"), 1);
         var block = 4 * 16 * 48 + 2 * 4 * 4 * 16 + 4 * 16 * 16;
         var dense = 4 * 2 * 16 * 32;
         var moe = 4 * 16 * 3 + 4 * 2 * 16 * 16;
@@ -103,7 +104,7 @@ public sealed class CompareRoutingTests : IDisposable
     public void AnObserverSeesEveryMoeLayerOnceAndChangesNothing()
     {
         var classifier = Train(o => (o.Layers, o.MoeEvery) = (4, 2));
-        var rows = ToyTable.Encoded(classifier.Input, 5, seed: 3).Select(r => r.Text).ToList();
+        var rows = ToyTable.Encoded(classifier.Input, 5, seed: 3).Select(r => r.Input).ToList();
         var (observed, plain) = (new float[15], new float[15]);
         var observer = new Recorder();
 
@@ -161,10 +162,10 @@ public sealed class CompareRoutingTests : IDisposable
         return trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
     }
 
-    private static (double Loss, double Accuracy) DirectMeasures(TextClassifier classifier, List<LabelledText> rows)
+    private static (double Loss, double Accuracy) DirectMeasures(TextClassifier classifier, List<LabelledRow<EncodedText>> rows)
     {
         var scores = new float[rows.Count * 3];
-        classifier.Score([.. rows.Select(r => r.Text)], scores);
+        classifier.Score([.. rows.Select(r => r.Input)], scores);
         var byRow = rows.Zip(scores.Chunk(3)).ToList();
         return (
             -byRow.Average(r => Math.Log(r.Second[r.First.Label])),

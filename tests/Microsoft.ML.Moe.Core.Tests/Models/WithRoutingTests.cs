@@ -147,7 +147,7 @@ public sealed class WithRoutingTests : IDisposable
     {
         var rows = ToyTable.Encoded(classifier.Input, 30, seed: 9);
         var probabilities = new float[rows.Count * classifier.ClassCount];
-        classifier.Score([.. rows.Select(r => r.Text)], probabilities);
+        classifier.Score([.. rows.Select(r => r.Input)], probabilities);
         return probabilities;
     }
 }

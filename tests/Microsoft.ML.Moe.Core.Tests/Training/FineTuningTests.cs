@@ -151,7 +151,7 @@ public sealed class FineTuningTests : IDisposable
         Assert.NotEqual(All(plain), All(workspace));
         var tally = new RoutingTally();
         var rows = ToyTable.Encoded(workspace.Input, 20, seed: 3);
-        workspace.ScoreObserved([.. rows.Select(r => r.Text)], new float[60], tally);
+        workspace.ScoreObserved([.. rows.Select(r => r.Input)], new float[60], tally);
         Assert.Equal(2 * tally.Tokens, tally.Pairs);
     }
 
@@ -159,7 +159,7 @@ public sealed class FineTuningTests : IDisposable
     public void TheShareOfBroadcastTokensIsTheCalibratedOne()
     {
         var classifier = Train(ToyTable.Options(4), 3);
-        var texts = ToyTable.Encoded(classifier.Input, 200, seed: 5).Select(r => r.Text).ToList();
+        var texts = ToyTable.Encoded(classifier.Input, 200, seed: 5).Select(r => r.Input).ToList();
         var policies = new WorkspacePolicies(new GlobalWorkspaceSettings(0.25, EntropyUnit.ShareOfTokens), 3, [0]);
         policies.Calibrate(texts, (rows, observer) => classifier.ScoreObserved(rows, new float[rows.Count * 3], observer));
 
@@ -193,7 +193,7 @@ public sealed class FineTuningTests : IDisposable
     {
         var rows = ToyTable.Encoded(classifier.Input, 30, seed: 2);
         var scores = new float[30 * 3];
-        classifier.Score([.. rows.Select(r => r.Text)], scores);
+        classifier.Score([.. rows.Select(r => r.Input)], scores);
         return scores;
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Images;
 using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
@@ -32,7 +33,7 @@ public class RowRuleTests
     [Fact]
     public void SplitKeepsClassesAndRows()
     {
-        var rows = Enumerable.Range(0, 1000).Select(i => new LabelledText(Text, i % 10 == 0 ? 1 : 0, i)).Append(new(Text, 2, 1000)).ToList();
+        var rows = Enumerable.Range(0, 1000).Select(i => new LabelledRow<EncodedText>(Text, i % 10 == 0 ? 1 : 0, i)).Append(new(Text, 2, 1000)).ToList();
 
         var (training, validation) = StratifiedSplit.Of(rows, 0.2f, new Random(1));
 
@@ -49,5 +50,15 @@ public class RowRuleTests
     [InlineData(90_000, 7)]
     [InlineData(1_000_000, 4)]
     public void EpochsFallWithTheAmountOfText(int rows, int expected) =>
-        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new LabelledText(Text, 0), rows)]));
+        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new LabelledRow<EncodedText>(Text, 0), rows)]));
+
+    [Theory]
+    [InlineData(1, 60)]
+    [InlineData(2_000, 25)]
+    [InlineData(100_000, 4)]
+    public void FewImagesAreShownMoreOften(int rows, int expected)
+    {
+        var image = new ImageInput(1, 1, 1).Encode([0f]);
+        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new LabelledRow<ImagePixels>(image, 0), rows)]));
+    }
 }

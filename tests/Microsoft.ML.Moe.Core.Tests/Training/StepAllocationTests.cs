@@ -48,8 +48,8 @@ public class StepAllocationTests
         if (rule is { } given)
             options.GlobalWorkspace = new GlobalWorkspaceSettings(0.3, EntropyUnit.ShareOfTokens, Rule: given);
         var trainer = new TextClassifierTrainer(options, Classes, engine);
-        LabelledText[] Rows(int fewestWords) =>
-            [.. Texts(fewestWords).Select((text, i) => new LabelledText(trainer.Input.Encode(text), i % Classes))];
+        LabelledRow<EncodedText>[] Rows(int fewestWords) =>
+            [.. Texts(fewestWords).Select((text, i) => new LabelledRow<EncodedText>(trainer.Input.Encode(text), i % Classes))];
         var counter = new AllocationCounter();
 
         trainer.Train(Rows(fewestWords: MostWords));

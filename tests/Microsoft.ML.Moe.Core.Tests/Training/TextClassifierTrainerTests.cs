@@ -71,7 +71,7 @@ public class TextClassifierTrainerTests
         options.ClassWeighting = ClassWeighting.Balanced;
         var trainer = new TextClassifierTrainer(options, 2, engine);
 
-        var classifier = trainer.Train([.. rows.Select(r => new LabelledText(trainer.Input.Encode(r.Item1, r.Item2), r.Item3))]);
+        var classifier = trainer.Train([.. rows.Select(r => new LabelledRow<EncodedText>(trainer.Input.Encode(r.Item1, r.Item2), r.Item3))]);
 
         var scores = Score(classifier, [.. rows.Take(16).Select(r => classifier.Input.Encode(r.Item1, r.Item2))]);
         Assert.All(rows.Take(16).Select((r, i) => (r.Item3, Right: scores[i * 2 + r.Item3])), r => Assert.True(r.Right > 0.5));
@@ -225,7 +225,7 @@ public class TextClassifierTrainerTests
         options.Seed = seed;
         var trainer = new TextClassifierTrainer(options, Classes, engine);
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1));
-        return Score(classifier, [.. ToyTable.Encoded(classifier.Input, 60, seed: 2).Select(r => r.Text)]);
+        return Score(classifier, [.. ToyTable.Encoded(classifier.Input, 60, seed: 2).Select(r => r.Input)]);
     }
 
     private static double Accuracy(TextClassifier classifier) =>

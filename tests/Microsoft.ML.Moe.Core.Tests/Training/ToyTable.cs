@@ -37,8 +37,8 @@ internal static class ToyTable
         return [.. Enumerable.Range(0, count).Select(i => (Sentence(random, i % OwnWords.Length), i % OwnWords.Length))];
     }
 
-    public static List<LabelledText> Encoded(TextInput input, int count, int seed) =>
-        [.. Rows(count, seed).Select(r => new LabelledText(input.Encode(r.Text), r.Label))];
+    public static List<LabelledRow<EncodedText>> Encoded(TextInput input, int count, int seed) =>
+        [.. Rows(count, seed).Select(r => new LabelledRow<EncodedText>(input.Encode(r.Text), r.Label))];
 
     private static string Sentence(Random random, int label)
     {

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Images;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -39,6 +40,29 @@ public sealed class EnginesAgreeTests : IDisposable
             Assert.Equal(config, configAgain);
             Assert.Equal(weights, weightsAgain);
             Assert.True(Accuracy(expected) > 0.9, $"Accuracy {Accuracy(expected)}.");
+        }
+    }
+
+    [Fact]
+    public void ImageModelTrainedOnOneEnginePredictsTheSameOnTheOther()
+    {
+        ImagePixels[] images = [.. ToyImages.Rows(60, seed: 2).Select(row => row.Input)];
+        foreach (var (from, to) in new (Engine, Engine)[] { (_managed, _torch), (_torch, _managed) })
+        {
+            var trained = new ImageClassifierTrainer(ToyImages.Options(epochs: 4), ToyImages.Input, ToyImages.Classes, from)
+                .Train(ToyImages.Rows(120, seed: 1));
+            using MemoryStream config = new(), weights = new();
+            trained.Save(config, weights);
+            (config.Position, weights.Position) = (0, 0);
+            var loaded = ImageClassifier.Load(config, weights, to);
+            TestNumbers.AssertClose(Reference.Doubles(Score(trained)), Score(loaded), 1e-4);
+        }
+
+        float[] Score(ImageClassifier classifier)
+        {
+            var probabilities = new float[images.Length * classifier.ClassCount];
+            classifier.Score(images, probabilities);
+            return probabilities;
         }
     }
 
@@ -203,7 +227,7 @@ public sealed class EnginesAgreeTests : IDisposable
     private static float[] Score(TextClassifier classifier)
     {
         var scores = new float[3 * 60];
-        classifier.Score([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Text)], scores);
+        classifier.Score([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Input)], scores);
         return scores;
     }
 

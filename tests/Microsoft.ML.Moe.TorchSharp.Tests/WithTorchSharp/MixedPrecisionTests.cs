@@ -123,7 +123,7 @@ public sealed class MixedPrecisionTests : IDisposable
     private static float[] Score(TextClassifier classifier)
     {
         var scores = new float[3 * 60];
-        classifier.Score([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Text)], scores);
+        classifier.Score([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Input)], scores);
         return scores;
     }
 

@@ -1,12 +1,10 @@
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>Makes a <see cref="RoutingReport"/> from the batches of a table.</summary>
 internal sealed class RoutingReportBuilder
 {
-    private readonly TextInput _input;
     private readonly RouterSettings _router;
     private readonly int _experts;
     private readonly double _threshold;
@@ -16,15 +14,12 @@ internal sealed class RoutingReportBuilder
     private long _tokensCutOff;
 
     /// <summary>Starts at no rows.</summary>
-    /// <param name="input">Has encoded the rows.</param>
     /// <param name="router">The router in use.</param>
     /// <param name="experts">Experts in each MoE layer, N.</param>
     /// <param name="blocks">Numbers of the transformer blocks with a MoE layer.</param>
     /// <param name="options">Checked options.</param>
-    public RoutingReportBuilder(
-        TextInput input, RouterSettings router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
+    public RoutingReportBuilder(RouterSettings router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
     {
-        _input = input;
         _router = router;
         _experts = experts;
         _threshold = options.UncertainThreshold * Math.Log(experts);
@@ -32,19 +27,18 @@ internal sealed class RoutingReportBuilder
             _layers.Add(block, new LayerTally(block, experts, _threshold, options));
     }
 
-    /// <summary>Starts a batch.</summary>
-    /// <param name="rows">The rows that are now scored, in order.</param>
+    /// <summary>Starts a batch of rows that are now scored, in order.</summary>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="tokens">Number of their tokens.</param>
+    /// <param name="tokensCutOff">Number of their tokens that were cut off.</param>
+    /// <param name="textOf">What a token reads as, given the number of its row and its position there.</param>
     /// <returns>The observer to score them with.</returns>
-    public IRoutingObserver Observe(IReadOnlyList<EncodedText> rows)
+    public IRoutingObserver Observe(int rows, long tokens, long tokensCutOff, Func<int, int, string> textOf)
     {
-        _rows += rows.Count;
-        foreach (var row in rows)
-        {
-            _tokens += row.Length;
-            _tokensCutOff += row.TokensCutOff;
-        }
-
-        return new Batch(this, rows);
+        _rows += rows;
+        _tokens += tokens;
+        _tokensCutOff += tokensCutOff;
+        return new Batch(this, textOf);
     }
 
     /// <summary>The report on all batches so far.</summary>
@@ -52,15 +46,14 @@ internal sealed class RoutingReportBuilder
     public RoutingReport Build(Engine engine) => new(
         _router, _experts, _rows, _tokens, _tokensCutOff, _threshold, [.. _layers.Values.Select(layer => layer.Build(engine))]);
 
-    private sealed class Batch(RoutingReportBuilder builder, IReadOnlyList<EncodedText> rows) : IRoutingObserver
+    private sealed class Batch(RoutingReportBuilder builder, Func<int, int, string> textOf) : IRoutingObserver
     {
         private readonly PassRows _pass = new();
 
         public void OnRouted(RoutedLayer layer)
         {
             var start = _pass.StartOf(layer);
-            builder._layers[layer.Block].Add(
-                layer, (sequence, position) => builder._input.TextOf(rows[start + sequence].Tokens[position]));
+            builder._layers[layer.Block].Add(layer, (sequence, position) => textOf(start + sequence, position));
         }
     }
 }

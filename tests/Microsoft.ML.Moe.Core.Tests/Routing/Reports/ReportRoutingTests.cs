@@ -210,7 +210,7 @@ public sealed class ReportRoutingTests : IDisposable
     }
 
     private static List<EncodedText> Rows(TextClassifier classifier, int count) =>
-        [.. ToyTable.Encoded(classifier.Input, count, seed: 3).Select(r => r.Text)];
+        [.. ToyTable.Encoded(classifier.Input, count, seed: 3).Select(r => r.Input)];
 
     private sealed record SeenToken(int Block, int Row, string Text, int[] Experts, double[] Probabilities, double Entropy);
 

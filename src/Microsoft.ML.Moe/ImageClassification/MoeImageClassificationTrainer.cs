@@ -1,0 +1,128 @@
+using Microsoft.ML.Moe.Classification;
+using Microsoft.ML.Moe.ImageClassification;
+using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>
+/// The <see cref="IEstimator{TTransformer}"/> for classifying images with a vision transformer whose feed-forward blocks are mixtures of
+/// experts, trained from scratch.
+/// </summary>
+/// <remarks>
+/// <format type="text/markdown"><![CDATA[
+/// To create this trainer, use
+/// [MoeImageClassifier](xref:Microsoft.ML.MoeCatalog.MoeImageClassifier(Microsoft.ML.MulticlassClassificationCatalog.MulticlassClassificationTrainers,System.String,System.String,System.String,System.String,Microsoft.ML.IDataView))
+/// or
+/// [MoeImageClassifier(Options)](xref:Microsoft.ML.MoeCatalog.MoeImageClassifier(Microsoft.ML.MulticlassClassificationCatalog.MulticlassClassificationTrainers,Microsoft.ML.Moe.MoeImageClassificationTrainer.Options)).
+///
+/// ### Input and output columns
+/// The label column must be of [key](xref:Microsoft.ML.Data.KeyDataViewType) type, with values of any type behind the keys. The image
+/// column is either a vector of <xref:System.Byte>, each a PNG, JPEG or BMP file, as
+/// [LoadRawImageBytes](xref:Microsoft.ML.ImageEstimatorsCatalog.LoadRawImageBytes*) gives it, or a vector of <xref:System.Single> of
+/// known size: pixels, row by row from the top and in each row from the left, all channels of a pixel together, as
+/// [ExtractPixels](xref:Microsoft.ML.ImageEstimatorsCatalog.ExtractPixels*) gives them with `interleavePixelColors: true`. Rows with a
+/// missing label are left out; an image that is missing or cannot be decoded is an error that names its row. Predictions do not need
+/// the label column.
+///
+/// This trainer outputs the following columns:
+///
+/// | Output column name | Column type | Description |
+/// | -- | -- | -- |
+/// | `PredictedLabel` | [key](xref:Microsoft.ML.Data.KeyDataViewType) type | The most probable label, with the values of the label column behind its keys: [MapKeyToValue](xref:Microsoft.ML.ConversionsExtensionsCatalog.MapKeyToValue*) gives them back. |
+/// | `Score` | Vector of <xref:System.Single> | The probability of each label, in the order of the keys; they sum to 1. The slots are named after the labels. |
+/// | `RouterEntropy` | Vector of two <xref:System.Single> | Only with `RouterEntropyColumnName`: mean and largest entropy of the routers over the image's patches, in nats. |
+/// | `Uncertain` | <xref:System.Boolean> | Only with `UncertainColumnName`: whether that mean is at least `UncertainThreshold` · ln(experts). |
+///
+/// ### Trainer characteristics
+/// | Characteristic | Value |
+/// | -- | -- |
+/// | Machine learning task | Multiclass classification |
+/// | Is normalization required? | No |
+/// | Is caching required? | No |
+/// | Required NuGet in addition to Microsoft.ML | MlNetMoe |
+/// | Exportable to ONNX | No |
+///
+/// ### Training algorithm details
+/// An image is divided into patches that see a little of their neighbours; a linear layer makes a token of each (Dosovitskiy et al.
+/// 2021). Pre-norm transformer blocks put the tokens in context; in every n-th block a router sends each token to the best few of
+/// several expert networks (Shazeer et al. 2017; Riquelme et al. 2021). The pooled vector gives the classes' scores. While training,
+/// images are moved, zoomed, turned and partly blanked at random. AdamW with warm-up trains all of it; with validation rows the best
+/// epoch is kept. The same seed gives the same model, whatever the number of threads.
+/// ]]></format>
+/// </remarks>
+/// <example>
+/// <code language="csharp"><![CDATA[
+/// var mlContext = new MLContext(seed: 1);
+/// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+///     .Append(mlContext.Transforms.LoadRawImageBytes("Image", imageFolder: "photos", inputColumnName: "ImagePath"))
+///     .Append(mlContext.MulticlassClassification.Trainers.MoeImageClassifier(featureColumnName: "Image"))
+///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+/// var model = pipeline.Fit(trainingData);
+/// var metrics = mlContext.MulticlassClassification.Evaluate(model.Transform(testData));
+/// ]]></code>
+/// </example>
+public sealed partial class MoeImageClassificationTrainer : IEstimator<MoeImageClassificationTransformer>
+{
+    private readonly IHost _host;
+    private readonly Options _options;
+    private readonly ImageClassificationColumns _columns;
+
+    internal MoeImageClassificationTrainer(IHostEnvironment environment, Options options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options.Copy();
+        _options.Validate();
+        _options.Seed ??= Environments.SeedOf(environment);
+        _columns = _options.Columns;
+        _host = environment.Register(nameof(MoeImageClassificationTrainer));
+    }
+
+    /// <summary>Trains a classifier.</summary>
+    /// <param name="input">Training rows; read once.</param>
+    /// <returns>The transformer that scores with it. Dispose it to release the model's memory early.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The table has no labelled rows or only one class, an image cannot be decoded (the message names its row), the loss became infinite
+    /// (the message tells epoch and learning rate), or <see cref="Options.Device"/> cannot be used.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// <see cref="EncoderOptions.CheckpointFile"/> is damaged or belongs to another training; the message says what to do.
+    /// </exception>
+    /// <exception cref="IOException"><see cref="EncoderOptions.CheckpointFile"/> cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// Execution was cancelled on the <see cref="MLContext"/>, or <see cref="Options.StopToken"/> before the first step.
+    /// </exception>
+    public MoeImageClassificationTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        using var channel = _host.Start("Training");
+        var classes = LabelClasses.Of(input.Schema, _options.LabelColumnName);
+        var column = ImageColumn.Find(input.Schema, _columns.Features);
+        var images = ImageColumn.InputOf(column, _options.ImageWidth, _options.ImageHeight, _options.Channels);
+        channel.Info(
+            MessageSensitivity.None, $"Images are read as {images.Width} × {images.Height} pixels of {images.Channels} channels.");
+        var model = new ClassifierFit<ImagePixels>(nameof(MoeImageClassificationTrainer), _host, channel, _options).Run(
+            input,
+            classes,
+            engine =>
+            {
+                var trainer = new ImageClassifierTrainer(_options, images, classes.Count, engine);
+                return (new ImageRows(_columns.Features, images), trainer.Train);
+            });
+        return new MoeImageClassificationTransformer(_columns, model, classes.Values);
+    }
+
+    /// <summary>The columns that a table of this shape will have after scoring.</summary>
+    /// <param name="inputSchema">Shape of the table.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        ImageColumn.Check(inputSchema, _columns.Features);
+        return BoundClassifier.Promise(inputSchema, _columns, _options);
+    }
+}

@@ -1,0 +1,29 @@
+using System.Reflection;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.Moe.Scoring;
+
+/// <summary>Holds a column's values of the rows that were read ahead.</summary>
+internal abstract class ColumnBuffer
+{
+    /// <summary>Creates the buffer of a column.</summary>
+    /// <param name="input">Cursor whose values are held.</param>
+    /// <param name="column">Column of the cursor.</param>
+    /// <param name="rows">Most rows held at a time.</param>
+    public static ColumnBuffer Create(DataViewRow input, DataViewSchema.Column column, int rows)
+    {
+        var type = column.Type.RawType;
+        var isVector = type.IsGenericType && type.GetGenericTypeDefinition() == typeof(VBuffer<>);
+        var buffer = isVector
+            ? typeof(VectorColumnBuffer<>).MakeGenericType(type.GetGenericArguments())
+            : typeof(ValueColumnBuffer<>).MakeGenericType(type);
+        return (ColumnBuffer)Activator.CreateInstance(
+            buffer, BindingFlags.Public | BindingFlags.Instance | BindingFlags.DoNotWrapExceptions, null, [input, column, rows], null)!;
+    }
+
+    /// <summary>Takes over the cursor's current value as that of row <paramref name="row"/> of the buffer.</summary>
+    public abstract void Read(int row);
+
+    /// <summary>Reads back the value of the row that <paramref name="current"/> tells.</summary>
+    public abstract Delegate CreateGetter(Func<int> current);
+}
