@@ -142,15 +142,22 @@ public abstract partial class OperationTests
     [Theory]
     [InlineData(2, 512)]
     [InlineData(512, 2)]
-    public void GroupedExpertsGradientsAtWidthsOfWholePages(int width, int hidden)
+    public void RowsOfWholePagesGiveWhatRowsWithOneZeroMoreGive(int width, int hidden)
     {
-        // Such rows are kept apart, so that they do not share places in the cache.
-        using var engine = CreateEngine();
-        var plan = new RoutingPlan(2, [0, 2], [1, 0], new CombineRule(0f, WeightNormalization.None));
+        // Rows of 512 are kept apart, so that they do not share places in the cache; rows of 513 are not.
+        var (wider, more) = (width == 512 ? 513 : width, hidden == 512 ? 513 : hidden);
+        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden]];
+        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more]];
         var inputs = ExpertInputs(2, 2, 1, width, hidden);
+        var widerInputs = ExpertInputs(2, 2, 1, wider, more)
+            .Select((input, i) => input with { Values = Resize(inputs[i].Values, shapes[i], widerShapes[i]) })
+            .ToArray();
 
-        // Hidden values reach 10 here: a step of that many times a weight must stay small within tanh.
-        GradientCheck.Run(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Silu, true, true), inputs, step: 0.005f);
+        var expected = ExpertGradients(widerInputs, Resize(TestNumbers.Normal(8, width), [1, width], [1, wider]));
+        var actual = ExpertGradients(inputs, TestNumbers.Normal(8, width));
+
+        for (var i = 0; i < inputs.Length; i++)
+            TestNumbers.AssertClose(Resize(expected[i], widerShapes[i], shapes[i]).Select(value => (double)value).ToArray(), actual[i]);
     }
 
     [Fact]
@@ -234,6 +241,35 @@ public abstract partial class OperationTests
         Assert.Throws<ArgumentException>(() => RunExperts(
             tape, tensors, new RoutingPlan(5, [0, 9, -1, 9, 9], [0, 1, 2, 3, 4, 0, 1, 2, 3], rule), Activation.Gelu, true, true));
         Assert.Throws<ArgumentException>(() => tape.CombineWeights(tensors[0], Plan(rule)));
+    }
+
+    private float[][] ExpertGradients(Input[] inputs, float[] readoutD)
+    {
+        using var engine = CreateEngine();
+        var parameters = inputs.Select((input, i) => engine.CreateParameter($"input{i}", input.Shape, input.Values).Value).ToArray();
+        var plan = new RoutingPlan(2, [0, 2], [1, 0], new CombineRule(0f, WeightNormalization.None));
+        using var tape = engine.BeginTape(training: true);
+        var yTD = RunExperts(tape, parameters, plan, Activation.Silu, true, true);
+        var sumsT1 = tape.Linear(yTD, tape.Constant(readoutD, readoutD.Length, 1));
+        tape.Backward(tape.MeanPool(sumsT1, new SequenceLayout([0, 2])));
+        return
+        [
+            .. parameters.Select(parameter =>
+            {
+                var gradient = new float[parameter.Length];
+                parameter.CopyGradientTo(gradient);
+                return gradient;
+            }),
+        ];
+    }
+
+    // Zeros beyond the end.
+    private static float[] Resize(float[] values, int[] shape, int[] newShape)
+    {
+        var result = new float[newShape[0] * newShape[1]];
+        for (var row = 0; row < Math.Min(shape[0], newShape[0]); row++)
+            values.AsSpan(row * shape[1], Math.Min(shape[1], newShape[1])).CopyTo(result.AsSpan(row * newShape[1]));
+        return result;
     }
 
     private static double[] OneExpert(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Tensors;
+using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tests.Tensors;
 
@@ -12,4 +13,12 @@ internal static class TestDevice
         Environment.GetEnvironmentVariable("MOE_TEST_GPU") is { Length: > 0 } gpu ? int.Parse(gpu, CultureInfo.InvariantCulture) : null;
 
     public static TorchEngine CreateEngine(TrainingPrecision precision = TrainingPrecision.Full) => new(Gpu, precision);
+
+    /// <summary>Tensors that live in this process, without those that only the garbage collector still knows of.</summary>
+    public static long CountLiveTensors()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return torch.Tensor.TotalCount;
+    }
 }
