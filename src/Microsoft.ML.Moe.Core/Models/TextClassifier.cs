@@ -38,6 +38,9 @@ public sealed partial class TextClassifier
     /// <summary>The router in use; without effect in a model without MoE layers.</summary>
     public RouterSettings Router => _config.Router;
 
+    /// <summary>Precision of the weight matrices when scoring; <see cref="InferencePrecision.Full"/> unless changed.</summary>
+    public InferencePrecision Precision => _parameters.Precision;
+
     /// <summary>Number of trained values.</summary>
     public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
 
@@ -100,6 +103,21 @@ public sealed partial class TextClassifier
         ArgumentNullException.ThrowIfNull(policy);
         CheckRoutes();
         return new TextClassifier(_engine, _config, new ParameterStore(_parameters), Input, policy);
+    }
+
+    /// <summary>
+    /// This classifier with its weight matrices in another precision when scoring, without training. Both go on working side by side on
+    /// the engine, which must outlive both; the weights are shared, and rounded ones take half as much memory again. Saving writes the
+    /// weights as they were trained, and a loaded classifier scores in full precision: how to score is the machine's affair,
+    /// not the model's.
+    /// </summary>
+    /// <param name="precision">The precision.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
+    public TextClassifier WithPrecision(InferencePrecision precision)
+    {
+        if (!Enum.IsDefined(precision))
+            throw new ArgumentOutOfRangeException(nameof(precision), precision, "No such precision.");
+        return new TextClassifier(_engine, _config, new ParameterStore(_parameters, precision), Input, _policy);
     }
 
     /// <summary>Saves the classifier; a tokenizer, if it uses one, is the caller's to save.</summary>

@@ -182,14 +182,14 @@ internal static unsafe class Gemm
                     var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
                     if (height == tileRows && width == tileColumns)
                     {
-                        kernels.Tile(depth, packedA + row * depth, panel, stride, target, cStride, add);
+                        kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, target, cStride, add);
                         continue;
                     }
 
                     if (height <= Kernels.FewRows)
-                        kernels.FewRowsTile(depth, packedA + row * depth, panel, stride, tile);
+                        kernels.FewRowsTile(b.Precision, depth, packedA + row * depth, panel, stride, tile);
                     else
-                        kernels.Tile(depth, packedA + row * depth, panel, stride, tile, tileColumns, false);
+                        kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, tile, tileColumns, false);
                     CopyTile(kernels, tile, target, cStride, height, width, add);
                 }
 

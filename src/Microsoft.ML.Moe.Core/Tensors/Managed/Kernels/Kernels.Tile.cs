@@ -12,21 +12,49 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
 {
     public override int VectorBits => TSimd.Count * 32;
 
-    public override int TileRows => TSimd.HasManyRegisters ? 12 : 6;
+    public override int TileRows => RowsOfTile;
 
     public override int TileColumns => 2 * TSimd.Count;
 
-    public override void Tile(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    private static int RowsOfTile => TSimd.HasManyRegisters ? 12 : 6;
+
+    public override void Tile(
+        InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    {
+        if (precision == InferencePrecision.BFloat16)
+            Tile<BFloat16Panel>(depth, a, b, bStride, c, cStride, accumulate);
+        else
+            Tile<SinglePanel>(depth, a, b, bStride, c, cStride, accumulate);
+    }
+
+    public override void FewRowsTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c)
+    {
+        if (precision == InferencePrecision.BFloat16)
+            FourRows<BFloat16Panel>(depth, a, b, bStride, c);
+        else
+            FourRows<SinglePanel>(depth, a, b, bStride, c);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RoundPanel(int depth, float* source, float* target)
+    {
+        for (var k = 0; k < depth; k++, source += 2 * TSimd.Count, target += TSimd.Count)
+            TSimd.StoreBFloat16(TSimd.Load(source), TSimd.Load(source + TSimd.Count), target);
+    }
+
+    private static void Tile<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+        where TPanel : struct, IPanel
     {
         if (TSimd.HasManyRegisters)
-            TwelveRows(depth, a, b, bStride, c, cStride, accumulate);
+            TwelveRows<TPanel>(depth, a, b, bStride, c, cStride, accumulate);
         else
-            SixRows(depth, a, b, bStride, c, cStride, accumulate);
+            SixRows<TPanel>(depth, a, b, bStride, c, cStride, accumulate);
     }
 
     // Two vectors of accumulators a row: 24 registers of 32 here, 12 of 16 below, the rest for b's row and one element of a.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TwelveRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    private static void TwelveRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+        where TPanel : struct, IPanel
     {
         PrefetchRows(c, cStride, 12);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
@@ -35,8 +63,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         TVector c90 = default, c91 = default, cA0 = default, cA1 = default, cB0 = default, cB1 = default;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = TSimd.Load(b);
-            var b1 = TSimd.Load(b + TSimd.Count);
+            TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
             MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
             MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
             MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
@@ -68,15 +95,15 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SixRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    private static void SixRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+        where TPanel : struct, IPanel
     {
         PrefetchRows(c, cStride, 6);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = TSimd.Load(b);
-            var b1 = TSimd.Load(b + TSimd.Count);
+            TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
             MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
             MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
             MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
@@ -96,19 +123,19 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void FewRowsTile(int depth, float* a, float* b, nint bStride, float* c)
+    private static void FourRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c)
+        where TPanel : struct, IPanel
     {
         TVector c00 = default, c01 = default, c10 = default, c11 = default;
         TVector c20 = default, c21 = default, c30 = default, c31 = default;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = TSimd.Load(b);
-            var b1 = TSimd.Load(b + TSimd.Count);
+            TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
             MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
             MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
             MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
             MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            a += TileRows;
+            a += RowsOfTile;
             b += bStride;
         }
 

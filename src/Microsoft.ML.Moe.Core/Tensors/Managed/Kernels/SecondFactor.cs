@@ -9,16 +9,28 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <param name="matrix">The factor.</param>
 /// <param name="columns">Columns of the factor.</param>
 /// <param name="depth">Rows of the factor, k.</param>
-/// <param name="packed"><see cref="PackedLength"/> floats to pack into; null to read the factor where it lies.</param>
+/// <param name="packed">
+/// <see cref="PackedLength"/> floats of that precision to pack into; null to read the factor where it lies, in full precision.
+/// </param>
 /// <param name="isReady">Whether <paramref name="packed"/> holds the factor already.</param>
+/// <param name="precision">What it is packed in.</param>
 internal readonly unsafe struct SecondFactor(
-    Kernels kernels, Matrix matrix, int columns, int depth, float* packed, bool isReady = false)
+    Kernels kernels,
+    Matrix matrix,
+    int columns,
+    int depth,
+    float* packed,
+    bool isReady = false,
+    InferencePrecision precision = InferencePrecision.Full)
 {
     /// <summary>Columns of the factor.</summary>
     public int Columns => columns;
 
     /// <summary>Rows of the factor, k.</summary>
     public int Depth => depth;
+
+    /// <summary>What the panels are stored in.</summary>
+    public InferencePrecision Precision => precision;
 
     /// <summary>Number of panels.</summary>
     public int Panels => PanelsOf(kernels, columns);
@@ -30,8 +42,9 @@ internal readonly unsafe struct SecondFactor(
     public static int PanelsOf(Kernels kernels, int columns) => (columns + kernels.TileColumns - 1) / kernels.TileColumns;
 
     /// <summary>Floats of the packed factor.</summary>
-    public static long PackedLength(Kernels kernels, int columns, int depth) =>
-        (long)PanelsOf(kernels, columns) * kernels.TileColumns * depth;
+    public static long PackedLength(
+        Kernels kernels, int columns, int depth, InferencePrecision precision = InferencePrecision.Full) =>
+        (long)PanelsOf(kernels, columns) * RowLength(kernels, precision) * depth;
 
     /// <summary>Whether panels have to be packed before the product.</summary>
     public bool NeedsPacking => packed != null && !isReady;
@@ -66,6 +79,12 @@ internal readonly unsafe struct SecondFactor(
     {
         if (!NeedsPacking)
             return;
+        if (precision == InferencePrecision.BFloat16)
+        {
+            PackRounded(panel);
+            return;
+        }
+
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
             PackBlock(panel, firstK, Packed(panel, firstK));
     }
@@ -77,7 +96,7 @@ internal readonly unsafe struct SecondFactor(
     /// <param name="stride">Distance of the rows.</param>
     public float* Rows(int panel, int firstK, float* spare, out nint stride)
     {
-        stride = kernels.TileColumns;
+        stride = RowLength(kernels, precision);
         if (packed != null)
             return Packed(panel, firstK);
         if ((panel + 1) * kernels.TileColumns <= columns)
@@ -93,7 +112,21 @@ internal readonly unsafe struct SecondFactor(
     private float* Packed(int panel, int firstK)
     {
         long blockDepth = Math.Min(Gemm.DepthBlock, depth - firstK);
-        return packed + (long)Panels * kernels.TileColumns * firstK + panel * kernels.TileColumns * blockDepth;
+        var rowLength = RowLength(kernels, precision);
+        return packed + (long)Panels * rowLength * firstK + panel * rowLength * blockDepth;
+    }
+
+    private static int RowLength(Kernels kernels, InferencePrecision precision) =>
+        precision == InferencePrecision.BFloat16 ? kernels.TileColumns / 2 : kernels.TileColumns;
+
+    private void PackRounded(int panel)
+    {
+        var floats = stackalloc float[Gemm.DepthBlock * kernels.TileColumns];
+        for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
+        {
+            PackBlock(panel, firstK, floats);
+            kernels.RoundPanel(Math.Min(Gemm.DepthBlock, depth - firstK), floats, Packed(panel, firstK));
+        }
     }
 
     private void PackBlock(int panel, int firstK, float* target)
