@@ -159,9 +159,9 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyAdd(float a, TVector b0, TVector b1, ref TVector c0, ref TVector c1)
+    private static void MultiplyAdd(in float a, TVector b0, TVector b1, ref TVector c0, ref TVector c1)
     {
-        var x = TSimd.Create(a);
+        var x = TSimd.Broadcast(a);
         c0 = TSimd.MultiplyAdd(x, b0, c0);
         c1 = TSimd.MultiplyAdd(x, b1, c1);
     }

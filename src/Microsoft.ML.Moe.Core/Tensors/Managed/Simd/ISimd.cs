@@ -35,6 +35,9 @@ internal unsafe interface ISimd<TVector>
 
     static abstract TVector Create(float x);
 
+    /// <summary>As <see cref="Create"/>, of a float in memory: the load itself repeats it, which leaves the units that multiply free.</summary>
+    static abstract TVector Broadcast(in float source);
+
     static abstract TVector Add(TVector x, TVector y);
 
     static abstract TVector Subtract(TVector x, TVector y);
