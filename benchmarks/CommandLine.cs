@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.ML.Moe.Benchmarks.Gpu;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Benchmarks.Peer;
 using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Benchmarks.Reporting;
 
@@ -53,7 +54,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds, Threads, VectorBits, GpuCommand.Create(Json, Rounds),
+            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new PeakMemoryCommand(), new PeerCommand(Json, Rounds),
         };
         Ids.Validators.Add(result =>
         {

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
@@ -18,10 +19,30 @@ internal sealed class TextPipeline(int threads)
         {
             Sentence1ColumnName = nameof(TextRow.Text), Device = MoeDevice.Cpu, Threads = threads, MaxEpochs = epochs,
         };
-        return _ml.Transforms.Conversion.MapValueToKey(options.LabelColumnName)
-            .Append(_ml.MulticlassClassification.Trainers.MoeTextClassifier(options))
-            .Append(_ml.Transforms.Conversion.MapKeyToValue(options.PredictedLabelColumnName))
-            .Fit(table);
+        return Around(_ml, _ml.MulticlassClassification.Trainers.MoeTextClassifier(options)).Fit(table);
+    }
+
+    /// <summary>A trainer that learns from keys, with labels turned into keys and back.</summary>
+    public static IEstimator<ITransformer> Around(MLContext ml, IEstimator<ITransformer> trainer) =>
+        ml.Transforms.Conversion.MapValueToKey(nameof(TextRow.Label))
+            .Append(trainer)
+            .Append(ml.Transforms.Conversion.MapKeyToValue(nameof(TextPrediction.PredictedLabel)));
+
+    /// <summary>Reads predicted label and score of every row.</summary>
+    public static void Read(IDataView scored)
+    {
+        var label = scored.Schema[nameof(TextPrediction.PredictedLabel)];
+        var score = scored.Schema[nameof(TextPrediction.Score)];
+        using var cursor = scored.GetRowCursor([label, score]);
+        var getLabel = cursor.GetGetter<ReadOnlyMemory<char>>(label);
+        var getScore = cursor.GetGetter<VBuffer<float>>(score);
+        var labelOfRow = default(ReadOnlyMemory<char>);
+        var scoreOfRow = default(VBuffer<float>);
+        while (cursor.MoveNext())
+        {
+            getLabel(ref labelOfRow);
+            getScore(ref scoreOfRow);
+        }
     }
 
     public byte[] Save(ITransformer model, IDataView table)

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
-/// <summary>A row of a table of texts, made up, but in length and choice of words like questions to an assistant (CLINC150).</summary>
+/// <summary>A row of a table of texts.</summary>
 internal sealed class TextRow
 {
     private const int Classes = 150;
@@ -11,7 +11,25 @@ internal sealed class TextRow
 
     public string Text { get; set; } = "";
 
-    /// <summary>The first rows of an endless table, the same on every call.</summary>
+    /// <summary>
+    /// Rows of a file with a header and, separated by a tab, label and text; in a random order that is the same on every call.
+    /// </summary>
+    /// <param name="file">The file.</param>
+    /// <param name="most">The most rows to take; null for all.</param>
+    /// <exception cref="InvalidDataException">A line has other than two columns.</exception>
+    public static TextRow[] Read(FileInfo file, int? most)
+    {
+        var rows = File.ReadLines(file.FullName).Skip(1).Select((line, i) => line.Split('\t') is [var label, var text]
+            ? new TextRow { Label = label, Text = text }
+            : throw new InvalidDataException($"Line {i + 2} of '{file}' is not a label, a tab and a text.")).ToArray();
+        new Random(1).Shuffle(rows);
+        return most is { } count && count < rows.Length ? rows[..count] : rows;
+    }
+
+    /// <summary>
+    /// The first rows of an endless table, the same on every call: made up, but in length and choice of words like questions to an
+    /// assistant (CLINC150).
+    /// </summary>
     public static TextRow[] Table(int rows)
     {
         var random = new Random(1);

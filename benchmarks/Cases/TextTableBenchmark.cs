@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Tensors;
 
@@ -34,7 +33,7 @@ internal sealed class TextTableBenchmark : IBenchmark
         var encoded = rows.Select(row => classifier.Input.Encode(row.Text));
         var batches = encoded.Chunk(RowsAtOnce).Select(batch => classifier.CreatePacker().Pack(batch)).ToArray();
         var table = pipeline.View(rows);
-        var transform = runner.Compare(() => Read(model.Transform(table)), Forward, inverted: true);
+        var transform = runner.Compare(() => TextPipeline.Read(model.Transform(table)), Forward, inverted: true);
         yield return Describe("Transform / bare forward, throughput", transform, new Bound(0.90, IsLower: true));
 
         void Forward()
@@ -48,21 +47,5 @@ internal sealed class TextTableBenchmark : IBenchmark
 
         Figure Describe(string title, PairedResult result, Bound bound) =>
             new(Id, title, threads, result.Ratio, result.Spread, bound) { Seconds = result.First, ReferenceSeconds = result.Second };
-    }
-
-    private static void Read(IDataView scored)
-    {
-        var label = scored.Schema[nameof(TextPrediction.PredictedLabel)];
-        var score = scored.Schema[nameof(TextPrediction.Score)];
-        using var cursor = scored.GetRowCursor([label, score]);
-        var getLabel = cursor.GetGetter<ReadOnlyMemory<char>>(label);
-        var getScore = cursor.GetGetter<VBuffer<float>>(score);
-        var labelOfRow = default(ReadOnlyMemory<char>);
-        var scoreOfRow = default(VBuffer<float>);
-        while (cursor.MoveNext())
-        {
-            getLabel(ref labelOfRow);
-            getScore(ref scoreOfRow);
-        }
     }
 }

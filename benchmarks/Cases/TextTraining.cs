@@ -53,9 +53,11 @@ internal sealed class TextTraining : IDisposable
     /// <summary>Forward and backward pass, clipping and the optimiser's step, as the trainer takes them.</summary>
     public void Step()
     {
-        _objective.Accumulate(_batch, 1f, new Random(1));
+        _objective.Prepare(_batch, new Random(1));
+        var loss = _objective.Accumulate(1f);
         _optimizer.ClipGradients(_options.MaxGradientNorm);
         _optimizer.Step(1f);
+        loss();
     }
 
     /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>

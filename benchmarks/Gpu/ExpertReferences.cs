@@ -4,10 +4,11 @@ using Microsoft.ML.Moe.Benchmarks.References;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
-/// <summary>The ways in which PyTorch can run the layer on a device.</summary>
+/// <summary>The ways in which PyTorch can run the layer on a device, in the device's precision.</summary>
 internal sealed class ExpertReferences
 {
-    private static readonly (string Name, string Way)[] Ways = [("loop over experts", "loop"), ("grouped product", "grouped")];
+    private const string Loop = "loop";
+    private static readonly (string Name, string Way)[] Ways = [("loop over experts", Loop), ("grouped product", "grouped")];
     private readonly TorchDevice _device;
     private readonly List<(string Name, string Way)> _present = [];
     private readonly List<string> _missing = [];
@@ -18,7 +19,7 @@ internal sealed class ExpertReferences
         foreach (var (name, way) in Ways)
         {
             if (WhyNot(way) is { } reason)
-                _missing.Add($"PyTorch's {name}: {reason}");
+                _missing.Add($"PyTorch's {name} in {device.Precision}: {reason}");
             else
                 _present.Add((name, way));
         }
@@ -37,15 +38,21 @@ internal sealed class ExpertReferences
     /// <param name="shape">Sizes.</param>
     /// <param name="ours">Our side, for <see cref="PairedRunner"/>.</param>
     /// <param name="work">Least work.</param>
+    /// <param name="loopBound">What the ratio to the loop over experts must reach; null where there is no goal.</param>
     public IEnumerable<Figure> Compare(
-        PairedRunner runner, string id, string pass, MoeShape shape, Func<int, double> ours, Work work)
+        PairedRunner runner, string id, string pass, MoeShape shape, Func<int, double> ours, Work work, Bound? loopBound = null)
     {
         foreach (var (name, way) in _present)
         {
             var result = runner.Compare(
                 ours, repeats => PyTorch.Instance!.Run(NameOf(way, pass, shape), _device.Threads, repeats));
             yield return new Figure(
-                id, $"SwiGLU {shape}, {pass} / {Version}, {name}", _device.Threads, result.Ratio, result.Spread, null)
+                id,
+                $"SwiGLU {shape}, {_device.Precision}, {pass} / {Version}, {name}",
+                _device.Threads,
+                result.Ratio,
+                result.Spread,
+                way == Loop ? loopBound : null)
             {
                 Seconds = result.First,
                 ReferenceSeconds = result.Second,
@@ -59,8 +66,9 @@ internal sealed class ExpertReferences
         _present.Select(way => (way.Name, PyTorch.Instance!.PeakBytes(NameOf(way.Way, "training", shape))));
 
     private string? WhyNot(string way) =>
-        PyTorch.Instance is { } pyTorch ? pyTorch.WhyNot(way, _device.Name) : "PyTorch (python3-torch) is not installed.";
+        PyTorch.Instance is { } pyTorch ? pyTorch.WhyNot(way, _device.Precision, _device.Name) : "PyTorch (python3-torch) is not installed.";
 
     private string NameOf(string way, string pass, MoeShape shape) =>
-        $"layer/{way}/{pass}/{shape.Tokens}/{shape.Width}/{shape.HiddenWidth}/{shape.Experts}/{shape.ExpertsPerToken}/{_device.Name}";
+        $"layer/{way}/{pass}/{_device.Precision}/"
+        + $"{shape.Tokens}/{shape.Width}/{shape.HiddenWidth}/{shape.Experts}/{shape.ExpertsPerToken}/{_device.Name}";
 }

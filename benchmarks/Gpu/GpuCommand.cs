@@ -7,7 +7,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
 /// <summary>The command <c>gpu</c>.</summary>
-internal static class GpuCommand
+internal sealed class GpuCommand : System.CommandLine.Command
 {
     private const string Processor = "cpu";
     private const int ScaleOfTrial = 16;
@@ -25,12 +25,13 @@ internal static class GpuCommand
         HelpName = "N",
     };
 
-    public static System.CommandLine.Command Create(Option<FileInfo?> json, Option<int> rounds)
+    public GpuCommand(Option<FileInfo?> json, Option<int> rounds)
+        : base("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the processor at part of the sizes.")
     {
-        System.CommandLine.Command command = new("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the processor at part of the sizes.")
-        {
-            Device, Scale, json, rounds,
-        };
+        Add(Device);
+        Add(Scale);
+        Add(json);
+        Add(rounds);
         Device.Validators.Add(result =>
         {
             if (result.Tokens is [var token] && token.Value != Processor && NumberOf(token.Value) is null)
@@ -41,7 +42,7 @@ internal static class GpuCommand
             if (result.Tokens is [var token] && !(NumberOf(token.Value) is >= 1 and <= LargestScale and var scale && int.IsPow2(scale)))
                 result.AddError($"--scale takes a power of 2 up to {LargestScale}; not '{token.Value}'.");
         });
-        command.SetAction(result =>
+        SetAction(result =>
         {
             if (Choose(result.GetValue(Device), out var gpu) is { } problem)
             {
@@ -56,7 +57,6 @@ internal static class GpuCommand
                 JsonReport.Write(file, report);
             return 0;
         });
-        return command;
     }
 
     // Gives what is wrong; null where nothing is, or where the suite will say it.

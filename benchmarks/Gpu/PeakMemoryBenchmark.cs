@@ -6,11 +6,10 @@ namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
 /// <summary>
 /// G5: the most memory that a layer's training step takes, over what AdamW cannot do without: weights, gradients and two moments. To
-/// be measured before all else, since a device's memory once taken is kept.
+/// be measured before all else, since this process, too, keeps what it has taken of a device's memory.
 /// </summary>
 internal sealed class PeakMemoryBenchmark(string id, MoeShape shape, TorchDevice device, ExpertReferences references) : IBenchmark
 {
-    private const int Steps = 2;
     private const double Copies = 4;
 
     public string Id => id;
@@ -19,26 +18,18 @@ internal sealed class PeakMemoryBenchmark(string id, MoeShape shape, TorchDevice
 
     public IEnumerable<Figure> Measure(PairedRunner runner, int threads)
     {
-        // A first, tiny layer makes the device ready, which takes memory of its own.
-        RunSteps(shape with { Tokens = 1, Width = 16, HiddenWidth = 16 });
-        var before = device.PeakBytes()!.Value;
-        var weights = RunSteps(shape);
-        var bytes = (double)(device.PeakBytes()!.Value - before);
+        var (bytes, weights) = PeakMemoryCommand.Ask(shape, device);
         yield return FigureOf("weights, gradients, moments", Copies * sizeof(float) * weights);
         foreach (var (name, reference) in references.PeakBytes(shape))
             yield return FigureOf($"{ExpertReferences.Version}, {name}", reference);
 
         Figure FigureOf(string name, double reference) => new(
-            id, $"{shape}, training, peak of {device.Memory} {GiB(bytes)} / {name} {GiB(reference)}", threads, bytes / reference, 0, null);
-    }
-
-    private long RunSteps(MoeShape sizes)
-    {
-        using var layer = new SwiGluLayer(sizes, device);
-        using var optimizer = layer.CreateOptimizer();
-        for (var i = 0; i < Steps; i++)
-            layer.Step(optimizer);
-        return layer.Weights;
+            id,
+            $"{shape}, {device.Precision}, training, peak of {device.Memory} {GiB(bytes)} / {name} {GiB(reference)}",
+            threads,
+            bytes / reference,
+            0,
+            null);
     }
 
     private static string GiB(double bytes) => (bytes / (1 << 30)).ToString("F2", CultureInfo.InvariantCulture) + " GiB";

@@ -35,7 +35,7 @@ internal sealed class PolicyBenchmark(string id, MoeShape shape, TorchDevice dev
         {
             var result = runner.Compare(
                 device.Timed(layer.Forward(policy, training)), device.Timed(layer.Forward(layer.TokenChoice, training)));
-            return new Figure(id, $"{name} / Token Choice, E{shape.Experts}", threads, result.Ratio, result.Spread, null)
+            return new Figure(id, $"{name} / Token Choice, E{shape.Experts}, {device.Precision}", threads, result.Ratio, result.Spread, null)
             {
                 Seconds = result.First,
                 ReferenceSeconds = result.Second,

@@ -8,11 +8,13 @@ namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
 /// <summary>
 /// A MoE layer with SwiGLU experts (silu(x·W1) ∘ x·WGate)·W2 (Shazeer 2020, "GLU variants improve Transformer") and its input, on an
-/// engine of its own; made of the operations that the library's own layers are made of.
+/// engine of its own; made of the operations that the library's own layers are made of. The library scores in single precision always,
+/// so a forward pass in bfloat16 is that of a training step: it rounds the weights, and keeps what a backward pass would need.
 /// </summary>
 internal sealed class SwiGluLayer : IDisposable
 {
     private readonly Engine _engine;
+    private readonly bool _inBFloat16;
     private readonly Parameter _xTD;
     private readonly Parameter _routerDE;
     private readonly Parameter _w1EDF;
@@ -26,6 +28,7 @@ internal sealed class SwiGluLayer : IDisposable
         Layout = shape.Tokens <= MoeShape.SequenceLength ? shape.OneSequence : shape.Sequences;
         TokenChoice = new TokenChoice(shape.ExpertsPerToken, normalizeWeights: true);
         _engine = device.CreateEngine();
+        _inBFloat16 = device.InBFloat16;
         _xTD = Values.Input(_engine, shape.Tokens, shape.Width);
         _routerDE = Weight("router", 1, shape.Width, shape.Experts);
         _w1EDF = Weight("w1", 2, shape.Experts, shape.Width, shape.HiddenWidth);
@@ -52,9 +55,10 @@ internal sealed class SwiGluLayer : IDisposable
     /// <summary>Operations of <see cref="Dense"/>, which are those of the layer's experts under Token Choice.</summary>
     public Work DenseWork => new(
         6.0 * Shape.Tokens * Shape.ExpertsPerToken * Shape.Width * Shape.HiddenWidth,
-        4.0 * (3.0 * Shape.ExpertsPerToken * Shape.Width * Shape.HiddenWidth + 2.0 * Shape.Tokens * Shape.Width));
+        4.0 * (3.0 * Shape.ExpertsPerToken * Shape.Width * Shape.HiddenWidth + 2.0 * Shape.Tokens * Shape.Width),
+        _inBFloat16);
 
-    /// <summary>Least work of a forward pass; an expert without tokens is not read.</summary>
+    /// <summary>Least work of a forward pass; an expert without tokens is not read. Weights lie in single precision in any case.</summary>
     public Work WorkOf(RoutingPolicy policy, bool training = false)
     {
         var plan = Logits.Plan(policy, Layout, training);
@@ -63,13 +67,14 @@ internal sealed class SwiGluLayer : IDisposable
         var routerWeights = (double)Shape.Width * Shape.Experts;
         return new Work(
             2 * (plan.Pairs * expertWeights + Shape.Tokens * routerWeights),
-            4 * (busyExperts * expertWeights + routerWeights + 2.0 * Shape.Tokens * Shape.Width));
+            4 * (busyExperts * expertWeights + routerWeights + 2.0 * Shape.Tokens * Shape.Width),
+            _inBFloat16);
     }
 
     /// <summary>A forward pass with a policy.</summary>
     public Action Forward(RoutingPolicy policy, bool training = false) => () =>
     {
-        using var tape = _engine.BeginTape(training);
+        using var tape = BeginTape(training);
         Forward(tape, policy);
     };
 
@@ -81,7 +86,7 @@ internal sealed class SwiGluLayer : IDisposable
             Values.Store(_engine), "dense", Shape.Width, 3 * Shape.ExpertsPerToken * Shape.HiddenWidth / 2, 1f);
         return () =>
         {
-            using var tape = _engine.BeginTape(training: false);
+            using var tape = BeginTape(training: false);
             dense.Forward(new ForwardContext(tape, Layout), _xTD);
         };
     }
@@ -101,6 +106,8 @@ internal sealed class SwiGluLayer : IDisposable
     }
 
     public void Dispose() => _engine.Dispose();
+
+    private Tape BeginTape(bool training) => _engine.BeginTape(training || _inBFloat16);
 
     private Tensor Forward(Tape tape, RoutingPolicy policy)
     {

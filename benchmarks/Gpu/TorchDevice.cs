@@ -7,12 +7,22 @@ using TorchSharp;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
-/// <summary>Where the GPU's benchmarks run: on a GPU, or on the processor to try them.</summary>
+/// <summary>Where the GPU's benchmarks run: on a GPU, or on the processor to try them; and in which precision.</summary>
 /// <param name="gpu">Number of the GPU; null for the processor.</param>
-internal sealed class TorchDevice(int? gpu)
+/// <param name="inBFloat16">Whether factors of products are rounded to bfloat16, instead of being in single precision.</param>
+internal sealed class TorchDevice(int? gpu, bool inBFloat16)
 {
+    /// <summary>Number of the GPU; null for the processor.</summary>
+    public int? Gpu => gpu;
+
     /// <summary>Whether this is no GPU, so that no figure is one of a GPU.</summary>
     public bool IsTrial => gpu is null;
+
+    /// <summary>Whether factors of products are rounded to bfloat16.</summary>
+    public bool InBFloat16 => inBFloat16;
+
+    /// <summary>Name of the precision, here and in PyTorch's script.</summary>
+    public string Precision => inBFloat16 ? "bf16" : "fp32";
 
     /// <summary>Name in PyTorch.</summary>
     public string Name => gpu is { } number ? $"cuda:{number}" : "cpu";
@@ -26,8 +36,8 @@ internal sealed class TorchDevice(int? gpu)
     /// <summary>The device as libtorch knows it.</summary>
     public torch.Device Device { get; } = gpu is { } number ? torch.device(DeviceType.CUDA, number) : torch.device(DeviceType.CPU);
 
-    /// <summary>An engine in single precision, as the other sides compute.</summary>
-    public TorchEngine CreateEngine() => new(gpu, TrainingPrecision.Full);
+    /// <summary>An engine in the precision; of bfloat16 tapes for training make use, and no others.</summary>
+    public TorchEngine CreateEngine() => new(gpu, inBFloat16 ? TrainingPrecision.BFloat16 : TrainingPrecision.Full);
 
     /// <summary>Waits until the device has done all that it was given.</summary>
     public void Synchronize()

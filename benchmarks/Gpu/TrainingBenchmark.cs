@@ -21,9 +21,12 @@ internal sealed class TrainingBenchmark(string id, MoeShape shape, TorchDevice d
         using var optimizer = layer.CreateOptimizer();
         var step = device.Timed(() => layer.Step(optimizer));
         var forwardWork = layer.WorkOf(layer.TokenChoice);
-        var work = new Work(FlopsOverForward * forwardWork.Flops, PassesOverWeights * sizeof(float) * layer.Weights);
+        var work = forwardWork with
+        {
+            Flops = FlopsOverForward * forwardWork.Flops, Bytes = PassesOverWeights * sizeof(float) * layer.Weights,
+        };
         var result = runner.Compare(step, device.Timed(layer.Forward(layer.TokenChoice)));
-        yield return new Figure(id, $"SwiGLU {shape}, training / forward", threads, result.Ratio, result.Spread, null)
+        yield return new Figure(id, $"SwiGLU {shape}, {device.Precision}, training / forward", threads, result.Ratio, result.Spread, null)
         {
             Seconds = result.First,
             ReferenceSeconds = result.Second,

@@ -7,16 +7,22 @@ namespace Microsoft.ML.Moe.Benchmarks.Measurement;
 /// <param name="Spread">Distance between the quartiles of first / second.</param>
 internal sealed record PairedResult(double First, double Second, double Ratio, double Spread)
 {
+    /// <summary>Distance between the quartiles of the first side's seconds.</summary>
+    public required double FirstSpread { get; init; }
+
     /// <summary>Summarises rounds.</summary>
     public static PairedResult Of(IReadOnlyList<(double First, double Second)> rounds, bool inverted)
     {
         var ratios = rounds.Select(r => inverted ? r.Second / r.First : r.First / r.Second).Order().ToArray();
-        return new PairedResult(
-            Quantile([.. rounds.Select(r => r.First).Order()], 0.5),
-            Quantile([.. rounds.Select(r => r.Second).Order()], 0.5),
-            Quantile(ratios, 0.5),
-            Quantile(ratios, 0.75) - Quantile(ratios, 0.25));
+        double[] first = [.. rounds.Select(r => r.First).Order()];
+        double[] second = [.. rounds.Select(r => r.Second).Order()];
+        return new PairedResult(Quantile(first, 0.5), Quantile(second, 0.5), Quantile(ratios, 0.5), QuartileDistance(ratios))
+        {
+            FirstSpread = QuartileDistance(first),
+        };
     }
+
+    private static double QuartileDistance(double[] sorted) => Quantile(sorted, 0.75) - Quantile(sorted, 0.25);
 
     private static double Quantile(double[] sorted, double share)
     {

@@ -29,8 +29,9 @@ internal sealed class PyTorch : IDisposable
     /// <summary>Runs a case and gives the seconds that one run took.</summary>
     public double Run(string name, int threads, int repeats) => Number($"{name} {threads} {repeats}");
 
-    /// <summary>Why experts cannot be run in a way on a device; null where they can.</summary>
-    public string? WhyNot(string way, string device) => Ask($"why-not {way} {device}") is { Length: > 0 } reason ? reason : null;
+    /// <summary>Why experts cannot be run in a way and a precision on a device; null where they can.</summary>
+    public string? WhyNot(string way, string precision, string device) =>
+        Ask($"why-not {way} {precision} {device}") is { Length: > 0 } reason ? reason : null;
 
     /// <summary>The most bytes that a case takes, in a few runs.</summary>
     public double PeakBytes(string name) => Number($"peak-bytes {name}");

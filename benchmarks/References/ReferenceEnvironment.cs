@@ -18,16 +18,13 @@ internal static class ReferenceEnvironment
     /// <param name="vectorBits">Width of the vector registers to use; null for the widest.</param>
     public static int? RunAgain(string[] args, int? vectorBits)
     {
-        if (Environment.GetEnvironmentVariable(Marker) is not null || Environment.ProcessPath is not { } program)
+        if (Environment.GetEnvironmentVariable(Marker) is not null || OwnProgram.StartInfo(args) is not { } start)
             return null;
-        var start = new ProcessStartInfo(program);
-        // Either the program's own executable or dotnet with the program's assembly.
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
-            start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
-        foreach (var argument in args)
-            start.ArgumentList.Add(argument);
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("OPENBLAS_", StringComparison.Ordinal)).ToArray())
             start.Environment.Remove(name);
+        // Single precision is to be that on both sides; these turn TF32 on beneath both.
+        start.Environment.Remove("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE");
+        start.Environment.Remove("NVIDIA_TF32_OVERRIDE");
         start.Environment[Marker] = "1";
         // Waiting threads must not take the processors that the other side runs on: 2^16 cycles of spinning, and not 2^26.
         start.Environment["OPENBLAS_THREAD_TIMEOUT"] = "16";
@@ -49,7 +46,7 @@ internal static class ReferenceEnvironment
         };
         foreach (var (name, value) in narrower)
             start.Environment[name] = value;
-        using var process = Process.Start(start) ?? throw new InvalidOperationException($"'{program}' did not start.");
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"'{start.FileName}' did not start.");
         process.WaitForExit();
         return process.ExitCode;
     }

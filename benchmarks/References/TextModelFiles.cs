@@ -27,11 +27,13 @@ internal sealed class TextModelFiles : IDisposable
             PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(classifier.CreatePacker().Pack(rows)), probabilities, training }));
     }
 
-    /// <summary>PyTorch's training step.</summary>
-    public string Training => $"text/training/{_folder.FullName}";
+    /// <summary>PyTorch's forward pass, on the processor.</summary>
+    public string Scoring => $"text/scoring/fp32/cpu/{_folder.FullName}";
 
-    /// <summary>PyTorch's forward pass.</summary>
-    public string Scoring => $"text/scoring/{_folder.FullName}";
+    /// <summary>PyTorch's training step.</summary>
+    /// <param name="device">Name of the device in PyTorch.</param>
+    /// <param name="precision">"fp32", or "bf16" for products in bfloat16.</param>
+    public string TrainingOn(string device = "cpu", string precision = "fp32") => $"text/training/{precision}/{device}/{_folder.FullName}";
 
     /// <summary>A batch as PyTorch reads it.</summary>
     public static object Describe(TextBatch batch) => new

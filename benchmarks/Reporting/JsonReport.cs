@@ -31,18 +31,27 @@ internal static class JsonReport
         trial = report.IsTrial,
         scale = report.Scale,
         peakFlopsPerSecond = report.Limits.FlopsPerSecond,
+        peakBFloat16FlopsPerSecond = report.Limits.BFloat16FlopsPerSecond,
         copyBytesPerSecond = report.Limits.BytesPerSecond,
-        figures = report.Figures.Select(f => new
-        {
-            id = f.Id,
-            work = f.Title,
-            seconds = f.Seconds,
-            referenceSeconds = f.ReferenceSeconds,
-            shareOfLimit = f is { Work: { } work, Seconds: { } seconds } ? Math.Round(report.Limits.Share(work, seconds), 4) : (double?)null,
-            ratio = Math.Round(f.Ratio, 4),
-            spread = Math.Round(f.Spread, 4),
-        }),
+        figures = report.Figures.Select(f => Describe(f, report.Limits)),
     });
+
+    /// <summary>Writes all figures, whether they have a goal or not.</summary>
+    public static void WriteAll(FileInfo file, IEnumerable<Figure> figures) => WriteValue(file, figures.Select(f => Describe(f, limits: null)));
+
+    private static object Describe(Figure figure, DeviceLimits? limits) => new
+    {
+        id = figure.Id,
+        work = figure.Title,
+        seconds = figure.Seconds,
+        referenceSeconds = figure.ReferenceSeconds,
+        shareOfLimit = figure is { Work: { } work, Seconds: { } seconds } && limits is not null
+            ? Math.Round(limits.Share(work, seconds), 4)
+            : (double?)null,
+        ratio = Math.Round(figure.Ratio, 4),
+        mustReach = figure.Bound?.Value,
+        spread = Math.Round(figure.Spread, 4),
+    };
 
     private static void WriteValue<T>(FileInfo file, T value) =>
         File.WriteAllText(file.FullName, JsonSerializer.Serialize(value, Options) + "\n");

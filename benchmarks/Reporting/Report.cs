@@ -38,15 +38,23 @@ internal static class Report
 
     public static void ShowLimits(DeviceLimits limits, string device)
     {
-        var table = new Table().Title("The device's limits").AddColumns("device", "matrix product GFLOP/s", "copy GB/s");
-        table.AddRow(device, Number(limits.FlopsPerSecond / 1e9, "F0"), Number(limits.BytesPerSecond / 1e9, "F1"));
+        var table = new Table().Title("The device's limits").AddColumns(
+            "device", "matrix product GFLOP/s, fp32", "bf16", "copy GB/s");
+        table.AddRow(
+            device,
+            Number(limits.FlopsPerSecond / 1e9, "F0"),
+            Number(limits.BFloat16FlopsPerSecond / 1e9, "F0"),
+            Number(limits.BytesPerSecond / 1e9, "F1"));
         AnsiConsole.Write(table);
     }
 
     /// <summary>Says where the GPU's benchmarks run, and what they are worth there.</summary>
     public static void ShowDevice(string description, bool isTrial, int scale)
     {
-        AnsiConsole.MarkupLineInterpolated($"Device: {description}. Single precision. Tokens, width and expert width divided by {scale}.");
+        AnsiConsole.MarkupLineInterpolated($"Device: {description}. Tokens, width and expert width divided by {scale}.");
+        AnsiConsole.WriteLine(
+            "fp32: products in single precision, TF32 off on both sides. bf16: weights in single precision, factors of products rounded to "
+            + "bfloat16, as in training; a forward pass is then that of a training step on both sides, which keeps what a backward pass needs.");
         if (isTrial)
             AnsiConsole.MarkupLine("[yellow]TRIAL on the processor: this shows that the benchmarks run. No figure below is one of a GPU.[/]");
     }

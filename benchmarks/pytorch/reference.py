@@ -1,7 +1,7 @@
 """PyTorch's side of the benchmarks.
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
-device" and "peak-bytes case" are answered as layer.py says. Cases are listed here, and described in layer.py and text_model.py.
+precision device" and "peak-bytes case" are answered as layer.py says. Cases are listed here, and described in layer.py and text_model.py.
 """
 
 import ctypes
@@ -156,6 +156,8 @@ def answer(prepared, line):
 def main():
     torch.manual_seed(1)
     torch.set_grad_enabled(False)
+    # As in the library: products of single precision are that.
+    torch.backends.cuda.matmul.allow_tf32 = False
     print("PyTorch " + torch.__version__, flush=True)
     prepared = {}
     for line in sys.stdin:

@@ -1,8 +1,9 @@
-"""The library's text classifier in PyTorch, named "text/training/FOLDER" or "text/scoring/FOLDER".
+"""The library's text classifier in PyTorch, named "text/training/precision/device/FOLDER" or "text/scoring/precision/device/FOLDER".
 
 The folder holds the model's configuration and weights as the library saves them, and Batch.json: rows, and the probabilities that
 the library gives them, which must come out here too. Rows are packed one after the other; only attention and pooling, which need
-sequences side by side, see padding.
+sequences side by side, see padding. A training step in "bf16" is one under autocast, with the router in single precision; scoring is
+in single precision in any case.
 """
 
 import json
@@ -19,30 +20,39 @@ TOLERANCE = 1e-3
 
 def create(name):
     """A training step, or a forward pass, that ends when it is done."""
-    _, mode, folder = name.split("/", 2)
+    _, mode, precision, device, folder = name.split("/", 4)
     with open(os.path.join(folder, "Batch.json")) as file:
         batches = json.load(file)
-    model = TextModel(folder)
-    scored = Batch(batches["scoring"])
+    model = TextModel(folder, device)
+    scored = Batch(batches["scoring"], device)
     model.check(scored, batches["probabilities"])
-    if mode == "scoring":
-        return lambda: model.probabilities(scored)
-    return Training(model, Batch(batches["training"]["batch"]), batches["training"]).step
+    if mode == "training":
+        training = Training(model, Batch(batches["training"]["batch"], device), batches["training"], precision)
+
+    def run():
+        if mode == "training":
+            training.step()
+        else:
+            model.probabilities(scored)
+        if device != "cpu":
+            torch.cuda.synchronize(device)
+
+    return run
 
 
 class Batch:
     """Packed rows: B sequences of T tokens in all, S in the longest."""
 
-    def __init__(self, content):
-        offsets = torch.tensor(content["offsets"])
+    def __init__(self, content, device):
+        offsets = torch.tensor(content["offsets"], device=device)
         lengths = offsets[1:] - offsets[:-1]
         self.rows, self.longest = len(lengths), int(lengths.max())
         self.is_even = bool((lengths == self.longest).all())
-        sequence = torch.repeat_interleave(torch.arange(self.rows), lengths)
-        self.positions = torch.arange(len(sequence)) - offsets[sequence]
+        sequence = torch.repeat_interleave(torch.arange(self.rows, device=device), lengths)
+        self.positions = torch.arange(len(sequence), device=device) - offsets[sequence]
         self.slots = sequence * self.longest + self.positions
-        self.is_padding = torch.arange(self.longest) >= lengths[:, None]
-        self.tokens, self.wide = bags(content["tokens"]), bags(content["wide"])
+        self.is_padding = torch.arange(self.longest, device=device) >= lengths[:, None]
+        self.tokens, self.wide = bags(content["tokens"], device), bags(content["wide"], device)
 
     def pad(self, x, filling=0.0):
         """[T, ...] to [B, S, ...]."""
@@ -57,14 +67,15 @@ class Batch:
 
 
 class TextModel:
-    def __init__(self, folder):
+    def __init__(self, folder, device):
         with open(os.path.join(folder, "Config.json")) as file:
             self.config = json.load(file)
-        self.weights = read_safetensors(os.path.join(folder, "Weights.safetensors"))
+        weights = read_safetensors(os.path.join(folder, "Weights.safetensors"))
+        self.weights = {name: weight.to(device) for name, weight in weights.items()}
 
     def check(self, batch, expected):
         """Makes sure that this is the same model."""
-        found = self.probabilities(batch).flatten()
+        found = self.probabilities(batch).flatten().cpu()
         if not torch.allclose(found, torch.tensor(expected), rtol=0, atol=TOLERANCE):
             raise RuntimeError(f"The models disagree by up to {(found - torch.tensor(expected)).abs().max():.3g}.")
 
@@ -113,7 +124,8 @@ class TextModel:
     def experts(self, x, name, training, losses):
         """A loop over experts that gathers each one's tokens."""
         w1, b1, w2, b2 = (self.weights[f"{name}.experts.{part}"].unbind() for part in ("w1", "b1", "w2", "b2"))
-        probabilities = torch.softmax(x @ self.weights[name + ".router.weight"], -1)
+        with torch.autocast(x.device.type, enabled=False):
+            probabilities = torch.softmax(x @ self.weights[name + ".router.weight"], -1)
         weights, chosen = probabilities.topk(int(self.config["router"]["expertsPerToken"]), -1)
         weights = weights / weights.sum(-1, keepdim=True)
         if training:
@@ -133,9 +145,9 @@ class Training:
 
     TABLES = ("tokens", "wide.weight")
 
-    def __init__(self, model, batch, settings):
-        self.model, self.batch, self.settings = model, batch, settings
-        self.targets = torch.tensor(settings["targets"])
+    def __init__(self, model, batch, settings, precision):
+        self.model, self.batch, self.settings, self.precision = model, batch, settings, precision
+        self.targets = torch.tensor(settings["targets"], device=batch.positions.device)
         for weight in model.weights.values():
             weight.requires_grad_()
         dense = {name: weight for name, weight in model.weights.items() if name not in self.TABLES}
@@ -152,11 +164,12 @@ class Training:
 
     def step(self):
         with torch.enable_grad():
-            logits, deep, wide, losses = self.model.forward(self.batch, True)
-            loss = sum(
-                (functional.cross_entropy(x, self.targets, label_smoothing=self.settings["labelSmoothing"]) for x in (logits, deep, wide)),
-                sum(losses),
-            )
+            with torch.autocast(self.targets.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                logits, deep, wide, losses = self.model.forward(self.batch, True)
+                loss = sum(
+                    (functional.cross_entropy(x, self.targets, label_smoothing=self.settings["labelSmoothing"]) for x in (logits, deep, wide)),
+                    sum(losses),
+                )
             loss.backward()
         torch.nn.utils.clip_grad_norm_(self.dense, self.settings["maxGradientNorm"])
         self.optimizer.step()
@@ -187,11 +200,11 @@ class RowAdam:
         self.table.index_add_(0, rows, change, alpha=-self.rate / correction1)
 
 
-def bags(content):
+def bags(content, device):
     return (
-        torch.tensor(content["indices"], dtype=torch.long),
-        torch.tensor(content["offsets"][:-1], dtype=torch.long),
-        torch.tensor(content["weights"], dtype=torch.float32),
+        torch.tensor(content["indices"], dtype=torch.long, device=device),
+        torch.tensor(content["offsets"][:-1], dtype=torch.long, device=device),
+        torch.tensor(content["weights"], dtype=torch.float32, device=device),
     )
 
 

@@ -112,6 +112,8 @@ public static partial class torch
 
         public Tensor permute(params long[] permutation) => throw StandIn.Error;
 
+        public Tensor pin_memory() => throw StandIn.Error;
+
         public Tensor relu() => throw StandIn.Error;
 
         public Tensor requires_grad_(bool requires_grad = true) => throw StandIn.Error;

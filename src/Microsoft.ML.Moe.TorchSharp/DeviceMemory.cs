@@ -9,6 +9,9 @@ internal static class DeviceMemory
 {
     private const int FloatsPerPart = 1 << 28;
 
+    // Batches are far smaller; what is larger, a model's tables, is copied once and need not occupy pinned memory from then on.
+    private const int PinnedElements = 1 << 20;
+
     /// <summary>Copies numbers to a device.</summary>
     public static torch.Tensor Upload(this torch.Device device, float[] values, ReadOnlySpan<int> shape) =>
         device.Upload(torch.tensor(values, Sizes(shape)));
@@ -68,7 +71,15 @@ internal static class DeviceMemory
         return sizes;
     }
 
-    // CUDA takes its copy of ordinary memory before it returns; to wait for the work under way on the device would only cost time.
-    private static torch.Tensor Upload(this torch.Device device, torch.Tensor values) =>
-        device.type == DeviceType.CPU ? values : values.to(device, disposeAfter: true, non_blocking: true);
+    // From pinned memory the copy waits on the device for its turn, and nobody on the host waits for it: libtorch notes the copy with the
+    // block and gives it to nobody else before the copy is done. CUDA takes its copy of ordinary memory before it returns.
+    private static torch.Tensor Upload(this torch.Device device, torch.Tensor values)
+    {
+        if (device.type == DeviceType.CPU)
+            return values;
+        if (values.NumberOfElements is 0 or > PinnedElements)
+            return values.to(device, disposeAfter: true, non_blocking: true);
+        using (values)
+            return values.pin_memory().to(device, disposeAfter: true, non_blocking: true);
+    }
 }

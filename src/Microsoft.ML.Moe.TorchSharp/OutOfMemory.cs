@@ -23,10 +23,7 @@ internal static class OutOfMemory
     }
 
     /// <summary>Whether an error of libtorch says that memory ran out.</summary>
-    public static bool Is(ExternalException error) =>
-        error.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
-        || error.Message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase)
-        || error.Message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase);
+    public static bool Is(ExternalException error) => Says(error.Message);
 
     /// <summary>The error to raise instead.</summary>
     /// <param name="error">What libtorch said.</param>
@@ -37,7 +34,15 @@ internal static class OutOfMemory
         var where = batch is null ? "" : $" in a batch of size {batch.Sequences} with {batch.Tokens} tokens";
         return new InsufficientMemoryException(
             $"The memory of {device} ran out{where}. Lower BatchSize; AccumulationSteps makes up for it when training: half the batch "
-            + $"size and two accumulated passes take the same step in half the memory. libtorch said: {error.Message.Split('\n')[0]}",
+            + $"size and two accumulated passes take the same step in half the memory. libtorch said: {Reason(error)}",
             error);
     }
+
+    // TorchScript says first where in the script it was.
+    private static string Reason(ExternalException error) => error.Message.Split('\n').FirstOrDefault(Says) ?? error.Message;
+
+    private static bool Says(string message) =>
+        message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase);
 }

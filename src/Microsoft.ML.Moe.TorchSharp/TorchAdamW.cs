@@ -2,11 +2,15 @@ using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
-/// <summary>AdamW over parameters of this engine; nothing but the norm of a clipping leaves the device.</summary>
+/// <summary>
+/// AdamW over parameters of this engine. All dense parameters with the same settings and number of steps are updated together. Neither
+/// clipping nor a step waits for the device.
+/// </summary>
 internal sealed class TorchAdamW : Optimizer
 {
     private readonly TorchEngine _engine;
     private readonly List<AdamWState> _states = [];
+    private torch.Tensor? _norm;
     private bool _isDisposed;
 
     public TorchAdamW(TorchEngine engine, IReadOnlyList<ParameterGroup> groups)
@@ -21,46 +25,50 @@ internal sealed class TorchAdamW : Optimizer
                     throw new ArgumentException($"Parameter '{parameter.Name}' belongs to another engine.", nameof(groups));
                 if (!seen.Add(tensor))
                     throw new ArgumentException($"Parameter '{parameter.Name}' is in two groups.", nameof(groups));
-                _states.Add(new AdamWState(parameter.Name, tensor, group));
+                _states.Add(tensor.RowGradient is null
+                    ? new DenseAdamWState(parameter.Name, tensor, group)
+                    : new RowAdamWState(parameter.Name, tensor, group));
             }
         }
     }
 
-    public override float ClipGradients(float maxNorm)
+    public override float GradientNorm
+    {
+        get
+        {
+            ThrowIfDisposed();
+            if (_norm is null)
+                return 0f;
+            using var scope = torch.NewDisposeScope();
+            return _norm.cpu().item<float>();
+        }
+    }
+
+    public override void ClipGradients(float maxNorm)
     {
         ThrowIfDisposed();
         if (!(maxNorm > 0f))
             throw new ArgumentOutOfRangeException(nameof(maxNorm), maxNorm, "The largest norm must be over 0.");
-        using var scope = torch.NewDisposeScope();
-        using var noGradient = torch.set_grad_enabled(false);
-        torch.Tensor[] gradients =
-        [
-            .. from state in _states
-               where state.Tensor.RowGradient is null
-               let gradient = state.Tensor.Value.grad
-               where gradient is not null
-               select gradient,
-        ];
-        if (gradients.Length == 0)
-            return 0f;
-        var norm = torch.stack(gradients.Select(gradient => gradient.norm())).norm().cpu().item<float>();
-        if (float.IsFinite(norm) && norm > maxNorm)
+        _norm?.Dispose();
+        _norm = InScope(() =>
         {
-            foreach (var gradient in gradients)
-                gradient.mul_(Scalars.Of(maxNorm / norm));
-        }
-
-        return norm;
+            torch.Tensor[] gradients = [.. TakingSteps().Select(state => state.Gradient).OfType<torch.Tensor>()];
+            return gradients.Length == 0 ? null : _engine.AdamW.Clip(gradients, maxNorm).DetachFromDisposeScope();
+        });
     }
 
     public override void Step(float learningRateFactor)
     {
         ThrowIfDisposed();
-        foreach (var state in _states)
+        InScope(() =>
         {
-            if (state.Tensor.RequiresGradient)
-                OutOfMemory.Explained(_engine, batch: null, () => Step(state, learningRateFactor));
-        }
+            foreach (var alike in TakingSteps().GroupBy(state => (state.Group with { Parameters = [] }, state.StepsTaken)))
+                Step([.. alike], learningRateFactor);
+            foreach (var table in _states.OfType<RowAdamWState>().Where(table => table.Tensor.RequiresGradient))
+                table.Step(learningRateFactor);
+            return true;
+        });
+        ClearGradients();
     }
 
     public override void ClearGradients()
@@ -94,19 +102,32 @@ internal sealed class TorchAdamW : Optimizer
         foreach (var state in _states)
             state.Dispose();
         _states.Clear();
+        _norm?.Dispose();
     }
 
-    private static bool Step(AdamWState state, float learningRateFactor)
+    /// <summary>A step of parameters with the same settings that have taken as many steps.</summary>
+    private void Step(DenseAdamWState[] states, float learningRateFactor)
+    {
+        _engine.AdamW.Step(
+            Array.ConvertAll(states, state => state.Values),
+            Array.ConvertAll(states, state => state.Gradient ?? torch.zeros_like(state.Values)),
+            Array.ConvertAll(states, state => state.First),
+            Array.ConvertAll(states, state => state.Second),
+            states[0].StepsTaken + 1,
+            states[0].Group,
+            learningRateFactor);
+        foreach (var state in states)
+            state.StepsTaken++;
+    }
+
+    private IEnumerable<DenseAdamWState> TakingSteps() => _states.OfType<DenseAdamWState>().Where(state => state.TakesSteps);
+
+    private T InScope<T>(Func<T> body) => OutOfMemory.Explained(_engine, batch: null, () =>
     {
         using var scope = torch.NewDisposeScope();
         using var noGradient = torch.set_grad_enabled(false);
-        if (state.Tensor.RowGradient is null)
-            state.StepAll(learningRateFactor);
-        else
-            state.StepRows(learningRateFactor);
-        state.Tensor.ClearGradient();
-        return true;
-    }
+        return body();
+    });
 
     private void ThrowIfDisposed()
     {

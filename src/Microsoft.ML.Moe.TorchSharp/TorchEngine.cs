@@ -55,6 +55,13 @@ public sealed class TorchEngine : Engine
     /// <summary>Whether tapes for training round the factors of matrix products to bfloat16.</summary>
     internal bool TrainsInBFloat16 { get; }
 
+    /// <summary>The optimisers' arithmetic; on first use the fastest that runs on the device.</summary>
+    internal AdamWScript AdamW
+    {
+        get => field ??= AdamWScript.For(Device);
+        init;
+    }
+
     internal bool IsDisposed { get; private set; }
 
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) : Tape
 {
     private readonly List<torch.Tensor> _kept = [];
-    private readonly List<(TorchTensor Table, int[] Rows, torch.Tensor LeafUD)> _tableRows = [];
+    private readonly List<(TorchTensor Table, int[] Rows, torch.Tensor RowsU, torch.Tensor LeafUD)> _tableRows = [];
     private readonly Dictionary<SequenceLayout, PackedSequences> _sequences = [];
     private readonly Dictionary<RoutingPlan, ExpertPairs> _pairs = [];
     private uint _randomKeys;
@@ -48,8 +48,9 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     /// <param name="rows">Rows that differ from each other.</param>
     public torch.Tensor TableRows(TorchTensor table, int[] rows)
     {
-        var leafUD = Keep(table.Value.detach().index_select(0, Device.Upload(rows)).requires_grad_(true));
-        _tableRows.Add((table, rows, leafUD));
+        var rowsU = Keep(Device.Upload(rows));
+        var leafUD = Keep(table.Value.detach().index_select(0, rowsU).requires_grad_(true));
+        _tableRows.Add((table, rows, rowsU, leafUD));
         return leafUD;
     }
 
@@ -250,10 +251,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         InScope(() =>
         {
             root.Value.mul(Scalars.Of(scale)).backward();
-            foreach (var (table, rows, leafUD) in _tableRows)
+            foreach (var (table, rows, rowsU, leafUD) in _tableRows)
             {
                 if (leafUD.grad is { } gradientUD)
-                    table.RowGradient!.Add(rows, gradientUD.DetachFromDisposeScope());
+                    table.RowGradient!.Add(rows, rowsU, gradientUD);
             }
 
             return true;

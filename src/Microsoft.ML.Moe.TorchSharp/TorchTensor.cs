@@ -68,6 +68,20 @@ internal sealed class TorchTensor : Tensor
         DeviceMemory.Download(Value, destination[..Length]);
     }
 
+    public override Func<float> ReadLater()
+    {
+        ThrowIfDisposed();
+        if (Length != 1)
+            throw new InvalidOperationException($"One value can be read later, not {Length}.");
+        var value = Value.detach().DetachFromDisposeScope();
+        return () =>
+        {
+            using var scope = torch.NewDisposeScope();
+            using (value)
+                return value.cpu().item<float>();
+        };
+    }
+
     public override void CopyFrom(ReadOnlySpan<float> source)
     {
         ThrowIfDisposed();
@@ -91,8 +105,7 @@ internal sealed class TorchTensor : Tensor
         if (RowGradient?.Sum(Engine.Device) is { } rows)
         {
             dense = dense?.clone() ?? torch.zeros(_value.shape, device: Engine.Device);
-            var indices = Engine.Device.Upload(rows.Rows);
-            dense.index_add_(0, indices, rows.GradientUD, Scalars.Of(1f));
+            dense.index_add_(0, rows.RowsU, rows.GradientUD, Scalars.Of(1f));
         }
 
         if (dense is null)

@@ -26,6 +26,13 @@ public sealed class OutOfMemoryTests
         Assert.DoesNotContain("batch of", OutOfMemory.Error(cause, "GPU 1", null).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void TheReasonIsFoundBelowWhereInAScriptItWas()
+    {
+        var cause = new LibtorchException("The following operation failed in the TorchScript interpreter.\nstep(a)\nCUDA out of memory. Tried 2 GiB\nmalloc");
+        Assert.EndsWith("libtorch said: CUDA out of memory. Tried 2 GiB", OutOfMemory.Error(cause, "GPU 1", null).Message, StringComparison.Ordinal);
+    }
+
     /// <summary>TorchSharp raises the base class itself.</summary>
     private sealed class LibtorchException(string message) : ExternalException(message);
 }

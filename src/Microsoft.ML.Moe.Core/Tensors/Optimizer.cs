@@ -21,12 +21,20 @@ public sealed record ParameterGroup(
 /// </summary>
 public abstract class Optimizer : IDisposable
 {
-    /// <summary>Scales all dense gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>.</summary>
-    /// <param name="maxNorm">Largest norm allowed, over 0; <see cref="float.PositiveInfinity"/> only measures.</param>
-    /// <returns>The norm before scaling; not finite when a gradient is not.</returns>
-    public abstract float ClipGradients(float maxNorm);
+    /// <summary>
+    /// Norm of the gradients that <see cref="ClipGradients"/> has found last, before scaling: not finite when a gradient was not, 0 before
+    /// the first call. Waits for the device that computes it.
+    /// </summary>
+    public abstract float GradientNorm { get; }
 
-    /// <summary>Updates the parameters from their gradients and sets the gradients to zero.</summary>
+    /// <summary>
+    /// Scales all dense gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>. Waits for no device. If
+    /// <see cref="GradientNorm"/> is not finite, the gradients are of no use, neither before nor after.
+    /// </summary>
+    /// <param name="maxNorm">Largest norm allowed, over 0; <see cref="float.PositiveInfinity"/> only measures.</param>
+    public abstract void ClipGradients(float maxNorm);
+
+    /// <summary>Updates the parameters from their gradients and sets the gradients to zero. Waits for no device.</summary>
     /// <param name="learningRateFactor">The schedule's factor, usually within [0, 1].</param>
     public abstract void Step(float learningRateFactor);
 

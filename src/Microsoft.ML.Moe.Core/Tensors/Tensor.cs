@@ -60,6 +60,19 @@ public abstract class Tensor
     /// <param name="destination">At least <see cref="Length"/> elements.</param>
     public abstract void CopyGradientTo(Span<float> destination);
 
+    /// <summary>Reads the value of a tensor of one element later, so that nobody waits now for the device that computes it.</summary>
+    /// <returns>Gives the value, when it is there. To be called once; the tensor's tape may be disposed by then.</returns>
+    /// <exception cref="InvalidOperationException">The tensor has more elements than one, or none.</exception>
+    public virtual Func<float> ReadLater()
+    {
+        if (Length != 1)
+            throw new InvalidOperationException($"One element can be read later, not {Length}.");
+        Span<float> value = stackalloc float[1];
+        CopyTo(value);
+        var read = value[0];
+        return () => read;
+    }
+
     /// <summary>The values as a new array.</summary>
     public float[] ToArray()
     {

@@ -20,6 +20,8 @@ internal sealed class ClassifierObjective : ITrainingObjective
     private readonly List<EncodedText> _texts = [];
     private int[] _targets = [];
     private float[] _weights = [];
+    private TextBatch? _batch;
+    private ulong _seed;
 
     public ClassifierObjective(
         TextClassifierOptions options,
@@ -51,7 +53,7 @@ internal sealed class ClassifierObjective : ITrainingObjective
         (rows, observer) => _classifier.ScoreObserved(rows, new float[rows.Count * _classifier.ClassCount], observer));
 
     /// <inheritdoc/>
-    public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
+    public void Prepare(ReadOnlySpan<int> examples, Random random)
     {
         if (_targets.Length < examples.Length)
         {
@@ -67,16 +69,21 @@ internal sealed class ClassifierObjective : ITrainingObjective
             (_targets[i], _weights[i]) = (row.Label, row.Weight * _classWeights[row.Label]);
         }
 
-        ReadOnlySpan<int> targets = _targets.AsSpan(0, examples.Length);
-        ReadOnlySpan<float> weights = _weights.AsSpan(0, examples.Length);
         var noise = new InputNoise(random, _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
-        using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
-        var output = _classifier.Network.Forward(tape, _packer.Pack(_texts, noise), policies: _policies);
+        _seed = (ulong)random.NextInt64();
+        _batch = _packer.Pack(_texts, noise);
+    }
+
+    /// <inheritdoc/>
+    public Func<float> Accumulate(float scale)
+    {
+        ReadOnlySpan<int> targets = _targets.AsSpan(0, _texts.Count);
+        ReadOnlySpan<float> weights = _weights.AsSpan(0, _texts.Count);
+        using var tape = _engine.BeginTape(training: true, _seed);
+        var output = _classifier.Network.Forward(tape, _batch!, policies: _policies);
         var (loss, reported) = ClassifierLoss.Of(tape, output, targets, weights, _options.LabelSmoothing);
         tape.Backward(loss, scale);
-        Span<float> value = stackalloc float[1];
-        reported.CopyTo(value);
-        return value[0];
+        return reported.ReadLater();
     }
 
     /// <inheritdoc/>

@@ -9,13 +9,19 @@ internal interface ITrainingObjective
     /// <summary>Begins an epoch.</summary>
     void BeginEpoch();
 
-    /// <summary>Adds the gradient of the mean loss over some examples, times <paramref name="scale"/>, to the parameters'.</summary>
+    /// <summary>Packs the examples that <see cref="Accumulate"/> takes next. The device may still be at work on those before.</summary>
     /// <param name="examples">Numbers of the examples.</param>
-    /// <param name="scale">Share of these examples in the step.</param>
     /// <param name="random">Source of chance, of this step alone.</param>
-    /// <returns>The mean loss, to report.</returns>
-    double Accumulate(ReadOnlySpan<int> examples, float scale, Random random);
+    void Prepare(ReadOnlySpan<int> examples, Random random);
 
-    /// <summary>Loss and accuracy on the validation examples; null where there are none.</summary>
+    /// <summary>
+    /// Adds the gradient of the mean loss over the prepared examples, times <paramref name="scale"/>, to the parameters'. Does not wait
+    /// for the device to end.
+    /// </summary>
+    /// <param name="scale">Share of these examples in the step.</param>
+    /// <returns>Gives the mean loss, to report, when it is there; see <see cref="Tensors.Tensor.ReadLater"/>.</returns>
+    Func<float> Accumulate(float scale);
+
+    /// <summary>Loss and accuracy on the validation examples; null where there are none. What was prepared is lost.</summary>
     (double Loss, double Accuracy)? Evaluate();
 }

@@ -18,6 +18,9 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     private readonly TokenMasking _masking;
     private readonly IReadOnlyList<EncodedText> _training;
     private readonly IReadOnlyList<EncodedText> _validation;
+    private MaskedTexts? _masked;
+    private TextBatch? _batch;
+    private ulong _seed;
 
     public MaskedTokenObjective(
         TextPretrainingOptions options,
@@ -47,22 +50,28 @@ internal sealed class MaskedTokenObjective : ITrainingObjective
     }
 
     /// <inheritdoc/>
-    public double Accumulate(ReadOnlySpan<int> examples, float scale, Random random)
+    public void Prepare(ReadOnlySpan<int> examples, Random random)
     {
         var texts = new EncodedText[examples.Length];
         for (var i = 0; i < examples.Length; i++)
             texts[i] = _training[examples[i]];
-        var masked = _masking.Mask(texts, random);
+        _masked = _masking.Mask(texts, random);
         var noise = new InputNoise(random, maskRate: 0f, _options.WordDropRate, wideDropRate: 0f);
-        using var tape = _engine.BeginTape(training: true, seed: (ulong)random.NextInt64());
-        if (masked.Guesses.Count == 0)
-            return 0;
-        var batch = _packer.Pack(masked.Texts, noise);
-        var (logitsMV, losses) = _network.Forward(tape, batch, masked.RowsIn(batch));
-        var reported = tape.CrossEntropy(logitsMV, masked.Targets, []);
+        _seed = (ulong)random.NextInt64();
+        _batch = _masked.Guesses.Count == 0 ? null : _packer.Pack(_masked.Texts, noise);
+    }
+
+    /// <inheritdoc/>
+    public Func<float> Accumulate(float scale)
+    {
+        if (_batch is null)
+            return () => 0f;
+        using var tape = _engine.BeginTape(training: true, _seed);
+        var (logitsMV, losses) = _network.Forward(tape, _batch, _masked!.RowsIn(_batch));
+        var reported = tape.CrossEntropy(logitsMV, _masked.Targets, []);
         var loss = losses.Aggregate(reported, tape.Add);
         tape.Backward(loss, scale);
-        return reported.ToArray()[0];
+        return reported.ReadLater();
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,9 @@ internal sealed class TrainingLoop(
     private readonly LearningRateSchedule _rates = new(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
+    private readonly Func<float>[] _losses = new Func<float>[schedule.AccumulationSteps];
     private TrainingProgress _progress = new();
+    private Random _random = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
     /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
@@ -59,6 +61,7 @@ internal sealed class TrainingLoop(
     {
         try
         {
+            PrepareStep(order, _progress.Step);
             while (_progress.Step < _stepsPerEpoch && !stop.IsCancellationRequested)
             {
                 RunStep(order);
@@ -79,36 +82,59 @@ internal sealed class TrainingLoop(
 
     private void SaveCheckpoint() => checkpoint?.Save(_progress, parameters, optimizer, _best);
 
+    /// <summary>
+    /// Takes the step that was prepared, and prepares the next while a device is still at work on this one: nothing waits for the device
+    /// before the loss is read.
+    /// </summary>
     private void RunStep(int[] order)
     {
-        var start = _progress.Step * schedule.BatchSize;
-        var batch = order.AsSpan(start, Math.Min(schedule.BatchSize, order.Length - start));
+        var batch = BatchOf(order, _progress.Step);
         var factor = _rates.FactorAt(StepsBefore + _progress.Step);
-        var loss = Accumulate(batch, schedule.RandomOf(_progress.Epoch, _progress.Step + 1));
-        var norm = optimizer.ClipGradients(schedule.MaxGradientNorm);
-        if (!double.IsFinite(loss) || !float.IsFinite(norm))
+        for (var part = 0; part < PartsOf(batch); part++)
+        {
+            if (part > 0)
+                Prepare(batch, part);
+            _losses[part] = objective.Accumulate(ShareOf(batch, part));
+        }
+
+        optimizer.ClipGradients(schedule.MaxGradientNorm);
+        optimizer.Step(factor);
+        PrepareStep(order, _progress.Step + 1);
+        var loss = 0.0;
+        for (var part = 0; part < PartsOf(batch); part++)
+            loss += (double)_losses[part]() * ShareOf(batch, part);
+        if (!double.IsFinite(loss) || !float.IsFinite(optimizer.GradientNorm))
             throw new InvalidOperationException(
                 $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
                 + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
-        optimizer.Step(factor);
         _progress = _progress with { Step = _progress.Step + 1, LossSum = _progress.LossSum + loss };
         observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
     }
 
-    /// <summary>Accumulates the gradients of a batch, in as many parts as were asked for.</summary>
-    private double Accumulate(ReadOnlySpan<int> batch, Random random)
+    /// <summary>Prepares the first part of a step, if the epoch has that step.</summary>
+    private void PrepareStep(int[] order, int step)
     {
-        var parts = Math.Min(schedule.AccumulationSteps, batch.Length);
-        var loss = 0.0;
-        for (var part = 0; part < parts; part++)
-        {
-            var (start, end) = (batch.Length * part / parts, batch.Length * (part + 1) / parts);
-            var share = (float)(end - start) / batch.Length;
-            loss += objective.Accumulate(batch[start..end], share, random) * share;
-        }
-
-        return loss;
+        if (step >= _stepsPerEpoch)
+            return;
+        _random = schedule.RandomOf(_progress.Epoch, step + 1);
+        Prepare(BatchOf(order, step), 0);
     }
+
+    private void Prepare(ReadOnlySpan<int> batch, int part) =>
+        objective.Prepare(batch[StartOf(batch, part)..StartOf(batch, part + 1)], _random);
+
+    private ReadOnlySpan<int> BatchOf(int[] order, int step)
+    {
+        var start = step * schedule.BatchSize;
+        return order.AsSpan(start, Math.Min(schedule.BatchSize, order.Length - start));
+    }
+
+    private int PartsOf(ReadOnlySpan<int> batch) => Math.Min(schedule.AccumulationSteps, batch.Length);
+
+    private int StartOf(ReadOnlySpan<int> batch, int part) => batch.Length * part / PartsOf(batch);
+
+    private float ShareOf(ReadOnlySpan<int> batch, int part) =>
+        (float)(StartOf(batch, part + 1) - StartOf(batch, part)) / batch.Length;
 
     private void EndEpoch(double rowsPerSecond)
     {

@@ -112,6 +112,26 @@ public abstract class EngineTests
     }
 
     [Fact]
+    public void AValueCanBeReadAfterItsTapeIsGone()
+    {
+        using var engine = CreateEngine();
+        var x = engine.CreateParameter("x", [1, 2], [3, 4]);
+        Func<float> read;
+        using (var tape = engine.BeginTape(training: true))
+        {
+            var y = tape.Linear(x, tape.Constant([10, 1], 2, 1));
+            tape.Backward(y);
+            read = y.ReadLater();
+            Assert.Throws<InvalidOperationException>(() => x.Value.ReadLater());
+        }
+
+        x.Value.CopyFrom([0, 0]);
+        using (var next = engine.BeginTape(training: true))
+            next.Linear(x, next.Constant([10, 1], 2, 1));
+        Assert.Equal(34f, read());
+    }
+
+    [Fact]
     public void TensorsOfAnotherTapeOrEngineAreRejected()
     {
         using var engine = CreateEngine();

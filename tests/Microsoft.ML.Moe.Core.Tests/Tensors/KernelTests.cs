@@ -59,6 +59,70 @@ public sealed unsafe class KernelTests
 
     [Theory]
     [MemberData(nameof(Widths))]
+    public void SmallTilesAreTheLargeOnesToTheLastBit(int bits)
+    {
+        var kernels = Create(bits);
+        var (rows, columns) = (kernels.TileRows, kernels.TileColumns);
+        foreach (var depth in new[] { 1, 47, 48, 49, 130 })
+        {
+            var a = TestNumbers.Normal(1, depth * rows);
+            var b = TestNumbers.Normal(2, depth * columns);
+            var (tile, few, narrow) = (new float[rows * columns], new float[rows * columns], new float[rows * columns]);
+            fixed (float* pa = a, pb = b, pTile = tile, pFew = few, pNarrow = narrow)
+            {
+                kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pTile, columns, false);
+                kernels.FewRowsTile(InferencePrecision.Full, depth, pa, pb, columns, pFew);
+                kernels.NarrowTile(InferencePrecision.Full, depth, pa, pb, columns, pNarrow);
+            }
+
+            Assert.Equal(tile[..(Kernels.FewRows * columns)], few[..(Kernels.FewRows * columns)]);
+            for (var row = 0; row < Kernels.NarrowRows; row++)
+            {
+                var (start, half) = (row * columns, columns / 2);
+                Assert.Equal(tile[start..(start + half)], narrow[start..(start + half)]);
+                Assert.Equal(new float[half], narrow[(start + half)..(start + columns)]);
+            }
+
+            Assert.Equal(0, rows % Kernels.NarrowRows);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void TilesAreAddedOnDemand(int bits)
+    {
+        var kernels = Create(bits);
+        var (rows, columns) = (kernels.TileRows, kernels.TileColumns);
+        const int depth = 60;
+        var stride = columns + 3;
+        var a = TestNumbers.Normal(1, depth * rows);
+        var b = TestNumbers.Normal(2, depth * columns);
+        var before = TestNumbers.Normal(3, rows * stride);
+        var (set, added) = ((float[])before.Clone(), (float[])before.Clone());
+        fixed (float* pa = a, pb = b, pSet = set, pAdded = added)
+        {
+            kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pSet, stride, false);
+            kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pAdded, stride, true);
+        }
+
+        for (var i = 0; i < before.Length; i++)
+        {
+            var (row, column) = (i / stride, i % stride);
+            if (column >= columns)
+            {
+                Assert.Equal(before[i], set[i]);
+                Assert.Equal(before[i], added[i]);
+                continue;
+            }
+
+            var expected = Enumerable.Range(0, depth).Sum(k => (double)a[k * rows + row] * b[k * columns + column]);
+            Assert.Equal(expected, set[i], 1e-4);
+            Assert.Equal(before[i] + set[i], added[i]);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
     public void SoftmaxOfNonFiniteValuesEnds(int bits)
     {
         var kernels = Create(bits);

@@ -103,7 +103,7 @@ public abstract partial class OperationTests
     public void GroupedExpertsEqualDoubleLoop(Activation activation, bool hasBias, bool hasGate)
     {
         using var engine = CreateEngine();
-        foreach (var (width, hidden) in new[] { (1, 1), (3, 5), (40, 35), (34, 290) })
+        foreach (var (width, hidden) in new[] { (1, 1), (3, 5), (40, 35), (34, 290), (512, 6), (6, 1024) })
         {
             var plan = Plan(new CombineRule(0f, WeightNormalization.None));
             var inputs = ExpertInputs(5, plan.Pairs, 4, width, hidden);
@@ -137,6 +137,20 @@ public abstract partial class OperationTests
             engine,
             (tape, p) => tape.Add(p[0], RunExperts(tape, p, plan, activation, hasBias, hasGate)),
             inputs);
+    }
+
+    [Theory]
+    [InlineData(2, 512)]
+    [InlineData(512, 2)]
+    public void GroupedExpertsGradientsAtWidthsOfWholePages(int width, int hidden)
+    {
+        // Such rows are kept apart, so that they do not share places in the cache.
+        using var engine = CreateEngine();
+        var plan = new RoutingPlan(2, [0, 2], [1, 0], new CombineRule(0f, WeightNormalization.None));
+        var inputs = ExpertInputs(2, 2, 1, width, hidden);
+
+        // Hidden values reach 10 here: a step of that many times a weight must stay small within tanh.
+        GradientCheck.Run(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Silu, true, true), inputs, step: 0.005f);
     }
 
     [Fact]

@@ -72,6 +72,20 @@ public sealed class EnginesAgreeTests : IDisposable
         TestNumbers.AssertClose(Reference.Doubles(Train(_managed)), Train(_torch), 1e-3);
     }
 
+    [Fact]
+    public void TrainingTwiceWithOneSeedGivesOneModel()
+    {
+        float[] Train()
+        {
+            var options = ToyTable.Options(epochs: 2);
+            options.AccumulationSteps = 2;
+            var trainer = new TextClassifierTrainer(options, 3, _torch);
+            return Score(trainer.Train(ToyTable.Encoded(trainer.Input, 96, seed: 1)));
+        }
+
+        Assert.Equal(Train(), Train());
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -147,7 +161,8 @@ public sealed class EnginesAgreeTests : IDisposable
     {
         foreach (var (from, to) in new (Engine, Engine)[] { (_managed, _torch), (_torch, _managed) })
         {
-            var (first, second) = (new Training(from), new Training(to));
+            using var first = new Training(from);
+            using var second = new Training(to);
             first.Steps(0, 3);
             second.Take(first);
             first.Steps(3, 6);
@@ -195,7 +210,7 @@ public sealed class EnginesAgreeTests : IDisposable
     private static double Accuracy(float[] scores) =>
         scores.Chunk(3).Select((row, i) => Reference.Largest(row) == i % 3 ? 1.0 : 0.0).Average();
 
-    private sealed class Training
+    private sealed class Training : IDisposable
     {
         private readonly Engine _engine;
         private readonly Optimizer _optimizer;
@@ -214,6 +229,8 @@ public sealed class EnginesAgreeTests : IDisposable
         }
 
         public Parameter[] Parameters { get; }
+
+        public void Dispose() => _optimizer.Dispose();
 
         public void Take(Training other)
         {

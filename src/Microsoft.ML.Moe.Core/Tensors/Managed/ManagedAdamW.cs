@@ -13,6 +13,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
     private readonly Action<int, int> _sumBlock;
     private readonly Action<int, int> _stepBlock;
     private readonly long _length;
+    private float _norm;
     private bool _isDisposed;
 
     public ManagedAdamW(ManagedEngine engine, IReadOnlyList<ParameterGroup> groups)
@@ -42,22 +43,30 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         _stepBlock = (block, _) => StepBlock(block);
     }
 
-    public override float ClipGradients(float maxNorm)
+    public override float GradientNorm
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _norm;
+        }
+    }
+
+    public override void ClipGradients(float maxNorm)
     {
         ThrowIfDisposed();
         if (!(maxNorm > 0f))
             throw new ArgumentOutOfRangeException(nameof(maxNorm), maxNorm, "The largest norm must be over 0.");
         var norm = Math.Sqrt(SumOfSquares());
+        _norm = (float)norm;
         if (!double.IsFinite(norm) || norm <= maxNorm)
-            return (float)norm;
+            return;
         var factor = (float)(maxNorm / norm);
         foreach (var state in _states)
         {
             if (state.Tensor.SparseGradient is null && state.Tensor.HasGradient)
                 state.Tensor.GradientFactor *= factor;
         }
-
-        return (float)norm;
     }
 
     public override void Step(float learningRateFactor)

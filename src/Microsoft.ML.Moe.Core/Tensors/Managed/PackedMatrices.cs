@@ -2,7 +2,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// A parameter's matrices, packed as second factors and kept until the values change: in inference weights are packed once and not
-/// at every call. Takes as much memory as the parameter itself, in bfloat16 half as much. Several tapes may ask at once; each may then pack, all the same.
+/// at every call. Takes as much memory as the parameter itself, in bfloat16 half as much. Several tapes may ask at once; each may then
+/// pack, all the same.
 /// </summary>
 /// <param name="tensor">[…, k, columns].</param>
 internal sealed unsafe class PackedMatrices(ManagedTensor tensor)

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>z/2·(1 + tanh u) = z·sigmoid(2u) with u = √(2/π)(z + 0.044715·z³).</summary>
+/// <summary>z/2·(1 + tanh u) = z/(1 + e⁻²ᵘ) with u = √(2/π)(z + 0.044715·z³).</summary>
 internal readonly struct GeluActivation : IActivation
 {
     private const float TwiceRoot = 1.5957691216f;
@@ -11,7 +11,7 @@ internal readonly struct GeluActivation : IActivation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Value<TSimd, TVector>(TVector z)
         where TSimd : struct, ISimd<TVector>
-        where TVector : struct => TSimd.Multiply(z, Gate<TSimd, TVector>(z, TSimd.Multiply(z, z)));
+        where TVector : struct => TSimd.Divide(z, Denominator<TSimd, TVector>(z, TSimd.Multiply(z, z)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Derivative<TSimd, TVector>(TVector z)
@@ -19,18 +19,20 @@ internal readonly struct GeluActivation : IActivation
         where TVector : struct
     {
         var square = TSimd.Multiply(z, z);
-        var s = Gate<TSimd, TVector>(z, square);
+        var s = TSimd.Divide(TSimd.Create(1f), Denominator<TSimd, TVector>(z, square));
         var slope = TSimd.MultiplyAdd(square, TSimd.Create(3f * Cubic * TwiceRoot), TSimd.Create(TwiceRoot));
         var rest = TSimd.Multiply(TSimd.Multiply(s, TSimd.Subtract(TSimd.Create(1f), s)), z);
         return TSimd.MultiplyAdd(rest, slope, s);
     }
 
+    // 1 + e⁻²ᵘ; the power is taken to base 2, so that the base costs nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Gate<TSimd, TVector>(TVector z, TVector square)
+    private static TVector Denominator<TSimd, TVector>(TVector z, TVector square)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
-        var factor = TSimd.MultiplyAdd(square, TSimd.Create(Cubic * TwiceRoot), TSimd.Create(TwiceRoot));
-        return VectorMath<TSimd, TVector>.Sigmoid(TSimd.Multiply(z, factor));
+        const float Log2E = 1.44269504f;
+        var factor = TSimd.MultiplyAdd(square, TSimd.Create(-Log2E * Cubic * TwiceRoot), TSimd.Create(-Log2E * TwiceRoot));
+        return TSimd.Add(TSimd.Create(1f), VectorMath<TSimd, TVector>.Exp2(TSimd.Multiply(z, factor)));
     }
 }

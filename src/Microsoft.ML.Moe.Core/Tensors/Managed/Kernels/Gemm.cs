@@ -6,11 +6,14 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal static unsafe class Gemm
 {
-    /// <summary>k's share of a panel; a panel of the second factor then fits the first-level cache.</summary>
-    public const int DepthBlock = 256;
+    /// <summary>
+    /// k's share of a panel. The longer, the less often a result is read and written again; panels of both factors stream from the
+    /// second-level cache anyhow.
+    /// </summary>
+    public const int DepthBlock = 512;
 
-    /// <summary>Most rows of the first factor that are packed at once; with <see cref="DepthBlock"/>, half a second-level cache.</summary>
-    private const int MostRows = 240;
+    /// <summary>Floats of the first factor that are packed at once: a quarter of a mebibyte, for the second-level cache.</summary>
+    private const int PackedFloats = 1 << 16;
 
     /// <summary>Multiply–adds of an item of work that outweigh its overhead.</summary>
     private const long ItemWork = 1 << 20;
@@ -111,7 +114,7 @@ internal static unsafe class Gemm
             return;
         }
 
-        var parts = new RowParts(kernels, block.Rows, MostRows);
+        var parts = new RowParts(kernels, block.Rows, MostRows(kernels, b.Depth));
         for (var i = 0; i < parts.Count; i++)
         {
             var (first, rows) = parts[i];
@@ -120,12 +123,23 @@ internal static unsafe class Gemm
         }
     }
 
-    /// <summary>Floats that a product of that many rows needs.</summary>
+    /// <summary>
+    /// Distance of rows for a result that need not be dense. Rows at a multiple of half a page would all lie in the same few sets of the
+    /// first-level cache, and a tile's push each other out.
+    /// </summary>
+    public static int RowStride(int columns)
+    {
+        const int HalfPage = 512;
+        return columns % HalfPage == 0 ? columns + MemoryBlock.Alignment : columns;
+    }
+
+    /// <summary>Floats that a product of at most that many rows and that depth needs.</summary>
     public static long ScratchLength(Kernels kernels, int rows, int depth)
     {
-        var tiles = (Math.Min(rows, MostRows) + kernels.TileRows - 1) / kernels.TileRows;
+        var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
         var packedDepth = Math.Min(depth, DepthBlock);
-        return (long)tiles * kernels.TileRows * packedDepth + (long)(packedDepth + kernels.TileRows) * kernels.TileColumns;
+        var packedLength = Math.Min(PackedFloats, (long)tiles * kernels.TileRows * packedDepth);
+        return packedLength + (long)(packedDepth + kernels.TileRows) * kernels.TileColumns;
     }
 
     /// <summary>Floats that <see cref="MultiplySerial"/> needs.</summary>
@@ -139,6 +153,10 @@ internal static unsafe class Gemm
         var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
         return (int)Math.Max(1, (tiles + items - 1) / items) * kernels.TileRows;
     }
+
+    // Rows of the first factor that are packed at once.
+    private static int MostRows(Kernels kernels, int depth) =>
+        PackedFloats / Math.Min(depth, DepthBlock) / kernels.TileRows * kernels.TileRows;
 
     private static long WantedItems(long multiplyAdds, int threads) =>
         threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
@@ -186,16 +204,34 @@ internal static unsafe class Gemm
                         continue;
                     }
 
-                    if (height <= Kernels.FewRows)
-                        kernels.FewRowsTile(b.Precision, depth, packedA + row * depth, panel, stride, tile);
-                    else
-                        kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, tile, tileColumns, false);
+                    PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * depth, panel, stride, tile);
                     CopyTile(kernels, tile, target, cStride, height, width, add);
                 }
 
                 if (firstK + depth == b.Depth)
                     epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
             }
+        }
+    }
+
+    // A tile of which only some rows and columns are wanted, by the cheapest kernel that makes these. Each element is the same chain of
+    // multiply–adds in all of them.
+    private static void PartOfTile(
+        Kernels kernels, InferencePrecision precision, int height, int width, int depth, float* a, float* panel, nint stride, float* tile)
+    {
+        if (height > Kernels.FewRows && 2 * width <= kernels.TileColumns)
+        {
+            for (var row = 0; row < height; row += Kernels.NarrowRows)
+                kernels.NarrowTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+        }
+        else if (height <= 2 * kernels.TileRows / 3)
+        {
+            for (var row = 0; row < height; row += Kernels.FewRows)
+                kernels.FewRowsTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+        }
+        else
+        {
+            kernels.Tile(precision, depth, a, panel, stride, tile, kernels.TileColumns, false);
         }
     }
 

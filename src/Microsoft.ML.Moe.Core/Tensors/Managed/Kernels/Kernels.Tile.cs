@@ -10,13 +10,21 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
+    // Steps along k before a tile's end at which its part of the result is fetched.
+    private const int PrefetchedAhead = 48;
+
     public override int VectorBits => TSimd.Count * 32;
 
     public override int TileRows => RowsOfTile;
 
     public override int TileColumns => 2 * TSimd.Count;
 
-    private static int RowsOfTile => TSimd.HasManyRegisters ? 12 : 6;
+    // A call, which the compiler would leave in a tile's loop, makes it spill its sums at each step.
+    private static int RowsOfTile
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TSimd.HasManyRegisters ? 12 : 6;
+    }
 
     public override void Tile(
         InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
@@ -33,6 +41,14 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
             FourRows<BFloat16Panel>(depth, a, b, bStride, c);
         else
             FourRows<SinglePanel>(depth, a, b, bStride, c);
+    }
+
+    public override void NarrowTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c)
+    {
+        if (precision == InferencePrecision.BFloat16)
+            SixNarrowRows<BFloat16Panel>(depth, a, b, bStride, c);
+        else
+            SixNarrowRows<SinglePanel>(depth, a, b, bStride, c);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -56,28 +72,34 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     private static void TwelveRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
         where TPanel : struct, IPanel
     {
-        PrefetchRows(c, cStride, 12);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
         TVector c60 = default, c61 = default, c70 = default, c71 = default, c80 = default, c81 = default;
         TVector c90 = default, c91 = default, cA0 = default, cA1 = default, cB0 = default, cB1 = default;
-        for (var k = 0; k < depth; k++)
+        var k = 0;
+        for (var end = depth - PrefetchedAhead; k < depth; end = depth)
         {
-            TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
-            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
-            MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
-            MultiplyAdd(a[6], b0, b1, ref c60, ref c61);
-            MultiplyAdd(a[7], b0, b1, ref c70, ref c71);
-            MultiplyAdd(a[8], b0, b1, ref c80, ref c81);
-            MultiplyAdd(a[9], b0, b1, ref c90, ref c91);
-            MultiplyAdd(a[10], b0, b1, ref cA0, ref cA1);
-            MultiplyAdd(a[11], b0, b1, ref cB0, ref cB1);
-            a += 12;
-            b += bStride;
+            for (; k < end; k++)
+            {
+                TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
+                MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+                MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+                MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+                MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+                MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
+                MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
+                MultiplyAdd(a[6], b0, b1, ref c60, ref c61);
+                MultiplyAdd(a[7], b0, b1, ref c70, ref c71);
+                MultiplyAdd(a[8], b0, b1, ref c80, ref c81);
+                MultiplyAdd(a[9], b0, b1, ref c90, ref c91);
+                MultiplyAdd(a[10], b0, b1, ref cA0, ref cA1);
+                MultiplyAdd(a[11], b0, b1, ref cB0, ref cB1);
+                a += 12;
+                b += bStride;
+            }
+
+            if (end < depth)
+                PrefetchRows(c, cStride, 12);
         }
 
         StoreRow(c, c00, c01, accumulate);
@@ -98,20 +120,26 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     private static void SixRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
         where TPanel : struct, IPanel
     {
-        PrefetchRows(c, cStride, 6);
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-        for (var k = 0; k < depth; k++)
+        var k = 0;
+        for (var end = depth - PrefetchedAhead; k < depth; end = depth)
         {
-            TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
-            MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
-            MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
-            a += 6;
-            b += bStride;
+            for (; k < end; k++)
+            {
+                TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
+                MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
+                MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
+                MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
+                MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
+                MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
+                MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
+                a += 6;
+                b += bStride;
+            }
+
+            if (end < depth)
+                PrefetchRows(c, cStride, 6);
         }
 
         StoreRow(c, c00, c01, accumulate);
@@ -145,7 +173,34 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c + 2 * TSimd.Count, c30, c31, false);
     }
 
-    // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SixNarrowRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c)
+        where TPanel : struct, IPanel
+    {
+        TVector c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default;
+        for (var k = 0; k < depth; k++)
+        {
+            TPanel.Load<TSimd, TVector>(b, out var b0, out _);
+            c0 = TSimd.MultiplyAdd(TSimd.Broadcast(a[0]), b0, c0);
+            c1 = TSimd.MultiplyAdd(TSimd.Broadcast(a[1]), b0, c1);
+            c2 = TSimd.MultiplyAdd(TSimd.Broadcast(a[2]), b0, c2);
+            c3 = TSimd.MultiplyAdd(TSimd.Broadcast(a[3]), b0, c3);
+            c4 = TSimd.MultiplyAdd(TSimd.Broadcast(a[4]), b0, c4);
+            c5 = TSimd.MultiplyAdd(TSimd.Broadcast(a[5]), b0, c5);
+            a += RowsOfTile;
+            b += bStride;
+        }
+
+        TSimd.Store(c0, c);
+        TSimd.Store(c1, c += 2 * TSimd.Count);
+        TSimd.Store(c2, c += 2 * TSimd.Count);
+        TSimd.Store(c3, c += 2 * TSimd.Count);
+        TSimd.Store(c4, c += 2 * TSimd.Count);
+        TSimd.Store(c5, c + 2 * TSimd.Count);
+    }
+
+    // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them. Too early a hint would be
+    // lost on the first-level cache, which the panels stream through.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchRows(float* c, nint cStride, int rows)
     {

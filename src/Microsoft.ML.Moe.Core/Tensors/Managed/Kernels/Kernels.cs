@@ -62,6 +62,18 @@ internal abstract unsafe class Kernels
     /// <param name="target">Receives the rows, in half the memory.</param>
     public abstract void RoundPanel(int depth, float* source, float* target);
 
+    /// <summary>Rows that <see cref="NarrowTile"/> makes; a tile's are a multiple.</summary>
+    public const int NarrowRows = 6;
+
+    /// <summary>The left half of the first <see cref="NarrowRows"/> rows of what <see cref="Tile"/> makes.</summary>
+    /// <param name="precision">As for <see cref="Tile"/>.</param>
+    /// <param name="depth">k.</param>
+    /// <param name="a">As for <see cref="Tile"/>.</param>
+    /// <param name="b">As for <see cref="Tile"/>.</param>
+    /// <param name="bStride">Distance of b's rows.</param>
+    /// <param name="c">The rows, at a distance of <see cref="TileColumns"/>.</param>
+    public abstract void NarrowTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c);
+
     /// <summary>Σ x.</summary>
     public abstract float Sum(float* x, int n);
 

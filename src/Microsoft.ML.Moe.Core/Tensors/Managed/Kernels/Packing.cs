@@ -12,6 +12,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal static unsafe class Packing
 {
     private const int RowsAhead = 8;
+    private const int FloatsAhead = 64;
 
     /// <summary>Packs lanes that are rows in memory: panel[k·width + lane] = source(lane, k).</summary>
     /// <param name="source">The rows; transposition is not looked at.</param>
@@ -33,6 +34,14 @@ internal static unsafe class Packing
                 PackManyRows(source, firstLane + lane, 16, firstK, depth, width, panel + lane);
             for (; lane <= lanes - 12; lane += 12)
                 PackManyRows(source, firstLane + lane, 12, firstK, depth, width, panel + lane);
+        }
+
+        if (Avx.IsSupported)
+        {
+            for (; lane <= lanes - 8; lane += 8)
+                PackSeveralRows(source, firstLane + lane, 8, firstK, depth, width, panel + lane);
+            for (; lane <= lanes - 6; lane += 6)
+                PackSeveralRows(source, firstLane + lane, 6, firstK, depth, width, panel + lane);
         }
 
         for (; lane <= lanes - 4; lane += 4)
@@ -119,6 +128,8 @@ internal static unsafe class Packing
         var k = 0;
         for (; k <= depth - 4; k += 4, panel += 4 * width)
         {
+            if (k % MemoryBlock.Alignment == 0)
+                PrefetchRows(rows, lanes, k);
             var a = LoadQuarters(rows, k);
             var b = LoadQuarters(rows + 1, k);
             var c = LoadQuarters(rows + 2, k);
@@ -138,6 +149,64 @@ internal static unsafe class Packing
             for (var lane = 0; lane < lanes; lane++)
                 panel[lane] = rows[lane][k];
         }
+    }
+
+    // 6 or 8 rows at once: four rows in each half of a 256-bit register.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackSeveralRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    {
+        var rows = stackalloc float*[8];
+        for (var lane = 0; lane < 8; lane++)
+            rows[lane] = source.Row(firstLane + Math.Min(lane, lanes - 1)) + firstK;
+        var k = 0;
+        for (; k <= depth - 4; k += 4, panel += 4 * width)
+        {
+            if (k % MemoryBlock.Alignment == 0)
+                PrefetchRows(rows, lanes, k);
+            var a = LoadHalves(rows, k);
+            var b = LoadHalves(rows + 1, k);
+            var c = LoadHalves(rows + 2, k);
+            var d = LoadHalves(rows + 3, k);
+            var ac = Avx.UnpackLow(a, c);
+            var bd = Avx.UnpackLow(b, d);
+            StoreLanes(Avx.UnpackLow(ac, bd), lanes, panel);
+            StoreLanes(Avx.UnpackHigh(ac, bd), lanes, panel + width);
+            ac = Avx.UnpackHigh(a, c);
+            bd = Avx.UnpackHigh(b, d);
+            StoreLanes(Avx.UnpackLow(ac, bd), lanes, panel + 2 * width);
+            StoreLanes(Avx.UnpackHigh(ac, bd), lanes, panel + 3 * width);
+        }
+
+        for (; k < depth; k++, panel += width)
+        {
+            for (var lane = 0; lane < lanes; lane++)
+                panel[lane] = rows[lane][k];
+        }
+    }
+
+    // Rows are short here; left alone, the processor has hardly found out where they go when they end.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchRows(float** rows, int lanes, int k)
+    {
+        for (var lane = 0; lane < lanes; lane++)
+            Sse.Prefetch0(rows[lane] + k + FloatsAhead);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> LoadHalves(float** rows, int k) =>
+        Vector256.Create(Vector128.Load(rows[0] + k), Vector128.Load(rows[4] + k));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(Vector256<float> x, int lanes, float* target)
+    {
+        if (lanes == 8)
+        {
+            x.Store(target);
+            return;
+        }
+
+        x.GetLower().Store(target);
+        x.GetUpper().GetLower().Store(target + 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

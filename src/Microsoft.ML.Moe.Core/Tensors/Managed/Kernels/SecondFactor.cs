@@ -86,7 +86,7 @@ internal readonly unsafe struct SecondFactor(
         }
 
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
-            PackBlock(panel, firstK, Packed(panel, firstK));
+            PackBlock(panel, firstK, BlockDepth(firstK), Packed(panel, firstK));
     }
 
     /// <summary>The rows of one panel in one block of k.</summary>
@@ -105,39 +105,45 @@ internal readonly unsafe struct SecondFactor(
             return matrix.Row(firstK) + panel * kernels.TileColumns;
         }
 
-        PackBlock(panel, firstK, spare);
+        PackBlock(panel, firstK, BlockDepth(firstK), spare);
         return spare;
-    }
-
-    private float* Packed(int panel, int firstK)
-    {
-        long blockDepth = Math.Min(Gemm.DepthBlock, depth - firstK);
-        var rowLength = RowLength(kernels, precision);
-        return packed + (long)Panels * rowLength * firstK + panel * rowLength * blockDepth;
     }
 
     private static int RowLength(Kernels kernels, InferencePrecision precision) =>
         precision == InferencePrecision.BFloat16 ? kernels.TileColumns / 2 : kernels.TileColumns;
 
+    private float* Packed(int panel, int firstK)
+    {
+        var rowLength = RowLength(kernels, precision);
+        return packed + (long)Panels * rowLength * firstK + (long)panel * rowLength * BlockDepth(firstK);
+    }
+
+    private int BlockDepth(int firstK) => Math.Min(Gemm.DepthBlock, depth - firstK);
+
     private void PackRounded(int panel)
     {
-        var floats = stackalloc float[Gemm.DepthBlock * kernels.TileColumns];
+        const int MostRows = 64;
+        var floats = stackalloc float[MostRows * kernels.TileColumns];
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
         {
-            PackBlock(panel, firstK, floats);
-            kernels.RoundPanel(Math.Min(Gemm.DepthBlock, depth - firstK), floats, Packed(panel, firstK));
+            var target = Packed(panel, firstK);
+            for (var k = 0; k < BlockDepth(firstK); k += MostRows)
+            {
+                var rows = Math.Min(MostRows, BlockDepth(firstK) - k);
+                PackBlock(panel, firstK + k, rows, floats);
+                kernels.RoundPanel(rows, floats, target + k * RowLength(kernels, precision));
+            }
         }
     }
 
-    private void PackBlock(int panel, int firstK, float* target)
+    private void PackBlock(int panel, int firstK, int rows, float* target)
     {
         var width = kernels.TileColumns;
         var first = panel * width;
         var count = Math.Min(width, columns - first);
-        var blockDepth = Math.Min(Gemm.DepthBlock, depth - firstK);
         if (matrix.IsTransposed)
-            Packing.PackRows(matrix, first, count, firstK, blockDepth, width, target);
+            Packing.PackRows(matrix, first, count, firstK, rows, width, target);
         else
-            Packing.PackColumns(matrix, first, count, firstK, blockDepth, width, target);
+            Packing.PackColumns(matrix, first, count, firstK, rows, width, target);
     }
 }

@@ -32,6 +32,22 @@ internal static class VectorMath<TSimd, TVector>
         return TSimd.SelectLess(TSimd.Create(LargestExponent), x, TSimd.Create(float.PositiveInfinity), result);
     }
 
+    /// <summary>2ˣ = 2ⁿ·2ʳ with n = round(x) and a minimax polynomial for 2ʳ. 2⁻¹²⁶ below −126, infinite from 128.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Exp2(TVector x)
+    {
+        // The constants stand first, so that NaN passes through. At 128 the polynomial is exactly 1.
+        var clamped = TSimd.Max(TSimd.Create(-126f), TSimd.Min(TSimd.Create(128f), x));
+        var n = TSimd.Round(clamped);
+        var r = TSimd.Subtract(clamped, n);
+        var p = TSimd.MultiplyAdd(TSimd.Create(1.326472731e-3f), r, TSimd.Create(9.671512991e-3f));
+        p = TSimd.MultiplyAdd(p, r, TSimd.Create(5.550733581e-2f));
+        p = TSimd.MultiplyAdd(p, r, TSimd.Create(2.402224243e-1f));
+        p = TSimd.MultiplyAdd(p, r, TSimd.Create(6.931470037e-1f));
+        p = TSimd.MultiplyAdd(p, r, TSimd.Create(1f));
+        return TSimd.Multiply(p, TSimd.PowerOfTwo(n));
+    }
+
     /// <summary>1/(1 + e⁻ˣ).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Sigmoid(TVector x)

@@ -47,6 +47,12 @@ internal sealed unsafe class ExpertBatch
     /// <summary>First row of each expert and, last, P.</summary>
     public int[] Offsets { get; }
 
+    /// <summary>Distance of rows [P, D].</summary>
+    public int WidthStride => Gemm.RowStride(Experts.Width);
+
+    /// <summary>Distance of rows [P, F].</summary>
+    public int HiddenStride => Gemm.RowStride(Experts.HiddenWidth);
+
     /// <summary>The pairs by token.</summary>
     public TokenPairs TokenPairs { get; }
 
@@ -139,7 +145,7 @@ internal sealed unsafe class ExpertBatch
                 var start = TokenPairs.Start(token);
                 kernels.SumRows(
                     rowsPD,
-                    width,
+                    WidthStride,
                     pairs + start,
                     weights == null ? null : weights + start,
                     TokenPairs.Start(token + 1) - start,

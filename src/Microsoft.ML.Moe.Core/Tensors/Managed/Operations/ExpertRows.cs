@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>What the experts make of each pair.</summary>
+/// <summary>What the experts make of each pair, rows at the strides of <see cref="ExpertBatch"/>.</summary>
 internal sealed unsafe class ExpertRows
 {
     /// <summary>x·W1 + b1.</summary>
@@ -18,14 +18,14 @@ internal sealed unsafe class ExpertRows
     /// <summary>Allocates; z and activation(z) share their place unless the gradient needs both.</summary>
     public static ExpertRows Allocate(Arena memory, ExpertBatch batch, bool keep)
     {
-        var hiddenLength = (long)batch.Pairs * batch.Experts.HiddenWidth;
+        var hiddenLength = (long)batch.Pairs * batch.HiddenStride;
         var z = memory.Allocate(hiddenLength);
         return new ExpertRows
         {
             ZPF = z,
             GatePF = batch.Experts.Gate is null ? null : memory.Allocate(hiddenLength),
             HiddenPF = keep ? memory.Allocate(hiddenLength) : z,
-            OutPD = memory.Allocate((long)batch.Pairs * batch.Experts.Width),
+            OutPD = memory.Allocate((long)batch.Pairs * batch.WidthStride),
         };
     }
 }

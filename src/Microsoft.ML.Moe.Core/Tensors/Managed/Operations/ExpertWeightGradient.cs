@@ -11,7 +11,7 @@ internal sealed unsafe class ExpertWeightGradient
     private readonly ExpertBatch _batch;
     private readonly Matrix _left;
     private readonly bool _isGathered;
-    private readonly float* _right;
+    private readonly Matrix _right;
     private readonly int _height;
     private readonly int _columns;
     private readonly float* _gradient;
@@ -27,7 +27,7 @@ internal sealed unsafe class ExpertWeightGradient
     /// <param name="weights">The matrices, [E, height, columns].</param>
     /// <param name="bias">[E, columns], or null.</param>
     public ExpertWeightGradient(
-        ManagedTape tape, ExpertBatch batch, Matrix left, bool isGathered, float* right, ManagedTensor weights, ManagedTensor? bias)
+        ManagedTape tape, ExpertBatch batch, Matrix left, bool isGathered, Matrix right, ManagedTensor weights, ManagedTensor? bias)
     {
         _kernels = tape.Kernels;
         _batch = batch;
@@ -60,15 +60,16 @@ internal sealed unsafe class ExpertWeightGradient
         var columns = Math.Min(ColumnsPerItem, _columns - column);
         var first = _batch.Offsets[expert];
         var count = _batch.Offsets[expert + 1] - first;
-        var right = _right + (long)first * _columns + column;
+        var right = _right.Row(first) + column;
         if (_biasGradient != null)
-            _kernels.AddRows(right, count, _columns, _biasGradient + (long)expert * _columns + column, columns);
+            _kernels.AddRows(right, count, _right.Stride, _biasGradient + (long)expert * _columns + column, columns);
         if (_gradient == null)
             return;
         var left = _isGathered
             ? new Matrix(_left.Row(0), _left.Stride, isTransposed: true, rowNumbers: _batch.TokenOfPair + first)
             : new Matrix(_left.Row(first), _left.Stride, isTransposed: true);
         var target = _gradient + (long)expert * _height * _columns + column;
-        Gemm.MultiplySerial(_kernels, _height, columns, count, left, new Matrix(right, _columns), target, _columns, _accumulate, scratch);
+        var factor = new Matrix(right, _right.Stride);
+        Gemm.MultiplySerial(_kernels, _height, columns, count, left, factor, target, _columns, _accumulate, scratch);
     }
 }

@@ -12,6 +12,8 @@ internal sealed unsafe class GroupedExpertsGradient(
     private readonly ExpertTensors _experts = batch.Experts;
     private readonly int _width = batch.Experts.Width;
     private readonly int _hidden = batch.Experts.HiddenWidth;
+    private readonly int _widthStride = batch.WidthStride;
+    private readonly int _hiddenStride = batch.HiddenStride;
     private readonly bool _needsHidden = xTD.RequiresGradient || batch.Experts.HiddenRequiresGradient;
     private float* _dOutPD;
     private float* _dZPF;
@@ -20,13 +22,13 @@ internal sealed unsafe class GroupedExpertsGradient(
 
     public void Run()
     {
-        _dOutPD = tape.Scratch.Allocate((long)batch.Pairs * _width);
+        _dOutPD = tape.Scratch.Allocate((long)batch.Pairs * _widthStride);
         if (_needsHidden)
-            _dZPF = tape.Scratch.Allocate((long)batch.Pairs * _hidden);
+            _dZPF = tape.Scratch.Allocate((long)batch.Pairs * _hiddenStride);
         if (_needsHidden && _experts.Gate is not null)
-            _dGatePF = tape.Scratch.Allocate((long)batch.Pairs * _hidden);
+            _dGatePF = tape.Scratch.Allocate((long)batch.Pairs * _hiddenStride);
         if (xTD.RequiresGradient)
-            _dXPD = tape.Scratch.Allocate((long)batch.Pairs * _width);
+            _dXPD = tape.Scratch.Allocate((long)batch.Pairs * _widthStride);
         ThroughExperts();
         if (xTD.RequiresGradient)
         {
@@ -53,14 +55,14 @@ internal sealed unsafe class GroupedExpertsGradient(
             if (w2 is null)
                 return;
             var toHidden = new GemmBlock(first, count, 0, _hidden);
-            Gemm.Multiply(_kernels, toHidden, new Matrix(_dOutPD, _width), w2[expert], _dZPF, _hidden, false, scratch);
-            ThroughActivation((long)first * _hidden, count * _hidden);
+            Gemm.Multiply(_kernels, toHidden, new Matrix(_dOutPD, _widthStride), w2[expert], _dZPF, _hiddenStride, false, scratch);
+            ThroughActivation((long)first * _hiddenStride, count * _hiddenStride);
             if (w1 is null)
                 return;
             var toInput = new GemmBlock(first, count, 0, _width);
-            Gemm.Multiply(_kernels, toInput, new Matrix(_dZPF, _hidden), w1[expert], _dXPD, _width, false, scratch);
+            Gemm.Multiply(_kernels, toInput, new Matrix(_dZPF, _hiddenStride), w1[expert], _dXPD, _widthStride, false, scratch);
             if (gate is not null)
-                Gemm.Multiply(_kernels, toInput, new Matrix(_dGatePF, _hidden), gate[expert], _dXPD, _width, true, scratch);
+                Gemm.Multiply(_kernels, toInput, new Matrix(_dGatePF, _hiddenStride), gate[expert], _dXPD, _widthStride, true, scratch);
         });
     }
 
@@ -69,12 +71,13 @@ internal sealed unsafe class GroupedExpertsGradient(
         for (var pair = first; pair < first + count; pair++)
         {
             var dY = result.Gradient + (long)batch.TokenOfPair[pair] * _width;
-            _kernels.Scale(weightsP.Data[pair], dY, _dOutPD + (long)pair * _width, _width);
+            _kernels.Scale(weightsP.Data[pair], dY, _dOutPD + (long)pair * _widthStride, _width);
             if (dWeights != null)
-                dWeights[pair] += _kernels.Dot(dY, rows.OutPD + (long)pair * _width, _width);
+                dWeights[pair] += _kernels.Dot(dY, rows.OutPD + (long)pair * _widthStride, _width);
         }
     }
 
+    // Whole rows, with what may stand between them.
     private void ThroughActivation(long start, int length)
     {
         var z = rows.ZPF + start;
@@ -92,14 +95,14 @@ internal sealed unsafe class GroupedExpertsGradient(
     private void WeightGradients()
     {
         var gradients = new List<ExpertWeightGradient>();
-        var hidden = new Matrix(rows.HiddenPF, _hidden, isTransposed: true);
-        gradients.Add(new ExpertWeightGradient(tape, batch, hidden, false, _dOutPD, _experts.W2, _experts.B2));
+        var hidden = new Matrix(rows.HiddenPF, _hiddenStride, isTransposed: true);
+        gradients.Add(new ExpertWeightGradient(tape, batch, hidden, false, new Matrix(_dOutPD, _widthStride), _experts.W2, _experts.B2));
         if (_needsHidden)
         {
             var x = new Matrix(xTD.Data, _width, isTransposed: true);
-            gradients.Add(new ExpertWeightGradient(tape, batch, x, true, _dZPF, _experts.W1, _experts.B1));
+            gradients.Add(new ExpertWeightGradient(tape, batch, x, true, new Matrix(_dZPF, _hiddenStride), _experts.W1, _experts.B1));
             if (_experts.Gate is not null)
-                gradients.Add(new ExpertWeightGradient(tape, batch, x, true, _dGatePF, _experts.Gate, null));
+                gradients.Add(new ExpertWeightGradient(tape, batch, x, true, new Matrix(_dGatePF, _hiddenStride), _experts.Gate, null));
         }
 
         var items = 0;

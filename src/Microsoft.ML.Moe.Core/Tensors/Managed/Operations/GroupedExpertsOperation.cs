@@ -34,6 +34,7 @@ internal static unsafe class GroupedExpertsOperation
         var kernels = tape.Kernels;
         var width = experts.Width;
         var hidden = experts.HiddenWidth;
+        var (widthStride, hiddenStride) = (batch.WidthStride, batch.HiddenStride);
         var w1 = batch.Factors(experts.W1, hidden, width, false);
         var w2 = batch.Factors(experts.W2, width, hidden, false);
         var gate = experts.Gate is null ? null : batch.Factors(experts.Gate, hidden, width, false);
@@ -48,18 +49,18 @@ internal static unsafe class GroupedExpertsOperation
             var scratch = allScratch + worker * scratchLength;
             var toHidden = new GemmBlock(first, count, 0, hidden);
             var activate = new Epilogue(b1 == null ? null : b1 + (long)expert * hidden, experts.Activation, rows.HiddenPF);
-            Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hidden, false, scratch, activate);
+            Gemm.Multiply(kernels, toHidden, x, w1[expert], rows.ZPF, hiddenStride, false, scratch, activate);
             if (gate is not null)
             {
-                var start = (long)first * hidden;
-                Gemm.Multiply(kernels, toHidden, x, gate[expert], rows.GatePF, hidden, false, scratch);
-                kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, count * hidden);
+                var start = (long)first * hiddenStride;
+                Gemm.Multiply(kernels, toHidden, x, gate[expert], rows.GatePF, hiddenStride, false, scratch);
+                kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, count * hiddenStride);
             }
 
-            var h = new Matrix(rows.HiddenPF, hidden);
+            var h = new Matrix(rows.HiddenPF, hiddenStride);
             var toOutput = new GemmBlock(first, count, 0, width);
             var addBias = new Epilogue(b2 == null ? null : b2 + (long)expert * width, Activation.None, rows.OutPD);
-            Gemm.Multiply(kernels, toOutput, h, w2[expert], rows.OutPD, width, false, scratch, addBias);
+            Gemm.Multiply(kernels, toOutput, h, w2[expert], rows.OutPD, widthStride, false, scratch, addBias);
         });
     }
 }
