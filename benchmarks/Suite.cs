@@ -21,6 +21,7 @@ internal static class Suite
         new TextTrainingBenchmark(),
         new TextTableBenchmark(),
         new PredictionBenchmark(),
+        new PrecisionBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),

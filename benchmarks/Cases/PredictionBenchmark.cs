@@ -14,7 +14,7 @@ internal sealed class PredictionBenchmark : IBenchmark
     private const int TrainingRows = 512;
 
     // Nine words, as many as a row of the table has in the mean.
-    private const string Text = "please tell me how much money i have left";
+    public const string Text = "please tell me how much money i have left";
 
     public string Id => "C8";
 

@@ -32,7 +32,22 @@ internal sealed class ParameterStore
 
     /// <summary>A store that makes none but hands out another's, by name; both models then share them.</summary>
     public ParameterStore(ParameterStore other)
-        : this(other._engine, 0) => _shared = other._all.ToDictionary(p => p.Parameter.Name, p => p.Parameter);
+        : this(other, other.Precision)
+    {
+    }
+
+    /// <summary>As above, with the matrices of the network, which are where the memory goes, in a precision for inference.</summary>
+    public ParameterStore(ParameterStore other, InferencePrecision precision)
+        : this(other._engine, 0)
+    {
+        Precision = precision;
+        _shared = other._all.ToDictionary(
+            p => p.Parameter.Name,
+            p => p.Role == ParameterRole.Weight ? _engine.InPrecision(p.Parameter, precision) : p.Parameter);
+    }
+
+    /// <summary>What the matrices of the network are in when it scores.</summary>
+    public InferencePrecision Precision { get; }
 
     /// <summary>The parameters in order of creation.</summary>
     public IReadOnlyList<(Parameter Parameter, ParameterRole Role)> All => _all;

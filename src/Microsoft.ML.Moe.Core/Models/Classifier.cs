@@ -34,6 +34,9 @@ public abstract partial class Classifier<TRow>
     /// <summary>The router in use; without effect in a model without MoE layers.</summary>
     public RouterSettings Router => _config.Router;
 
+    /// <summary>Precision of the weight matrices when scoring; <see cref="InferencePrecision.Full"/> unless changed.</summary>
+    public InferencePrecision Precision => _parameters.Precision;
+
     /// <summary>Number of trained values.</summary>
     public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
 
@@ -96,6 +99,16 @@ public abstract partial class Classifier<TRow>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     public abstract Classifier<TRow> WithPolicy(RoutingPolicy policy);
 
+    /// <summary>
+    /// This classifier with its weight matrices in another precision when scoring, without training. Both go on working side by side on
+    /// the engine, which must outlive both; the weights are shared, and rounded ones take half as much memory again. Saving writes the
+    /// weights as they were trained, and a loaded classifier scores in full precision: how to score is the machine's affair,
+    /// not the model's.
+    /// </summary>
+    /// <param name="precision">The precision.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
+    public abstract Classifier<TRow> WithPrecision(InferencePrecision precision);
+
     /// <summary>Saves the classifier; what it needs besides, such as a tokenizer, is the caller's to save.</summary>
     /// <param name="config">Receives <c>Config.json</c>.</param>
     /// <param name="weights">Receives <c>Weights.safetensors</c>.</param>
@@ -123,6 +136,15 @@ public abstract partial class Classifier<TRow>
     /// <param name="row">The row.</param>
     /// <param name="position">Position of the token in it.</param>
     private protected abstract string TextOf(TRow row, int position);
+
+    /// <summary>The policy that takes the place of the router's; null for none.</summary>
+    private protected RoutingPolicy? Policy => _policy;
+
+    /// <summary>The parameters for a model that shares them, with the matrices in a precision for scoring.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
+    private protected ParameterStore ShareIn(InferencePrecision precision) => Enum.IsDefined(precision)
+        ? new ParameterStore(_parameters, precision)
+        : throw new ArgumentOutOfRangeException(nameof(precision), precision, "No such precision.");
 
     /// <summary>The parameters for a model that shares them, after checking that there is something to route.</summary>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>

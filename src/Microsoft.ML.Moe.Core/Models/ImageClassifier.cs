@@ -45,6 +45,9 @@ public sealed class ImageClassifier : Classifier<ImagePixels>
         return new ImageClassifier(_engine, _config, ShareToRoute(), policy);
     }
 
+    /// <inheritdoc/>
+    public override ImageClassifier WithPrecision(InferencePrecision precision) => new(_engine, _config, ShareIn(precision), Policy);
+
     /// <summary>Loads a classifier that <see cref="Classifier{TRow}.Save"/> has written.</summary>
     /// <param name="config"><c>Config.json</c>.</param>
     /// <param name="weights"><c>Weights.safetensors</c>.</param>

@@ -48,6 +48,9 @@ public sealed class TextClassifier : Classifier<EncodedText>
         return new TextClassifier(_engine, Config, ShareToRoute(), Input, policy);
     }
 
+    /// <inheritdoc/>
+    public override TextClassifier WithPrecision(InferencePrecision precision) => new(_engine, Config, ShareIn(precision), Input, Policy);
+
     /// <summary>Loads a classifier that <see cref="Classifier{TRow}.Save"/> has written.</summary>
     /// <param name="config"><c>Config.json</c>.</param>
     /// <param name="weights"><c>Weights.safetensors</c>.</param>

@@ -24,6 +24,12 @@ public abstract class Engine : IDisposable
     /// <returns>The parameter; its gradient starts at zero.</returns>
     public abstract Parameter CreateParameter(string name, ReadOnlySpan<int> shape, ReadOnlySpan<float> values, bool sparseRows = false);
 
+    /// <summary>
+    /// A parameter over the same values, whose matrix products in inference are of a precision; the parameter itself where the engine
+    /// has no other.
+    /// </summary>
+    internal virtual Parameter InPrecision(Parameter parameter, InferencePrecision precision) => parameter;
+
     /// <summary>Starts a forward pass.</summary>
     /// <param name="training">
     /// true: operations are recorded for <see cref="Tape.Backward"/> and dropout is active; false: nothing is kept.

@@ -70,9 +70,9 @@ public sealed unsafe class KernelTests
             var (tile, few, narrow) = (new float[rows * columns], new float[rows * columns], new float[rows * columns]);
             fixed (float* pa = a, pb = b, pTile = tile, pFew = few, pNarrow = narrow)
             {
-                kernels.Tile(depth, pa, pb, columns, pTile, columns, false);
-                kernels.FewRowsTile(depth, pa, pb, columns, pFew);
-                kernels.NarrowTile(depth, pa, pb, columns, pNarrow);
+                kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pTile, columns, false);
+                kernels.FewRowsTile(InferencePrecision.Full, depth, pa, pb, columns, pFew);
+                kernels.NarrowTile(InferencePrecision.Full, depth, pa, pb, columns, pNarrow);
             }
 
             Assert.Equal(tile[..(Kernels.FewRows * columns)], few[..(Kernels.FewRows * columns)]);
@@ -101,8 +101,8 @@ public sealed unsafe class KernelTests
         var (set, added) = ((float[])before.Clone(), (float[])before.Clone());
         fixed (float* pa = a, pb = b, pSet = set, pAdded = added)
         {
-            kernels.Tile(depth, pa, pb, columns, pSet, stride, false);
-            kernels.Tile(depth, pa, pb, columns, pAdded, stride, true);
+            kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pSet, stride, false);
+            kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pAdded, stride, true);
         }
 
         for (var i = 0; i < before.Length; i++)

@@ -61,6 +61,16 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override Parameter InPrecision(Parameter parameter, InferencePrecision precision)
+    {
+        var tensor = (ManagedTensor)parameter.Value;
+        if (tensor.Precision == precision)
+            return parameter;
+        var value = precision == InferencePrecision.Full ? tensor.Source : new ManagedTensor(tensor.Source, precision);
+        return new Parameter(parameter.Name, value, parameter.SparseRows);
+    }
+
+    /// <inheritdoc/>
     public override Tape BeginTape(bool training, ulong seed = 0)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);

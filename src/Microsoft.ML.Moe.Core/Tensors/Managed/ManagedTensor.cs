@@ -6,6 +6,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal sealed unsafe class ManagedTensor : Tensor
 {
+    private readonly ManagedTensor? _source;
     private readonly MemoryBlock? _values;
     private float* _data;
     private MemoryBlock? _gradientBlock;
@@ -49,7 +50,24 @@ internal sealed unsafe class ManagedTensor : Tensor
         return this;
     }
 
+    /// <summary>Creates a view of a parameter for inference in another precision: the same values, with packed matrices of its own.</summary>
+    public ManagedTensor(ManagedTensor source, InferencePrecision precision)
+        : base(source.Shape)
+    {
+        Engine = source.Engine;
+        Precision = precision;
+        _source = source;
+        _values = source._values;
+        _data = source._data;
+    }
+
     public ManagedEngine Engine { get; }
+
+    /// <summary>What matrices are packed in.</summary>
+    public InferencePrecision Precision { get; }
+
+    /// <summary>The parameter that this is a view of; itself where it is none.</summary>
+    public ManagedTensor Source => _source ?? this;
 
     /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
     public ManagedTape? Tape { get; }
@@ -80,7 +98,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     }
 
     /// <summary>Grows with every change of the values.</summary>
-    public long Version => Volatile.Read(ref _version);
+    public long Version => Volatile.Read(ref Source._version);
 
     /// <summary>Whether a gradient has arrived; for sparse rows see <see cref="SparseGradient"/>.</summary>
     public bool HasGradient { get; private set; }
@@ -92,7 +110,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     public float GradientFactor { get; set; } = 1f;
 
     /// <summary>Notes that the values have changed.</summary>
-    public void Changed() => Interlocked.Increment(ref _version);
+    public void Changed() => Interlocked.Increment(ref Source._version);
 
     /// <summary>
     /// The parameter's matrices packed for products with many passes to come, or null where values change too often: in training,
@@ -158,6 +176,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         if (Tape is not null)
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
+        if (_source is not null && requiresGradient)
+            throw new InvalidOperationException("A parameter in reduced precision is for inference and cannot be trained.");
         _requiresGradient = requiresGradient;
         ClearGradient();
     }

@@ -2,7 +2,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// A parameter's matrices, packed as second factors and kept until the values change: in inference weights are packed once and not
-/// at every call. Takes as much memory as the parameter itself. Several tapes may ask at once; each may then pack, all the same.
+/// at every call. Takes as much memory as the parameter itself, in bfloat16 half as much. Several tapes may ask at once; each may then
+/// pack, all the same.
 /// </summary>
 /// <param name="tensor">[…, k, columns].</param>
 internal sealed unsafe class PackedMatrices(ManagedTensor tensor)
@@ -34,8 +35,8 @@ internal sealed unsafe class PackedMatrices(ManagedTensor tensor)
         var kernels = tensor.Engine.Kernels;
         var columns = tensor.Columns;
         var values = new Matrix(tensor.Data + (long)matrix * _depth * columns, columns);
-        var packed = _packed.Data + matrix * SecondFactor.PackedLength(kernels, columns, _depth);
-        return new SecondFactor(kernels, values, columns, _depth, packed, isReady);
+        var packed = _packed.Data + matrix * SecondFactor.PackedLength(kernels, columns, _depth, tensor.Precision);
+        return new SecondFactor(kernels, values, columns, _depth, packed, isReady, tensor.Precision);
     }
 
     private static int Matrices(ManagedTensor tensor)
@@ -47,5 +48,5 @@ internal sealed unsafe class PackedMatrices(ManagedTensor tensor)
     }
 
     private static long LengthOf(ManagedTensor tensor) =>
-        Matrices(tensor) * SecondFactor.PackedLength(tensor.Engine.Kernels, tensor.Columns, tensor.Shape[^2]);
+        Matrices(tensor) * SecondFactor.PackedLength(tensor.Engine.Kernels, tensor.Columns, tensor.Shape[^2], tensor.Precision);
 }

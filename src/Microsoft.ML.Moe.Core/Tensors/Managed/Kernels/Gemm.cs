@@ -191,11 +191,11 @@ internal static unsafe class Gemm
                     var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
                     if (height == tileRows && width == tileColumns)
                     {
-                        kernels.Tile(depth, packedA + row * depth, panel, stride, target, cStride, add);
+                        kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, target, cStride, add);
                         continue;
                     }
 
-                    PartOfTile(kernels, height, width, depth, packedA + row * depth, panel, stride, tile);
+                    PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * depth, panel, stride, tile);
                     CopyTile(kernels, tile, target, cStride, height, width, add);
                 }
 
@@ -208,21 +208,21 @@ internal static unsafe class Gemm
     // A tile of which only some rows and columns are wanted, by the cheapest kernel that makes these. Each element is the same chain of
     // multiply–adds in all of them.
     private static void PartOfTile(
-        Kernels kernels, int height, int width, int depth, float* a, float* panel, nint stride, float* tile)
+        Kernels kernels, InferencePrecision precision, int height, int width, int depth, float* a, float* panel, nint stride, float* tile)
     {
         if (height > Kernels.FewRows && 2 * width <= kernels.TileColumns)
         {
             for (var row = 0; row < height; row += Kernels.NarrowRows)
-                kernels.NarrowTile(depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+                kernels.NarrowTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
         }
         else if (height <= 2 * kernels.TileRows / 3)
         {
             for (var row = 0; row < height; row += Kernels.FewRows)
-                kernels.FewRowsTile(depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+                kernels.FewRowsTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
         }
         else
         {
-            kernels.Tile(depth, a, panel, stride, tile, kernels.TileColumns, false);
+            kernels.Tile(precision, depth, a, panel, stride, tile, kernels.TileColumns, false);
         }
     }
 

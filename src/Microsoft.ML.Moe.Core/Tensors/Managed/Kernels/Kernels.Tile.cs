@@ -15,21 +15,62 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
 
     public override int VectorBits => TSimd.Count * 32;
 
-    public override int TileRows => TSimd.HasManyRegisters ? 12 : 6;
+    public override int TileRows => RowsOfTile;
 
     public override int TileColumns => 2 * TSimd.Count;
 
-    public override void Tile(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    // A call, which the compiler would leave in a tile's loop, makes it spill its sums at each step.
+    private static int RowsOfTile
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TSimd.HasManyRegisters ? 12 : 6;
+    }
+
+    public override void Tile(
+        InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    {
+        if (precision == InferencePrecision.BFloat16)
+            Tile<BFloat16Panel>(depth, a, b, bStride, c, cStride, accumulate);
+        else
+            Tile<SinglePanel>(depth, a, b, bStride, c, cStride, accumulate);
+    }
+
+    public override void FewRowsTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c)
+    {
+        if (precision == InferencePrecision.BFloat16)
+            FourRows<BFloat16Panel>(depth, a, b, bStride, c);
+        else
+            FourRows<SinglePanel>(depth, a, b, bStride, c);
+    }
+
+    public override void NarrowTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c)
+    {
+        if (precision == InferencePrecision.BFloat16)
+            SixNarrowRows<BFloat16Panel>(depth, a, b, bStride, c);
+        else
+            SixNarrowRows<SinglePanel>(depth, a, b, bStride, c);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RoundPanel(int depth, float* source, float* target)
+    {
+        for (var k = 0; k < depth; k++, source += 2 * TSimd.Count, target += TSimd.Count)
+            TSimd.StoreBFloat16(TSimd.Load(source), TSimd.Load(source + TSimd.Count), target);
+    }
+
+    private static void Tile<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+        where TPanel : struct, IPanel
     {
         if (TSimd.HasManyRegisters)
-            TwelveRows(depth, a, b, bStride, c, cStride, accumulate);
+            TwelveRows<TPanel>(depth, a, b, bStride, c, cStride, accumulate);
         else
-            SixRows(depth, a, b, bStride, c, cStride, accumulate);
+            SixRows<TPanel>(depth, a, b, bStride, c, cStride, accumulate);
     }
 
     // Two vectors of accumulators a row: 24 registers of 32 here, 12 of 16 below, the rest for b's row and one element of a.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TwelveRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    private static void TwelveRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+        where TPanel : struct, IPanel
     {
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
@@ -40,8 +81,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         {
             for (; k < end; k++)
             {
-                var b0 = TSimd.Load(b);
-                var b1 = TSimd.Load(b + TSimd.Count);
+                TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
                 MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
                 MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
                 MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
@@ -77,7 +117,8 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SixRows(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+    private static void SixRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
+        where TPanel : struct, IPanel
     {
         TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
@@ -86,8 +127,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         {
             for (; k < end; k++)
             {
-                var b0 = TSimd.Load(b);
-                var b1 = TSimd.Load(b + TSimd.Count);
+                TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
                 MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
                 MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
                 MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
@@ -111,19 +151,19 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void FewRowsTile(int depth, float* a, float* b, nint bStride, float* c)
+    private static void FourRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c)
+        where TPanel : struct, IPanel
     {
         TVector c00 = default, c01 = default, c10 = default, c11 = default;
         TVector c20 = default, c21 = default, c30 = default, c31 = default;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = TSimd.Load(b);
-            var b1 = TSimd.Load(b + TSimd.Count);
+            TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
             MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
             MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
             MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
             MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            a += TileRows;
+            a += RowsOfTile;
             b += bStride;
         }
 
@@ -134,28 +174,29 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void NarrowTile(int depth, float* a, float* b, nint bStride, float* c)
+    private static void SixNarrowRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c)
+        where TPanel : struct, IPanel
     {
         TVector c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = TSimd.Load(b);
-            c0 = TSimd.MultiplyAdd(TSimd.Create(a[0]), b0, c0);
-            c1 = TSimd.MultiplyAdd(TSimd.Create(a[1]), b0, c1);
-            c2 = TSimd.MultiplyAdd(TSimd.Create(a[2]), b0, c2);
-            c3 = TSimd.MultiplyAdd(TSimd.Create(a[3]), b0, c3);
-            c4 = TSimd.MultiplyAdd(TSimd.Create(a[4]), b0, c4);
-            c5 = TSimd.MultiplyAdd(TSimd.Create(a[5]), b0, c5);
-            a += TileRows;
+            TPanel.Load<TSimd, TVector>(b, out var b0, out _);
+            c0 = TSimd.MultiplyAdd(TSimd.Broadcast(a[0]), b0, c0);
+            c1 = TSimd.MultiplyAdd(TSimd.Broadcast(a[1]), b0, c1);
+            c2 = TSimd.MultiplyAdd(TSimd.Broadcast(a[2]), b0, c2);
+            c3 = TSimd.MultiplyAdd(TSimd.Broadcast(a[3]), b0, c3);
+            c4 = TSimd.MultiplyAdd(TSimd.Broadcast(a[4]), b0, c4);
+            c5 = TSimd.MultiplyAdd(TSimd.Broadcast(a[5]), b0, c5);
+            a += RowsOfTile;
             b += bStride;
         }
 
         TSimd.Store(c0, c);
-        TSimd.Store(c1, c += TileColumns);
-        TSimd.Store(c2, c += TileColumns);
-        TSimd.Store(c3, c += TileColumns);
-        TSimd.Store(c4, c += TileColumns);
-        TSimd.Store(c5, c + TileColumns);
+        TSimd.Store(c1, c += 2 * TSimd.Count);
+        TSimd.Store(c2, c += 2 * TSimd.Count);
+        TSimd.Store(c3, c += 2 * TSimd.Count);
+        TSimd.Store(c4, c += 2 * TSimd.Count);
+        TSimd.Store(c5, c + 2 * TSimd.Count);
     }
 
     // The result's rows are far apart and needed only at the end: without a hint every tile would wait for them. Too early a hint would be
@@ -173,9 +214,9 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyAdd(float a, TVector b0, TVector b1, ref TVector c0, ref TVector c1)
+    private static void MultiplyAdd(in float a, TVector b0, TVector b1, ref TVector c0, ref TVector c1)
     {
-        var x = TSimd.Create(a);
+        var x = TSimd.Broadcast(a);
         c0 = TSimd.MultiplyAdd(x, b0, c0);
         c1 = TSimd.MultiplyAdd(x, b1, c1);
     }

@@ -9,16 +9,28 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <param name="matrix">The factor.</param>
 /// <param name="columns">Columns of the factor.</param>
 /// <param name="depth">Rows of the factor, k.</param>
-/// <param name="packed"><see cref="PackedLength"/> floats to pack into; null to read the factor where it lies.</param>
+/// <param name="packed">
+/// <see cref="PackedLength"/> floats of that precision to pack into; null to read the factor where it lies, in full precision.
+/// </param>
 /// <param name="isReady">Whether <paramref name="packed"/> holds the factor already.</param>
+/// <param name="precision">What it is packed in.</param>
 internal readonly unsafe struct SecondFactor(
-    Kernels kernels, Matrix matrix, int columns, int depth, float* packed, bool isReady = false)
+    Kernels kernels,
+    Matrix matrix,
+    int columns,
+    int depth,
+    float* packed,
+    bool isReady = false,
+    InferencePrecision precision = InferencePrecision.Full)
 {
     /// <summary>Columns of the factor.</summary>
     public int Columns => columns;
 
     /// <summary>Rows of the factor, k.</summary>
     public int Depth => depth;
+
+    /// <summary>What the panels are stored in.</summary>
+    public InferencePrecision Precision => precision;
 
     /// <summary>Number of panels.</summary>
     public int Panels => PanelsOf(kernels, columns);
@@ -30,8 +42,9 @@ internal readonly unsafe struct SecondFactor(
     public static int PanelsOf(Kernels kernels, int columns) => (columns + kernels.TileColumns - 1) / kernels.TileColumns;
 
     /// <summary>Floats of the packed factor.</summary>
-    public static long PackedLength(Kernels kernels, int columns, int depth) =>
-        (long)PanelsOf(kernels, columns) * kernels.TileColumns * depth;
+    public static long PackedLength(
+        Kernels kernels, int columns, int depth, InferencePrecision precision = InferencePrecision.Full) =>
+        (long)PanelsOf(kernels, columns) * RowLength(kernels, precision) * depth;
 
     /// <summary>Whether panels have to be packed before the product.</summary>
     public bool NeedsPacking => packed != null && !isReady;
@@ -62,8 +75,14 @@ internal readonly unsafe struct SecondFactor(
     {
         if (!NeedsPacking)
             return;
+        if (precision == InferencePrecision.BFloat16)
+        {
+            PackRounded(panel);
+            return;
+        }
+
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
-            PackBlock(panel, firstK, Packed(panel, firstK));
+            PackBlock(panel, firstK, BlockDepth(firstK), Packed(panel, firstK));
     }
 
     /// <summary>The rows of one panel in one block of k.</summary>
@@ -73,7 +92,7 @@ internal readonly unsafe struct SecondFactor(
     /// <param name="stride">Distance of the rows.</param>
     public float* Rows(int panel, int firstK, float* spare, out nint stride)
     {
-        stride = kernels.TileColumns;
+        stride = RowLength(kernels, precision);
         if (packed != null)
             return Packed(panel, firstK);
         if ((panel + 1) * kernels.TileColumns <= columns)
@@ -82,26 +101,46 @@ internal readonly unsafe struct SecondFactor(
             return matrix.Row(firstK) + panel * kernels.TileColumns;
         }
 
-        PackBlock(panel, firstK, spare);
+        PackBlock(panel, firstK, BlockDepth(firstK), spare);
         return spare;
     }
 
+    private static int RowLength(Kernels kernels, InferencePrecision precision) =>
+        precision == InferencePrecision.BFloat16 ? kernels.TileColumns / 2 : kernels.TileColumns;
+
     private float* Packed(int panel, int firstK)
     {
-        long blockDepth = Math.Min(Gemm.DepthBlock, depth - firstK);
-        return packed + (long)Panels * kernels.TileColumns * firstK + panel * kernels.TileColumns * blockDepth;
+        var rowLength = RowLength(kernels, precision);
+        return packed + (long)Panels * rowLength * firstK + (long)panel * rowLength * BlockDepth(firstK);
     }
 
-    private void PackBlock(int panel, int firstK, float* target)
+    private int BlockDepth(int firstK) => Math.Min(Gemm.DepthBlock, depth - firstK);
+
+    private void PackRounded(int panel)
+    {
+        const int MostRows = 64;
+        var floats = stackalloc float[MostRows * kernels.TileColumns];
+        for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
+        {
+            var target = Packed(panel, firstK);
+            for (var k = 0; k < BlockDepth(firstK); k += MostRows)
+            {
+                var rows = Math.Min(MostRows, BlockDepth(firstK) - k);
+                PackBlock(panel, firstK + k, rows, floats);
+                kernels.RoundPanel(rows, floats, target + k * RowLength(kernels, precision));
+            }
+        }
+    }
+
+    private void PackBlock(int panel, int firstK, int rows, float* target)
     {
         var width = kernels.TileColumns;
         var first = panel * width;
         var count = Math.Min(width, columns - first);
-        var blockDepth = Math.Min(Gemm.DepthBlock, depth - firstK);
         if (matrix.IsTransposed)
-            Packing.PackRows(matrix, first, count, firstK, blockDepth, width, target);
+            Packing.PackRows(matrix, first, count, firstK, rows, width, target);
         else
-            Packing.PackColumns(matrix, first, count, firstK, blockDepth, width, target);
+            Packing.PackColumns(matrix, first, count, firstK, rows, width, target);
     }
 
     private readonly struct PanelPacking(SecondFactor factor) : ILoopBody

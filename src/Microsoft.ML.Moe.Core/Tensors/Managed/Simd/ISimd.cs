@@ -24,7 +24,19 @@ internal unsafe interface ISimd<TVector>
     /// <summary>Stores fewer floats than a vector holds.</summary>
     static abstract void StoreFirst(TVector x, float* destination, int count);
 
+    /// <summary>Loads two vectors from the memory of one, where <see cref="StoreBFloat16"/> has put them.</summary>
+    static abstract void LoadBFloat16(float* source, out TVector first, out TVector second);
+
+    /// <summary>
+    /// Rounds two vectors to the nearest bfloat16 (of two, to the even one) and stores both in the memory of one: each 32 bits hold
+    /// an element of the first vector below and one of the second above. What is not a number stays so.
+    /// </summary>
+    static abstract void StoreBFloat16(TVector first, TVector second, float* destination);
+
     static abstract TVector Create(float x);
+
+    /// <summary>As <see cref="Create"/>, of a float in memory: the load itself repeats it, which leaves the units that multiply free.</summary>
+    static abstract TVector Broadcast(in float source);
 
     static abstract TVector Add(TVector x, TVector y);
 

@@ -42,7 +42,22 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBFloat16(float* source, out Vector128<float> first, out Vector128<float> second)
+    {
+        var pairs = Vector128.Load((uint*)source);
+        first = (pairs << 16).AsSingle();
+        second = (pairs & Vector128.Create(BFloat16.Mask)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBFloat16(Vector128<float> first, Vector128<float> second, float* destination) =>
+        ((RoundedBits(first) >>> 16) | (RoundedBits(second) & Vector128.Create(BFloat16.Mask))).Store((uint*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Create(float x) => Vector128.Create(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Broadcast(in float source) => Vector128.Create(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Add(Vector128<float> x, Vector128<float> y) => x + y;
@@ -112,4 +127,12 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> First(int count) =>
         Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> RoundedBits(Vector128<float> x)
+    {
+        var bits = x.AsUInt32();
+        var rounded = bits + Vector128.Create(BFloat16.BelowHalf) + ((bits >>> 16) & Vector128<uint>.One);
+        return Vector128.ConditionalSelect(Vector128.Equals(x, x).AsUInt32(), rounded, bits | Vector128.Create(BFloat16.QuietBit));
+    }
 }

@@ -41,7 +41,22 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadBFloat16(float* source, out Vector256<float> first, out Vector256<float> second)
+    {
+        var pairs = Vector256.Load((uint*)source);
+        first = (pairs << 16).AsSingle();
+        second = (pairs & Vector256.Create(BFloat16.Mask)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBFloat16(Vector256<float> first, Vector256<float> second, float* destination) =>
+        ((RoundedBits(first) >>> 16) | (RoundedBits(second) & Vector256.Create(BFloat16.Mask))).Store((uint*)destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Create(float x) => Vector256.Create(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Broadcast(in float source) => Vector256.Create(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Add(Vector256<float> x, Vector256<float> y) => x + y;
@@ -108,4 +123,12 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> First(int count) =>
         Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> RoundedBits(Vector256<float> x)
+    {
+        var bits = x.AsUInt32();
+        var rounded = bits + Vector256.Create(BFloat16.BelowHalf) + ((bits >>> 16) & Vector256<uint>.One);
+        return Vector256.ConditionalSelect(Vector256.Equals(x, x).AsUInt32(), rounded, bits | Vector256.Create(BFloat16.QuietBit));
+    }
 }

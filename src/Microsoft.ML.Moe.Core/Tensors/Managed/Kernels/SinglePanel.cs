@@ -1,0 +1,16 @@
+using System.Runtime.CompilerServices;
+
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>Rows of floats.</summary>
+internal readonly unsafe struct SinglePanel : IPanel
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load<TSimd, TVector>(float* source, out TVector first, out TVector second)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
+    {
+        first = TSimd.Load(source);
+        second = TSimd.Load(source + TSimd.Count);
+    }
+}
