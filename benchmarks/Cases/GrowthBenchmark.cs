@@ -52,7 +52,7 @@ internal sealed class GrowthBenchmark : IBenchmark
         foreach (var (name, rows, words) in new[] { ("batch", 2 * Rows, Words), ("sequence length", Rows, 2 * Words + 1) })
         {
             using var after = Training(rows, words);
-            var result = runner.Compare(after.Step, before.Step);
+            var result = runner.Compare(after.Steps.Take, before.Steps.Take);
             yield return new Figure(
                 Id,
                 $"training step of the default text model, {name} doubled from B{Rows} S{Words + 1}",

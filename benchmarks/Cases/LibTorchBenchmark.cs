@@ -17,11 +17,11 @@ internal sealed class LibTorchBenchmark : IBenchmark
         torch.set_num_threads(threads);
         using var managed = new TextTraining(new ManagedEngine(threads));
         using var libTorch = new TextTraining(new TorchEngine());
-        TextTraining.CheckEqual(managed, libTorch);
-        var result = runner.Compare(managed.Step, libTorch.Step);
+        managed.Steps.CheckEqual(libTorch.Steps);
+        var result = runner.Compare(managed.Steps.Take, libTorch.Steps.Take);
         yield return new Figure(
             Id,
-            $"training step of the default text model, {managed.Rows} rows: managed / libtorch",
+            $"training step of the default text model, {managed.Steps.Rows} rows: managed / libtorch",
             threads,
             result.Ratio,
             result.Spread,

@@ -15,12 +15,8 @@ internal sealed class TextTraining : IDisposable
     private const int Classes = 10;
     private const int Words = 3000;
     private readonly TextClassifierOptions _options;
-    private readonly Engine _engine;
     private readonly TextClassifier _classifier;
     private readonly LabelledRow<EncodedText>[] _rows;
-    private readonly int[] _batch;
-    private readonly ClassifierObjective<EncodedText> _objective;
-    private readonly Optimizer _optimizer;
 
     /// <summary>Creates the model; the engine is disposed with it.</summary>
     /// <param name="engine">Where it lives.</param>
@@ -29,7 +25,6 @@ internal sealed class TextTraining : IDisposable
     /// <param name="mostWords">Words of the longest row.</param>
     public TextTraining(Engine engine, int rows = 64, int fewestWords = 8, int mostWords = 24)
     {
-        _engine = engine;
         _options = new TextClassifierOptions { Seed = 1, BatchSize = rows };
         var input = new TextClassifierTrainer(_options, Classes, engine).Input;
         var random = new Random(1);
@@ -38,31 +33,25 @@ internal sealed class TextTraining : IDisposable
             .. Enumerable.Range(0, rows).Select(i => new LabelledRow<EncodedText>(
                 input.Encode(Text(random, random.Next(fewestWords, mostWords + 1))), i % Classes)),
         ];
-        _batch = [.. Enumerable.Range(0, _rows.Length)];
         var encoder = TextEncoderConfig.From(_options, input, usesTokenizer: false);
         var store = new ParameterStore(engine, seed: 1);
         _classifier = new TextClassifier(
             engine, new TextClassifierConfig(encoder, Classes, WideTable.BitsFor(_rows, Classes)), store, input);
-        var forward = new TextClassifierForward(_classifier, options: _options);
-        _objective = new ClassifierObjective<EncodedText>(_options, engine, _classifier, forward, _rows, []);
-        _optimizer = ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate);
+        Steps = new TrainingSteps<EncodedText>(
+            _options,
+            _options,
+            engine,
+            _classifier,
+            new TextClassifierForward(_classifier, options: _options),
+            ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate),
+            _rows);
     }
 
-    /// <summary>Rows of a step.</summary>
-    public int Rows => _rows.Length;
-
-    /// <summary>Forward and backward pass, clipping and the optimiser's step, as the trainer takes them.</summary>
-    public void Step()
-    {
-        _objective.Prepare(_batch, new Random(1));
-        var loss = _objective.Accumulate(1f);
-        _optimizer.ClipGradients(_options.MaxGradientNorm);
-        _optimizer.Step(1f);
-        loss.Read();
-    }
+    /// <summary>The steps.</summary>
+    public TrainingSteps<EncodedText> Steps { get; }
 
     /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>
-    public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Input)], Score(), new
+    public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Input)], Steps.Score(), new
     {
         batch = TextModelFiles.Describe(_classifier.CreatePacker().Pack([.. _rows.Select(row => row.Input)], Noise(new Random(1)))),
         targets = _rows.Select(row => row.Label),
@@ -74,32 +63,9 @@ internal sealed class TextTraining : IDisposable
         maxGradientNorm = _options.MaxGradientNorm,
     });
 
-    /// <summary>Checks that two models score the rows alike, which they do before their first step only: dropout differs.</summary>
-    public static void CheckEqual(TextTraining first, TextTraining second)
-    {
-        const float tolerance = 1e-3f;
-        var (expected, actual) = (first.Score(), second.Score());
-        for (var i = 0; i < expected.Length; i++)
-        {
-            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance))
-                throw new InvalidOperationException($"The engines disagree: probability {i} is {expected[i]} and {actual[i]}.");
-        }
-    }
-
-    public void Dispose()
-    {
-        _optimizer.Dispose();
-        _engine.Dispose();
-    }
+    public void Dispose() => Steps.Dispose();
 
     private InputNoise Noise(Random random) => new(random, _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
-
-    private float[] Score()
-    {
-        var probabilities = new float[_rows.Length * Classes];
-        _classifier.Score([.. _rows.Select(row => row.Input)], probabilities);
-        return probabilities;
-    }
 
     // Small word numbers are frequent, as in language.
     private static string Text(Random random, int length) => string.Join(

@@ -21,10 +21,10 @@ internal sealed class TextTrainingBenchmark : IBenchmark
         using var training = new TextTraining(new ManagedEngine(threads));
         using var files = training.Write();
         var result = runner.Compare(
-            PairedRunner.Timed(training.Step), repeats => PyTorch.Instance!.Run(files.TrainingOn(), threads, repeats));
+            PairedRunner.Timed(training.Steps.Take), repeats => PyTorch.Instance!.Run(files.TrainingOn(), threads, repeats));
         yield return new Figure(
             Id,
-            $"training step of the default text model, {training.Rows} rows / {PyTorch.Instance!.Version}",
+            $"training step of the default text model, {training.Steps.Rows} rows / {PyTorch.Instance!.Version}",
             threads,
             result.Ratio,
             result.Spread,

@@ -14,7 +14,6 @@ internal static class GpuSuite
     private static readonly int[] DecodedTokens = [1, 16, 64];
     private static readonly MoeShape FewLargeExperts = new(16384, 4096, 14336, 8, 2);
     private static readonly MoeShape ManySmallExperts = new(16384, 2048, 1024, 64, 8);
-    private static readonly string[] NotMeasured = ["the image trainer's samples per second: there is no image trainer yet."];
 
     /// <summary>Measures everything, each row in single precision and in bfloat16.</summary>
     /// <param name="gpu">Number of the GPU; null for a trial on the processor.</param>
@@ -36,7 +35,7 @@ internal static class GpuSuite
         var sides = new[] { device, new TorchDevice(gpu, inBFloat16: true) }
             .Select(side => (Device: side, References: new ExpertReferences(side)))
             .ToArray();
-        foreach (var reason in sides.SelectMany(side => side.References.Missing).Concat(NotMeasured))
+        foreach (var reason in sides.SelectMany(side => side.References.Missing))
             Report.ShowSkipped("gpu", reason);
 
         var runner = new PairedRunner(rounds);
@@ -49,7 +48,7 @@ internal static class GpuSuite
             .OrderBy(figure => figure.Id, StringComparer.Ordinal)
             .ToArray();
         var title = device.IsTrial ? "TRIAL on the processor: no figure of a GPU. Median of paired ratios" : "Median of paired ratios";
-        Report.ShowFigures(figures, (work, seconds, _) => limits.Share(work, seconds), title);
+        Report.ShowFigures(figures, (work, seconds, _) => limits.Share(work, seconds), title, judges: !device.IsTrial);
         return new GpuReport(Description(device), device.IsTrial, scale, limits, figures);
 
         List<Figure> Run(IEnumerable<IBenchmark> benchmarks) => [.. benchmarks.SelectMany(benchmark => Measure(benchmark, runner, device))];
@@ -68,6 +67,7 @@ internal static class GpuSuite
             new TrainingBenchmark("G4", Scaled(FewLargeExperts with { Tokens = 8192 }), device, references),
             .. HostWaits(device),
             new TextTrainerBenchmark("G7", device),
+            new ImageTrainerBenchmark("G7", device),
         ];
 
         // The host waits for the same in any precision.

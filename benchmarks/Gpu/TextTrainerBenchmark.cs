@@ -1,8 +1,8 @@
-using System.Globalization;
 using Microsoft.ML.Moe.Benchmarks.Cases;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
@@ -19,29 +19,14 @@ internal sealed class TextTrainerBenchmark(string id, TorchDevice device) : IBen
         using var ours = new TextTraining(device.CreateEngine());
         var managedEngine = new ManagedEngine();
         using var managed = new TextTraining(managedEngine);
-        TextTraining.CheckEqual(ours, managed);
+        ours.Steps.CheckEqual(managed.Steps);
         using var files = ours.Write();
-        var step = device.Timed(ours.Step);
-        yield return FigureOf(managedEngine.Description, runner.Compare(step, PairedRunner.Timed(managed.Step), inverted: true));
+        var throughput = new TrainerThroughput<EncodedText>(id, "text trainer", device, ours.Steps, runner, threads);
+        yield return throughput.Over(managedEngine.Description, PairedRunner.Timed(managed.Steps.Take));
         if (PyTorch.Instance is { } pyTorch)
         {
             var name = files.TrainingOn(device.Name, device.Precision);
-            var result = runner.Compare(step, repeats => pyTorch.Run(name, device.Threads, repeats), inverted: true);
-            yield return FigureOf(pyTorch.Version, result);
+            yield return throughput.Over(pyTorch.Version, repeats => pyTorch.Run(name, device.Threads, repeats));
         }
-
-        Figure FigureOf(string reference, PairedResult result) => new(
-            id,
-            $"text trainer, {device.Precision}, {Rate(result.First)} / {reference}, {Rate(result.Second)}",
-            threads,
-            result.Ratio,
-            result.Spread,
-            null)
-        {
-            Seconds = result.First,
-            ReferenceSeconds = result.Second,
-        };
-
-        string Rate(double seconds) => (ours.Rows / seconds).ToString("F0", CultureInfo.InvariantCulture) + " samples/s";
     }
 }

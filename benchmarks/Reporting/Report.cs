@@ -75,7 +75,9 @@ internal static class Report
     /// <param name="figures">Its rows.</param>
     /// <param name="shareOfLimit">Least possible time over the measured one, from work, seconds and threads.</param>
     /// <param name="title">Stands above it.</param>
-    public static void ShowFigures(IReadOnlyList<Figure> figures, Func<Work, double, int, double> shareOfLimit, string title)
+    /// <param name="judges">Whether it says which goals are reached: they are a GPU's, so that a trial neither reaches nor misses one.</param>
+    public static void ShowFigures(
+        IReadOnlyList<Figure> figures, Func<Work, double, int, double> shareOfLimit, string title, bool judges = true)
     {
         if (figures.Count == 0)
             return;
@@ -94,7 +96,7 @@ internal static class Report
                 Number(figure.Ratio, "F3"),
                 Number(figure.Spread, "F3"),
                 figure.Bound is { } bound ? (bound.IsLower ? "≥ " : "≤ ") + Number(bound.Value, "F2") : None,
-                figure.Bound is null ? "" : figure.IsReached ? "[green]reached[/]" : "[red]missed[/]");
+                figure.Bound is null || !judges ? "" : figure.IsReached ? "[green]reached[/]" : "[red]missed[/]");
         }
 
         AnsiConsole.Write(table);

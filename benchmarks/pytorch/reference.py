@@ -110,12 +110,22 @@ CASES = {
 }
 
 
+def blas_libraries():
+    """Paths of the BLAS libraries in use, where the system tells."""
+    with open("/proc/self/maps") if os.path.exists("/proc/self/maps") else io.StringIO() as maps:
+        return {line.split()[-1] for line in maps if "blas" in line}
+
+
+def version():
+    """PyTorch's version; says so where its products are those of the BLAS that only defines the others, which would flatter us."""
+    is_untuned = any("/blas/libblas.so" in path for path in blas_libraries())
+    return f"PyTorch {torch.__version__}" + (" on untuned libblas3" if is_untuned else "")
+
+
 def set_threads(threads):
     """Limits PyTorch and the OpenBLAS under it, which a build with threads of its own takes no limit from PyTorch for."""
     torch.set_num_threads(threads)
-    with open("/proc/self/maps") if os.path.exists("/proc/self/maps") else io.StringIO() as maps:
-        paths = {line.split()[-1] for line in maps if "blas" in line}
-    for path in paths:
+    for path in blas_libraries():
         limit = getattr(ctypes.CDLL(path), "openblas_set_num_threads", None)
         if limit is not None:
             limit(threads)
@@ -158,7 +168,7 @@ def main():
     torch.set_grad_enabled(False)
     # As in the library: products of single precision are that.
     torch.backends.cuda.matmul.allow_tf32 = False
-    print("PyTorch " + torch.__version__, flush=True)
+    print(version(), flush=True)
     prepared = {}
     for line in sys.stdin:
         try:

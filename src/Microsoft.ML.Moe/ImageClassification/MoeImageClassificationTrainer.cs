@@ -104,7 +104,7 @@ public sealed partial class MoeImageClassificationTrainer : IEstimator<MoeImageC
         var column = ImageColumn.Find(input.Schema, _columns.Features);
         var images = ImageColumn.InputOf(column, _options.ImageWidth, _options.ImageHeight, _options.Channels);
         channel.Info(
-            MessageSensitivity.None, $"Images are read as {images.Width} × {images.Height} pixels of {images.Channels} channels.");
+            MessageSensitivity.None, $"Images are read as {images.Width} × {images.Height} × {images.Channels}: width, height, channels.");
         var model = new ClassifierFit<ImagePixels>(nameof(MoeImageClassificationTrainer), _host, channel, _options).Run(
             input,
             classes,

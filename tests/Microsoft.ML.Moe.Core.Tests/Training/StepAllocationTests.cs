@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Images;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -8,7 +9,7 @@ namespace Microsoft.ML.Moe.Tests.Training;
 
 /// <summary>
 /// What training leaves to the garbage collector once it has warmed up, by the runtime's own counters: nothing. Tensors and scratch
-/// memory, tapes and their handles, operations, plans, packed texts and each step's chance are used again by the steps that follow,
+/// memory, tapes and their handles, operations, plans, packed texts and images and each step's chance are used again by the steps that follow,
 /// however their batches differ in shape. Only a batch larger than all before it makes them grow.
 /// </summary>
 [Collection(nameof(NothingBeside))]
@@ -17,6 +18,8 @@ public class StepAllocationTests
     private const int Classes = 5;
     private const int BatchSize = 32;
     private const int StepsOfEpoch = 20;
+    // The last batch is smaller.
+    private const int RowCount = BatchSize * StepsOfEpoch - BatchSize / 2;
     private const int Epochs = 3;
     private const int WarmUpEpochs = 1;
     private const int MostWords = 30;
@@ -75,11 +78,28 @@ public class StepAllocationTests
         counter.AssertNothing(threads);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void NorDoStepsOfAnImageClassifier(int threads)
+    {
+        using var engine = new ManagedEngine(threads);
+        var options = ToyImages.Options(Epochs);
+        (options.BatchSize, options.MaxRotation, options.HorizontalFlip, options.EraseRate) = (BatchSize, 10f, true, 0.5f);
+        var trainer = new ImageClassifierTrainer(options, ToyImages.Input, ToyImages.Classes, engine);
+        var counter = new AllocationCounter();
+
+        trainer.Train(ToyImages.Rows(RowCount, seed: 1));
+        trainer.Train(ToyImages.Rows(RowCount, seed: 2), observer: counter);
+
+        counter.AssertNothing(threads);
+    }
+
     // With as many words as possible in all of them, the engine has seen the largest batch before.
     private static IEnumerable<string> Texts(int fewestWords)
     {
         var random = new Random(1);
-        for (var row = 0; row < BatchSize * StepsOfEpoch - BatchSize / 2; row++)
+        for (var row = 0; row < RowCount; row++)
             yield return string.Join(' ', Enumerable.Range(0, random.Next(fewestWords, MostWords + 1)).Select(_ => $"w{random.Next(2000)}"));
     }
 

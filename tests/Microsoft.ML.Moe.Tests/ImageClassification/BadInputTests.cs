@@ -40,7 +40,7 @@ public sealed class BadInputTests
     {
         var messages = Messages(() => ImageModels.Fit(
             _ml, o => (o.ImageWidth, o.ImageHeight, o.Channels, o.MaxEpochs) = (width, height, channels, 1)).Dispose());
-        Assert.Contains($"Images are read as {expectedWidth} × {expectedHeight} pixels of {expectedChannels} channels.", messages);
+        Assert.Contains($"Images are read as {expectedWidth} × {expectedHeight} × {expectedChannels}: width, height, channels.", messages);
     }
 
     [Theory]
@@ -64,7 +64,7 @@ public sealed class BadInputTests
         var data = _ml.Data.LoadFromEnumerable([new Interleaved(), new Interleaved { Label = "b" }]);
         var keyed = _ml.Transforms.Conversion.MapValueToKey("Key", "Label").Fit(data).Transform(data);
         var messages = Messages(() => ImageModels.Trainer(_ml, o => (o.LabelColumnName, o.MaxEpochs) = ("Key", 1)).Fit(keyed).Dispose());
-        Assert.Contains("Images are read as 20 × 2 pixels of 3 channels.", messages);
+        Assert.Contains("Images are read as 20 × 2 × 3: width, height, channels.", messages);
     }
 
     [Fact]
