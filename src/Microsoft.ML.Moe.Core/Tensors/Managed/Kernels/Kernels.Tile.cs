@@ -67,8 +67,9 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
             SixRows<TPanel>(depth, a, b, bStride, c, cStride, accumulate);
     }
 
+    // Never inlined: amid other code, which a profile can make of a caller's loop, there are not enough registers and sums are spilled.
     // Two vectors of accumulators a row: 24 registers of 32 here, 12 of 16 below, the rest for b's row and one element of a.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void TwelveRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
         where TPanel : struct, IPanel
     {
@@ -116,7 +117,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c + cStride, cB0, cB1, accumulate);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void SixRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate)
         where TPanel : struct, IPanel
     {
@@ -150,7 +151,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c + cStride, c50, c51, accumulate);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void FourRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c)
         where TPanel : struct, IPanel
     {
@@ -173,7 +174,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         StoreRow(c + 2 * TSimd.Count, c30, c31, false);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void SixNarrowRows<TPanel>(int depth, float* a, float* b, nint bStride, float* c)
         where TPanel : struct, IPanel
     {
