@@ -17,9 +17,7 @@ internal static class Display
     /// <summary>Shows which classes are most often taken for which.</summary>
     public static void ShowConfusions(MulticlassClassificationMetrics metrics, DataViewSchema.Column label)
     {
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        label.GetKeyValues(ref names);
-        var classes = names.DenseValues().Select(name => name.ToString()).ToArray();
+        var classes = ClassNames(label);
         var counts = metrics.ConfusionMatrix.Counts;
         var confusions = counts.Index()
             .SelectMany(row => row.Item.Index().Select(cell => (Truth: row.Index, Said: cell.Index, Count: cell.Item)))
@@ -35,9 +33,8 @@ internal static class Display
     /// <summary>Shows a prediction with its probability, and the true label where it is another.</summary>
     public static void ShowPrediction(Example example, Prediction prediction)
     {
-        var truth = prediction.PredictedLabel == example.Label ? "" : $", in truth {example.Label}";
         Line();
         Line(example.Name);
-        Line($"  → {prediction.PredictedLabel} ({prediction.Score.Max() * 100:0} %){truth}");
+        ShowPredicted(prediction.PredictedLabel, prediction.Score, example.Label);
     }
 }

@@ -29,14 +29,27 @@ internal static class Terminal
             Line((message.Kind == ChannelMessageKind.Info ? "" : $"{message.Kind}: ") + message.RawMessage);
     };
 
+    /// <summary>The classes behind a label column's keys.</summary>
+    public static string[] ClassNames(DataViewSchema.Column label)
+    {
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        label.GetKeyValues(ref names);
+        return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+
+    /// <summary>Shows a predicted label with its probability, and the true one where it is another.</summary>
+    public static void ShowPredicted(string predicted, float[] score, string label)
+    {
+        var truth = predicted == label ? "" : $", in truth {label}";
+        Line($"  → {predicted} ({score.Max() * 100:0} %){truth}");
+    }
+
     /// <summary>Shows the metrics of a test, and the classes that are found least often.</summary>
     /// <param name="metrics">The metrics.</param>
     /// <param name="label">The label column, whose keys are the classes.</param>
     public static void ShowMetrics(MulticlassClassificationMetrics metrics, DataViewSchema.Column label)
     {
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        label.GetKeyValues(ref names);
-        var classes = names.DenseValues().Select(name => name.ToString()).ToArray();
+        var classes = ClassNames(label);
         var matrix = metrics.ConfusionMatrix;
         var rows = matrix.Counts.Select(counts => counts.Sum()).ToArray();
 

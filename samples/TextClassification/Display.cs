@@ -41,9 +41,8 @@ internal static class Display
     /// <summary>Shows a prediction with its probability, and the true label where it is another.</summary>
     public static void ShowPrediction(Example example, Prediction prediction)
     {
-        var truth = prediction.PredictedLabel == example.Label ? "" : $", in truth {example.Label}";
         Line($"\"{Shortened(example.Text)}\"");
-        Line($"  → {prediction.PredictedLabel} ({prediction.Score.Max() * 100:0} %){truth}");
+        ShowPredicted(prediction.PredictedLabel, prediction.Score, example.Label);
     }
 
     public static void ShowFiles(Tables tables, Arguments arguments)

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
 /// Clipping and AdamW over lists of tensors: libtorch works through a whole list with a few launches, however many tensors are in it.
-/// TorchSharp has no methods for these operations, but TorchScript knows them by name. All tensors are flat and hold something.
+/// TorchSharp has no methods for these operations (<see cref="TorchScript"/>). All tensors are flat and hold something.
 /// </summary>
 internal sealed class AdamWScript
 {
@@ -50,12 +50,11 @@ internal sealed class AdamWScript
 
         """;
 
-    // Held for good: TorchSharp never frees what it has compiled.
     private static readonly Lazy<AdamWScript?> TryOnePass = new(() => TryCompile(Clipping + Arguments + InOnePass));
     private static readonly Lazy<AdamWScript> SeveralPasses = new(() => new AdamWScript(Clipping + Arguments + InSeveralPasses));
-    private readonly torch.jit.CompilationUnit _compiled;
+    private readonly TorchScript _script;
 
-    private AdamWScript(string text) => _compiled = torch.jit.compile(text);
+    private AdamWScript(string text) => _script = new TorchScript(text);
 
     /// <summary>The script that runs wherever lists do. Takes memory for the roots of the second moments.</summary>
     public static AdamWScript OfSeveralPasses => SeveralPasses.Value;
@@ -67,7 +66,7 @@ internal sealed class AdamWScript
     /// <summary>Scales gradients so that their joint norm is at most <paramref name="largest"/>; infinity only measures.</summary>
     /// <returns>The norm before, on the device.</returns>
     public torch.Tensor Clip(torch.Tensor[] gradients, float largest) =>
-        float.IsPositiveInfinity(largest) ? Invoke("norm", [gradients]) : Invoke("clip", [gradients, (Scalar)largest]);
+        float.IsPositiveInfinity(largest) ? _script.Call("norm", [gradients]) : _script.Call("clip", gradients, (Scalar)largest);
 
     /// <summary>A step of parameters that share settings.</summary>
     /// <param name="values">The parameters.</param>
@@ -95,7 +94,7 @@ internal sealed class AdamWScript
             settings.Beta2,
             settings.Epsilon,
         ];
-        Invoke("step", [values, gradients, first, second, .. numbers.Select(number => (Scalar)number)]).Dispose();
+        _script.Call("step", [values, gradients, first, second, .. numbers.Select(number => (Scalar)number)]).Dispose();
     }
 
     private static AdamWScript? TryCompile(string text)
@@ -123,13 +122,5 @@ internal sealed class AdamWScript
         {
             return false;
         }
-    }
-
-    private torch.Tensor Invoke(string function, object[] arguments)
-    {
-        var result = (torch.Tensor)_compiled.invoke(function, arguments);
-        // TorchSharp hands their native handles over and then holds on to the objects no longer.
-        GC.KeepAlive(arguments);
-        return result;
     }
 }

@@ -49,7 +49,7 @@ public abstract partial class Classifier<TRow>
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        return builder.Build(_engine);
+        return builder.Build(Engine);
     }
 
     /// <summary>

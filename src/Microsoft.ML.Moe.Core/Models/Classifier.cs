@@ -11,20 +11,18 @@ namespace Microsoft.ML.Moe.Models;
 /// <typeparam name="TRow">A row as the model reads it.</typeparam>
 public abstract partial class Classifier<TRow>
 {
-    private readonly Engine _engine;
     private readonly EncoderConfig _config;
     private readonly ParameterStore _parameters;
-    private readonly RoutingPolicy? _policy;
 
     // What the last call has left for the next to pack in; null while one has it.
     private IClassifierForward<TRow>? _forward;
 
     private protected Classifier(Engine engine, EncoderConfig config, int classes, ParameterStore parameters, RoutingPolicy? policy)
     {
-        _engine = engine;
+        Engine = engine;
         _config = config;
         _parameters = parameters;
-        _policy = policy;
+        Policy = policy;
         ClassCount = classes;
     }
 
@@ -64,14 +62,14 @@ public abstract partial class Classifier<TRow>
         ArgumentNullException.ThrowIfNull(rows);
         if (probabilities.Length < (long)rows.Count * ClassCount)
             throw new ArgumentException($"{rows.Count} rows × {ClassCount} classes need more room.", nameof(probabilities));
-        PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
+        PolicySelector? policies = Policy is null ? null : (_, _) => Policy;
         // an observer, or a policy from outside, may keep what it is shown
-        var mayBeKept = observer is not null || _policy is not null;
+        var mayBeKept = observer is not null || Policy is not null;
         var forward = mayBeKept ? CreateForward(keepsLayouts: true) : Interlocked.Exchange(ref _forward, null) ?? CreateForward();
         var start = 0;
         foreach (var pass in ScoringPasses.Of(rows, TokensOf, padded: !Router.MaskPadding))
         {
-            using var tape = mayBeKept ? _engine.BeginTape(training: false) : _engine.LeaseTape(training: false);
+            using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
             forward.Pack(pass);
             var output = forward.Run(tape, observer, policies);
             tape.Softmax(output.LogitsBC).CopyTo(probabilities.Slice(start * ClassCount, pass.Count * ClassCount));
@@ -115,7 +113,7 @@ public abstract partial class Classifier<TRow>
     /// <exception cref="InvalidOperationException">It comes from <see cref="WithPolicy"/>.</exception>
     public void Save(Stream config, Stream weights)
     {
-        if (_policy is not null)
+        if (Policy is not null)
             throw new InvalidOperationException(
                 $"A classifier from {nameof(WithPolicy)} cannot be saved: files hold {nameof(RouterSettings)}. Use {nameof(WithRouting)}.");
         _config.Write(config);
@@ -138,7 +136,10 @@ public abstract partial class Classifier<TRow>
     private protected abstract string TextOf(TRow row, int position);
 
     /// <summary>The policy that takes the place of the router's; null for none.</summary>
-    private protected RoutingPolicy? Policy => _policy;
+    private protected RoutingPolicy? Policy { get; }
+
+    /// <summary>Where it lives.</summary>
+    private protected Engine Engine { get; }
 
     /// <summary>The parameters for a model that shares them, with the matrices in a precision for scoring.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>

@@ -12,7 +12,6 @@ namespace Microsoft.ML.Moe.Models;
 /// </summary>
 public sealed class ImageClassifier : Classifier<ImagePixels>
 {
-    private readonly Engine _engine;
     private readonly ImageClassifierConfig _config;
     private readonly ImageClassifierNetwork _network;
     private readonly PatchGrid _grid;
@@ -20,7 +19,6 @@ public sealed class ImageClassifier : Classifier<ImagePixels>
     internal ImageClassifier(Engine engine, ImageClassifierConfig config, ParameterStore parameters, RoutingPolicy? policy = null)
         : base(engine, config, config.Classes, parameters, policy)
     {
-        _engine = engine;
         _config = config;
         _network = new ImageClassifierNetwork(parameters, config);
         _grid = config.Grid;
@@ -35,18 +33,18 @@ public sealed class ImageClassifier : Classifier<ImagePixels>
     {
         ArgumentNullException.ThrowIfNull(router);
         var parameters = ShareToRoute();
-        return new ImageClassifier(_engine, _config.With<ImageClassifierConfig>(router), parameters);
+        return new ImageClassifier(Engine, _config.With<ImageClassifierConfig>(router), parameters);
     }
 
     /// <inheritdoc/>
     public override ImageClassifier WithPolicy(RoutingPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        return new ImageClassifier(_engine, _config, ShareToRoute(), policy);
+        return new ImageClassifier(Engine, _config, ShareToRoute(), policy);
     }
 
     /// <inheritdoc/>
-    public override ImageClassifier WithPrecision(InferencePrecision precision) => new(_engine, _config, ShareIn(precision), Policy);
+    public override ImageClassifier WithPrecision(InferencePrecision precision) => new(Engine, _config, ShareIn(precision), Policy);
 
     /// <summary>Loads a classifier that <see cref="Classifier{TRow}.Save"/> has written.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

@@ -12,13 +12,10 @@ namespace Microsoft.ML.Moe.Models;
 /// </summary>
 public sealed class TextClassifier : Classifier<EncodedText>
 {
-    private readonly Engine _engine;
-
     internal TextClassifier(
         Engine engine, TextClassifierConfig config, ParameterStore parameters, TextInput input, RoutingPolicy? policy = null)
         : base(engine, config, config.Classes, parameters, policy)
     {
-        _engine = engine;
         Config = config;
         Network = new TextClassifierNetwork(parameters, config);
         Input = input;
@@ -38,18 +35,18 @@ public sealed class TextClassifier : Classifier<EncodedText>
     {
         ArgumentNullException.ThrowIfNull(router);
         var parameters = ShareToRoute();
-        return new TextClassifier(_engine, Config.With<TextClassifierConfig>(router), parameters, Input);
+        return new TextClassifier(Engine, Config.With<TextClassifierConfig>(router), parameters, Input);
     }
 
     /// <inheritdoc/>
     public override TextClassifier WithPolicy(RoutingPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        return new TextClassifier(_engine, Config, ShareToRoute(), Input, policy);
+        return new TextClassifier(Engine, Config, ShareToRoute(), Input, policy);
     }
 
     /// <inheritdoc/>
-    public override TextClassifier WithPrecision(InferencePrecision precision) => new(_engine, Config, ShareIn(precision), Input, Policy);
+    public override TextClassifier WithPrecision(InferencePrecision precision) => new(Engine, Config, ShareIn(precision), Input, Policy);
 
     /// <summary>Loads a classifier that <see cref="Classifier{TRow}.Save"/> has written.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

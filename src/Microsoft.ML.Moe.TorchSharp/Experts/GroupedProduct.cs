@@ -5,8 +5,8 @@ using TorchSharp;
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
-/// libtorch's operator <c>_grouped_mm</c> in bfloat16, rows times the matrix of their group. TorchSharp does not bind it; a line of
-/// TorchScript reaches it.
+/// libtorch's operator <c>_grouped_mm</c> in bfloat16, rows times the matrix of their group. TorchSharp does not bind it
+/// (<see cref="TorchScript"/>).
 /// </summary>
 internal static class GroupedProduct
 {
@@ -16,7 +16,7 @@ internal static class GroupedProduct
     // The first libtorch that it was tried with. One without the operator must not be asked for it: that ends the process.
     private static readonly Version _firstVersion = new(2, 10);
     private static readonly ConcurrentDictionary<(DeviceType, int), bool> _works = [];
-    private static readonly Lazy<torch.jit.CompilationUnit> _script = new(() => torch.jit.compile(
+    private static readonly Lazy<TorchScript> _script = new(() => new TorchScript(
         "def product(x, weight, ends):\n    return torch._grouped_mm(x, weight, offs=ends)\n"));
 
     /// <summary>
@@ -40,7 +40,7 @@ internal static class GroupedProduct
     /// <param name="endOfE">[E] of 32-bit integers, the row behind each group.</param>
     /// <returns>[P, O]. Its gradient must be dense; one broadcast from less is refused.</returns>
     public static torch.Tensor Run(torch.Tensor xPI, torch.Tensor weightEIO, torch.Tensor endOfE) =>
-        (torch.Tensor)_script.Value.invoke("product", xPI, weightEIO, endOfE);
+        _script.Value.Call("product", xPI, weightEIO, endOfE);
 
     private static bool IsRight(torch.Device device)
     {

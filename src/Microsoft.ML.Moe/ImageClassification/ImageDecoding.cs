@@ -22,15 +22,22 @@ internal sealed class ImageDecoding(ImageInput input)
     private static readonly byte[] Png = [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
     private static readonly byte[][] Signatures = [Png, [0xFF, 0xD8, 0xFF], [(byte)'B', (byte)'M']];
 
+    /// <summary>Checks that a file is there and not too long, before it is copied.</summary>
+    /// <exception cref="InvalidDataException">It is missing or too long; the message says which.</exception>
+    public static void CheckLength(int bytes)
+    {
+        if (bytes == 0)
+            throw new InvalidDataException("it is missing");
+        if (bytes > MaximumBytes)
+            throw new InvalidDataException($"its file has {bytes} bytes, more than {MaximumBytes}");
+    }
+
     /// <summary>Decodes and resizes an image.</summary>
     /// <param name="file">A PNG, JPEG or BMP file.</param>
     /// <exception cref="InvalidDataException">It is none, is damaged or too large; the message says which.</exception>
     public ImagePixels Decode(byte[] file)
     {
-        if (file.Length == 0)
-            throw new InvalidDataException("it is missing");
-        if (file.Length > MaximumBytes)
-            throw new InvalidDataException($"its file has {file.Length} bytes, more than {MaximumBytes}");
+        CheckLength(file.Length);
         if (!Array.Exists(Signatures, signature => file.AsSpan().StartsWith(signature)))
             throw new InvalidDataException("it is no PNG, JPEG or BMP file");
         try

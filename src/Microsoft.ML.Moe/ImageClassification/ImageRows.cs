@@ -35,7 +35,8 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
             size = file.Length;
             try
             {
-                return _decoding.Decode(file.Length > ImageDecoding.MaximumBytes ? throw TooLong(file.Length) : [.. file.DenseValues()]);
+                ImageDecoding.CheckLength(file.Length);
+                return _decoding.Decode([.. file.DenseValues()]);
             }
             catch (InvalidDataException e)
             {
@@ -64,9 +65,6 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
             }
         };
     }
-
-    private static InvalidDataException TooLong(int bytes) =>
-        new($"its file has {bytes} bytes, more than {ImageDecoding.MaximumBytes}");
 
     private InvalidOperationException Unreadable(DataViewRow row, Exception e) =>
         new($"The image of row {row.Position + 1} in column '{name}' cannot be used: {e.Message}.", e);

@@ -55,12 +55,6 @@ internal readonly unsafe struct ExpertBatch
     /// <summary>First row of each expert and, last, P.</summary>
     public int* Offsets { get; }
 
-    /// <summary>Distance of rows [P, D].</summary>
-    public int WidthStride => Gemm.RowStride(Experts.Width);
-
-    /// <summary>Distance of rows [P, F].</summary>
-    public int HiddenStride => Gemm.RowStride(Experts.HiddenWidth);
-
     /// <summary>The pairs by token.</summary>
     public TokenPairs TokenPairs { get; }
 
@@ -111,7 +105,9 @@ internal readonly unsafe struct ExpertBatch
         _tape.Workers.Run(experts * panels, work, new PanelPacking(panels, first, second, third));
     }
 
-    /// <summary>resultTD[t] = or += Σ over the token's pairs, by ascending expert, of weight·rowsPD[pair].</summary>
+    /// <summary>
+    /// resultTD[t] = or += Σ over the token's pairs, by ascending expert, of weight·rowsPD[pair]; rowsPD at <see cref="Gemm.RowStride"/>.
+    /// </summary>
     public void Combine(float* rowsPD, float* weightsP, float* resultTD, bool accumulate)
     {
         var width = Experts.Width;
@@ -124,7 +120,7 @@ internal readonly unsafe struct ExpertBatch
                 weights[i] = weightsP[pairs[i]];
         }
 
-        var body = new TokenSums(_tape.Kernels, rowsPD, WidthStride, width, TokenPairs, pairs, weights, resultTD, accumulate);
+        var body = new TokenSums(_tape.Kernels, rowsPD, Gemm.RowStride(width), width, TokenPairs, pairs, weights, resultTD, accumulate);
         Blocks.RunRows(_tape, Tokens, width, body);
     }
 

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>What the experts make of each pair, rows at the strides of <see cref="ExpertBatch"/>.</summary>
+/// <summary>What the experts make of each pair, rows at <see cref="Gemm.RowStride"/>.</summary>
 internal readonly unsafe struct ExpertRows
 {
     /// <summary>x·W1 + b1.</summary>
@@ -24,16 +24,17 @@ internal readonly unsafe struct ExpertRows
     /// <summary>Allocates; z and activation(z) share their place unless the gradient needs both.</summary>
     public static ExpertRows Allocate(Arena memory, in ExpertBatch batch, bool keep)
     {
-        var hiddenLength = (long)batch.Pairs * batch.HiddenStride;
+        var (widthStride, hiddenStride) = (Gemm.RowStride(batch.Experts.Width), Gemm.RowStride(batch.Experts.HiddenWidth));
+        var hiddenLength = (long)batch.Pairs * hiddenStride;
         var z = memory.Allocate(hiddenLength);
         return new ExpertRows
         {
-            WidthStride = batch.WidthStride,
-            HiddenStride = batch.HiddenStride,
+            WidthStride = widthStride,
+            HiddenStride = hiddenStride,
             ZPF = z,
             GatePF = batch.Experts.Gate is null ? null : memory.Allocate(hiddenLength),
             HiddenPF = keep ? memory.Allocate(hiddenLength) : z,
-            OutPD = memory.Allocate((long)batch.Pairs * batch.WidthStride),
+            OutPD = memory.Allocate((long)batch.Pairs * widthStride),
         };
     }
 }
