@@ -13,7 +13,7 @@ internal static class NativeLibraries
         _isLoaded.Value && torch.TryInitializeDeviceType(DeviceType.CUDA) ? torch.cuda.device_count() : 0;
 
     /// <summary>Version of TorchSharp's managed package; the native packages must have the same.</summary>
-    public static string Version => typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+    public static Version Version => typeof(torch).Assembly.GetName().Version!;
 
     /// <summary>Makes the processor ready for use.</summary>
     /// <exception cref="DllNotFoundException">No native library loads.</exception>
@@ -58,21 +58,15 @@ internal static class NativeLibraries
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
-            return $"TorchSharp's native library does not load. {Advice} The system says: {error.Message.Trim().Split('\n')[^1]}";
+            return $"TorchSharp's native library does not load. {Advice} The system says: {error.Message.Trim().Split('\n')[^1].TrimEnd('.')}.";
         }
     }
 
-    private static string Advice
-    {
-        get
-        {
-            var cuda = OperatingSystem.IsWindows() ? "TorchSharp-cuda-windows" : OperatingSystem.IsLinux() ? "TorchSharp-cuda-linux" : null;
-            return cuda is null
-                ? $"Add the package TorchSharp-cpu, version {Version} like TorchSharp's; on this operating system there is none for CUDA."
-                : $"Add the package {cuda} to the application to run on a GPU, or TorchSharp-cpu to run on the processor, version "
-                + $"{Version} like TorchSharp's.";
-        }
-    }
+    /// <summary>Which package to add here.</summary>
+    internal static string Advice => NativePackages.Advice(
+        OperatingSystem.IsWindows() ? OSPlatform.Windows : OperatingSystem.IsMacOS() ? OSPlatform.OSX : OSPlatform.Linux,
+        RuntimeInformation.ProcessArchitecture,
+        Version);
 
     // TorchSharp's own loader writes a page to the console when it fails; this asks the same question quietly.
     private static bool Load()

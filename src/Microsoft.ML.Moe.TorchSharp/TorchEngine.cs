@@ -44,7 +44,7 @@ public sealed class TorchEngine : Engine
 
     /// <inheritdoc/>
     public override string Description =>
-        $"TorchSharp {NativeLibraries.Version}, "
+        $"TorchSharp {NativeLibraries.Version.ToString(3)}, "
         + (Device.type == DeviceType.CUDA ? $"GPU {Device.index}" : $"processor, {Threads(torch.get_num_threads())}")
         + (TrainsInBFloat16 ? ", bfloat16 when training" : "");
 

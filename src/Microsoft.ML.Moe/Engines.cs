@@ -29,9 +29,9 @@ internal static class Engines
             return CreateTorch(
                 chosen, precision, $"GPU {chosen} cannot be used", $"Set {nameof(MLContext)}.{nameof(MLContext.FallbackToCpu)} to go on without it.");
         if (device == MoeDevice.Gpu || (device == MoeDevice.Automatic && number is not null))
-            Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the processor takes its place.");
+            Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the processor takes its place. {WhyNot(number ?? 0)}");
         else if (device == MoeDevice.Automatic && Interlocked.Exchange(ref _saidWithoutGpu, 1) == 0)
-            Log(environment, ChannelMessageKind.Info, "TorchSharp finds no GPU: everything runs on the processor.");
+            Log(environment, ChannelMessageKind.Info, $"Everything runs on the processor, by the engine in C#. {WhyNot(0)}");
         if (precision == TrainingPrecision.BFloat16)
             Log(environment, ChannelMessageKind.Warning, "The engine in C# trains in single precision, not in bfloat16.");
         return new ManagedEngine(threads);
@@ -67,11 +67,27 @@ internal static class Engines
         {
             return new TorchEngine(gpu, precision);
         }
-        catch (Exception e) when (e is DllNotFoundException or InvalidOperationException or ArgumentOutOfRangeException)
+        catch (Exception e) when (IsMissing(e))
         {
             throw new InvalidOperationException($"{failure}: {e.Message} {advice}".TrimEnd(), e);
         }
     }
+
+    // Of a GPU that was found not to be there.
+    private static string WhyNot(int gpu)
+    {
+        try
+        {
+            new TorchEngine(gpu).Dispose();
+            return "";
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+            return e.Message;
+        }
+    }
+
+    private static bool IsMissing(Exception e) => e is DllNotFoundException or InvalidOperationException or ArgumentOutOfRangeException;
 
     private static void Log(IHostEnvironment environment, ChannelMessageKind kind, string message)
     {

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Torch;
 
 namespace Microsoft.ML.Moe.Tests.Tensors;
 
@@ -12,12 +13,10 @@ public sealed class StandInTests
     [Theory]
     [InlineData(null)]
     [InlineData(0)]
-    public void MissingNativeLibraryIsNamed(int? gpu)
+    public void PackageToAddIsNamed(int? gpu)
     {
         var error = Assert.Throws<DllNotFoundException>(() => new TorchEngine(gpu));
-        Assert.Contains("TorchSharp-cpu", error.Message, StringComparison.Ordinal);
-        if (OperatingSystem.IsLinux())
-            Assert.Contains("TorchSharp-cuda-linux", error.Message, StringComparison.Ordinal);
+        Assert.Contains(NativeLibraries.Advice, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
