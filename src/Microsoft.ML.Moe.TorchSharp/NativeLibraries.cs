@@ -20,7 +20,11 @@ internal static class NativeLibraries
     public static void UseProcessor()
     {
         if (!_isLoaded.Value)
-            throw new DllNotFoundException(Failure(AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? ""));
+        {
+            throw new DllNotFoundException(
+                Failure($"{AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES")}{Path.PathSeparator}{AppContext.BaseDirectory}"));
+        }
+
         torch.InitializeDeviceType(DeviceType.CPU);
     }
 
@@ -49,7 +53,10 @@ internal static class NativeLibraries
     internal static string Failure(string folders)
     {
         var name = OperatingSystem.IsWindows() ? "LibTorchSharp.dll" : OperatingSystem.IsMacOS() ? "libLibTorchSharp.dylib" : "libLibTorchSharp.so";
-        var file = folders.Split(Path.PathSeparator).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        // An empty entry would mean the current directory, where .NET does not look.
+        var file = folders.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Combine(folder, name))
+            .FirstOrDefault(File.Exists);
         try
         {
             if (file is not null)
