@@ -152,6 +152,8 @@ public static partial class torch
 
         public Tensor sigmoid() => throw StandIn.Error;
 
+        public Tensor select(long dim, long index) => throw StandIn.Error;
+
         public Tensor silu() => throw StandIn.Error;
 
         public Tensor softmax(long dim, ScalarType? dtype = null) => throw StandIn.Error;

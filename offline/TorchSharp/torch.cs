@@ -18,6 +18,8 @@ public static partial class torch
 
     public static DisposeScope NewDisposeScope() => throw StandIn.Error;
 
+    public static bool is_grad_enabled() => throw StandIn.Error;
+
     public static IDisposable set_grad_enabled(bool mode = true) => throw StandIn.Error;
 
     public static Tensor tensor(

@@ -51,18 +51,10 @@ internal sealed class ExpertPairs
     public ExpertPairs(TorchTape tape, Selection selection)
     {
         (_tape, _tokens, Experts) = (tape, selection.Tokens, selection.Experts);
-        if (selection.SlotOfPair is { } slotOfPair)
-        {
-            Count = (int)slotOfPair.NumberOfElements;
-            SlotOfPair = tape.Keep(slotOfPair.sort(0, descending: false, stable: false).Values);
-        }
-        else
-        {
-            var isSelectedTE = selection.IsSelectedTE;
-            Count = selection.Pairs ?? CountOf(isSelectedTE);
-            SlotOfPair = tape.Keep(Places(isSelectedTE.transpose(0, 1).reshape((long)_tokens * Experts)));
-        }
-
+        Count = selection.Pairs ?? CountOf(selection.IsSelectedTE);
+        SlotOfPair = tape.Keep(selection.SlotOfPair is { } slotOfPair
+            ? slotOfPair.sort(0, descending: false, stable: false).Values
+            : Places(selection.IsSelectedTE.transpose(0, 1).reshape((long)_tokens * Experts)));
         TokenOfPair = tape.Keep(SlotOfPair.remainder(Scalars.Of((long)_tokens)));
         ExpertOfPair = tape.Keep(SlotOfPair.div(Scalars.Of((long)_tokens), torch.RoundingMode.floor));
         _isBroadcastT = selection.IsBroadcastT is { } isBroadcastT ? tape.Keep(isBroadcastT) : null;
