@@ -52,7 +52,8 @@ internal sealed class GpuCommand : System.CommandLine.Command
         });
         Minutes.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && !(double.TryParse(token.Value, CultureInfo.InvariantCulture, out var minutes) && minutes is > 0 and <= 1440))
+            if (result.Tokens is [var token]
+                && !(double.TryParse(token.Value, CultureInfo.InvariantCulture, out var minutes) && minutes is > 0 and <= 1440))
                 result.AddError($"--minutes takes a number above 0, up to a day's; not '{token.Value}'.");
         });
         SetAction(result =>

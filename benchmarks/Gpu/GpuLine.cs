@@ -4,7 +4,9 @@ using Microsoft.ML.Moe.Benchmarks.Measurement;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
-/// <summary>What a process that measures part of the suite tells the one that started it: a line of JSON, among others meant for readers.</summary>
+/// <summary>
+/// What a process that measures part of the suite tells the one that started it: a line of JSON, among others meant for readers.
+/// </summary>
 /// <param name="Figure">A figure.</param>
 /// <param name="Limits">The device's limits.</param>
 internal sealed record GpuLine(Figure? Figure = null, DeviceLimits? Limits = null)

@@ -7,7 +7,9 @@ using Microsoft.ML.Moe.Benchmarks.Reporting;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
-/// <summary>The GPU's benchmarks, in the order in which they are reported; those of an id and a precision in a process of their own.</summary>
+/// <summary>
+/// The GPU's benchmarks, in the order in which they are reported; those of an id and a precision in a process of their own.
+/// </summary>
 internal static class GpuSuite
 {
     private const double LeastShareOfPeak = 0.45;

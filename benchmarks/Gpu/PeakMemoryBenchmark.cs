@@ -15,7 +15,8 @@ internal sealed class PeakMemoryBenchmark(string id, MoeShape shape, TorchDevice
 
     public string Id => id;
 
-    public string? MissingReference => device.UsedBytes(Environment.ProcessId) is null ? "nvidia-smi does not tell the memory in use." : null;
+    public string? MissingReference =>
+        device.UsedBytes(Environment.ProcessId) is null ? "nvidia-smi does not tell the memory in use." : null;
 
     public IEnumerable<Figure> Measure(PairedRunner runner, int threads)
     {
