@@ -54,7 +54,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new PeakMemoryCommand(), new PeerCommand(Json, Rounds),
+            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(), new PeerCommand(Json, Rounds),
         };
         Ids.Validators.Add(result =>
         {

@@ -19,20 +19,40 @@ internal static class OwnProgram
         return start;
     }
 
-    /// <summary>Runs it with arguments and gives what it has written.</summary>
-    /// <exception cref="InvalidOperationException">It failed; the message is the first line of its complaint.</exception>
-    public static string Ask(IEnumerable<string> arguments)
+    /// <summary>Runs it with arguments; past a time it is ended, with all that it has started.</summary>
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="limit">How long it may take.</param>
+    /// <param name="onLine">Gets each line that it writes, as soon as it is written.</param>
+    /// <returns>What went wrong; null if nothing.</returns>
+    public static string? Run(IEnumerable<string> arguments, TimeSpan limit, Action<string> onLine)
     {
         if (StartInfo(arguments) is not { } start)
-            throw new InvalidOperationException("The runtime does not know what it runs, so it cannot be started again.");
+            return "The runtime does not know what it runs, so it cannot be started again.";
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
-        using var process = Process.Start(start) ?? throw new InvalidOperationException($"'{start.FileName}' did not start.");
-        var complaint = process.StandardError.ReadToEndAsync();
-        var answer = process.StandardOutput.ReadToEnd();
+        using var process = new Process { StartInfo = start };
+        var lastComplaint = "";
+        process.OutputDataReceived += (_, line) => Receive(line.Data, onLine);
+        // Not where an exception passed through.
+        process.ErrorDataReceived += (_, line) => Receive(line.Data, text => lastComplaint = text.StartsWith(' ') ? lastComplaint : text);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        if (!process.WaitForExit(limit))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            return $"It was ended after {limit.TotalSeconds:F0} s.";
+        }
+
+        // Without a limit this also waits for the last lines.
         process.WaitForExit();
-        return process.ExitCode == 0
-            ? answer.Trim()
-            : throw new InvalidOperationException(complaint.Result.Trim().Split('\n')[0].Trim());
+        return process.ExitCode == 0 ? null : $"It ended with code {process.ExitCode}. {lastComplaint}".TrimEnd();
+    }
+
+    private static void Receive(string? line, Action<string> onLine)
+    {
+        if (!string.IsNullOrWhiteSpace(line))
+            onLine(line);
     }
 }

@@ -25,11 +25,19 @@ internal sealed class GpuCommand : System.CommandLine.Command
         HelpName = "N",
     };
 
+    private static readonly Option<double> Minutes = new("--minutes")
+    {
+        Description = "What all of it may take; what is not measured by then is left out. 10 without it.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 10,
+    };
+
     public GpuCommand(Option<FileInfo?> json, Option<int> rounds)
         : base("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the processor at part of the sizes.")
     {
         Add(Device);
         Add(Scale);
+        Add(Minutes);
         Add(json);
         Add(rounds);
         Device.Validators.Add(result =>
@@ -42,6 +50,12 @@ internal sealed class GpuCommand : System.CommandLine.Command
             if (result.Tokens is [var token] && !(NumberOf(token.Value) is >= 1 and <= LargestScale and var scale && int.IsPow2(scale)))
                 result.AddError($"--scale takes a power of 2 up to {LargestScale}; not '{token.Value}'.");
         });
+        Minutes.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token]
+                && !(double.TryParse(token.Value, CultureInfo.InvariantCulture, out var minutes) && minutes is > 0 and <= 1440))
+                result.AddError($"--minutes takes a number above 0, up to a day's; not '{token.Value}'.");
+        });
         SetAction(result =>
         {
             if (Choose(result.GetValue(Device), out var gpu) is { } problem)
@@ -51,7 +65,7 @@ internal sealed class GpuCommand : System.CommandLine.Command
             }
 
             var scale = result.GetValue(Scale) ?? (gpu is null ? ScaleOfTrial : 1);
-            if (GpuSuite.Run(gpu, scale, result.GetValue(rounds)) is not { } report)
+            if (GpuSuite.Run(gpu, scale, result.GetValue(rounds), TimeSpan.FromMinutes(result.GetValue(Minutes))) is not { } report)
                 return 1;
             if (result.GetValue(json) is { } file)
                 JsonReport.Write(file, report);

@@ -20,7 +20,7 @@ internal sealed class LayerBenchmark(string id, MoeShape shape, TorchDevice devi
         var forward = device.Timed(layer.Forward(layer.TokenChoice));
         var work = layer.WorkOf(layer.TokenChoice);
         var title = $"SwiGLU {shape}, {device.Precision}, forward";
-        var result = runner.Compare(forward, device.Timed(layer.Dense()));
+        var (result, denseWork) = CompareWithDense(runner, forward);
         if (PeakGoal is var (limits, leastShare))
         {
             var share = limits.ShareOfProducts(work, result.First);
@@ -42,10 +42,16 @@ internal sealed class LayerBenchmark(string id, MoeShape shape, TorchDevice devi
             Seconds = result.First,
             ReferenceSeconds = result.Second,
             Work = work,
-            ReferenceWork = layer.DenseWork,
+            ReferenceWork = denseWork,
         };
         Bound? loopBound = GoalOverLoop is { } times ? new Bound(1 / times) : null;
         foreach (var figure in references.Compare(runner, id, "forward", shape, forward, work, loopBound))
             yield return figure;
+    }
+
+    private (PairedResult Result, Work Work) CompareWithDense(PairedRunner runner, Func<int, double> forward)
+    {
+        using var dense = new DenseSwiGlu(shape, device);
+        return (runner.Compare(forward, device.Timed(dense.Forward)), dense.Work);
     }
 }

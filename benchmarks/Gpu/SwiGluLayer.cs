@@ -1,6 +1,5 @@
 using Microsoft.ML.Moe.Benchmarks.Cases;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
-using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -52,12 +51,6 @@ internal sealed class SwiGluLayer : IDisposable
     /// <summary>Number of weights.</summary>
     public long Weights => 3L * Shape.Experts * Shape.Width * Shape.HiddenWidth + (long)Shape.Width * Shape.Experts;
 
-    /// <summary>Operations of <see cref="Dense"/>, which are those of the layer's experts under Token Choice.</summary>
-    public Work DenseWork => new(
-        6.0 * Shape.Tokens * Shape.ExpertsPerToken * Shape.Width * Shape.HiddenWidth,
-        4.0 * (3.0 * Shape.ExpertsPerToken * Shape.Width * Shape.HiddenWidth + 2.0 * Shape.Tokens * Shape.Width),
-        _inBFloat16);
-
     /// <summary>Least work of a forward pass; an expert without tokens is not read. Weights lie in single precision in any case.</summary>
     public Work WorkOf(RoutingPolicy policy, bool training = false)
     {
@@ -77,19 +70,6 @@ internal sealed class SwiGluLayer : IDisposable
         using var tape = BeginTape(training);
         Forward(tape, policy);
     };
-
-    /// <summary>A forward pass of one dense network with as many FLOPs as the layer's experts under Token Choice.</summary>
-    public Action Dense()
-    {
-        // Two matrices instead of three, so half as wide again.
-        var dense = new DenseFeedForward(
-            Values.Store(_engine), "dense", Shape.Width, 3 * Shape.ExpertsPerToken * Shape.HiddenWidth / 2, 1f);
-        return () =>
-        {
-            using var tape = BeginTape(training: false);
-            dense.Forward(new ForwardContext(tape, Layout), _xTD);
-        };
-    }
 
     /// <summary>An optimiser for <see cref="Step"/>.</summary>
     public Optimizer CreateOptimizer() =>

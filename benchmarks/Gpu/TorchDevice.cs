@@ -30,7 +30,7 @@ internal sealed class TorchDevice(int? gpu, bool inBFloat16)
     /// <summary>Threads that compute; one drives a GPU.</summary>
     public int Threads => IsTrial ? torch.get_num_threads() : 1;
 
-    /// <summary>What the memory of <see cref="PeakBytes"/> is.</summary>
+    /// <summary>Whose memory <see cref="PeakBytes"/> is.</summary>
     public string Memory => IsTrial ? "the process" : "the GPU";
 
     /// <summary>The device as libtorch knows it.</summary>
@@ -53,20 +53,24 @@ internal sealed class TorchDevice(int? gpu, bool inBFloat16)
         Synchronize();
     });
 
+    /// <summary>The memory in use, in bytes: the GPU's, else a process's. null where nothing tells.</summary>
+    public long? UsedBytes(int processId) => Bytes(processId, process => process.WorkingSet64);
+
     /// <summary>
-    /// The most memory that was in use so far, in bytes; null where nothing tells. libtorch keeps what it has taken of a GPU, so the
-    /// memory that is taken is the peak; on the processor it is the process's, with the arrays of .NET.
+    /// The most memory that was in use so far. libtorch keeps what it has taken of a GPU, so what is in use there is the peak.
     /// </summary>
-    public long? PeakBytes()
+    public long? PeakBytes(int processId) => Bytes(processId, process => process.PeakWorkingSet64);
+
+    private long? Bytes(int processId, Func<Process, long> ofProcess)
     {
         Synchronize();
         if (gpu is { } number)
-            return UsedBytes(number);
-        using var process = Process.GetCurrentProcess();
-        return process.PeakWorkingSet64;
+            return BytesOfGpu(number);
+        using var process = Process.GetProcessById(processId);
+        return ofProcess(process);
     }
 
-    private static long? UsedBytes(int gpu)
+    private static long? BytesOfGpu(int gpu)
     {
         // CUDA numbers the visible GPUs, nvidia-smi all of them.
         var visible = Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES")?.Split(',');

@@ -11,7 +11,7 @@ internal sealed class PyTorch : IDisposable
 {
     private const string Error = "error: ";
 
-    private static readonly Lazy<PyTorch?> Process = new(Start);
+    private static readonly Lazy<PyTorch?> Shared = new(Start);
     private readonly Process _process;
 
     private PyTorch(Process process, string version)
@@ -20,21 +20,26 @@ internal sealed class PyTorch : IDisposable
         Version = version;
     }
 
-    /// <summary>The process; null when Python or PyTorch is not installed.</summary>
-    public static PyTorch? Instance => Process.Value;
+    /// <summary>The process that timings share; null when Python or PyTorch is not installed.</summary>
+    public static PyTorch? Instance => Shared.Value;
+
+    /// <summary>Number of the process.</summary>
+    public int ProcessId => _process.Id;
 
     /// <summary>PyTorch's version.</summary>
     public string Version { get; }
 
+    /// <summary>Starts a process; null when Python or PyTorch is not installed.</summary>
+    // A Python of the user's own may come first in the path and lack what the system's has.
+    public static PyTorch? Start() => Start("python3") ?? Start("/usr/bin/python3");
+
     /// <summary>Runs a case and gives the seconds that one run took.</summary>
-    public double Run(string name, int threads, int repeats) => Number($"{name} {threads} {repeats}");
+    public double Run(string name, int threads, int repeats) =>
+        double.Parse(Ask($"{name} {threads} {repeats}"), CultureInfo.InvariantCulture);
 
     /// <summary>Why experts cannot be run in a way and a precision on a device; null where they can.</summary>
     public string? WhyNot(string way, string precision, string device) =>
         Ask($"why-not {way} {precision} {device}") is { Length: > 0 } reason ? reason : null;
-
-    /// <summary>The most bytes that a case takes, in a few runs.</summary>
-    public double PeakBytes(string name) => Number($"peak-bytes {name}");
 
     public void Dispose()
     {
@@ -43,20 +48,26 @@ internal sealed class PyTorch : IDisposable
         _process.Dispose();
     }
 
-    private double Number(string line) => double.Parse(Ask(line), CultureInfo.InvariantCulture);
-
     private string Ask(string line)
     {
-        _process.StandardInput.WriteLine(line);
-        _process.StandardInput.Flush();
-        var answer = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"PyTorch stopped at '{line}'.");
+        string? answer = null;
+        try
+        {
+            _process.StandardInput.WriteLine(line);
+            _process.StandardInput.Flush();
+            answer = _process.StandardOutput.ReadLine();
+        }
+        catch (IOException)
+        {
+            // It is no more; nor is there an answer then.
+        }
+
+        if (answer is null)
+            throw new InvalidOperationException($"PyTorch stopped at '{line}'.");
         return answer.StartsWith(Error, StringComparison.Ordinal)
             ? throw new InvalidOperationException($"PyTorch at '{line}': {answer[Error.Length..]}")
             : answer;
     }
-
-    // A Python of the user's own may come first in the path and lack what the system's has.
-    private static PyTorch? Start() => Start("python3") ?? Start("/usr/bin/python3");
 
     private static PyTorch? Start(string python)
     {

@@ -4,10 +4,10 @@ As in the library, weights, router and the sum by token are in single precision 
 products are rounded to bfloat16 in every pass, and a forward pass is that of a training step, which keeps what a backward pass needs.
 """
 
-import resource
-
 import torch
 import torch.nn.functional as functional
+
+from optimizer import adamw
 
 GROUPED_PRODUCT = getattr(functional, "grouped_mm", None) or getattr(torch, "_grouped_mm", None)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -21,22 +21,6 @@ def why_not(way, precision, device):
     except Exception as error:
         return str(error).strip().split("\n")[0] or type(error).__name__
     return ""
-
-
-def peak_bytes(name):
-    """The most memory that two runs take: of the device what PyTorch has reserved, else of the process."""
-    device = name.split("/")[-1]
-    if device == "cpu":
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    else:
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_reserved(device)
-    run = create(name)
-    run()
-    run()
-    if device == "cpu":
-        return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    return torch.cuda.max_memory_reserved(device) - before
 
 
 def release_unused():
@@ -80,7 +64,7 @@ def create(name):
         scores = scores / scores.sum(-1, keepdim=True)
         return run_experts(x.to(dtype), scores, chosen, rounded(w1), rounded(gate), rounded(w2))
 
-    optimizer = torch.optim.AdamW(weights, lr=1e-4) if training else None
+    optimizer = adamw(weights, lr=1e-4) if training else None
 
     def step():
         optimizer.zero_grad(set_to_none=True)

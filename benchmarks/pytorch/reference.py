@@ -1,7 +1,7 @@
 """PyTorch's side of the benchmarks.
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
-precision device" and "peak-bytes case" are answered as layer.py says. Cases are listed here, and described in layer.py and text_model.py.
+precision device" is answered as layer.py says. Cases are listed here, and described in layer.py and text_model.py.
 """
 
 import ctypes
@@ -158,8 +158,6 @@ def answer(prepared, line):
     words = line.split()
     if words[0] == "why-not":
         return layer.why_not(*words[1:])
-    if words[0] == "peak-bytes":
-        return layer.peak_bytes(words[1])
     return seconds(prepared, *line.rsplit(maxsplit=2))
 
 
@@ -173,9 +171,9 @@ def main():
     for line in sys.stdin:
         try:
             text = answer(prepared, line)
-        except RuntimeError as error:  # such as memory that ran out
+        except Exception as error:  # such as memory that ran out, or a device that is not there
             prepared.clear()
-            text = "error: " + str(error).strip().split("\n")[0]
+            text = "error: " + (str(error).strip().split("\n")[0] or type(error).__name__)
         if not prepared:
             layer.release_unused()
         print(text, flush=True)

@@ -14,6 +14,8 @@ import numpy
 import torch
 import torch.nn.functional as functional
 
+from optimizer import adamw
+
 EPSILON = 1e-8
 TOLERANCE = 1e-3
 
@@ -154,7 +156,7 @@ class Training:
         self.dense = list(dense.values())
         decayed = [weight for name, weight in dense.items() if name.split(".")[-1] in ("weight", "w1", "w2")]
         others = [weight for name, weight in dense.items() if name.split(".")[-1] not in ("weight", "w1", "w2")]
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = adamw(
             [{"params": decayed, "weight_decay": settings["weightDecay"]}, {"params": others, "weight_decay": 0.0}],
             lr=settings["learningRate"],
             betas=(0.9, 0.98),

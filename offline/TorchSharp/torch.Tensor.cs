@@ -90,6 +90,8 @@ public static partial class torch
 
         public Tensor index_copy(long dim, Tensor index, Tensor source) => throw StandIn.Error;
 
+        public Tensor index_fill_(long dim, Tensor index, Scalar value) => throw StandIn.Error;
+
         public Tensor index_copy_(long dim, Tensor index, Tensor source) => throw StandIn.Error;
 
         public Tensor index_select(long dim, Tensor index) => throw StandIn.Error;
@@ -149,6 +151,8 @@ public static partial class torch
         public Tensor scatter_(long dim, Tensor index, Tensor src) => throw StandIn.Error;
 
         public Tensor sigmoid() => throw StandIn.Error;
+
+        public Tensor select(long dim, long index) => throw StandIn.Error;
 
         public Tensor silu() => throw StandIn.Error;
 

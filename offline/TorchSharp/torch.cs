@@ -18,6 +18,8 @@ public static partial class torch
 
     public static DisposeScope NewDisposeScope() => throw StandIn.Error;
 
+    public static bool is_grad_enabled() => throw StandIn.Error;
+
     public static IDisposable set_grad_enabled(bool mode = true) => throw StandIn.Error;
 
     public static Tensor tensor(
@@ -62,6 +64,9 @@ public static partial class torch
 
     public static Tensor arange(Scalar stop, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
         throw StandIn.Error;
+
+    public static Tensor searchsorted(
+        Tensor sorted_sequence, Tensor values, bool out_int32 = false, bool right = false, Tensor? sorter = null) => throw StandIn.Error;
 
     public static Tensor empty_like(
         Tensor input, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>

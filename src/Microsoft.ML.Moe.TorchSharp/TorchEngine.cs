@@ -33,6 +33,7 @@ public sealed class TorchEngine : Engine
             NativeLibraries.UseProcessor();
         Device = gpu is null ? torch.device(DeviceType.CPU) : torch.device(DeviceType.CUDA, gpu.Value);
         DeviceName = gpu is null ? "the processor" : $"GPU {gpu}";
+        ChoosesOnDevice = gpu is not null;
         TrainsInBFloat16 = precision == TrainingPrecision.BFloat16
             || (precision == TrainingPrecision.Automatic && gpu is { } device && CudaDriver.HasBFloat16(device));
     }
@@ -61,6 +62,12 @@ public sealed class TorchEngine : Engine
         get => field ??= AdamWScript.For(Device);
         init;
     }
+
+    /// <summary>
+    /// Whether policies that can choose on the device do so. On the processor the host has the logits in its own memory, and one pass over
+    /// them takes less time than libtorch's operations, of one token and of thousands.
+    /// </summary>
+    internal bool ChoosesOnDevice { get; set; }
 
     /// <summary>The way in which experts run; null to choose for each plan.</summary>
     internal ExpertWay? ExpertWay { get; set; }

@@ -20,6 +20,14 @@ public sealed class ExpertWayChoiceTests
         Assert.Equal(expected, choice.Best().ToString());
     }
 
+    [Fact]
+    public void WhatTheHostKnowsAlreadyNeedNotBeAsked()
+    {
+        var work = ManySmallExperts(16);
+        Assert.Equal(ExpertWay.PaddedToTokens, new ExpertWayChoice(work, Gpu, () => Rows(work, 1)).Best());
+        Assert.Equal(ExpertWay.PaddedToBusiest, new ExpertWayChoice(work, Gpu, () => Rows(work, 1), areRowsKnown: true).Best());
+    }
+
     [Theory]
     [InlineData(64, 1.5, "PaddedToBusiest")]
     [InlineData(64, 40, "PaddedToTokens")]

@@ -15,14 +15,22 @@ internal static class ExpertByExpert
         var rows = Array.ConvertAll(busy, expert => (long)pairs.Rows(expert));
         return experts.Apply(xTD.index_select(0, pairs.TokenOfPair), Product);
 
-        // Split and unbound at once: the gradient of each slice by itself would be as large as the whole.
         torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, torch.Tensor? biasEO)
         {
-            var (x, weight, bias) = (xPI.split(rows, 0), weightEIO.unbind(0), biasEO?.unbind(0));
+            var (x, weight, bias) = (xPI.split(rows, 0), OfBusy(weightEIO), biasEO is null ? null : OfBusy(biasEO));
             var parts = new torch.Tensor[busy.Length];
             for (var i = 0; i < parts.Length; i++)
-                parts[i] = bias is null ? x[i].mm(weight[busy[i]]) : bias[busy[i]].addmm(x[i], weight[busy[i]]);
+                parts[i] = bias is null ? x[i].mm(weight[i]) : bias[i].addmm(x[i], weight[i]);
             return ConcatOperation.Join(parts, 0);
+        }
+
+        // For gradients all are unbound at once: that of each slice by itself would be as large as the whole.
+        torch.Tensor[] OfBusy(torch.Tensor stacked)
+        {
+            if (!torch.is_grad_enabled())
+                return Array.ConvertAll(busy, expert => stacked.select(0, expert));
+            var all = stacked.unbind(0);
+            return Array.ConvertAll(busy, expert => all[expert]);
         }
     }
 }

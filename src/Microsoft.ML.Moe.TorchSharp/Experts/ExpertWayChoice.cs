@@ -7,7 +7,8 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 /// <param name="work">What there is to do.</param>
 /// <param name="costs">Of the device.</param>
 /// <param name="rowsOfExperts">How many pairs each expert has; asked only where that may decide.</param>
-internal sealed class ExpertWayChoice(ExpertWork work, DeviceCosts costs, Func<int[]> rowsOfExperts)
+/// <param name="areRowsKnown">Whether the answer is on the host already, so that asking costs nothing.</param>
+internal sealed class ExpertWayChoice(ExpertWork work, DeviceCosts costs, Func<int[]> rowsOfExperts, bool areRowsKnown = false)
 {
     /// <summary>Launches that a way needs beside its products.</summary>
     private const int OtherLaunches = 8;
@@ -19,7 +20,7 @@ internal sealed class ExpertWayChoice(ExpertWork work, DeviceCosts costs, Func<i
     public ExpertWay Best()
     {
         var withoutAsking = Least((ExpertWay.Gathered, Gathered), (ExpertWay.PaddedToTokens, Padded(work.Tokens)));
-        if (withoutAsking.Cost <= ExpectedWithAnswer())
+        if (!areRowsKnown && withoutAsking.Cost <= ExpectedWithAnswer())
             return withoutAsking.Way;
         var rows = rowsOfExperts();
         return Least(

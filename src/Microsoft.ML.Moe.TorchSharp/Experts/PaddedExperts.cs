@@ -25,8 +25,7 @@ internal static class PaddedExperts
     public static torch.Tensor ToTokens(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {
         var tokens = xTD.shape[0];
-        var slotOfPair = pairs.ExpertOfPair.mul(Scalars.Of(tokens)).add(pairs.TokenOfPair);
-        return Run(xTD.unsqueeze(0).expand(experts.Count, tokens, experts.Width), slotOfPair, experts);
+        return Run(xTD.unsqueeze(0).expand(experts.Count, tokens, experts.Width), pairs.SlotOfPair, experts);
     }
 
     private static torch.Tensor Run(torch.Tensor xESD, torch.Tensor slotOfPair, ExpertTensors experts)

@@ -65,6 +65,6 @@ internal static class GroupedExpertsOperation
             experts.HiddenWidth,
             Matrices: experts.Gate is null ? 2 : 3,
             NumberSize: type == torch.ScalarType.BFloat16 ? sizeof(ushort) : sizeof(float));
-        return new ExpertWayChoice(work, DeviceCosts.Of(device.type, type), pairs.Rows).Best();
+        return new ExpertWayChoice(work, DeviceCosts.Of(device.type, type), pairs.Rows, pairs.AreRowsKnown).Best();
     }
 }

@@ -4,15 +4,17 @@ using Microsoft.ML.Moe.Tensors.Managed;
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
-/// Lets a policy choose: on the device where it can (<see cref="Selection"/>), so that the host need not wait for the logits, else on
-/// the host.
+/// Lets a policy choose: on a GPU where it can (<see cref="Selection"/>), so that the host need not wait for the logits, else on the
+/// host.
 /// </summary>
 internal static class RouteOperation
 {
     public static RoutingPlan Forward(TorchTape tape, TorchTensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {
         Check.Tokens(logitsTE, layout);
-        var selected = layout.Tokens == 0 ? null : tape.InScope(() => Select(tape, logitsTE, policy, layout));
+        var selected = layout.Tokens == 0 || !tape.Engine.ChoosesOnDevice
+            ? null
+            : tape.InScope(() => Select(tape, logitsTE, policy, layout));
         if (selected is not var (pairs, weights))
             return policy.Route(logitsTE.ToArray(), logitsTE.Columns, layout, tape.IsTraining);
         var plan = new RoutingPlan(layout.Tokens, logitsTE.Columns, pairs.Count, weights, () => pairs.ToPlan(weights));

@@ -11,50 +11,52 @@ internal sealed class ExpertPairs
 {
     private readonly TorchTape _tape;
     private readonly int _tokens;
-    private readonly torch.Tensor _rowsOfE;
     private readonly torch.Tensor? _isBroadcastT;
     private int[]? _offsets;
     private torch.Tensor? _isBroadcastP;
     private torch.Tensor? _entryOfPair;
+    private torch.Tensor? _endOfE;
 
     /// <summary>Copies a plan's pairs to the device, in one piece.</summary>
     public ExpertPairs(TorchTape tape, RoutingPlan plan)
     {
         (_tape, _tokens, Experts, Count) = (tape, plan.Tokens, plan.Experts, plan.Pairs);
         _offsets = plan.ExpertOffsets;
-        var expertOfPair = new int[Count];
-        var rows = new int[Experts];
+        var numbers = new int[checked(4 * Count)];
+        var tokenOfPair = plan.PairTokens;
         for (var expert = 0; expert < Experts; expert++)
         {
-            expertOfPair.AsSpan(First(expert), Rows(expert)).Fill(expert);
-            rows[expert] = Rows(expert);
+            for (var pair = First(expert); pair < First(expert + 1); pair++)
+            {
+                var token = tokenOfPair[pair];
+                numbers[pair] = checked(expert * _tokens + token);
+                numbers[Count + pair] = token;
+                numbers[2 * Count + pair] = expert;
+                numbers[3 * Count + pair] = token * Experts + expert;
+            }
         }
 
-        int[] numbers = [.. plan.PairTokens, .. expertOfPair, .. rows];
         var all = tape.Device.Upload(numbers);
-        TokenOfPair = tape.Keep(all.narrow(0, 0, Count));
-        ExpertOfPair = tape.Keep(all.narrow(0, Count, Count));
-        _rowsOfE = tape.Keep(all.narrow(0, 2L * Count, Experts));
+        SlotOfPair = Part(0);
+        TokenOfPair = Part(1);
+        ExpertOfPair = Part(2);
+        _entryOfPair = Part(3);
         if (plan.HasBroadcast)
             _isBroadcastT = tape.Keep(tape.Device.Upload(plan.Broadcast.ToArray()));
+
+        torch.Tensor Part(int number) => tape.Keep(all.narrow(0, (long)number * Count, Count));
     }
 
     /// <summary>Puts what was selected on the device in order, there.</summary>
     public ExpertPairs(TorchTape tape, Selection selection)
     {
-        var isSelectedTE = selection.IsSelectedTE;
-        (_tape, _tokens, Experts) = (tape, (int)isSelectedTE.shape[0], (int)isSelectedTE.shape[1]);
-        _rowsOfE = tape.Keep(isSelectedTE.sum(dim: 0, type: torch.ScalarType.Int64));
-        Count = selection.Pairs ?? Offsets[^1];
-
-        // nonzero() would have to tell the host how many there are. The n-th selected entry goes to place n, all others to place 0.
-        var entries = (long)_tokens * Experts;
-        var isSelectedN = isSelectedTE.transpose(0, 1).reshape(entries);
-        var placeN = isSelectedN.cumsum(0, torch.ScalarType.Int64).mul_(isSelectedN);
-        var entryN = torch.arange(Scalars.Of(entries), torch.ScalarType.Int64, tape.Device);
-        var entryOfPair = torch.zeros([Count + 1], torch.ScalarType.Int64, tape.Device).scatter_(0, placeN, entryN).narrow(0, 1, Count);
-        TokenOfPair = tape.Keep(entryOfPair.remainder(Scalars.Of((long)_tokens)));
-        ExpertOfPair = tape.Keep(entryOfPair.div(Scalars.Of((long)_tokens), torch.RoundingMode.floor));
+        (_tape, _tokens, Experts) = (tape, selection.Tokens, selection.Experts);
+        Count = selection.Pairs ?? CountOf(selection.IsSelectedTE);
+        SlotOfPair = tape.Keep(selection.SlotOfPair is { } slotOfPair
+            ? slotOfPair.sort(0, descending: false, stable: false).Values
+            : Places(selection.IsSelectedTE.transpose(0, 1).reshape((long)_tokens * Experts)));
+        TokenOfPair = tape.Keep(SlotOfPair.remainder(Scalars.Of((long)_tokens)));
+        ExpertOfPair = tape.Keep(SlotOfPair.div(Scalars.Of((long)_tokens), torch.RoundingMode.floor));
         _isBroadcastT = selection.IsBroadcastT is { } isBroadcastT ? tape.Keep(isBroadcastT) : null;
     }
 
@@ -64,10 +66,13 @@ internal sealed class ExpertPairs
     /// <summary>P.</summary>
     public int Count { get; }
 
+    /// <summary>[P] ascending, place of each pair in a matrix [E, T].</summary>
+    public torch.Tensor SlotOfPair { get; }
+
     /// <summary>[P], token of each pair.</summary>
     public torch.Tensor TokenOfPair { get; }
 
-    /// <summary>[P], expert of each pair.</summary>
+    /// <summary>[P] ascending, expert of each pair.</summary>
     public torch.Tensor ExpertOfPair { get; }
 
     /// <summary>[P], place of each pair's logit among the T·E.</summary>
@@ -80,7 +85,11 @@ internal sealed class ExpertPairs
         : _isBroadcastP ??= _tape.Keep(_isBroadcastT.index_select(0, TokenOfPair));
 
     /// <summary>[E], number of the first pair behind each expert's.</summary>
-    public torch.Tensor EndOfE => _rowsOfE.cumsum(0, torch.ScalarType.Int64);
+    public torch.Tensor EndOfE => _endOfE ??= _tape.Keep(torch.searchsorted(
+        ExpertOfPair, torch.arange(Scalars.Of((long)Experts), torch.ScalarType.Int64, _tape.Device), out_int32: false, right: true));
+
+    /// <summary>Whether the host knows how many pairs each expert has, without asking the device.</summary>
+    public bool AreRowsKnown => _offsets is not null;
 
     /// <summary>First pair of an expert.</summary>
     public int First(int expert) => Offsets[expert];
@@ -94,9 +103,8 @@ internal sealed class ExpertPairs
     /// <summary>[P], number of each pair among those of its expert, from 0.</summary>
     public torch.Tensor NumberWithinExpert()
     {
-        var firstOfE = EndOfE.sub(_rowsOfE);
-        var numberP = torch.arange(Scalars.Of((long)Count), torch.ScalarType.Int64, _tape.Device);
-        return numberP.sub(firstOfE.index_select(0, ExpertOfPair));
+        var firstOfPair = torch.searchsorted(ExpertOfPair, ExpertOfPair, out_int32: false, right: false);
+        return torch.arange(Scalars.Of((long)Count), torch.ScalarType.Int64, _tape.Device).sub(firstOfPair);
     }
 
     /// <summary>The plan in the host's memory.</summary>
@@ -110,7 +118,7 @@ internal sealed class ExpertPairs
         }
 
         using var scope = torch.NewDisposeScope();
-        List<torch.Tensor> parts = [_rowsOfE, TokenOfPair];
+        List<torch.Tensor> parts = [EndOfE, TokenOfPair];
         if (_isBroadcastT is not null)
             parts.Add(_isBroadcastT.to_type(torch.ScalarType.Int64));
         var numbers = DeviceMemory.ToInts(ConcatOperation.Join(parts, 0));
@@ -120,13 +128,22 @@ internal sealed class ExpertPairs
             _tokens, _offsets, numbers[Experts..(Experts + Count)], weights, flags.Contains(true) ? flags : null);
     }
 
-    private int[] Offsets => _offsets ??= OffsetsOf(DeviceMemory.ToInts(_rowsOfE));
+    private int[] Offsets => _offsets ??= OffsetsOf(DeviceMemory.ToInts(EndOfE));
 
-    private static int[] OffsetsOf(ReadOnlySpan<int> rows)
+    private static int[] OffsetsOf(ReadOnlySpan<int> ends) => [0, .. ends];
+
+    /// <summary>How many flags are set; the host waits for the answer, which tells how many each expert has as well.</summary>
+    private int CountOf(torch.Tensor isSelectedTE)
     {
-        var offsets = new int[rows.Length + 1];
-        for (var expert = 0; expert < rows.Length; expert++)
-            offsets[expert + 1] = offsets[expert] + rows[expert];
-        return offsets;
+        _endOfE = _tape.Keep(isSelectedTE.sum(dim: 0, type: torch.ScalarType.Int64).cumsum(0, torch.ScalarType.Int64));
+        return Offsets[^1];
+    }
+
+    // nonzero() would have to tell the host how many there are. The n-th flag that is set goes to place n, all others to place 0.
+    private torch.Tensor Places(torch.Tensor flagsN)
+    {
+        var placeN = flagsN.cumsum(0, torch.ScalarType.Int64).mul_(flagsN);
+        var numberN = torch.arange(Scalars.Of(flagsN.NumberOfElements), torch.ScalarType.Int64, _tape.Device);
+        return torch.zeros([Count + 1], torch.ScalarType.Int64, _tape.Device).scatter_(0, placeN, numberN).narrow(0, 1, Count);
     }
 }

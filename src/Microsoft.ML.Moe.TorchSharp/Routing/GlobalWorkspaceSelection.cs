@@ -26,7 +26,7 @@ internal static class GlobalWorkspaceSelection
         if (policy.MaxTokensPerSequence is { } most)
             isUncertainT = isUncertainT.logical_and(rows.NumberWithinSequence(isUncertainT).le(Scalars.Of((long)most)));
         var isSelectedTE = inner.IsSelectedTE.logical_or(isUncertainT.unsqueeze(1));
-        return new Selection(isSelectedTE, Pairs: null, inner.Weights, isUncertainT);
+        return new Selection(isSelectedTE, pairs: null, inner.Weights, isUncertainT);
     }
 
     private static torch.Tensor IsUncertain(torch.Tensor logitsTE, double threshold)

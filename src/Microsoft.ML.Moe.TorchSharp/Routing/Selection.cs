@@ -4,13 +4,57 @@ using TorchSharp;
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>What a policy has chosen, on the device.</summary>
-/// <param name="IsSelectedTE">[T, E], whether a token goes to an expert.</param>
-/// <param name="Pairs">P, where the host knows it without asking the device.</param>
-/// <param name="Weights">Rule of the pairs' weights.</param>
-/// <param name="IsBroadcastT">[T], tokens that were sent to all experts; null where none can be.</param>
-internal sealed record Selection(
-    torch.Tensor IsSelectedTE, int? Pairs, CombineRule Weights, torch.Tensor? IsBroadcastT = null)
+internal sealed class Selection
 {
+    private readonly torch.Tensor? _isSelectedTE;
+
+    /// <summary>Creates a selection of flags.</summary>
+    /// <param name="isSelectedTE">[T, E], whether a token goes to an expert.</param>
+    /// <param name="pairs">P, where the host knows it without asking the device.</param>
+    /// <param name="weights">Rule of the pairs' weights.</param>
+    /// <param name="isBroadcastT">[T], tokens that were sent to all experts; null where none can be.</param>
+    public Selection(torch.Tensor isSelectedTE, int? pairs, CombineRule weights, torch.Tensor? isBroadcastT = null)
+    {
+        (Tokens, Experts) = ((int)isSelectedTE.shape[0], (int)isSelectedTE.shape[1]);
+        (_isSelectedTE, Pairs, Weights, IsBroadcastT) = (isSelectedTE, pairs, weights, isBroadcastT);
+    }
+
+    /// <summary>Creates a selection of pairs, in any order.</summary>
+    /// <param name="slotOfPair">[P], place of each pair in a matrix [E, T].</param>
+    /// <param name="tokens">T.</param>
+    /// <param name="experts">E.</param>
+    /// <param name="weights">Rule of the pairs' weights.</param>
+    public Selection(torch.Tensor slotOfPair, int tokens, int experts, CombineRule weights)
+    {
+        (Tokens, Experts) = (tokens, experts);
+        (SlotOfPair, Pairs, Weights) = (slotOfPair, (int)slotOfPair.NumberOfElements, weights);
+    }
+
+    /// <summary>T.</summary>
+    public int Tokens { get; }
+
+    /// <summary>E.</summary>
+    public int Experts { get; }
+
+    /// <summary>[P] in any order, place of each pair in a matrix [E, T]; null where flags tell.</summary>
+    public torch.Tensor? SlotOfPair { get; }
+
+    /// <summary>P, where the host knows it without asking the device.</summary>
+    public int? Pairs { get; }
+
+    /// <summary>Rule of the pairs' weights.</summary>
+    public CombineRule Weights { get; }
+
+    /// <summary>[T], tokens that were sent to all experts; null where none can be.</summary>
+    public torch.Tensor? IsBroadcastT { get; }
+
+    /// <summary>[T, E], whether a token goes to an expert.</summary>
+    public torch.Tensor IsSelectedTE => _isSelectedTE ?? torch
+        .zeros([(long)Experts * Tokens], torch.ScalarType.Bool, SlotOfPair!.device)
+        .index_fill_(0, SlotOfPair, Scalars.Of(1L))
+        .reshape(Experts, Tokens)
+        .transpose(0, 1);
+
     /// <summary>
     /// Lets a policy choose on the device. Choices are those of <see cref="RoutingPolicy.Route"/>, but for scores that differ by no more
     /// than the rounding of a double: exp and sums are not the host's to the last digit.

@@ -11,9 +11,11 @@ internal static class TokenChoiceSelection
         var (experts, k) = ((int)logitsTE.shape[1], policy.ExpertsPerToken);
         policy.CheckFits(experts);
         var rows = tape.Rows(layout);
-        var isSelectedTE = LargestScores.Of(logitsTE, 1, [k]);
-        if (rows.IsTokenT is { } isTokenT)
-            isSelectedTE = isSelectedTE.logical_and(isTokenT.unsqueeze(1));
-        return new Selection(isSelectedTE, rows.TokenCount * k, policy.Weights);
+        var expertsTK = logitsTE.sort(1, descending: true, stable: true).Indices.narrow(1, 0, k);
+        if (rows.TokenCount < layout.Tokens)
+            expertsTK = expertsTK.index_select(0, rows.Numbers);
+        // Slot e·T + t.
+        var slotsTK = expertsTK.mul(Scalars.Of((long)layout.Tokens)).add(rows.Numbers.unsqueeze(1));
+        return new Selection(slotsTK.reshape((long)rows.TokenCount * k), layout.Tokens, experts, policy.Weights);
     }
 }

@@ -8,6 +8,7 @@ internal sealed class TokenRows
     private readonly TorchTape _tape;
     private readonly SequenceLayout _layout;
     private torch.Tensor? _firstRowOfT;
+    private torch.Tensor? _numbers;
 
     public TokenRows(TorchTape tape, SequenceLayout layout)
     {
@@ -22,6 +23,11 @@ internal sealed class TokenRows
 
     /// <summary>[T], whether a row is a token and not padding; null where all are.</summary>
     public torch.Tensor? IsTokenT { get; }
+
+    /// <summary>Numbers of the rows that are tokens.</summary>
+    public torch.Tensor Numbers => _numbers ??= _tape.Keep(TokenCount == _layout.Tokens
+        ? torch.arange(Scalars.Of((long)TokenCount), torch.ScalarType.Int64, _tape.Device)
+        : _tape.Device.Upload(Enumerable.Range(0, _layout.Tokens).Where(_layout.IsToken).ToArray()));
 
     /// <summary>[T], the number of each flag that is set among those of its sequence, from 1.</summary>
     public torch.Tensor NumberWithinSequence(torch.Tensor flagsT)

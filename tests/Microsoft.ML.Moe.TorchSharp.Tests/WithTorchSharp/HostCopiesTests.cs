@@ -45,6 +45,25 @@ public sealed class HostCopiesTests
         Assert.Equal(mustAsk ? 1 : 0, copies);
     }
 
+    [Theory]
+    [InlineData("TokenChoice")]
+    [InlineData("GlobalWorkspace")]
+    public void OnTheProcessorTheHostChoosesAndKnowsThePairs(string policy)
+    {
+        using var engine = new TorchEngine();
+        Assert.False(engine.ChoosesOnDevice);
+        using var tape = engine.BeginTape(training: true);
+        var layout = new SequenceLayout([0, 3]);
+        var logits = tape.Constant([1, 2, 0, 4, 3, 1, 0, 0, 5], 3, 3);
+        var before = DeviceMemory.CopiesToHost;
+        var plan = tape.Route(logits, _policies[policy], layout);
+        Assert.True(((TorchTape)tape).Pairs(plan).AreRowsKnown);
+        Assert.Equal(1, DeviceMemory.CopiesToHost - before);
+        var expected = _policies[policy].Route(logits.ToArray(), 3, layout, training: true);
+        Assert.Equal(expected.ExpertOffsets, plan.ExpertOffsets);
+        Assert.Equal(expected.PairTokens, plan.PairTokens);
+    }
+
     [Fact]
     public void PolicyOfTheHostIsHandedTheLogitsAndNothingElse()
     {

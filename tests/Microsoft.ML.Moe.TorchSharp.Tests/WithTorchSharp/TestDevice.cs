@@ -12,7 +12,9 @@ internal static class TestDevice
     public static int? Gpu { get; } =
         Environment.GetEnvironmentVariable("MOE_TEST_GPU") is { Length: > 0 } gpu ? int.Parse(gpu, CultureInfo.InvariantCulture) : null;
 
-    public static TorchEngine CreateEngine(TrainingPrecision precision = TrainingPrecision.Full) => new(Gpu, precision);
+    /// <summary>An engine whose policies choose on the device, even where that is the processor and the host would be faster.</summary>
+    public static TorchEngine CreateEngine(TrainingPrecision precision = TrainingPrecision.Full) =>
+        new(Gpu, precision) { ChoosesOnDevice = true };
 
     /// <summary>Tensors that live in this process, without those that only the garbage collector still knows of.</summary>
     public static long CountLiveTensors()
