@@ -41,9 +41,9 @@ internal sealed class BareTraining
     public void Run(int epochs)
     {
         using var engine = new ManagedEngine(_threads);
-        var store = new ParameterStore(engine, seed: 1);
+        var used = UsedRows.Of(_config.TableRows, _rows.Select(row => row.Input));
+        var store = new ParameterStore(engine, seed: 1) { UsedRows = used };
         var network = new TextClassifier(engine, _config, store, _input).Network;
-        UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), _rows.Select(row => row.Input));
         using var optimizer = ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate);
         for (var epoch = 0; epoch < epochs; epoch++)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.ML.Moe.Tensors.Managed;
 using Microsoft.ML.Moe.Tensors.Torch;
 using TorchSharp;
 
@@ -14,17 +15,23 @@ public sealed class TorchEngine : Engine
 {
     // Weak: a parameter that nobody uses any more gives its memory back before the engine is disposed.
     private readonly ConditionalWeakTable<TorchTensor, object?> _parameters = [];
+    private readonly WorkerPool _workers;
 
     /// <summary>Creates the engine.</summary>
     /// <param name="gpu">Number of the CUDA device, from 0; null for the processor.</param>
     /// <param name="precision">Precision of matrix products when training; all else is in single precision.</param>
+    /// <param name="threads">
+    /// Threads that share <see cref="Engine.ForEach"/>, the caller's included; at least 1. null for <see cref="Environment.ProcessorCount"/>.
+    /// Those of libtorch's own operations are libtorch's affair.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="gpu"/> is negative, or <paramref name="precision"/> no precision.
+    /// <paramref name="gpu"/> is negative, <paramref name="threads"/> is below 1, or <paramref name="precision"/> no precision.
     /// </exception>
     /// <exception cref="DllNotFoundException">No native library of TorchSharp loads; the message names the package to add.</exception>
     /// <exception cref="InvalidOperationException">There is no such CUDA device.</exception>
-    public TorchEngine(int? gpu = null, TrainingPrecision precision = TrainingPrecision.Automatic)
+    public TorchEngine(int? gpu = null, TrainingPrecision precision = TrainingPrecision.Automatic, int? threads = null)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads ?? 1, 1, nameof(threads));
         if (!Enum.IsDefined(precision))
             throw new ArgumentOutOfRangeException(nameof(precision), precision, "No such precision.");
         if (gpu is { } number)
@@ -32,6 +39,7 @@ public sealed class TorchEngine : Engine
         else
             NativeLibraries.UseProcessor();
         Device = gpu is null ? torch.device(DeviceType.CPU) : torch.device(DeviceType.CUDA, gpu.Value);
+        _workers = new WorkerPool(threads ?? Environment.ProcessorCount);
         DeviceName = gpu is null ? "the processor" : $"GPU {gpu}";
         ChoosesOnDevice = gpu is not null;
         TrainsInBFloat16 = precision == TrainingPrecision.BFloat16
@@ -107,11 +115,15 @@ public sealed class TorchEngine : Engine
     }
 
     /// <inheritdoc/>
+    private protected override void Share(int items, Action<int, int> body) => _workers.Run(items, long.MaxValue, body);
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (IsDisposed)
             return;
         IsDisposed = true;
+        _workers.Dispose();
         foreach (var (tensor, _) in _parameters)
             tensor.Release();
         _parameters.Clear();

@@ -22,12 +22,12 @@ internal static class Engines
         int? threads = null)
     {
         if (device == MoeDevice.CpuLibTorch)
-            return CreateTorch(gpu: null, precision, "libtorch cannot be used");
+            return CreateTorch(gpu: null, precision, threads, "libtorch cannot be used");
         var (number, mayFallBack) = Environments.GpuOf(environment);
         var gpu = Choose(device, number, mayFallBack, () => TorchEngine.GpuCount);
         if (gpu is { } chosen)
             return CreateTorch(
-                chosen, precision, $"GPU {chosen} cannot be used", $"Set {nameof(MLContext)}.{nameof(MLContext.FallbackToCpu)} to go on without it.");
+                chosen, precision, threads, $"GPU {chosen} cannot be used", $"Set {nameof(MLContext)}.{nameof(MLContext.FallbackToCpu)} to go on without it.");
         if (device == MoeDevice.Gpu || (device == MoeDevice.Automatic && number is not null))
             Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the processor takes its place. {WhyNot(number ?? 0)}");
         else if (device == MoeDevice.Automatic && Interlocked.Exchange(ref _saidWithoutGpu, 1) == 0)
@@ -61,11 +61,11 @@ internal static class Engines
         return (isWanted && !mayFallBack) || (wanted >= 0 && wanted < count()) ? wanted : null;
     }
 
-    private static TorchEngine CreateTorch(int? gpu, TrainingPrecision precision, string failure, string? advice = null)
+    private static TorchEngine CreateTorch(int? gpu, TrainingPrecision precision, int? threads, string failure, string? advice = null)
     {
         try
         {
-            return new TorchEngine(gpu, precision);
+            return new TorchEngine(gpu, precision, threads);
         }
         catch (Exception e) when (IsMissing(e))
         {

@@ -3,7 +3,7 @@ namespace Microsoft.ML.Moe.Experiments.Tests;
 /// <summary>A folder that is gone after the test.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("moe-experiments-");
 
     public string Path => _folder.FullName;
 

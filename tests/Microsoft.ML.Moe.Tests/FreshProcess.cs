@@ -22,7 +22,7 @@ internal static class FreshProcess
 
     private static List<float[]> Score(string modelPath, string inputName, IEnumerable<string> lines)
     {
-        var directory = Directory.CreateTempSubdirectory();
+        var directory = Directory.CreateTempSubdirectory("moe-tests-");
         try
         {
             var input = Path.Combine(directory.FullName, inputName);

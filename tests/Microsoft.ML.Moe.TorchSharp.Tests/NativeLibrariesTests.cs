@@ -12,7 +12,7 @@ public sealed class NativeLibrariesTests
     [Fact]
     public void LoadersReasonIsGivenWhereThereIsALibrary()
     {
-        var folder = Directory.CreateTempSubdirectory();
+        var folder = Directory.CreateTempSubdirectory("moe-tests-");
         try
         {
             foreach (var name in new[] { "LibTorchSharp.dll", "libLibTorchSharp.dylib", "libLibTorchSharp.so" })

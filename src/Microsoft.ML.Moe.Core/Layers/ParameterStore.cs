@@ -1,30 +1,30 @@
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>
-/// Makes a model's parameters, from chance or from saved values, or takes those of another model, and keeps them by role. Layers ask
-/// for their parameters in a fixed order, so that one seed always gives one model.
+/// Makes a model's parameters, from chance or from saved values, or takes those of another model, and keeps them by role. What
+/// chance gives a parameter depends on nothing but the seed and the parameter's name, so that one seed always gives one model.
 /// </summary>
 internal sealed class ParameterStore
 {
     private readonly Engine _engine;
-    private readonly Random _random;
+    private readonly int _seed;
     private readonly Func<string, int[], float[]>? _saved;
     private readonly Func<string, int[], float[], float[]>? _start;
     private readonly Dictionary<string, Parameter>? _shared;
     private readonly List<(Parameter Parameter, ParameterRole Role)> _all = [];
 
-    /// <summary>A store that initialises from chance.</summary>
-    public ParameterStore(Engine engine, int seed)
+    /// <summary>
+    /// A store that initialises from chance, or from what it is given instead: name, shape and values by chance go in. null leaves these.
+    /// </summary>
+    public ParameterStore(Engine engine, int seed, Func<string, int[], float[], float[]>? start = null)
     {
         _engine = engine;
-        _random = new Random(seed);
+        _seed = seed;
+        _start = start;
     }
-
-    /// <summary>A store that initialises from chance, or from what it is given instead: name, shape and values by chance go in.</summary>
-    public ParameterStore(Engine engine, int seed, Func<string, int[], float[], float[]> start)
-        : this(engine, seed) => _start = start;
 
     /// <summary>A store that takes saved values: given name and shape it returns them or throws.</summary>
     public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
@@ -49,23 +49,34 @@ internal sealed class ParameterStore
     /// <summary>What the matrices of the network are in when it scores.</summary>
     public InferencePrecision Precision { get; }
 
+    /// <summary>For each row of embedding tables whether chance gives it values; the others begin at zero. null for all.</summary>
+    public bool[]? UsedRows { get; init; }
+
     /// <summary>The parameters in order of creation.</summary>
     public IReadOnlyList<(Parameter Parameter, ParameterRole Role)> All => _all;
 
     /// <summary>Normally distributed values around 0.</summary>
-    public Parameter Normal(string name, ParameterRole role, float deviation, params int[] shape) =>
-        Create(name, role, shape, () => deviation * Gaussian());
+    public Parameter Normal(string name, ParameterRole role, float deviation, params int[] shape)
+    {
+        var key = StableHash.Of(name, (uint)_seed);
+        var used = role == ParameterRole.Embedding ? UsedRows : null;
+        return Create(name, role, shape, (row, values) =>
+        {
+            if (used is null || used[row])
+                NormalNumbers.Fill(key, row, deviation, values);
+        });
+    }
 
     /// <summary>One value everywhere.</summary>
     public Parameter Constant(string name, ParameterRole role, float value, params int[] shape) =>
-        Create(name, role, shape, () => value);
+        Create(name, role, shape, (_, values) => values.Fill(value));
 
     /// <summary>Parameters of one role.</summary>
     public IReadOnlyList<Parameter> Of(ParameterRole role) => [.. _all.Where(p => p.Role == role).Select(p => p.Parameter)];
 
-    private Parameter Create(string name, ParameterRole role, int[] shape, Func<float> next)
+    private Parameter Create(string name, ParameterRole role, int[] shape, InitialRow initialRow)
     {
-        var parameter = _shared is null ? Make(name, role, shape, next) : Share(_shared[name], shape);
+        var parameter = _shared is null ? Make(name, role, shape, initialRow) : Share(_shared[name], shape);
         _all.Add((parameter, role));
         return parameter;
     }
@@ -75,28 +86,14 @@ internal sealed class ParameterStore
         : throw new InvalidOperationException(
             $"'{parameter.Name}' has the shape [{string.Join(", ", parameter.Value.Shape.ToArray())}], not [{string.Join(", ", shape)}].");
 
-    private Parameter Make(string name, ParameterRole role, int[] shape, Func<float> next)
+    private Parameter Make(string name, ParameterRole role, int[] shape, InitialRow initialRow)
     {
-        float[] values;
+        var sparseRows = role is ParameterRole.Embedding or ParameterRole.Wide;
         if (_saved is not null)
-        {
-            values = _saved(name, shape);
-        }
-        else
-        {
-            values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
-            for (var i = 0; i < values.Length; i++)
-                values[i] = next();
-            values = _start?.Invoke(name, shape, values) ?? values;
-        }
-
-        return _engine.CreateParameter(name, shape, values, role is ParameterRole.Embedding or ParameterRole.Wide);
-    }
-
-    /// <summary>A standard normal number (Box &amp; Muller 1958).</summary>
-    private float Gaussian()
-    {
-        var radius = Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble()));
-        return (float)(radius * Math.Cos(2 * Math.PI * _random.NextDouble()));
+            return _engine.CreateParameter(name, shape, _saved(name, shape), sparseRows);
+        var parameter = _engine.CreateParameter(name, shape, initialRow, sparseRows);
+        if (_start is not null)
+            parameter.Value.CopyFrom(_start(name, shape, parameter.Value.ToArray()));
+        return parameter;
     }
 }

@@ -75,11 +75,6 @@ public sealed class InitialTextModel
             : throw new InvalidOperationException($"'{name}' does not have the shape of the initial model's.");
     }
 
-    /// <summary>Whether a token's row of the new table starts from what was learned.</summary>
-    /// <param name="row">Number of the row.</param>
-    /// <param name="rows">Rows of the new table.</param>
-    internal bool HasLearned(int row, int rows) => !LearnedRow(row, rows).IsEmpty;
-
     /// <summary>Rows of tokens that both know.</summary>
     private float[] StartOfTokens(int[] shape, float[] fresh)
     {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -84,18 +83,25 @@ public sealed class ExpertCapacity : RoutingPolicy
         PlanOfChosen(logitsTE, experts, layout, training);
 
     /// <inheritdoc/>
-    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
+    internal override int ScratchBytes(int tokens, int experts) =>
+        Math.Max(
+            _inner.ScratchBytes(tokens, experts),
+            RoutingGroups.ScratchBytes(tokens) + RoutingScratch.BytesOf<int>(tokens) + 2 * RoutingScratch.BytesOf<double>(tokens));
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(
+        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
     {
         var experts = pairs.Experts;
-        var terms = _inner.Choose(logitsTE, layout, training, pairs);
+        var terms = _inner.Choose(logitsTE, layout, training, pairs, scratch);
         // who is in no group keeps nothing
         for (var token = 0; _maskPadding && token < layout.Tokens; token++)
             if (!layout.IsToken(token))
                 pairs.Of(token).Clear();
-        using var groups = RoutingGroups.Of(layout, _scope, _maskPadding);
-        var candidates = ArrayPool<int>.Shared.Rent(layout.Tokens);
-        var scores = ArrayPool<double>.Shared.Rent(layout.Tokens);
-        var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
+        var groups = RoutingGroups.Of(layout, _scope, _maskPadding, ref scratch);
+        var candidates = scratch.Take<int>(layout.Tokens);
+        var scores = scratch.Take<double>(layout.Tokens);
+        var scoresToCut = scratch.Take<double>(layout.Tokens);
         var dropped = terms.DroppedPairs;
         for (var i = 0; i < groups.Count; i++)
         {
@@ -114,17 +120,14 @@ public sealed class ExpertCapacity : RoutingPolicy
                         : RouterScores.Probability(logitsTE.Slice(token * experts, experts), expert);
                 }
 
-                scores.AsSpan(0, count).CopyTo(scratch);
-                var cut = ScoreCut.Of(scratch.AsSpan(0, count), capacity);
+                scores[..count].CopyTo(scoresToCut);
+                var cut = ScoreCut.Of(scoresToCut[..count], capacity);
                 for (var candidate = 0; candidate < count; candidate++)
                     pairs.Of(candidates[candidate])[expert] = cut.Takes(scores[candidate]);
                 dropped += Math.Max(0, count - capacity);
             }
         }
 
-        ArrayPool<int>.Shared.Return(candidates);
-        ArrayPool<double>.Shared.Return(scores);
-        ArrayPool<double>.Shared.Return(scratch);
         return terms with { DroppedPairs = dropped };
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -32,15 +31,20 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
         PlanOfChosen(logitsTE, experts, layout, training);
 
     /// <inheritdoc/>
-    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
+    internal override int ScratchBytes(int tokens, int experts) =>
+        RoutingGroups.ScratchBytes(tokens) + RoutingScratch.BytesOf<double>(tokens * experts) + RoutingScratch.BytesOf<double>(tokens);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(
+        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
     {
         var experts = pairs.Experts;
-        var probabilitiesTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
+        var probabilitiesTE = scratch.Take<double>(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
-            RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.AsSpan(token * experts, experts));
+            RouterScores.Softmax(logitsTE.Slice(token * experts, experts), probabilitiesTE.Slice(token * experts, experts));
 
-        using var groups = RoutingGroups.Of(layout, scope, maskPadding);
-        var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens);
+        var groups = RoutingGroups.Of(layout, scope, maskPadding, ref scratch);
+        var columnT = scratch.Take<double>(layout.Tokens);
         for (var i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
@@ -48,15 +52,13 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
             for (var expert = 0; expert < experts; expert++)
             {
                 for (var row = 0; row < group.Length; row++)
-                    scratch[row] = probabilitiesTE[group[row] * experts + expert];
-                var cut = ScoreCut.Of(scratch.AsSpan(0, group.Length), capacity);
+                    columnT[row] = probabilitiesTE[group[row] * experts + expert];
+                var cut = ScoreCut.Of(columnT[..group.Length], capacity);
                 foreach (var token in group)
                     pairs.Of(token)[expert] = cut.Takes(probabilitiesTE[token * experts + expert]);
             }
         }
 
-        ArrayPool<double>.Shared.Return(probabilitiesTE);
-        ArrayPool<double>.Shared.Return(scratch);
         return new PlanTerms(Weights);
     }
 

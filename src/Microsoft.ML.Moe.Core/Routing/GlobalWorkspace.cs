@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -60,16 +59,21 @@ public sealed class GlobalWorkspace(
         PlanOfChosen(logitsTE, experts, layout, training);
 
     /// <inheritdoc/>
-    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
+    internal override int ScratchBytes(int tokens, int experts) =>
+        Math.Max(inner.ScratchBytes(tokens, experts), RoutingScratch.BytesOf<bool>(tokens) + UncertainTokens.ScratchBytes(tokens));
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(
+        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        var terms = inner.Choose(logitsTE, layout, training, pairs);
+        var terms = inner.Choose(logitsTE, layout, training, pairs, scratch);
         if (!training)
             return terms;
 
-        var scratch = ArrayPool<bool>.Shared.Rent(layout.Tokens);
-        var broadcast = scratch.AsSpan(0, layout.Tokens);
-        var found = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed).Find(logitsTE, pairs.Experts, layout, broadcast);
+        var broadcast = scratch.Take<bool>(layout.Tokens);
+        var uncertain = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed);
+        var found = uncertain.Find(logitsTE, pairs.Experts, layout, broadcast, scratch);
         for (var token = 0; found && token < layout.Tokens; token++)
         {
             pairs.Broadcast[token] = broadcast[token];
@@ -80,7 +84,6 @@ public sealed class GlobalWorkspace(
             pairs.Of(token)[^1] = true;
         }
 
-        ArrayPool<bool>.Shared.Return(scratch);
         return found ? new PlanTerms(terms.Weights, true, rule == GlobalWorkspaceRule.AsReleased, terms.DroppedPairs) : terms;
     }
 }

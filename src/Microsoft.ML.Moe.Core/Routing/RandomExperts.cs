@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -34,15 +33,23 @@ public sealed class RandomExperts(
         PlanOfChosen(logitsTE, experts, layout, training);
 
     /// <inheritdoc/>
-    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
+    internal override int ScratchBytes(int tokens, int experts) =>
+        Math.Max(
+            inner.ScratchBytes(tokens, experts),
+            RoutingScratch.BytesOf<bool>(tokens) + UncertainTokens.ScratchBytes(tokens)
+                + RoutingScratch.BytesOf<int>(experts) + RoutingScratch.BytesOf<ulong>(experts));
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(
+        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
     {
         ArgumentNullException.ThrowIfNull(inner);
         var experts = pairs.Experts;
-        var terms = inner.Choose(logitsTE, layout, training, pairs);
-        var found = ArrayPool<bool>.Shared.Rent(layout.Tokens);
-        var drawn = ArrayPool<int>.Shared.Rent(experts);
-        var hashes = ArrayPool<ulong>.Shared.Rent(experts);
-        new UncertainTokens(EntropyThreshold, null, tokens, seed).Find(logitsTE, experts, layout, found.AsSpan(0, layout.Tokens));
+        var terms = inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var found = scratch.Take<bool>(layout.Tokens);
+        var drawn = scratch.Take<int>(experts);
+        var hashes = scratch.Take<ulong>(experts);
+        new UncertainTokens(EntropyThreshold, null, tokens, seed).Find(logitsTE, experts, layout, found, scratch);
         for (var token = 0; token < layout.Tokens; token++)
         {
             if (!found[token] || pairs.Broadcast[token])
@@ -50,17 +57,14 @@ public sealed class RandomExperts(
             var hash = TokenHash.Of(logitsTE.Slice(token * experts, experts), seed);
             for (var expert = 0; expert < experts; expert++)
                 (drawn[expert], hashes[expert]) = (expert, TokenHash.Of(hash, expert));
-            Array.Sort(hashes, drawn, 0, experts);
+            hashes.Sort(drawn);
             var selectedE = pairs.Of(token);
             var count = selectedE.Count(true);
             selectedE.Clear();
-            foreach (var expert in drawn.AsSpan(0, count))
+            foreach (var expert in drawn[..count])
                 selectedE[expert] = true;
         }
 
-        ArrayPool<bool>.Shared.Return(found);
-        ArrayPool<int>.Shared.Return(drawn);
-        ArrayPool<ulong>.Shared.Return(hashes);
         return terms;
     }
 }

@@ -1,37 +1,40 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>A packed batch split into the groups of tokens that compete with each other; groups without tokens are left out.</summary>
-internal ref struct RoutingGroups : IDisposable
+internal ref struct RoutingGroups
 {
     private readonly bool _maskPadding;
-    private int[] _ends;
-    private int[] _tokens;
+    private readonly Span<int> _ends;
+    private readonly Span<int> _tokens;
     private int _count;
 
-    private RoutingGroups(int tokens, bool maskPadding)
+    private RoutingGroups(int tokens, bool maskPadding, ref RoutingScratch scratch)
     {
         _maskPadding = maskPadding;
         // no group without a token
-        _ends = ArrayPool<int>.Shared.Rent(tokens);
-        _tokens = ArrayPool<int>.Shared.Rent(tokens);
+        _ends = scratch.Take<int>(tokens);
+        _tokens = scratch.Take<int>(tokens);
     }
 
     /// <summary>Number of groups.</summary>
     public int Count { get; private set; }
 
     /// <summary>The row numbers of a group, ascending.</summary>
-    public ReadOnlySpan<int> this[int group] => _tokens.AsSpan((group == 0 ? 0 : _ends[group - 1]).._ends[group]);
+    public ReadOnlySpan<int> this[int group] => _tokens[(group == 0 ? 0 : _ends[group - 1]).._ends[group]];
+
+    /// <summary>Bytes that the groups of so many tokens take.</summary>
+    public static int ScratchBytes(int tokens) => 2 * RoutingScratch.BytesOf<int>(tokens);
 
     /// <summary>Splits a batch.</summary>
     /// <param name="layout">Sequences within T.</param>
     /// <param name="scope">Who competes.</param>
     /// <param name="maskPadding">Whether padding stays out.</param>
-    public static RoutingGroups Of(SequenceLayout layout, RoutingScope scope, bool maskPadding)
+    /// <param name="scratch">Lends <see cref="ScratchBytes"/>.</param>
+    public static RoutingGroups Of(SequenceLayout layout, RoutingScope scope, bool maskPadding, ref RoutingScratch scratch)
     {
-        var groups = new RoutingGroups(layout.Tokens, maskPadding);
+        var groups = new RoutingGroups(layout.Tokens, maskPadding, ref scratch);
         switch (scope)
         {
             case RoutingScope.Sequence:
@@ -63,14 +66,6 @@ internal ref struct RoutingGroups : IDisposable
         }
 
         return groups;
-    }
-
-    /// <summary>Gives the memory back.</summary>
-    public void Dispose()
-    {
-        ArrayPool<int>.Shared.Return(_ends);
-        ArrayPool<int>.Shared.Return(_tokens);
-        (_ends, _tokens, Count) = ([], [], 0);
     }
 
     private void Add(int token, SequenceLayout layout)

@@ -28,7 +28,8 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
         PlanOfChosen(logitsTE, experts, layout, training);
 
     /// <inheritdoc/>
-    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
+    internal override PlanTerms Choose(
+        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
     {
         var experts = pairs.Experts;
         CheckFits(experts);

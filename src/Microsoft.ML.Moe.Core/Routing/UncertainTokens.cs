@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -11,13 +10,17 @@ namespace Microsoft.ML.Moe.Routing;
 internal readonly record struct UncertainTokens(
     double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed)
 {
+    /// <summary>Bytes that <see cref="Find"/> has to be lent.</summary>
+    public static int ScratchBytes(int tokens) => RoutingScratch.BytesOf<(ulong Hash, int Token)>(tokens);
+
     /// <summary>Flags the uncertain tokens; padding never is one.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="experts">Number of experts, E.</param>
     /// <param name="layout">Sequences within T.</param>
     /// <param name="found">Takes one flag for each token.</param>
+    /// <param name="scratch">Memory for its own use.</param>
     /// <returns>Whether there is one.</returns>
-    public bool Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, Span<bool> found)
+    public bool Find(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, Span<bool> found, RoutingScratch scratch)
     {
         found.Clear();
         for (var sequence = 0; sequence < layout.Sequences; sequence++)
@@ -36,7 +39,7 @@ internal readonly record struct UncertainTokens(
             if (Tokens == GlobalWorkspaceTokens.Random && count > 0)
             {
                 found[start..end].Clear();
-                Draw(logitsTE, experts, layout, start, end, count, found);
+                Draw(logitsTE, experts, layout, start, end, count, found, scratch);
             }
         }
 
@@ -48,16 +51,22 @@ internal readonly record struct UncertainTokens(
 
     /// <summary>Marks the tokens of a sequence with the smallest hashes.</summary>
     private void Draw(
-        ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, int start, int end, int count, Span<bool> found)
+        ReadOnlySpan<float> logitsTE,
+        int experts,
+        SequenceLayout layout,
+        int start,
+        int end,
+        int count,
+        Span<bool> found,
+        RoutingScratch scratch)
     {
-        var draws = ArrayPool<(ulong Hash, int Token)>.Shared.Rent(end - start);
+        var draws = scratch.Take<(ulong Hash, int Token)>(end - start);
         var candidates = 0;
         for (var token = start; token < end; token++)
             if (layout.IsToken(token))
                 draws[candidates++] = (TokenHash.Of(logitsTE.Slice(token * experts, experts), Seed), token);
-        draws.AsSpan(0, candidates).Sort();
-        foreach (var (_, token) in draws.AsSpan(0, count))
+        draws[..candidates].Sort();
+        foreach (var (_, token) in draws[..count])
             found[token] = true;
-        ArrayPool<(ulong Hash, int Token)>.Shared.Return(draws);
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -52,28 +51,31 @@ public sealed class Unified(
         PlanOfChosen(logitsTE, experts, layout, training);
 
     /// <inheritdoc/>
-    internal override PlanTerms Choose(ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs)
+    internal override int ScratchBytes(int tokens, int experts) =>
+        RoutingGroups.ScratchBytes(tokens) + 2 * RoutingScratch.BytesOf<double>(tokens * experts);
+
+    /// <inheritdoc/>
+    internal override PlanTerms Choose(
+        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
     {
         var experts = pairs.Experts;
-        var scoresTE = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
+        var scoresTE = scratch.Take<double>(layout.Tokens * experts);
         for (var token = 0; token < layout.Tokens; token++)
-            RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.AsSpan(token * experts, experts));
+            RouterScores.Unified(logitsTE.Slice(token * experts, experts), Alpha, scoresTE.Slice(token * experts, experts));
 
-        using var groups = RoutingGroups.Of(layout, scope, maskPadding);
-        var scratch = ArrayPool<double>.Shared.Rent(layout.Tokens * experts);
+        var groups = RoutingGroups.Of(layout, scope, maskPadding, ref scratch);
+        var scoresOfGroup = scratch.Take<double>(layout.Tokens * experts);
         for (var i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
             var count = Count(group.Length, experts);
             for (var row = 0; row < group.Length; row++)
-                scoresTE.AsSpan(group[row] * experts, experts).CopyTo(scratch.AsSpan(row * experts));
-            var cut = ScoreCut.Of(scratch.AsSpan(0, group.Length * experts), count);
+                scoresTE.Slice(group[row] * experts, experts).CopyTo(scoresOfGroup[(row * experts)..]);
+            var cut = ScoreCut.Of(scoresOfGroup[..(group.Length * experts)], count);
             foreach (var token in group)
-                cut.Take(scoresTE.AsSpan(token * experts, experts), pairs.Of(token));
+                cut.Take(scoresTE.Slice(token * experts, experts), pairs.Of(token));
         }
 
-        ArrayPool<double>.Shared.Return(scoresTE);
-        ArrayPool<double>.Shared.Return(scratch);
         return new PlanTerms(Weights);
     }
 

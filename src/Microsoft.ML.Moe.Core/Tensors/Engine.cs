@@ -7,14 +7,23 @@ namespace Microsoft.ML.Moe.Tensors;
 /// </summary>
 public abstract class Engine : IDisposable
 {
+    /// <summary>Initial values that one thread makes before it takes more.</summary>
+    private const int ValuesOfItem = 1 << 13;
+
     /// <summary>What this engine is and runs on, for logs: <c>managed, 2 threads, AVX-512</c>.</summary>
     public abstract string Description { get; }
 
     /// <summary>
-    /// The most memory, in bytes, that the engine has held at once for what tapes make: results, gradients and scratch memory, without
-    /// parameters, their gradients and optimisers. null where the engine cannot know. Default null.
+    /// The most memory, in bytes, that the engine has held at once for what tapes make, results, gradients and scratch memory, and for
+    /// <see cref="PackedWeights"/>; without parameters, their gradients and optimisers. null where the engine cannot know. Default null.
     /// </summary>
     public virtual long? PeakMemory => null;
+
+    /// <summary>
+    /// Memory, in bytes, that the engine holds for copies of weight matrices, packed for products: it keeps them from the first pass
+    /// without training on, about as much as the matrices take. null where the engine cannot know. Default null.
+    /// </summary>
+    public virtual long? PackedWeights => null;
 
     /// <summary>Creates a trainable tensor.</summary>
     /// <param name="name">Name within the model.</param>
@@ -23,6 +32,29 @@ public abstract class Engine : IDisposable
     /// <param name="sparseRows">Whether gradients touch few rows of the first dimension at a time (embedding tables).</param>
     /// <returns>The parameter; its gradient starts at zero.</returns>
     public abstract Parameter CreateParameter(string name, ReadOnlySpan<int> shape, ReadOnlySpan<float> values, bool sparseRows = false);
+
+    /// <summary>As the other, with initial values that the engine's threads make, row by row.</summary>
+    internal virtual Parameter CreateParameter(string name, int[] shape, InitialRow initialRow, bool sparseRows = false)
+    {
+        var values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
+        ForEachRow(shape, (row, columns) => initialRow(row, values.AsSpan(row * columns, columns)));
+        return CreateParameter(name, shape, values, sparseRows);
+    }
+
+    /// <summary>Runs body(row, columns) for each row of a shape, some rows after one another on the same thread.</summary>
+    private protected void ForEachRow(ReadOnlySpan<int> shape, Action<int, int> body)
+    {
+        var columns = shape[^1];
+        var rows = 1;
+        foreach (var size in shape[..^1])
+            rows = checked(rows * size);
+        var rowsOfItem = Math.Max(1, ValuesOfItem / Math.Max(1, columns));
+        ForEach((int)(((long)rows + rowsOfItem - 1) / rowsOfItem), item =>
+        {
+            for (var row = item * rowsOfItem; row < Math.Min(rows, (item + 1) * rowsOfItem); row++)
+                body(row, columns);
+        });
+    }
 
     /// <summary>
     /// A parameter over the same values, whose matrix products in inference are of a precision; the parameter itself where the engine
@@ -49,6 +81,33 @@ public abstract class Engine : IDisposable
     /// <summary>Creates an AdamW optimiser over parameters of this engine.</summary>
     /// <param name="groups">Parameters with their settings; each parameter in one group.</param>
     public abstract Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups);
+
+    /// <summary>
+    /// Runs body(item) for each item within [0, items): what has to be done on the host before a pass, such as encoding its rows. An engine
+    /// with threads of its own shares the items among them and the caller, as far as no other caller has them at the time; by default the
+    /// caller does all. Returns when all are done.
+    /// </summary>
+    /// <param name="items">Number of items, each worth some microseconds at least.</param>
+    /// <param name="body">
+    /// Runs at the same time for different items, which must not depend on one another. If one fails, the error of the first in their
+    /// order is raised, and those after it may be left out.
+    /// </param>
+    public void ForEach(int items, Action<int> body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        var loop = new OrderedLoop(body);
+        Share(items, loop.Run);
+        loop.ThrowIfFailed();
+    }
+
+    /// <summary>Runs body(item, worker) for each item within [0, items), at the same time where the engine has threads for it.</summary>
+    /// <param name="items">Number of items.</param>
+    /// <param name="body">Raises no errors.</param>
+    private protected virtual void Share(int items, Action<int, int> body)
+    {
+        for (var item = 0; item < items; item++)
+            body(item, 0);
+    }
 
     /// <summary>Releases the engine's parameters, pools and threads.</summary>
     public void Dispose()

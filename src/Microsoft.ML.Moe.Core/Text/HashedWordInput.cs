@@ -30,7 +30,7 @@ internal sealed class HashedWordInput : TextInput
 
     internal override int TableRows => SpecialRows + (1 << _hashBits);
 
-    private protected override (IReadOnlyList<TokenFeatures> Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount)
+    private protected override (TokenFeatures[] Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount)
     {
         var lookup = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
         var tokens = new TokenFeatures[Math.Min(words.Count, MaximumTokens)];

@@ -21,7 +21,7 @@ internal sealed class SubwordInput : TextInput
 
     internal override int TableRows => SpecialRows + _tokens.Length;
 
-    private protected override (IReadOnlyList<TokenFeatures> Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount)
+    private protected override (TokenFeatures[] Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount)
     {
         var ids = _tokenizer.Encode(text);
         var tokens = new TokenFeatures[Math.Min(ids.Count, MaximumTokens)];

@@ -9,6 +9,9 @@ public abstract class TextInput
     /// <summary>Rows 0–2 of every embedding table: the start of the first text, of the second, a masked token.</summary>
     internal const int SpecialRows = 3;
 
+    /// <summary>About so many characters, the space after it included, make a word.</summary>
+    private const int CharactersOfWord = 4;
+
     private static readonly TokenFeatures StartOfFirst = new([0]);
     private static readonly TokenFeatures StartOfSecond = new([1]);
     private static readonly string[] SpecialTexts = ["[start]", "[start]", "[masked]"];
@@ -49,16 +52,10 @@ public abstract class TextInput
         var room = MaximumTokens - (second is null ? 1 : 2);
         var keptOfOther = Math.Min(other.Count, Math.Max(room - first.Count, room / 2));
         var keptOfFirst = Math.Min(first.Count, room - keptOfOther);
-        var tokens = new List<TokenFeatures>(MaximumTokens) { StartOfFirst };
-        tokens.AddRange(first.Tokens.Take(keptOfFirst));
-        var secondStart = tokens.Count;
-        if (second is not null)
-        {
-            tokens.Add(StartOfSecond);
-            tokens.AddRange(other.Tokens.Take(keptOfOther));
-        }
-
-        return new EncodedText([.. tokens], secondStart, wide.ToArray(), first.Count + other.Count - keptOfFirst - keptOfOther);
+        TokenFeatures[] tokens = second is null
+            ? [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst)]
+            : [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst), StartOfSecond, .. other.Tokens.AsSpan(0, keptOfOther)];
+        return new EncodedText(tokens, 1 + keptOfFirst, wide.ToArray(), first.Count + other.Count - keptOfFirst - keptOfOther);
     }
 
     /// <summary>What a token of this input reads as, for people.</summary>
@@ -98,13 +95,13 @@ public abstract class TextInput
     /// <param name="words">Its words and symbols, the first <see cref="MaximumTokens"/> at least.</param>
     /// <param name="wordCount">Number of words and symbols in the text.</param>
     /// <returns>The first <see cref="MaximumTokens"/> tokens, and how many there are in all.</returns>
-    private protected abstract (IReadOnlyList<TokenFeatures> Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount);
+    private protected abstract (TokenFeatures[] Tokens, int Count) TokensOf(string text, List<Range> words, int wordCount);
 
-    private (IReadOnlyList<TokenFeatures> Tokens, int Count) Tokenize(string text, WideFeatureSet wide)
+    private (TokenFeatures[] Tokens, int Count) Tokenize(string text, WideFeatureSet wide)
     {
         if (_lowercase)
             text = text.ToLowerInvariant();
-        var words = new List<Range>();
+        var words = new List<Range>(Math.Min(text.Length / CharactersOfWord, MaximumTokens));
         var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, WideFeatureSet.MaximumWords));
         wide.Add(text, words);
         return TokensOf(text, words, count);

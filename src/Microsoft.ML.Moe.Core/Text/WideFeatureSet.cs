@@ -11,7 +11,8 @@ internal sealed class WideFeatureSet
 
     private const ulong WordKind = 11;
     private const ulong PairKind = 12;
-    private readonly HashSet<int> _hashes = [];
+    private int[] _hashes = [];
+    private int _count;
     private ulong _text;
 
     /// <summary>From now on features belong to the next text of the row.</summary>
@@ -21,22 +22,28 @@ internal sealed class WideFeatureSet
     public void Add(ReadOnlySpan<char> text, List<Range> words)
     {
         var previous = StableHash.Of("", WordKind);
-        foreach (var range in words.Take(MaximumWords))
+        var count = Math.Min(words.Count, MaximumWords);
+        Array.Resize(ref _hashes, _count + 2 * count);
+        for (var i = 0; i < count; i++)
         {
-            var word = StableHash.Of(text[range], WordKind);
+            var word = StableHash.Of(text[words[i]], WordKind);
             Add(word, WordKind);
             Add(StableHash.Combine(previous, word), PairKind);
             previous = word;
         }
     }
 
-    /// <summary>The hashes, ascending, so that the same text always gives the same sums.</summary>
+    /// <summary>The hashes, each once and ascending, so that the same text always gives the same sums.</summary>
     public int[] ToArray()
     {
-        var hashes = _hashes.ToArray();
-        Array.Sort(hashes);
-        return hashes;
+        var hashes = _hashes.AsSpan(0, _count);
+        hashes.Sort();
+        var different = 0;
+        foreach (var hash in hashes)
+            if (different == 0 || hash != hashes[different - 1])
+                hashes[different++] = hash;
+        return hashes[..different].ToArray();
     }
 
-    private void Add(ulong hash, ulong kind) => _hashes.Add((int)(StableHash.Combine(hash, kind + (_text << 8)) >> 33));
+    private void Add(ulong hash, ulong kind) => _hashes[_count++] = (int)(StableHash.Combine(hash, kind + (_text << 8)) >> 33);
 }

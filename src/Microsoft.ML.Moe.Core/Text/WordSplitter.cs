@@ -12,6 +12,9 @@ internal static class WordSplitter
     /// <summary>Longest word in UTF-16 units; longer runs are split there, so that no input costs more than its length.</summary>
     private const int MaximumWordLength = 64;
 
+    /// <summary>Of the characters that most texts are made of.</summary>
+    private static readonly Kind[] AsciiKinds = [.. Enumerable.Range(0, 128).Select(i => KindOf(new Rune(i)))];
+
     /// <summary>Calls back for each token in order.</summary>
     /// <param name="text">The text.</param>
     /// <param name="words">Receives the tokens as ranges of <paramref name="text"/>.</param>
@@ -24,8 +27,17 @@ internal static class WordSplitter
         var position = 0;
         while (position < text.Length)
         {
-            Rune.DecodeFromUtf16(text[position..], out var rune, out var length);
-            var kind = KindOf(rune);
+            var (kind, length) = (Kind.Separator, 1);
+            if (text[position] < AsciiKinds.Length)
+            {
+                kind = AsciiKinds[text[position]];
+            }
+            else
+            {
+                Rune.DecodeFromUtf16(text[position..], out var rune, out length);
+                kind = KindOf(rune);
+            }
+
             if (start >= 0 && (kind != Kind.WordPart || position - start >= MaximumWordLength))
             {
                 Emit(start..position);

@@ -66,14 +66,11 @@ public sealed class TextClassifierTrainer
     {
         (training, validation) = ClassifierTraining<EncodedText>.Prepare(training, validation, _classCount, _options);
         var config = CreateConfig(training);
-        var store = _initial is null
-            ? new ParameterStore(_engine, Seed)
-            : new ParameterStore(_engine, Seed, _initial.StartOf);
+        var store = new ParameterStore(_engine, Seed, _initial is null ? null : _initial.StartOf)
+        {
+            UsedRows = UsedRows.Of(config.TableRows, training.Select(row => row.Input)),
+        };
         var classifier = new TextClassifier(_engine, config, store, Input);
-        UnseenRows.Clear(
-            store.Of(ParameterRole.Embedding).Single(),
-            training.Select(row => row.Input),
-            _initial is null ? null : row => _initial.HasLearned(row, config.TableRows));
         using var optimizer = ModelOptimizer.Create(
             _engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate, _options.FreezeRouter);
         var forward = new TextClassifierForward(classifier, options: _options);

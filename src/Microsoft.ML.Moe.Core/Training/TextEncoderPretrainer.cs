@@ -52,9 +52,8 @@ public sealed class TextEncoderPretrainer
         if (vocabulary.Count < 2)
             throw new ArgumentException("The texts have fewer than two different words: there is nothing to guess.", nameof(texts));
         var config = TextEncoderConfig.From(_options, Input, _usesTokenizer);
-        var store = new ParameterStore(_engine, Seed);
+        var store = new ParameterStore(_engine, Seed) { UsedRows = UsedRows.Of(config.TableRows, training) };
         var network = new MaskedTokenNetwork(store, config, vocabulary.Count);
-        UnseenRows.Clear(store.Of(ParameterRole.Embedding).Single(), training);
         var objective = new MaskedTokenObjective(_options, _engine, network, config, vocabulary, training, validation);
         using var optimizer = ModelOptimizer.Create(_engine, store, _options, _options.EmbeddingLearningRate);
         var checkpoint = _options.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(store, training, validation)) : null;

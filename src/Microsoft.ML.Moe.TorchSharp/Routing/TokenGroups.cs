@@ -16,7 +16,8 @@ internal sealed class TokenGroups
 
     public TokenGroups(TorchTape tape, SequenceLayout layout, RoutingScope scope, bool maskPadding)
     {
-        using var groups = RoutingGroups.Of(layout, scope, maskPadding);
+        var scratch = new RoutingScratch(new byte[RoutingGroups.ScratchBytes(layout.Tokens)]);
+        var groups = RoutingGroups.Of(layout, scope, maskPadding, ref scratch);
         _tokens = layout.Tokens;
         Sizes = new int[groups.Count];
         for (var group = 0; group < groups.Count; group++)

@@ -34,7 +34,7 @@ internal sealed class ClassifierFit<TRow>(string name, IHost host, IChannel chan
         try
         {
             var (source, train) = prepare(engine);
-            var reader = new LabelledTableReader<TRow>(host, source, options.StopToken);
+            var reader = new LabelledTableReader<TRow>(host, source, engine, options.StopToken);
             var training = reader.Read(
                 input, source.Find(input.Schema), classes.Column, WeightOf(input), row => LabelReader.OfKeys(row, classes.Column));
             Log(source, "training", training);

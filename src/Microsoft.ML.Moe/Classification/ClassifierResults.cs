@@ -13,7 +13,7 @@ namespace Microsoft.ML.Moe.Classification;
 /// <param name="withEntropies">Whether the routers' entropy is measured.</param>
 internal sealed class ClassifierResults<TRow>(
     ModelLease<Classifier<TRow>> lease, RowReader<TRow> read, BoundClassifier model, int rows, bool withEntropies)
-    : RowResults<TRow>(read, rows)
+    : RowResults<TRow>(read, lease.Engine, rows)
 {
     private readonly int _classes = lease.Model.ClassCount;
     private readonly float[] _probabilities = new float[rows * lease.Model.ClassCount];
@@ -47,11 +47,12 @@ internal sealed class ClassifierResults<TRow>(
     /// <summary>The key of the most probable class, 0 (missing) when there is none.</summary>
     private static uint MostProbable(ReadOnlySpan<float> probabilities)
     {
-        var best = -1;
+        // what is not a number is never more
+        var (best, largest) = (0, -1f);
         for (var i = 0; i < probabilities.Length; i++)
-            if (best < 0 ? !float.IsNaN(probabilities[i]) : probabilities[i] > probabilities[best])
-                best = i;
-        return (uint)(best + 1);
+            if (probabilities[i] > largest)
+                (best, largest) = (i + 1, probabilities[i]);
+        return (uint)best;
     }
 
     private ReadOnlySpan<float> Probabilities(int row) => _probabilities.AsSpan(row * _classes, _classes);

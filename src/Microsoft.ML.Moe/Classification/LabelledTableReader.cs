@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Fitting;
 using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
@@ -8,8 +9,10 @@ namespace Microsoft.ML.Moe.Classification;
 /// <summary>Reads labelled rows in one pass over a table.</summary>
 /// <param name="host">Can cancel; null where there is none.</param>
 /// <param name="source">Reads what is classified.</param>
+/// <param name="engine">Its threads encode rows.</param>
 /// <param name="stop">Stops reading.</param>
-internal sealed class LabelledTableReader<TRow>(IHostEnvironment? host, RowSource<TRow> source, CancellationToken stop = default)
+internal sealed class LabelledTableReader<TRow>(
+    IHostEnvironment? host, RowSource<TRow> source, Engine engine, CancellationToken stop = default)
 {
     private readonly ReadingStop _readingStop = new(host, stop);
 
@@ -34,10 +37,11 @@ internal sealed class LabelledTableReader<TRow>(IHostEnvironment? host, RowSourc
         var readLabel = createLabelReader(cursor);
         var readWeight = weight is { } column ? WeightReader(cursor, column) : () => 1f;
         var rows = new List<LabelledRow<TRow>>();
+        var batch = new RowBatch<LabelledRow<TRow>>(engine);
         var (missing, unknown) = (0, 0);
-        for (var row = 0L; cursor.MoveNext(); row++)
+        while (cursor.MoveNext())
         {
-            _readingStop.Check(row);
+            _readingStop.Check();
             switch (readLabel())
             {
                 case LabelReader.Missing:
@@ -47,12 +51,23 @@ internal sealed class LabelledTableReader<TRow>(IHostEnvironment? host, RowSourc
                     unknown++;
                     break;
                 case var known:
-                    rows.Add(new LabelledRow<TRow>(readInput(out _), known, readWeight()));
+                    var (encode, weightOfRow) = (readInput(out var size), readWeight());
+                    batch.Add(() => new LabelledRow<TRow>(encode(), known, weightOfRow), size);
                     break;
             }
+
+            if (batch.IsFull)
+                TakeBatch();
         }
 
+        TakeBatch();
         return new LabelledTable<TRow>(rows, missing, unknown);
+
+        void TakeBatch()
+        {
+            rows.AddRange(batch.Encode());
+            batch.Clear();
+        }
     }
 
     private static Func<float> WeightReader(DataViewRowCursor cursor, DataViewSchema.Column column)

@@ -78,7 +78,7 @@ public abstract partial class MoeClassificationTransformer<TTransformer, TRow>
         using var lease = Lease();
         var columns = _rows.Find(data.Schema);
         var label = InputColumns.Find(data.Schema, labelColumnName, "label");
-        var table = new LabelledTableReader<TRow>(host: null, _rows).Read(
+        var table = new LabelledTableReader<TRow>(host: null, _rows, _shared.Engine).Read(
             data, columns, label, weight: null, row => LabelReader.Matching(row, label, ClassCount, Labels, "data to compare on"));
         if (table.Rows.Count == 0)
             throw new InvalidOperationException(
@@ -112,8 +112,14 @@ public abstract partial class MoeClassificationTransformer<TTransformer, TRow>
     {
         using var cursor = data.GetRowCursor(columns);
         var read = _rows.CreateReader(cursor, columns);
-        while (cursor.MoveNext())
-            yield return read(out _);
+        var batch = new RowBatch<TRow>(_shared.Engine);
+        for (var more = true; more; batch.Clear())
+        {
+            while (!batch.IsFull && (more = cursor.MoveNext()))
+                batch.Add(read(out var size), size);
+            foreach (var row in batch.Encode())
+                yield return row;
+        }
     }
 
     /// <summary>A new transformer with a classifier that shares this one's weights, and holds them.</summary>
@@ -122,7 +128,7 @@ public abstract partial class MoeClassificationTransformer<TTransformer, TRow>
         var lease = Lease();
         try
         {
-            return Create(columns, new SharedModel<Classifier<TRow>>(change(_shared.Model), lease));
+            return Create(columns, new SharedModel<Classifier<TRow>>(change(_shared.Model), _shared.Engine, lease));
         }
         catch
         {

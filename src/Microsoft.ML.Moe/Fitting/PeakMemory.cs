@@ -24,6 +24,8 @@ internal static class PeakMemory
         var ofProcess = peak > 0 ? string.Create(CultureInfo.InvariantCulture, $", {peak / Mebibyte:F0} MiB the process") : "";
         channel.Info(
             MessageSensitivity.None,
-            string.Create(CultureInfo.InvariantCulture, $"Peak memory of the managed engine: {bytes / Mebibyte:F0} MiB in buffers{ofProcess}."));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Peak memory of the managed engine: {bytes / Mebibyte:F0} MiB in buffers, {(engine.PackedWeights ?? 0) / Mebibyte:F0} MiB of them weights packed for scoring{ofProcess}."));
     }
 }

@@ -8,15 +8,10 @@ namespace Microsoft.ML.Moe.Fitting;
 /// <param name="stop">Stops reading.</param>
 internal sealed class ReadingStop(IHostEnvironment? host, CancellationToken stop)
 {
-    private const int RowsBetweenChecks = 256;
-
-    /// <summary>Asks, every so many rows, whether to go on.</summary>
-    /// <param name="row">Number of the row.</param>
+    /// <summary>Asks, at every row, whether to go on.</summary>
     /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
-    public void Check(long row)
+    public void Check()
     {
-        if (row % RowsBetweenChecks != 0)
-            return;
         if (host is not null)
             Environments.ThrowIfCanceled(host);
         stop.ThrowIfCancellationRequested();

@@ -19,6 +19,9 @@ internal sealed class ImageDecoding(ImageInput input)
     /// <summary>Most pixels.</summary>
     public const int MaximumPixels = 1 << 26;
 
+    /// <summary>Of all threads together.</summary>
+    private static readonly PixelBudget DecodedAtOnce = new(2L * MaximumPixels);
+
     private static readonly byte[] Png = [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
     private static readonly byte[][] Signatures = [Png, [0xFF, 0xD8, 0xFF], [(byte)'B', (byte)'M']];
 
@@ -46,9 +49,12 @@ internal sealed class ImageDecoding(ImageInput input)
             CheckSize(info.Width, info.Height);
             if (file.AsSpan().StartsWith(Png))
                 PngCheck.Check(file, info.Width, info.Height);
-            var image = ImageResult.FromStream(
-                new ClampedStream(file), input.Channels == 1 ? ColorComponents.Grey : ColorComponents.RedGreenBlue);
-            return input.Encode(image.Data, image.Width, image.Height);
+            return DecodedAtOnce.Run((long)info.Width * info.Height, () =>
+            {
+                var image = ImageResult.FromStream(
+                    new ClampedStream(file), input.Channels == 1 ? ColorComponents.Grey : ColorComponents.RedGreenBlue);
+                return input.Encode(image.Data, image.Width, image.Height);
+            });
         }
         catch (Exception e) when (e is not (InvalidDataException or OutOfMemoryException))
         {

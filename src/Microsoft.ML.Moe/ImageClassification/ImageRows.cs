@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Scoring;
 
 namespace Microsoft.ML.Moe.ImageClassification;
 
-/// <summary>Rows of images. They are decoded and resized as they are read, so that files are not kept in memory.</summary>
+/// <summary>Rows of images. They are decoded and resized soon after they were read, so that few files are kept in memory.</summary>
 /// <param name="name">Name of the image column.</param>
 /// <param name="input">What images are turned into.</param>
 internal sealed class ImageRows(string name, ImageInput input) : RowSource<ImagePixels>
@@ -33,15 +33,13 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
         {
             getter(ref file);
             size = file.Length;
-            try
+            var position = row.Position;
+            var bytes = Readable(position, () =>
             {
                 ImageDecoding.CheckLength(file.Length);
-                return _decoding.Decode([.. file.DenseValues()]);
-            }
-            catch (InvalidDataException e)
-            {
-                throw Unreadable(row, e);
-            }
+                return CopyOf(file);
+            });
+            return () => Readable(position, () => _decoding.Decode(bytes));
         };
     }
 
@@ -49,23 +47,31 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
     {
         var getter = row.GetGetter<VBuffer<float>>(column);
         VBuffer<float> vector = default;
-        var pixels = new float[input.Length];
         return (out long size) =>
         {
             getter(ref vector);
             size = sizeof(float) * (long)vector.Length;
-            try
-            {
-                vector.CopyTo(pixels);
-                return input.Encode(pixels);
-            }
-            catch (ArgumentException e)
-            {
-                throw Unreadable(row, e);
-            }
+            var (pixels, position) = (CopyOf(vector), row.Position);
+            return () => Readable(position, () => input.Encode(pixels));
         };
     }
 
-    private InvalidOperationException Unreadable(DataViewRow row, Exception e) =>
-        new($"The image of row {row.Position + 1} in column '{name}' cannot be used: {e.Message}.", e);
+    private static T[] CopyOf<T>(in VBuffer<T> vector)
+    {
+        var values = new T[vector.Length];
+        vector.CopyTo(values);
+        return values;
+    }
+
+    private T Readable<T>(long position, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is InvalidDataException or ArgumentException)
+        {
+            throw new InvalidOperationException($"The image of row {position + 1} in column '{name}' cannot be used: {e.Message}.", e);
+        }
+    }
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Scoring;
 
 /// <summary>
@@ -16,6 +18,9 @@ internal sealed class ModelLease<TModel> : IDisposable
 
     /// <summary>The model; it goes when the lease and all others have ended, so keep the lease while you use it.</summary>
     public TModel Model => _shared.Model;
+
+    /// <summary>Where the model lives, as long as it does.</summary>
+    public Engine Engine => _shared.Engine;
 
     /// <summary>Scores rows with the model.</summary>
     /// <exception cref="ObjectDisposedException">The lease has ended.</exception>

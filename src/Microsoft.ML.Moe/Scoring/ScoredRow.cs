@@ -62,8 +62,9 @@ internal sealed class ScoredRow : DataViewRow
         if (!_scored || _scoredPosition != _input.Position)
         {
             _scored = false;
-            _results!.Read(0);
-            _results.Score(rows: 1);
+            _results!.Clear();
+            _results.Read();
+            _results.Score();
             _scoredPosition = _input.Position;
             _scored = true;
         }

@@ -9,9 +9,7 @@ namespace Microsoft.ML.Moe.Scoring;
 /// </summary>
 internal sealed class ScoringCursor : DataViewRowCursor
 {
-    /// <summary>Most rows, bytes of what is scored and vector slots (results included) that are held at a time; one row always is.</summary>
-    private const int RowsAhead = 256;
-    private const long BytesAhead = 1 << 23;
+    /// <summary>Most vector slots, results included, that are held at a time; one row always is.</summary>
     private const long SlotsAhead = 1 << 22;
 
     private readonly DataViewRowCursor _input;
@@ -41,7 +39,7 @@ internal sealed class ScoringCursor : DataViewRowCursor
         _inputId = input.GetIdGetter();
         var slots = model.Output.Where(c => active[c.Index] || c.Index >= model.Input.Count)
             .Sum(c => (c.Type as VectorDataViewType)?.Size ?? 0L);
-        var rows = (int)Math.Clamp(SlotsAhead / Math.Max(1, slots), 1, RowsAhead);
+        var rows = (int)Math.Clamp(SlotsAhead / Math.Max(1, slots), 1, RowBatch.MostRows);
         _ids = new DataViewRowId[rows];
         _batches = new long[rows];
         _columns = [.. model.Input.Select(c => active[c.Index] ? ColumnBuffer.Create(input, c, rows) : null)];
@@ -103,9 +101,10 @@ internal sealed class ScoringCursor : DataViewRowCursor
         _scored = false;
         _row = 0;
         _rows = 0;
-        for (var bytes = 0L; _rows < _ids.Length && bytes < BytesAhead && _input.MoveNext(); _rows++)
+        _results.Clear();
+        for (; !_results.IsFull && _input.MoveNext(); _rows++)
         {
-            bytes += _results.Read(_rows);
+            _results.Read();
             _inputId(ref _ids[_rows]);
             _batches[_rows] = _input.Batch;
             foreach (var column in _columns)
@@ -122,7 +121,7 @@ internal sealed class ScoringCursor : DataViewRowCursor
         var row = Current();
         if (!_scored)
         {
-            _results.Score(_rows);
+            _results.Score();
             _scored = true;
         }
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Scoring;
 
 /// <summary>
@@ -5,14 +7,18 @@ namespace Microsoft.ML.Moe.Scoring;
 /// that scores with it.
 /// </summary>
 /// <param name="model">The model.</param>
-/// <param name="home">Its engine, or a lease on the model whose weights it shares.</param>
-internal sealed class SharedModel<TModel>(TModel model, IDisposable home)
+/// <param name="engine">Where it lives.</param>
+/// <param name="owner">A lease on the model whose weights it shares; null for a model that owns the engine.</param>
+internal sealed class SharedModel<TModel>(TModel model, Engine engine, IDisposable? owner = null)
 {
     private int _users = 1;
     private long _scoringCalls;
 
     /// <summary>The model.</summary>
     public TModel Model { get; } = model;
+
+    /// <summary>Where it lives.</summary>
+    public Engine Engine => engine;
 
     /// <summary>How often rows, one or a batch, were scored.</summary>
     public long ScoringCalls => Interlocked.Read(ref _scoringCalls);
@@ -39,7 +45,7 @@ internal sealed class SharedModel<TModel>(TModel model, IDisposable home)
     public void Release()
     {
         if (Interlocked.Decrement(ref _users) == 0)
-            home.Dispose();
+            (owner ?? engine).Dispose();
     }
 
     /// <summary>Scores rows with the model.</summary>

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.Text;
 
-/// <summary>Rows of text, or of pairs of texts. Texts are encoded as they are read, so that the tokens alone are kept in memory.</summary>
+/// <summary>Rows of text, or of pairs of texts. Their tokens alone are kept in memory.</summary>
 /// <param name="first">Name of the text column.</param>
 /// <param name="second">Name of the second text's column, if any.</param>
 /// <param name="input">Encodes the texts.</param>
@@ -21,7 +21,7 @@ internal sealed class TextRows(string first, string? second, TextInput input) : 
         {
             var (one, other) = text.Read();
             size = sizeof(char) * ((long)one.Length + (other?.Length ?? 0));
-            return input.Encode(one, other);
+            return () => input.Encode(one, other);
         };
     }
 

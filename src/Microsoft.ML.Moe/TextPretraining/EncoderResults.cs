@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.TextPretraining;
 /// <param name="read">Reads the table's current row.</param>
 /// <param name="rows">Most rows that are encoded at once.</param>
 internal sealed class EncoderResults(ModelLease<PretrainedTextEncoder> lease, RowReader<EncodedText> read, int rows)
-    : RowResults<EncodedText>(read, rows)
+    : RowResults<EncodedText>(read, lease.Engine, rows)
 {
     private readonly int _width = lease.Model.Width;
     private readonly float[] _vectors = new float[rows * lease.Model.Width];

@@ -87,7 +87,7 @@ public sealed partial class MoeTextPretrainer : IEstimator<MoeTextEncoderTransfo
         try
         {
             var trainer = new TextEncoderPretrainer(_options, engine, _options.Tokenizer);
-            var table = UnlabelledTable.Read(_host, input, column, trainer.Input, _options.StopToken);
+            var table = UnlabelledTable.Read(_host, input, column, trainer.Input, engine, _options.StopToken);
             Log(channel, table);
             channel.Info(MessageSensitivity.None, $"Pretraining on {table.Pieces.Count} texts, engine: {engine.Description}.");
             var encoder = new FitRun(_host, channel, _options.EpochCompleted, _options.StopToken).Train(

@@ -1,4 +1,6 @@
 using Microsoft.ML.Moe.Fitting;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Runtime;
 
@@ -27,24 +29,38 @@ internal sealed class UnlabelledTable
     /// <param name="data">The table.</param>
     /// <param name="column">Its text column.</param>
     /// <param name="input">Encodes the texts.</param>
+    /// <param name="engine">Its threads do.</param>
     /// <param name="stop">Stops reading.</param>
     /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
     public static UnlabelledTable Read(
-        IHostEnvironment host, IDataView data, DataViewSchema.Column column, TextInput input, CancellationToken stop)
+        IHostEnvironment host, IDataView data, DataViewSchema.Column column, TextInput input, Engine engine, CancellationToken stop)
     {
         var readingStop = new ReadingStop(host, stop);
         var table = new UnlabelledTable();
         using var cursor = data.GetRowCursor([column]);
         var text = new RowText(cursor, [column]);
-        for (; cursor.MoveNext(); table.Rows++)
+        var batch = new RowBatch<EncodedText[]>(engine);
+        for (var more = true; more; batch.Clear())
         {
-            readingStop.Check(table.Rows);
-            var before = table._pieces.Count;
-            table._pieces.AddRange(input.EncodePieces(text.Read().First));
-            if (table._pieces.Count == before)
-                table.BlankTexts++;
+            while (!batch.IsFull && (more = cursor.MoveNext()))
+            {
+                readingStop.Check();
+                var (first, _) = text.Read();
+                batch.Add(() => [.. input.EncodePieces(first)], sizeof(char) * (long)first.Length);
+            }
+
+            foreach (var pieces in batch.Encode())
+                table.Add(pieces);
         }
 
         return table;
+    }
+
+    private void Add(EncodedText[] pieces)
+    {
+        Rows++;
+        if (pieces.Length == 0)
+            BlankTexts++;
+        _pieces.AddRange(pieces);
     }
 }

@@ -29,7 +29,8 @@ public sealed class MoeLayerAsReleasedTests : IDisposable
     {
         var inner = Policy(kind);
         var plain = Run(inner);
-        var released = Run(AsReleased(inner));
+        var entropies = plain.LogitsTE.Chunk(Experts).Select(logits => RouterEntropy.Of(logits)).Order().ToArray();
+        var released = Run(AsReleased(inner, entropies[Count / 2]));
         Assert.Contains(Enumerable.Range(0, Count), released.Plan.IsBroadcast);
         Assert.Contains(Enumerable.Range(0, Count), t => !released.Plan.IsBroadcast(t));
 
@@ -92,7 +93,7 @@ public sealed class MoeLayerAsReleasedTests : IDisposable
         _ => new Unified(1.5),
     };
 
-    private static GlobalWorkspace AsReleased(RoutingPolicy inner) => new(inner, 0.9, rule: GlobalWorkspaceRule.AsReleased);
+    private static GlobalWorkspace AsReleased(RoutingPolicy inner, double threshold = 0.9) => new(inner, threshold, rule: GlobalWorkspaceRule.AsReleased);
 
     private static float LastProbability(float[] logitsTE, int token)
     {

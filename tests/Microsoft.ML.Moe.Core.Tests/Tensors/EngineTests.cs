@@ -26,6 +26,47 @@ public abstract class EngineTests
         Assert.Throws<ArgumentException>(() => engine.CreateParameter("w", [6], [1, 2, 3, 4, 5, 6], sparseRows: true));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(1000)]
+    public void ForEachRunsEveryItemOnce(int items)
+    {
+        using var engine = CreateEngine();
+        var runs = new int[items];
+        engine.ForEach(items, item => Interlocked.Increment(ref runs[item]));
+        Assert.All(runs, count => Assert.Equal(1, count));
+    }
+
+    [Fact]
+    public void ForEachFailsOnTheCallersThreadAsALoopWould()
+    {
+        using var engine = CreateEngine();
+        for (var round = 0; round < 100; round++)
+        {
+            var error = Assert.Throws<InvalidDataException>(() => engine.ForEach(64, item =>
+            {
+                // those after it fail sooner
+                if (item == 9)
+                    Thread.SpinWait(1000);
+                if (item >= 9)
+                    throw new InvalidDataException($"item {item}");
+            }));
+            Assert.Equal("item 9", error.Message);
+        }
+
+        engine.ForEach(2, item => Assert.InRange(item, 0, 1));
+    }
+
+    [Fact]
+    public void ForEachMayRunOnSeveralThreadsAndWithinItself()
+    {
+        using var engine = CreateEngine();
+        var sum = 0;
+        Parallel.For(0, 4, _ => engine.ForEach(50, item => engine.ForEach(3, inner => Interlocked.Add(ref sum, item * inner))));
+        Assert.Equal(4 * 1225 * 3, sum);
+    }
+
     [Fact]
     public void FrozenParameterHasNoGradientButLetsGradientsThrough()
     {

@@ -67,6 +67,38 @@ public sealed class PackedMatricesTests
         }
     }
 
+    [Theory]
+    [InlineData(InferencePrecision.Full, 4)]
+    [InlineData(InferencePrecision.BFloat16, 2)]
+    public void TheyCountInTheEnginesMemoryAsLongAsTheyAreThere(InferencePrecision precision, int bytesOfValue)
+    {
+        const int width = 512;
+        using var engine = new ManagedEngine(2);
+        var weight = engine.CreateParameter("weight", [width, width], TestNumbers.Normal(2, width * width));
+        Run(training: true);
+        var buffers = engine.PeakMemory;
+        Assert.Equal(0, engine.PackedWeights);
+
+        Run(training: false);
+
+        Assert.Equal(bytesOfValue * width * width, engine.PackedWeights);
+        Assert.Equal(buffers + engine.PackedWeights, engine.PeakMemory);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Assert.Equal(precision == InferencePrecision.Full ? 4 * width * width : 0, engine.PackedWeights);
+        Assert.Equal(buffers + bytesOfValue * width * width, engine.PeakMemory);
+        GC.KeepAlive(weight);
+
+        // a method of its own, so that nothing on the stack keeps the parameter in another precision
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        void Run(bool training)
+        {
+            using var tape = engine.BeginTape(training);
+            var x = tape.Constant(_x.AsSpan(0, width), 1, width);
+            tape.Linear(x, training ? weight : engine.InPrecision(weight, precision), null);
+        }
+    }
+
     private sealed class Model
     {
         private readonly Experts _experts;

@@ -17,10 +17,21 @@ public sealed class FineTuningTests
     public void StartingFromAClassifierBeatsStartingFromChance()
     {
         using var earlier = Models.Fit(_ml);
-        using var started = FitFew(o => o.InitialModel = MoeInitialModel.From(earlier));
-        using var fresh = FitFew();
-        Assert.True(Accuracy(started) > 0.95, $"started: {Accuracy(started)}");
-        Assert.True(Accuracy(fresh) < 0.8, $"fresh: {Accuracy(fresh)}");
+        // one start by chance may be a lucky one
+        var started = MeanAccuracy(o => o.InitialModel = MoeInitialModel.From(earlier));
+        var fresh = MeanAccuracy(_ => { });
+        Assert.True(started > 0.95, $"started: {started}");
+        Assert.True(started > fresh + 0.05, $"started: {started}, fresh: {fresh}");
+
+        double MeanAccuracy(Action<MoeTextClassificationTrainer.Options> change) => Enumerable.Range(1, 8).Average(seed =>
+        {
+            using var model = FitFew(o =>
+            {
+                o.Seed = seed;
+                change(o);
+            });
+            return Accuracy(model);
+        });
     }
 
     [Fact]

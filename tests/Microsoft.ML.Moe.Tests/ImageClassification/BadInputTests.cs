@@ -81,6 +81,48 @@ public sealed class BadInputTests
         AssertNamed("row 5 in column 'Features'", () => ImageModels.Pipeline(_ml).Fit(_ml.Data.LoadFromEnumerable(rows)));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void OfSeveralBadImagesTheFirstIsNamedWhicheverThreadFindsIt(int threads)
+    {
+        var rows = ImageTables.Rows(300);
+        using var model = ImageModels.Fit(_ml, o =>
+        {
+            ImageModels.Files(o);
+            o.Threads = threads;
+        });
+        for (var row = 270; row < 300; row++)
+            rows[row].Image = "not an image"u8.ToArray();
+        AssertNamed("row 271 in column 'Image'", () => ImageModels.Score(_ml, model, rows));
+        AssertNamed("row 271 in column 'Image'", () => ImageModels.Pipeline(_ml, o =>
+        {
+            ImageModels.Files(o);
+            o.Threads = threads;
+        }).Fit(_ml.Data.LoadFromEnumerable(rows)));
+    }
+
+    [Fact]
+    public void ABadImageStopsNobodyWhoDoesNotAskForItsBatch()
+    {
+        var rows = ImageTables.Rows(300);
+        rows[290].Image = "not an image"u8.ToArray();
+        using var model = ImageModels.Fit(_ml, ImageModels.Files);
+        var scored = model.Transform(_ml.Data.LoadFromEnumerable(rows));
+        using var cursor = scored.GetRowCursor(scored.Schema);
+        var getter = cursor.GetGetter<VBuffer<float>>(scored.Schema["Score"]);
+        var score = default(VBuffer<float>);
+        for (var row = 0; row < 257; row++)
+        {
+            Assert.True(cursor.MoveNext());
+            if (row < 256)
+                getter(ref score);
+        }
+
+        for (var again = 0; again < 2; again++)
+            AssertNamed("row 291 in column 'Image'", () => getter(ref score));
+    }
+
     [Fact]
     public void ImpossibleOptionsAreNamed()
     {

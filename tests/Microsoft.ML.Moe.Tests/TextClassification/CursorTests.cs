@@ -120,6 +120,31 @@ public sealed class CursorTests : IDisposable
     }
 
     [Fact]
+    public void ACursorLeftHalfWayReadsNoFurther()
+    {
+        var read = 0;
+        var scored = _model.Transform(_ml.Data.LoadFromEnumerable(Counted()));
+        using (var cursor = scored.GetRowCursor([scored.Schema["Score"]]))
+        {
+            var score = cursor.GetGetter<VBuffer<float>>(scored.Schema["Score"]);
+            var buffer = default(VBuffer<float>);
+            Assert.True(cursor.MoveNext());
+            score(ref buffer);
+        }
+
+        Assert.InRange(read, 1, 257); // rows are read 256 at a time
+
+        IEnumerable<Row> Counted()
+        {
+            foreach (var row in _rows)
+            {
+                read++;
+                yield return row;
+            }
+        }
+    }
+
+    [Fact]
     public void CursorSetsCoverAllRowsOnce()
     {
         var expected = Models.Read(_ml, _scored).ToDictionary(r => r.Id, r => r.Score);

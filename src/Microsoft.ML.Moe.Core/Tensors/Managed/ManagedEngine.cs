@@ -39,6 +39,9 @@ public sealed class ManagedEngine : Engine
     /// <inheritdoc/>
     public override long? PeakMemory => Blocks.PeakBytes;
 
+    /// <inheritdoc/>
+    public override long? PackedWeights => Blocks.KeptBytes;
+
     internal Kernels Kernels { get; }
 
     internal WorkerPool Workers { get; }
@@ -51,12 +54,17 @@ public sealed class ManagedEngine : Engine
     /// <exception cref="ArgumentException"><paramref name="values"/> are not as many as the shape asks for.</exception>
     public override Parameter CreateParameter(string name, ReadOnlySpan<int> shape, ReadOnlySpan<float> values, bool sparseRows = false)
     {
-        ArgumentNullException.ThrowIfNull(name);
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
-        if (sparseRows && shape.Length < 2)
-            throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
-        var tensor = new ManagedTensor(this, sparseRows, shape);
+        var tensor = CreateTensor(name, shape, sparseRows);
         tensor.CopyFrom(values);
+        return new Parameter(name, tensor, sparseRows);
+    }
+
+    /// <inheritdoc/>
+    internal override unsafe Parameter CreateParameter(string name, int[] shape, InitialRow initialRow, bool sparseRows = false)
+    {
+        // in place: what stays zero is never written
+        var tensor = CreateTensor(name, shape, sparseRows, zeroed: true);
+        ForEachRow(shape, (row, columns) => initialRow(row, new Span<float>(tensor.Data + (long)row * columns, columns)));
         return new Parameter(name, tensor, sparseRows);
     }
 
@@ -92,6 +100,18 @@ public sealed class ManagedEngine : Engine
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         return new ManagedAdamW(this, groups);
     }
+
+    private ManagedTensor CreateTensor(string name, ReadOnlySpan<int> shape, bool sparseRows, bool zeroed = false)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return sparseRows && shape.Length < 2
+            ? throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape))
+            : new ManagedTensor(this, sparseRows, shape, zeroed);
+    }
+
+    /// <inheritdoc/>
+    private protected override void Share(int items, Action<int, int> body) => Workers.Run(items, long.MaxValue, body);
 
     /// <summary>Storage for a tape, which <see cref="ReturnTapeStorage"/> takes back.</summary>
     private TapeStorage TakeTapeStorage()

@@ -16,12 +16,12 @@ internal sealed unsafe class ManagedTensor : Tensor
     private PackedMatrices? _packed;
     private long _version;
 
-    /// <summary>Creates a parameter.</summary>
-    public ManagedTensor(ManagedEngine engine, bool sparseRows, ReadOnlySpan<int> shape)
+    /// <summary>Creates a parameter, with zeros or any values.</summary>
+    public ManagedTensor(ManagedEngine engine, bool sparseRows, ReadOnlySpan<int> shape, bool zeroed = false)
         : base(shape)
     {
         Engine = engine;
-        _values = new MemoryBlock(Length);
+        _values = new MemoryBlock(Length, zeroed);
         _data = _values.Data;
         SparseGradient = sparseRows ? new SparseGradient(shape[0], shape[0] == 0 ? 0 : Length / shape[0]) : null;
         _requiresGradient = true;

@@ -2,7 +2,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// A parameter's matrices, packed as second factors and kept until the values change: in inference weights are packed once and not
-/// at every call. Takes as much memory as the parameter itself, in bfloat16 half as much. Several tapes may ask at once; each may then
+/// at every call. Takes as much memory as the parameter itself, in bfloat16 half as much, and is counted among the engine's. Several tapes may ask at once; each may then
 /// pack, all the same.
 /// </summary>
 /// <param name="tensor">[…, k, columns].</param>
@@ -10,7 +10,11 @@ internal sealed unsafe class PackedMatrices(ManagedTensor tensor)
 {
     private readonly int _depth = tensor.Shape[^2];
     private readonly MemoryBlock _packed = new(LengthOf(tensor));
+    private readonly CountedBytes _counted = new(tensor.Engine.Blocks, sizeof(float) * LengthOf(tensor));
     private long _version = -1;
+
+    /// <summary>Bytes that the packed matrices take.</summary>
+    public long Bytes => _counted.Bytes;
 
     /// <summary>Whether the packed matrices can be addressed.</summary>
     public static bool Fits(ManagedTensor tensor) => tensor.Shape.Length >= 2 && LengthOf(tensor) < int.MaxValue / 2;

@@ -22,6 +22,7 @@ internal sealed class BlockPool
     private bool _closed;
     private long _releases;
     private long _bytes;
+    private long _keptBytes;
 
     /// <summary>Bytes of all blocks, free or in use; those that an arena took along when it was lost count too.</summary>
     public long Bytes
@@ -33,8 +34,28 @@ internal sealed class BlockPool
         }
     }
 
-    /// <summary>Most that <see cref="Bytes"/> has been.</summary>
+    /// <summary>Bytes of memory that is no block and that owners keep for themselves; see <see cref="CountedBytes"/>.</summary>
+    public long KeptBytes
+    {
+        get
+        {
+            lock (_lock)
+                return _keptBytes;
+        }
+    }
+
+    /// <summary>Most that <see cref="Bytes"/> and <see cref="KeptBytes"/> have been together.</summary>
     public long PeakBytes { get; private set; }
+
+    /// <summary>Counts memory that an owner begins, or with a negative number ends, to keep.</summary>
+    public void CountKept(long bytes)
+    {
+        lock (_lock)
+        {
+            _keptBytes += bytes;
+            NotePeak();
+        }
+    }
 
     /// <summary>A block of at least <paramref name="length"/> floats with any content.</summary>
     public MemoryBlock Take(long length)
@@ -56,7 +77,7 @@ internal sealed class BlockPool
         lock (_lock)
         {
             _bytes += BytesOf(made);
-            PeakBytes = Math.Max(PeakBytes, _bytes);
+            NotePeak();
         }
 
         return made;
@@ -92,6 +113,8 @@ internal sealed class BlockPool
                 Drop(free, free.Count);
         }
     }
+
+    private void NotePeak() => PeakBytes = Math.Max(PeakBytes, _bytes + _keptBytes);
 
     private void DropUnused(List<(MemoryBlock Block, long Returned)> free)
     {

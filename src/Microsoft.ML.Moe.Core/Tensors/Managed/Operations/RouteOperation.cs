@@ -25,7 +25,12 @@ internal static unsafe class RouteOperation
         var memory = (bool*)tape.Scratch.Allocate((flags + sizeof(float) - 1) / sizeof(float));
         var pairs = new PairMatrix(new Span<bool>(memory, flags), layout.Tokens, experts);
         var terms = (PlanTerms*)tape.Scratch.Allocate((long)runs.Count * sizeof(PlanTerms) / sizeof(float));
-        var body = new RouteRun(policy, runs, logitsTE.Data, memory, layout.Tokens, experts, tape.IsTraining, terms);
+        var scratchBytes = policy.ScratchBytes(runs.MostTokens, experts);
+        // one run stays with the caller
+        var threads = runs.Count > 1 ? tape.Workers.Threads : 1;
+        var scratch = (byte*)tape.Scratch.Allocate((long)threads * scratchBytes / sizeof(float));
+        var body = new RouteRun(
+            policy, runs, logitsTE.Data, memory, layout.Tokens, experts, tape.IsTraining, terms, scratch, scratchBytes);
         tape.Workers.Run(runs.Count, (long)FloatsPerLogit * logitsTE.Length, body);
         var all = terms[0];
         for (var run = 1; run < runs.Count; run++)
@@ -34,7 +39,16 @@ internal static unsafe class RouteOperation
     }
 
     private readonly struct RouteRun(
-        RoutingPolicy policy, SequenceRuns runs, float* logitsTE, bool* memory, int tokens, int experts, bool training, PlanTerms* terms)
+        RoutingPolicy policy,
+        SequenceRuns runs,
+        float* logitsTE,
+        bool* memory,
+        int tokens,
+        int experts,
+        bool training,
+        PlanTerms* terms,
+        byte* scratch,
+        int scratchBytes)
         : ILoopBody
     {
         public void Run(int run, int worker)
@@ -42,7 +56,8 @@ internal static unsafe class RouteOperation
             var (first, layout) = runs[run];
             var logits = new ReadOnlySpan<float>(logitsTE + (long)first * experts, layout.Tokens * experts);
             var pairs = PairMatrix.Over(new Span<bool>(memory, PairMatrix.LengthOf(tokens, experts)), tokens, experts);
-            terms[run] = policy.Choose(logits, layout, training, pairs.Slice(first, layout.Tokens));
+            var own = new RoutingScratch(new Span<byte>(scratch + (long)worker * scratchBytes, scratchBytes));
+            terms[run] = policy.Choose(logits, layout, training, pairs.Slice(first, layout.Tokens), own);
         }
     }
 }

@@ -9,6 +9,9 @@ internal sealed class SequenceRuns(Func<SequenceLayout> newLayout)
     /// <summary>Number of runs, at least 1.</summary>
     public int Count => _runs.Count;
 
+    /// <summary>Tokens of the longest run.</summary>
+    public int MostTokens { get; private set; }
+
     /// <summary>A run: the number of its first token, and its sequences as a layout of their own.</summary>
     public (int FirstToken, SequenceLayout Layout) this[int run] => _runs[run];
 
@@ -16,6 +19,7 @@ internal sealed class SequenceRuns(Func<SequenceLayout> newLayout)
     public void Divide(SequenceLayout layout, int tokens)
     {
         _runs.Clear();
+        MostTokens = 0;
         var first = 0;
         for (var sequence = 1; sequence < layout.Sequences; sequence++)
         {
@@ -26,11 +30,17 @@ internal sealed class SequenceRuns(Func<SequenceLayout> newLayout)
         }
 
         if (first == 0)
-            _runs.Add((0, layout));
+            Add(0, layout);
         else
             Add(layout, first, layout.Sequences);
     }
 
     private void Add(SequenceLayout layout, int first, int end) =>
-        _runs.Add((layout.Offsets[first], layout.Part(first, end - first, newLayout())));
+        Add(layout.Offsets[first], layout.Part(first, end - first, newLayout()));
+
+    private void Add(int firstToken, SequenceLayout run)
+    {
+        _runs.Add((firstToken, run));
+        MostTokens = Math.Max(MostTokens, run.Tokens);
+    }
 }
