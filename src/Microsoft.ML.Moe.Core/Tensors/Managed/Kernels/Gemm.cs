@@ -114,6 +114,42 @@ internal static unsafe class Gemm
         }
     }
 
+    /// <summary>c = a·b on the calling thread, of a first factor that is packed already.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="c">Result.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
+    /// <param name="epilogue">Done to each part of c when it is complete.</param>
+    public static void Multiply(
+        Kernels kernels, in PackedRows a, in SecondFactor b, float* c, nint cStride, float* scratch, Epilogue epilogue)
+    {
+        var block = new GemmBlock(0, a.Rows, 0, b.Columns);
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+            MultiplyBlock(kernels, block, a.Tile(0, firstK), b, firstK, c, cStride, firstK > 0, scratch, epilogue);
+    }
+
+    /// <summary>A tile of c = a·b, or of what of it is left at the end, on the calling thread.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="firstRow">First row of the tile.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="panel">Number of b's panel.</param>
+    /// <param name="tile">Result, rows at a distance of <see cref="Kernels.TileColumns"/>.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
+    public static void MultiplyTile(
+        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, int panel, float* tile, float* scratch)
+    {
+        var tileColumns = kernels.TileColumns;
+        var block = new GemmBlock(0, Math.Min(kernels.TileRows, a.Rows - firstRow), panel * tileColumns, Math.Min(tileColumns, b.Columns - panel * tileColumns));
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        {
+            MultiplyBlock(
+                kernels, block, a.Tile(firstRow, firstK), b, firstK, tile - block.FirstColumn, tileColumns, firstK > 0, scratch, default);
+        }
+    }
+
     /// <summary>
     /// Distance of rows for a result that need not be dense. Rows at a multiple of half a page would all lie in the same few sets of the
     /// first-level cache, and a tile's push each other out.
@@ -163,45 +199,54 @@ internal static unsafe class Gemm
         float* scratch,
         Epilogue epilogue)
     {
+        var spare = scratch + kernels.TileRows * kernels.TileColumns;
+        var packedA = spare + (long)kernels.TileColumns * Math.Min(b.Depth, DepthBlock);
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        {
+            var depth = Math.Min(DepthBlock, b.Depth - firstK);
+            PackedRows.PackBlock(kernels, a, block.FirstRow, block.Rows, firstK, depth, packedA);
+            MultiplyBlock(kernels, block, packedA, b, firstK, c, cStride, accumulate || firstK > 0, scratch, epilogue);
+        }
+    }
+
+    // One block of k.
+    private static void MultiplyBlock(
+        Kernels kernels,
+        GemmBlock block,
+        float* packedA,
+        in SecondFactor b,
+        int firstK,
+        float* c,
+        nint cStride,
+        bool accumulate,
+        float* scratch,
+        Epilogue epilogue)
+    {
         var tileRows = kernels.TileRows;
         var tileColumns = kernels.TileColumns;
         var tile = scratch;
         var spare = tile + tileRows * tileColumns;
-        var packedA = spare + (long)tileColumns * Math.Min(b.Depth, DepthBlock);
-        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        var depth = Math.Min(DepthBlock, b.Depth - firstK);
+        for (var column = 0; column < block.Columns; column += tileColumns)
         {
-            var depth = Math.Min(DepthBlock, b.Depth - firstK);
+            var panel = b.Rows((block.FirstColumn + column) / tileColumns, firstK, spare, out var stride);
+            var width = Math.Min(tileColumns, block.Columns - column);
             for (var row = 0; row < block.Rows; row += tileRows)
             {
-                var lanes = Math.Min(tileRows, block.Rows - row);
-                if (a.IsTransposed)
-                    Packing.PackColumns(a, block.FirstRow + row, lanes, firstK, depth, tileRows, packedA + row * depth);
-                else
-                    Packing.PackRows(a, block.FirstRow + row, lanes, firstK, depth, tileRows, packedA + row * depth);
-            }
-
-            var add = accumulate || firstK > 0;
-            for (var column = 0; column < block.Columns; column += tileColumns)
-            {
-                var panel = b.Rows((block.FirstColumn + column) / tileColumns, firstK, spare, out var stride);
-                var width = Math.Min(tileColumns, block.Columns - column);
-                for (var row = 0; row < block.Rows; row += tileRows)
+                var height = Math.Min(tileRows, block.Rows - row);
+                var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
+                if (height == tileRows && width == tileColumns)
                 {
-                    var height = Math.Min(tileRows, block.Rows - row);
-                    var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
-                    if (height == tileRows && width == tileColumns)
-                    {
-                        kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, target, cStride, add);
-                        continue;
-                    }
-
-                    PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * depth, panel, stride, tile);
-                    CopyTile(kernels, tile, target, cStride, height, width, add);
+                    kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, target, cStride, accumulate);
+                    continue;
                 }
 
-                if (firstK + depth == b.Depth)
-                    epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
+                PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * depth, panel, stride, tile);
+                CopyTile(kernels, tile, target, cStride, height, width, accumulate);
             }
+
+            if (firstK + depth == b.Depth)
+                epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
         }
     }
 

@@ -1,0 +1,71 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Rows of a first factor in the order in which products read them: for each block of k (<see cref="Gemm.DepthBlock"/>) the tiles of
+/// <see cref="Kernels.TileRows"/> rows one after the other, and in these for each k the tile's elements.
+/// </summary>
+/// <param name="kernels">Inner loops.</param>
+/// <param name="rows">Rows of the factor.</param>
+/// <param name="depth">Columns of the factor, k.</param>
+/// <param name="data"><see cref="Length"/> floats.</param>
+internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth, float* data)
+{
+    private readonly int _paddedRows = Padded(kernels, rows);
+
+    /// <summary>Rows of the factor.</summary>
+    public int Rows => rows;
+
+    /// <summary>Floats that the rows take.</summary>
+    public static long Length(Kernels kernels, int rows, int depth) => (long)Padded(kernels, rows) * depth;
+
+    /// <summary>Packs rows of a matrix, in one block of k.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="source">The matrix.</param>
+    /// <param name="firstRow">First row.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="firstK">Start of the block.</param>
+    /// <param name="depth">Columns in the block.</param>
+    /// <param name="target">Receives the block.</param>
+    public static void PackBlock(Kernels kernels, in Matrix source, int firstRow, int rows, int firstK, int depth, float* target)
+    {
+        var tileRows = kernels.TileRows;
+        for (var row = 0; row < rows; row += tileRows)
+        {
+            var lanes = Math.Min(tileRows, rows - row);
+            if (source.IsTransposed)
+                Packing.PackColumns(source, firstRow + row, lanes, firstK, depth, tileRows, target + row * depth);
+            else
+                Packing.PackRows(source, firstRow + row, lanes, firstK, depth, tileRows, target + row * depth);
+        }
+    }
+
+    /// <summary>Where a tile's part of a block of k stands.</summary>
+    /// <param name="row">First row of the tile.</param>
+    /// <param name="firstK">Start of the block.</param>
+    public float* Tile(int row, int firstK) => data + (long)firstK * _paddedRows + (long)row * BlockDepth(firstK);
+
+    /// <summary>Packs rows of a matrix as the whole factor.</summary>
+    /// <param name="source">The matrix.</param>
+    /// <param name="firstRow">First row.</param>
+    public void Pack(in Matrix source, int firstRow)
+    {
+        for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
+            PackBlock(kernels, source, firstRow, rows, firstK, BlockDepth(firstK), Tile(0, firstK));
+    }
+
+    /// <summary>Packs a tile that a product has made.</summary>
+    /// <param name="tile">The tile, rows at a distance of <see cref="Kernels.TileColumns"/>.</param>
+    /// <param name="row">First row of the tile.</param>
+    /// <param name="firstK">First column of the tile, a multiple of its width.</param>
+    public void Put(float* tile, int row, int firstK)
+    {
+        var inBlock = firstK % Gemm.DepthBlock;
+        var target = Tile(row, firstK - inBlock) + inBlock * kernels.TileRows;
+        var columns = Math.Min(kernels.TileColumns, depth - firstK);
+        PackBlock(kernels, new Matrix(tile, kernels.TileColumns), 0, Math.Min(kernels.TileRows, rows - row), 0, columns, target);
+    }
+
+    private static int Padded(Kernels kernels, int rows) => (rows + kernels.TileRows - 1) / kernels.TileRows * kernels.TileRows;
+
+    private int BlockDepth(int firstK) => Math.Min(Gemm.DepthBlock, depth - firstK);
+}
