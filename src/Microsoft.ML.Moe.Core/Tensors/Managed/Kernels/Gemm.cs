@@ -105,7 +105,7 @@ internal static unsafe class Gemm
             return;
         }
 
-        var parts = new RowParts(kernels, block.Rows, MostRows(kernels, b.Depth));
+        var parts = new RowParts(kernels, block.Rows, MostRows(kernels));
         for (var i = 0; i < parts.Count; i++)
         {
             var (first, rows) = parts[i];
@@ -136,17 +136,18 @@ internal static unsafe class Gemm
     /// <param name="firstRow">First row of the tile.</param>
     /// <param name="b">Second factor.</param>
     /// <param name="panel">Number of b's panel.</param>
-    /// <param name="tile">Result, rows at a distance of <see cref="Kernels.TileColumns"/>.</param>
+    /// <param name="tile">Result.</param>
+    /// <param name="stride">Distance of the result's rows.</param>
     /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
     public static void MultiplyTile(
-        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, int panel, float* tile, float* scratch)
+        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, int panel, float* tile, nint stride, float* scratch)
     {
         var tileColumns = kernels.TileColumns;
         var block = new GemmBlock(0, Math.Min(kernels.TileRows, a.Rows - firstRow), panel * tileColumns, Math.Min(tileColumns, b.Columns - panel * tileColumns));
         for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
         {
             MultiplyBlock(
-                kernels, block, a.Tile(firstRow, firstK), b, firstK, tile - block.FirstColumn, tileColumns, firstK > 0, scratch, default);
+                kernels, block, a.Tile(firstRow, firstK), b, firstK, tile - block.FirstColumn, stride, firstK > 0, scratch, default);
         }
     }
 
@@ -164,9 +165,8 @@ internal static unsafe class Gemm
     public static long ScratchLength(Kernels kernels, int rows, int depth)
     {
         var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
-        var packedDepth = Math.Min(depth, DepthBlock);
-        var packedLength = Math.Min(PackedFloats, (long)tiles * kernels.TileRows * packedDepth);
-        return packedLength + (long)(packedDepth + kernels.TileRows) * kernels.TileColumns;
+        var packedRows = Math.Min((long)tiles * kernels.TileRows, MostRows(kernels));
+        return packedRows * PackedRows.Stride + (long)(Math.Min(depth, DepthBlock) + kernels.TileRows) * kernels.TileColumns;
     }
 
     /// <summary>Floats that <see cref="MultiplySerial"/> needs.</summary>
@@ -182,8 +182,7 @@ internal static unsafe class Gemm
     }
 
     // Rows of the first factor that are packed at once.
-    private static int MostRows(Kernels kernels, int depth) =>
-        PackedFloats / Math.Min(depth, DepthBlock) / kernels.TileRows * kernels.TileRows;
+    private static int MostRows(Kernels kernels) => PackedFloats / DepthBlock / kernels.TileRows * kernels.TileRows;
 
     private static long WantedItems(long multiplyAdds, int threads) =>
         threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
@@ -237,11 +236,11 @@ internal static unsafe class Gemm
                 var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
                 if (height == tileRows && width == tileColumns)
                 {
-                    kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, target, cStride, accumulate);
+                    kernels.Tile(b.Precision, depth, packedA + row * PackedRows.Stride, panel, stride, target, cStride, accumulate);
                     continue;
                 }
 
-                PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * depth, panel, stride, tile);
+                PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * PackedRows.Stride, panel, stride, tile);
                 CopyTile(kernels, tile, target, cStride, height, width, accumulate);
             }
 
@@ -258,12 +257,12 @@ internal static unsafe class Gemm
         if (height > Kernels.FewRows && 2 * width <= kernels.TileColumns)
         {
             for (var row = 0; row < height; row += Kernels.NarrowRows)
-                kernels.NarrowTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+                kernels.NarrowTile(precision, depth, a + row * PackedRows.Stride, panel, stride, tile + row * kernels.TileColumns);
         }
         else if (height <= 2 * kernels.TileRows / 3)
         {
             for (var row = 0; row < height; row += Kernels.FewRows)
-                kernels.FewRowsTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+                kernels.FewRowsTile(precision, depth, a + row * PackedRows.Stride, panel, stride, tile + row * kernels.TileColumns);
         }
         else
         {

@@ -10,13 +10,16 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <param name="data"><see cref="Length"/> floats.</param>
 internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth, float* data)
 {
+    /// <summary>Floats between rows: constant, so that a tile has them in its instructions, and not a power of two.</summary>
+    public const int Stride = Gemm.DepthBlock + MemoryBlock.Alignment;
+
     private readonly int _paddedRows = Padded(kernels, rows);
 
     /// <summary>Rows of the factor.</summary>
     public int Rows => rows;
 
     /// <summary>Floats that the rows take.</summary>
-    public static long Length(Kernels kernels, int rows, int depth) => (long)Padded(kernels, rows) * depth;
+    public static long Length(Kernels kernels, int rows, int depth) => (long)Padded(kernels, rows) * Stride * ((depth + Gemm.DepthBlock - 1) / Gemm.DepthBlock);
 
     /// <summary>Packs rows of a matrix, in one block of k.</summary>
     /// <param name="kernels">Inner loops.</param>
@@ -28,21 +31,21 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     /// <param name="target">Receives the block.</param>
     public static void PackBlock(Kernels kernels, in Matrix source, int firstRow, int rows, int firstK, int depth, float* target)
     {
-        var tileRows = kernels.TileRows;
-        for (var row = 0; row < rows; row += tileRows)
+        if (source.IsTransposed)
         {
-            var lanes = Math.Min(tileRows, rows - row);
-            if (source.IsTransposed)
-                Packing.PackColumns(source, firstRow + row, lanes, firstK, depth, tileRows, target + row * depth);
-            else
-                Packing.PackRows(source, firstRow + row, lanes, firstK, depth, tileRows, target + row * depth);
+            for (var row = 0; row < rows; row += kernels.TileRows)
+                Packing.PackRows(source, firstK, depth, firstRow + row, Math.Min(kernels.TileRows, rows - row), Stride, target + row * Stride, false);
+            return;
         }
+
+        for (var row = 0; row < rows; row++)
+            new ReadOnlySpan<float>(source.Row(firstRow + row) + firstK, depth).CopyTo(new Span<float>(target + row * Stride, depth));
     }
 
     /// <summary>Where a tile's part of a block of k stands.</summary>
     /// <param name="row">First row of the tile.</param>
     /// <param name="firstK">Start of the block.</param>
-    public float* Tile(int row, int firstK) => data + (long)firstK * _paddedRows + (long)row * BlockDepth(firstK);
+    public float* Tile(int row, int firstK) => data + ((long)firstK / Gemm.DepthBlock * _paddedRows + row) * Stride;
 
     /// <summary>Packs rows of a matrix as the whole factor.</summary>
     /// <param name="source">The matrix.</param>
@@ -53,17 +56,8 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
             PackBlock(kernels, source, firstRow, rows, firstK, BlockDepth(firstK), Tile(0, firstK));
     }
 
-    /// <summary>Packs a tile that a product has made.</summary>
-    /// <param name="tile">The tile, rows at a distance of <see cref="Kernels.TileColumns"/>.</param>
-    /// <param name="row">First row of the tile.</param>
-    /// <param name="firstK">First column of the tile, a multiple of its width.</param>
-    public void Put(float* tile, int row, int firstK)
-    {
-        var inBlock = firstK % Gemm.DepthBlock;
-        var target = Tile(row, firstK - inBlock) + inBlock * kernels.TileRows;
-        var columns = Math.Min(kernels.TileColumns, depth - firstK);
-        PackBlock(kernels, new Matrix(tile, kernels.TileColumns), 0, Math.Min(kernels.TileRows, rows - row), 0, columns, target);
-    }
+    /// <summary>Where an element stands.</summary>
+    public float* At(int row, int k) => Tile(row, k) + k % Gemm.DepthBlock;
 
     private static int Padded(Kernels kernels, int rows) => (rows + kernels.TileRows - 1) / kernels.TileRows * kernels.TileRows;
 

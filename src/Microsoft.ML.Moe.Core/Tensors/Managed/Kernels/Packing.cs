@@ -22,10 +22,11 @@ internal static unsafe class Packing
     /// <param name="depth">Columns.</param>
     /// <param name="width">Lanes of the panel.</param>
     /// <param name="panel">Receives depth·width floats.</param>
+    /// <param name="clear">Whether lanes past the end are to be zeros.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    public static void PackRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel, bool clear = true)
     {
-        if (lanes < width)
+        if (clear && lanes < width)
             new Span<float>(panel, depth * width).Clear();
         var lane = 0;
         if (Avx512F.IsSupported)

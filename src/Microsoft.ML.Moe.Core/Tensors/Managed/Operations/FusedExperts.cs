@@ -48,15 +48,14 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         var tileRows = _kernels.TileRows;
         var wanted = Math.Max(PackedFloats / (_width + _hidden) / tileRows, FewestTiles) * tileRows;
         _mostRows = Math.Min(wanted, batch.RunRows);
-        _scratchLength = GemmScratchLength + TilesLength + PackedRows.Length(_kernels, _mostRows, _width) +
+        _scratchLength = GemmScratchLength + GateLength + PackedRows.Length(_kernels, _mostRows, _width) +
             PackedRows.Length(_kernels, _mostRows, _hidden);
         _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
     }
 
     private long GemmScratchLength => Gemm.ScratchLength(_kernels, 0, Math.Max(_width, _hidden));
 
-    // One for the hidden rows, one for their gate.
-    private long TilesLength => 2L * _kernels.TileRows * _kernels.TileColumns;
+    private long GateLength => (long)_kernels.TileRows * _kernels.TileColumns;
 
     /// <summary>Writes what each pair's expert makes of its token.</summary>
     /// <param name="tape">The tape.</param>
@@ -70,8 +69,8 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     public void Run(ExpertRun run, int worker)
     {
         var scratch = _scratch + worker * _scratchLength;
-        var tile = scratch + GemmScratchLength;
-        var packed = tile + TilesLength;
+        var gate = scratch + GemmScratchLength;
+        var packed = gate + GateLength;
         var parts = new RowParts(_kernels, run.Rows, _mostRows);
         for (var i = 0; i < parts.Count; i++)
         {
@@ -82,7 +81,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
             for (var panel = 0; panel < _w1.Panels; panel++)
             {
                 for (var row = 0; row < rows; row += _kernels.TileRows)
-                    HiddenTile(run.Expert, x, row, panel, h, tile, scratch);
+                    HiddenTile(run.Expert, x, row, panel, h, gate, scratch);
             }
 
             var y = _outPD + (long)(run.First + first) * _outStride;
@@ -91,22 +90,20 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         }
     }
 
-    private void HiddenTile(int expert, in PackedRows x, int row, int panel, in PackedRows h, float* tile, float* scratch)
+    private void HiddenTile(int expert, in PackedRows x, int row, int panel, in PackedRows h, float* gate, float* scratch)
     {
-        var (tileRows, tileColumns) = (_kernels.TileRows, _kernels.TileColumns);
+        var tileColumns = _kernels.TileColumns;
         var column = panel * tileColumns;
-        var height = Math.Min(tileRows, x.Rows - row);
+        var height = Math.Min(_kernels.TileRows, x.Rows - row);
         var width = Math.Min(tileColumns, _hidden - column);
-        Gemm.MultiplyTile(_kernels, x, row, _w1[expert], panel, tile, scratch);
+        var tile = h.At(row, column);
+        Gemm.MultiplyTile(_kernels, x, row, _w1[expert], panel, tile, PackedRows.Stride, scratch);
         var bias = _b1 == null ? null : _b1 + (long)expert * _hidden + column;
-        _kernels.AddBiasAndActivate(_activation, tile, bias, tile, tileColumns, height, width);
-        if (_hasGate)
-        {
-            var gate = tile + tileRows * tileColumns;
-            Gemm.MultiplyTile(_kernels, x, row, _gate[expert], panel, gate, scratch);
-            _kernels.Multiply(tile, gate, tile, (height - 1) * tileColumns + width);
-        }
-
-        h.Put(tile, row, column);
+        _kernels.AddBiasAndActivate(_activation, tile, bias, tile, PackedRows.Stride, height, width);
+        if (!_hasGate)
+            return;
+        Gemm.MultiplyTile(_kernels, x, row, _gate[expert], panel, gate, tileColumns, scratch);
+        for (var i = 0; i < height; i++)
+            _kernels.Multiply(tile + i * PackedRows.Stride, gate + i * tileColumns, tile + i * PackedRows.Stride, width);
     }
 }
