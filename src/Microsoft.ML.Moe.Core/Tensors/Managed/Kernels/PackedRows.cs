@@ -33,8 +33,13 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     {
         if (source.IsTransposed)
         {
+            // A tile's rows at a time: so few lines of the target stay in the first-level cache.
             for (var row = 0; row < rows; row += kernels.TileRows)
-                Packing.PackRows(source, firstK, depth, firstRow + row, Math.Min(kernels.TileRows, rows - row), Stride, target + row * Stride, false);
+            {
+                var height = Math.Min(kernels.TileRows, rows - row);
+                Packing.Transpose(source, firstK, depth, firstRow + row, height, Stride, target + row * Stride);
+            }
+
             return;
         }
 
