@@ -127,7 +127,7 @@ internal static unsafe class Gemm
     {
         var block = new GemmBlock(0, a.Rows, 0, b.Columns);
         for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
-            MultiplyBlock(kernels, block, a.Tile(0, firstK), b, firstK, c, cStride, firstK > 0, scratch, epilogue);
+            MultiplyBlock(kernels, block, a.Row(0, firstK), b, firstK, c, cStride, firstK > 0, scratch, epilogue);
     }
 
     /// <summary>A tile of c = a·b, or of what of it is left at the end, on the calling thread.</summary>
@@ -147,7 +147,7 @@ internal static unsafe class Gemm
         for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
         {
             MultiplyBlock(
-                kernels, block, a.Tile(firstRow, firstK), b, firstK, tile - block.FirstColumn, stride, firstK > 0, scratch, default);
+                kernels, block, a.Row(firstRow, firstK), b, firstK, tile - block.FirstColumn, stride, firstK > 0, scratch, default);
         }
     }
 

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Rows of a first factor in the order in which products read them: for each block of k (<see cref="Gemm.DepthBlock"/>) the tiles of
-/// <see cref="Kernels.TileRows"/> rows one after the other, and in these for each k the tile's elements.
+/// A first factor where products read it: for each block of k (<see cref="Gemm.DepthBlock"/>) its rows, <see cref="Stride"/> apart. The
+/// last tile of <see cref="Kernels.TileRows"/> rows has room for all of them; what stands in those past the end does not matter.
 /// </summary>
 /// <param name="kernels">Inner loops.</param>
 /// <param name="rows">Rows of the factor.</param>
@@ -19,7 +19,8 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     public int Rows => rows;
 
     /// <summary>Floats that the rows take.</summary>
-    public static long Length(Kernels kernels, int rows, int depth) => (long)Padded(kernels, rows) * Stride * ((depth + Gemm.DepthBlock - 1) / Gemm.DepthBlock);
+    public static long Length(Kernels kernels, int rows, int depth) =>
+        (long)Padded(kernels, rows) * Stride * ((depth + Gemm.DepthBlock - 1) / Gemm.DepthBlock);
 
     /// <summary>Packs rows of a matrix, in one block of k.</summary>
     /// <param name="kernels">Inner loops.</param>
@@ -33,13 +34,7 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     {
         if (source.IsTransposed)
         {
-            // A tile's rows at a time: so few lines of the target stay in the first-level cache.
-            for (var row = 0; row < rows; row += kernels.TileRows)
-            {
-                var height = Math.Min(kernels.TileRows, rows - row);
-                Packing.Transpose(source, firstK, depth, firstRow + row, height, Stride, target + row * Stride);
-            }
-
+            Packing.Transpose(source, firstK, depth, firstRow, rows, Stride, target);
             return;
         }
 
@@ -47,10 +42,10 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
             new ReadOnlySpan<float>(source.Row(firstRow + row) + firstK, depth).CopyTo(new Span<float>(target + row * Stride, depth));
     }
 
-    /// <summary>Where a tile's part of a block of k stands.</summary>
-    /// <param name="row">First row of the tile.</param>
+    /// <summary>Where a row's part of a block of k stands.</summary>
+    /// <param name="row">The row.</param>
     /// <param name="firstK">Start of the block.</param>
-    public float* Tile(int row, int firstK) => data + ((long)firstK / Gemm.DepthBlock * _paddedRows + row) * Stride;
+    public float* Row(int row, int firstK) => data + ((long)firstK / Gemm.DepthBlock * _paddedRows + row) * Stride;
 
     /// <summary>Packs rows of a matrix as the whole factor.</summary>
     /// <param name="source">The matrix.</param>
@@ -58,11 +53,11 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     public void Pack(in Matrix source, int firstRow)
     {
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
-            PackBlock(kernels, source, firstRow, rows, firstK, BlockDepth(firstK), Tile(0, firstK));
+            PackBlock(kernels, source, firstRow, rows, firstK, BlockDepth(firstK), Row(0, firstK));
     }
 
     /// <summary>Where an element stands.</summary>
-    public float* At(int row, int k) => Tile(row, k) + k % Gemm.DepthBlock;
+    public float* At(int row, int k) => Row(row, k) + k % Gemm.DepthBlock;
 
     private static int Padded(Kernels kernels, int rows) => (rows + kernels.TileRows - 1) / kernels.TileRows * kernels.TileRows;
 
