@@ -65,7 +65,7 @@ public sealed unsafe class KernelTests
         var (rows, columns) = (kernels.TileRows, kernels.TileColumns);
         foreach (var depth in new[] { 1, 47, 48, 49, 130 })
         {
-            var a = TestNumbers.Normal(1, depth * rows);
+            var a = TestNumbers.Normal(1, rows * PackedRows.Stride);
             var b = TestNumbers.Normal(2, depth * columns);
             var (tile, few, narrow) = (new float[rows * columns], new float[rows * columns], new float[rows * columns]);
             fixed (float* pa = a, pb = b, pTile = tile, pFew = few, pNarrow = narrow)
@@ -95,7 +95,7 @@ public sealed unsafe class KernelTests
         var (rows, columns) = (kernels.TileRows, kernels.TileColumns);
         const int depth = 60;
         var stride = columns + 3;
-        var a = TestNumbers.Normal(1, depth * rows);
+        var a = TestNumbers.Normal(1, rows * PackedRows.Stride);
         var b = TestNumbers.Normal(2, depth * columns);
         var before = TestNumbers.Normal(3, rows * stride);
         var (set, added) = ((float[])before.Clone(), (float[])before.Clone());
@@ -115,7 +115,7 @@ public sealed unsafe class KernelTests
                 continue;
             }
 
-            var expected = Enumerable.Range(0, depth).Sum(k => (double)a[k * rows + row] * b[k * columns + column]);
+            var expected = Enumerable.Range(0, depth).Sum(k => (double)a[row * PackedRows.Stride + k] * b[k * columns + column]);
             Assert.Equal(expected, set[i], 1e-4);
             Assert.Equal(before[i] + set[i], added[i]);
         }

@@ -105,12 +105,49 @@ internal static unsafe class Gemm
             return;
         }
 
-        var parts = new RowParts(kernels, block.Rows, MostRows(kernels, b.Depth));
+        var parts = new RowParts(kernels, block.Rows, MostRows(kernels));
         for (var i = 0; i < parts.Count; i++)
         {
             var (first, rows) = parts[i];
             var part = block with { FirstRow = block.FirstRow + first, Rows = rows };
             MultiplyPart(kernels, part, a, b, c, cStride, accumulate, scratch, epilogue);
+        }
+    }
+
+    /// <summary>c = a·b on the calling thread, of a first factor that is packed already.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="c">Result.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
+    /// <param name="epilogue">Done to each part of c when it is complete.</param>
+    public static void Multiply(
+        Kernels kernels, in PackedRows a, in SecondFactor b, float* c, nint cStride, float* scratch, Epilogue epilogue)
+    {
+        var block = new GemmBlock(0, a.Rows, 0, b.Columns);
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+            MultiplyBlock(kernels, block, a.Row(0, firstK), b, firstK, c, cStride, firstK > 0, scratch, epilogue);
+    }
+
+    /// <summary>A tile of c = a·b, or of what of it is left at the end, on the calling thread.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="firstRow">First row of the tile.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="panel">Number of b's panel.</param>
+    /// <param name="tile">Result.</param>
+    /// <param name="stride">Distance of the result's rows.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
+    public static void MultiplyTile(
+        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, int panel, float* tile, nint stride, float* scratch)
+    {
+        var tileColumns = kernels.TileColumns;
+        var block = new GemmBlock(0, Math.Min(kernels.TileRows, a.Rows - firstRow), panel * tileColumns, Math.Min(tileColumns, b.Columns - panel * tileColumns));
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        {
+            MultiplyBlock(
+                kernels, block, a.Row(firstRow, firstK), b, firstK, tile - block.FirstColumn, stride, firstK > 0, scratch, default);
         }
     }
 
@@ -128,9 +165,8 @@ internal static unsafe class Gemm
     public static long ScratchLength(Kernels kernels, int rows, int depth)
     {
         var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
-        var packedDepth = Math.Min(depth, DepthBlock);
-        var packedLength = Math.Min(PackedFloats, (long)tiles * kernels.TileRows * packedDepth);
-        return packedLength + (long)(packedDepth + kernels.TileRows) * kernels.TileColumns;
+        var packedRows = Math.Min((long)tiles * kernels.TileRows, MostRows(kernels));
+        return packedRows * PackedRows.Stride + (long)(Math.Min(depth, DepthBlock) + kernels.TileRows) * kernels.TileColumns;
     }
 
     /// <summary>Floats that <see cref="MultiplySerial"/> needs.</summary>
@@ -146,8 +182,7 @@ internal static unsafe class Gemm
     }
 
     // Rows of the first factor that are packed at once.
-    private static int MostRows(Kernels kernels, int depth) =>
-        PackedFloats / Math.Min(depth, DepthBlock) / kernels.TileRows * kernels.TileRows;
+    private static int MostRows(Kernels kernels) => PackedFloats / DepthBlock / kernels.TileRows * kernels.TileRows;
 
     private static long WantedItems(long multiplyAdds, int threads) =>
         threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
@@ -163,45 +198,54 @@ internal static unsafe class Gemm
         float* scratch,
         Epilogue epilogue)
     {
+        var spare = scratch + kernels.TileRows * kernels.TileColumns;
+        var packedA = spare + (long)kernels.TileColumns * Math.Min(b.Depth, DepthBlock);
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        {
+            var depth = Math.Min(DepthBlock, b.Depth - firstK);
+            PackedRows.PackBlock(kernels, a, block.FirstRow, block.Rows, firstK, depth, packedA);
+            MultiplyBlock(kernels, block, packedA, b, firstK, c, cStride, accumulate || firstK > 0, scratch, epilogue);
+        }
+    }
+
+    // One block of k.
+    private static void MultiplyBlock(
+        Kernels kernels,
+        GemmBlock block,
+        float* packedA,
+        in SecondFactor b,
+        int firstK,
+        float* c,
+        nint cStride,
+        bool accumulate,
+        float* scratch,
+        Epilogue epilogue)
+    {
         var tileRows = kernels.TileRows;
         var tileColumns = kernels.TileColumns;
         var tile = scratch;
         var spare = tile + tileRows * tileColumns;
-        var packedA = spare + (long)tileColumns * Math.Min(b.Depth, DepthBlock);
-        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+        var depth = Math.Min(DepthBlock, b.Depth - firstK);
+        for (var column = 0; column < block.Columns; column += tileColumns)
         {
-            var depth = Math.Min(DepthBlock, b.Depth - firstK);
+            var panel = b.Rows((block.FirstColumn + column) / tileColumns, firstK, spare, out var stride);
+            var width = Math.Min(tileColumns, block.Columns - column);
             for (var row = 0; row < block.Rows; row += tileRows)
             {
-                var lanes = Math.Min(tileRows, block.Rows - row);
-                if (a.IsTransposed)
-                    Packing.PackColumns(a, block.FirstRow + row, lanes, firstK, depth, tileRows, packedA + row * depth);
-                else
-                    Packing.PackRows(a, block.FirstRow + row, lanes, firstK, depth, tileRows, packedA + row * depth);
-            }
-
-            var add = accumulate || firstK > 0;
-            for (var column = 0; column < block.Columns; column += tileColumns)
-            {
-                var panel = b.Rows((block.FirstColumn + column) / tileColumns, firstK, spare, out var stride);
-                var width = Math.Min(tileColumns, block.Columns - column);
-                for (var row = 0; row < block.Rows; row += tileRows)
+                var height = Math.Min(tileRows, block.Rows - row);
+                var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
+                if (height == tileRows && width == tileColumns)
                 {
-                    var height = Math.Min(tileRows, block.Rows - row);
-                    var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
-                    if (height == tileRows && width == tileColumns)
-                    {
-                        kernels.Tile(b.Precision, depth, packedA + row * depth, panel, stride, target, cStride, add);
-                        continue;
-                    }
-
-                    PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * depth, panel, stride, tile);
-                    CopyTile(kernels, tile, target, cStride, height, width, add);
+                    kernels.Tile(b.Precision, depth, packedA + row * PackedRows.Stride, panel, stride, target, cStride, accumulate);
+                    continue;
                 }
 
-                if (firstK + depth == b.Depth)
-                    epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
+                PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * PackedRows.Stride, panel, stride, tile);
+                CopyTile(kernels, tile, target, cStride, height, width, accumulate);
             }
+
+            if (firstK + depth == b.Depth)
+                epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
         }
     }
 
@@ -213,12 +257,12 @@ internal static unsafe class Gemm
         if (height > Kernels.FewRows && 2 * width <= kernels.TileColumns)
         {
             for (var row = 0; row < height; row += Kernels.NarrowRows)
-                kernels.NarrowTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+                kernels.NarrowTile(precision, depth, a + row * PackedRows.Stride, panel, stride, tile + row * kernels.TileColumns);
         }
         else if (height <= 2 * kernels.TileRows / 3)
         {
             for (var row = 0; row < height; row += Kernels.FewRows)
-                kernels.FewRowsTile(precision, depth, a + row, panel, stride, tile + row * kernels.TileColumns);
+                kernels.FewRowsTile(precision, depth, a + row * PackedRows.Stride, panel, stride, tile + row * kernels.TileColumns);
         }
         else
         {

@@ -13,6 +13,8 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     // Steps along k before a tile's end at which its part of the result is fetched.
     private const int PrefetchedAhead = 48;
 
+    private const int RowDistance = PackedRows.Stride;
+
     public override int VectorBits => TSimd.Count * 32;
 
     public override int TileRows => RowsOfTile;
@@ -84,18 +86,18 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
             {
                 TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
                 MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-                MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-                MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-                MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-                MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
-                MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
-                MultiplyAdd(a[6], b0, b1, ref c60, ref c61);
-                MultiplyAdd(a[7], b0, b1, ref c70, ref c71);
-                MultiplyAdd(a[8], b0, b1, ref c80, ref c81);
-                MultiplyAdd(a[9], b0, b1, ref c90, ref c91);
-                MultiplyAdd(a[10], b0, b1, ref cA0, ref cA1);
-                MultiplyAdd(a[11], b0, b1, ref cB0, ref cB1);
-                a += 12;
+                MultiplyAdd(a[RowDistance], b0, b1, ref c10, ref c11);
+                MultiplyAdd(a[2 * RowDistance], b0, b1, ref c20, ref c21);
+                MultiplyAdd(a[3 * RowDistance], b0, b1, ref c30, ref c31);
+                MultiplyAdd(a[4 * RowDistance], b0, b1, ref c40, ref c41);
+                MultiplyAdd(a[5 * RowDistance], b0, b1, ref c50, ref c51);
+                MultiplyAdd(a[6 * RowDistance], b0, b1, ref c60, ref c61);
+                MultiplyAdd(a[7 * RowDistance], b0, b1, ref c70, ref c71);
+                MultiplyAdd(a[8 * RowDistance], b0, b1, ref c80, ref c81);
+                MultiplyAdd(a[9 * RowDistance], b0, b1, ref c90, ref c91);
+                MultiplyAdd(a[10 * RowDistance], b0, b1, ref cA0, ref cA1);
+                MultiplyAdd(a[11 * RowDistance], b0, b1, ref cB0, ref cB1);
+                a++;
                 b += bStride;
             }
 
@@ -130,12 +132,12 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
             {
                 TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
                 MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-                MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-                MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-                MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-                MultiplyAdd(a[4], b0, b1, ref c40, ref c41);
-                MultiplyAdd(a[5], b0, b1, ref c50, ref c51);
-                a += 6;
+                MultiplyAdd(a[RowDistance], b0, b1, ref c10, ref c11);
+                MultiplyAdd(a[2 * RowDistance], b0, b1, ref c20, ref c21);
+                MultiplyAdd(a[3 * RowDistance], b0, b1, ref c30, ref c31);
+                MultiplyAdd(a[4 * RowDistance], b0, b1, ref c40, ref c41);
+                MultiplyAdd(a[5 * RowDistance], b0, b1, ref c50, ref c51);
+                a++;
                 b += bStride;
             }
 
@@ -161,10 +163,10 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         {
             TPanel.Load<TSimd, TVector>(b, out var b0, out var b1);
             MultiplyAdd(a[0], b0, b1, ref c00, ref c01);
-            MultiplyAdd(a[1], b0, b1, ref c10, ref c11);
-            MultiplyAdd(a[2], b0, b1, ref c20, ref c21);
-            MultiplyAdd(a[3], b0, b1, ref c30, ref c31);
-            a += RowsOfTile;
+            MultiplyAdd(a[RowDistance], b0, b1, ref c10, ref c11);
+            MultiplyAdd(a[2 * RowDistance], b0, b1, ref c20, ref c21);
+            MultiplyAdd(a[3 * RowDistance], b0, b1, ref c30, ref c31);
+            a++;
             b += bStride;
         }
 
@@ -183,12 +185,12 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         {
             TPanel.Load<TSimd, TVector>(b, out var b0, out _);
             c0 = TSimd.MultiplyAdd(TSimd.Broadcast(a[0]), b0, c0);
-            c1 = TSimd.MultiplyAdd(TSimd.Broadcast(a[1]), b0, c1);
-            c2 = TSimd.MultiplyAdd(TSimd.Broadcast(a[2]), b0, c2);
-            c3 = TSimd.MultiplyAdd(TSimd.Broadcast(a[3]), b0, c3);
-            c4 = TSimd.MultiplyAdd(TSimd.Broadcast(a[4]), b0, c4);
-            c5 = TSimd.MultiplyAdd(TSimd.Broadcast(a[5]), b0, c5);
-            a += RowsOfTile;
+            c1 = TSimd.MultiplyAdd(TSimd.Broadcast(a[RowDistance]), b0, c1);
+            c2 = TSimd.MultiplyAdd(TSimd.Broadcast(a[2 * RowDistance]), b0, c2);
+            c3 = TSimd.MultiplyAdd(TSimd.Broadcast(a[3 * RowDistance]), b0, c3);
+            c4 = TSimd.MultiplyAdd(TSimd.Broadcast(a[4 * RowDistance]), b0, c4);
+            c5 = TSimd.MultiplyAdd(TSimd.Broadcast(a[5 * RowDistance]), b0, c5);
+            a++;
             b += bStride;
         }
 

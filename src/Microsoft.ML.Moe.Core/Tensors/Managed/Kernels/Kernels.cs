@@ -35,7 +35,7 @@ internal abstract unsafe class Kernels
     /// </summary>
     /// <param name="precision">How the panel of b is stored: floats, or what <see cref="RoundPanel"/> makes.</param>
     /// <param name="depth">k.</param>
-    /// <param name="a">For each k, the <see cref="TileRows"/> elements of a column.</param>
+    /// <param name="a"><see cref="TileRows"/> rows at a distance of <see cref="PackedRows.Stride"/>.</param>
     /// <param name="b">For each k, at a distance of <paramref name="bStride"/>, the <see cref="TileColumns"/> elements of a row.</param>
     /// <param name="bStride">Distance of b's rows.</param>
     /// <param name="c">The tile.</param>

@@ -22,49 +22,45 @@ internal static unsafe class Packing
     /// <param name="depth">Columns.</param>
     /// <param name="width">Lanes of the panel.</param>
     /// <param name="panel">Receives depth·width floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
     {
         if (lanes < width)
             new Span<float>(panel, depth * width).Clear();
+        Transpose(source, firstLane, lanes, firstK, depth, width, panel);
+    }
+
+    /// <summary>target[k·stride + lane] = source(lane, k).</summary>
+    /// <param name="source">The rows; transposition is not looked at.</param>
+    /// <param name="firstLane">First row.</param>
+    /// <param name="lanes">Number of rows.</param>
+    /// <param name="firstK">First column.</param>
+    /// <param name="depth">Number of columns.</param>
+    /// <param name="stride">Distance of the target's rows.</param>
+    /// <param name="target">Receives <paramref name="depth"/> rows.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(in Matrix source, int firstLane, int lanes, int firstK, int depth, int stride, float* target)
+    {
         var lane = 0;
-        if (Avx512F.IsSupported)
-        {
-            for (; lane <= lanes - 16; lane += 16)
-                PackManyRows(source, firstLane + lane, 16, firstK, depth, width, panel + lane);
-            for (; lane <= lanes - 12; lane += 12)
-                PackManyRows(source, firstLane + lane, 12, firstK, depth, width, panel + lane);
-        }
-
-        if (Avx.IsSupported)
-        {
-            for (; lane <= lanes - 8; lane += 8)
-                PackSeveralRows(source, firstLane + lane, 8, firstK, depth, width, panel + lane);
-            for (; lane <= lanes - 6; lane += 6)
-                PackSeveralRows(source, firstLane + lane, 6, firstK, depth, width, panel + lane);
-        }
-
+        for (; Avx512F.IsSupported && lane <= lanes - 16; lane += 16)
+            TransposeSixteen(source, firstLane + lane, firstK, depth, stride, target + lane);
+        for (; Avx.IsSupported && lane <= lanes - 8; lane += 8)
+            TransposeEight(source, firstLane + lane, firstK, depth, stride, target + lane);
         for (; lane <= lanes - 4; lane += 4)
         {
             var row0 = source.Row(firstLane + lane) + firstK;
             var row1 = source.Row(firstLane + lane + 1) + firstK;
             var row2 = source.Row(firstLane + lane + 2) + firstK;
             var row3 = source.Row(firstLane + lane + 3) + firstK;
-            var target = panel + lane;
+            var column = target + lane;
             var k = 0;
-            for (; k <= depth - 4; k += 4)
+            for (; k <= depth - 4; k += 4, column += 4 * stride)
+                Transpose4(row0 + k, row1 + k, row2 + k, row3 + k, column, stride);
+            for (; k < depth; k++, column += stride)
             {
-                Transpose4(row0 + k, row1 + k, row2 + k, row3 + k, target, width);
-                target += 4 * width;
-            }
-
-            for (; k < depth; k++)
-            {
-                target[0] = row0[k];
-                target[1] = row1[k];
-                target[2] = row2[k];
-                target[3] = row3[k];
-                target += width;
+                column[0] = row0[k];
+                column[1] = row1[k];
+                column[2] = row2[k];
+                column[3] = row3[k];
             }
         }
 
@@ -72,7 +68,7 @@ internal static unsafe class Packing
         {
             var row = source.Row(firstLane + lane) + firstK;
             for (var k = 0; k < depth; k++)
-                panel[k * width + lane] = row[k];
+                target[k * stride + lane] = row[k];
         }
     }
 
@@ -100,14 +96,6 @@ internal static unsafe class Packing
                 Sse.Prefetch0(ahead + lanes - 1);
             }
 
-            if (lanes == 12)
-            {
-                // The rows of a tile for 32 registers: too common for the loops below.
-                Vector256.Load(row).Store(panel);
-                Vector128.Load(row + 8).Store(panel + 8);
-                continue;
-            }
-
             var lane = 0;
             for (; lane <= lanes - 16; lane += 16)
                 Vector512.Load(row + lane).Store(panel + lane);
@@ -118,69 +106,70 @@ internal static unsafe class Packing
         }
     }
 
-    // 12 or 16 rows at once: four rows in each quarter of a 512-bit register, all quarters transposed by the same shuffles.
+    // Four rows in each quarter of a 512-bit register, all quarters transposed by the same shuffles.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackManyRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    private static void TransposeSixteen(in Matrix source, int firstLane, int firstK, int depth, int stride, float* target)
     {
         var rows = stackalloc float*[16];
         for (var lane = 0; lane < 16; lane++)
-            rows[lane] = source.Row(firstLane + Math.Min(lane, lanes - 1)) + firstK;
+            rows[lane] = source.Row(firstLane + lane) + firstK;
         var k = 0;
-        for (; k <= depth - 4; k += 4, panel += 4 * width)
+        for (; k <= depth - 4; k += 4, target += 4 * stride)
         {
             if (k % MemoryBlock.Alignment == 0)
-                PrefetchRows(rows, lanes, k);
+                PrefetchRows(rows, 16, k);
             var a = LoadQuarters(rows, k);
             var b = LoadQuarters(rows + 1, k);
             var c = LoadQuarters(rows + 2, k);
             var d = LoadQuarters(rows + 3, k);
             var ac = Avx512F.UnpackLow(a, c);
             var bd = Avx512F.UnpackLow(b, d);
-            StoreLanes(Avx512F.UnpackLow(ac, bd), lanes, panel);
-            StoreLanes(Avx512F.UnpackHigh(ac, bd), lanes, panel + width);
+            Avx512F.UnpackLow(ac, bd).Store(target);
+            Avx512F.UnpackHigh(ac, bd).Store(target + stride);
             ac = Avx512F.UnpackHigh(a, c);
             bd = Avx512F.UnpackHigh(b, d);
-            StoreLanes(Avx512F.UnpackLow(ac, bd), lanes, panel + 2 * width);
-            StoreLanes(Avx512F.UnpackHigh(ac, bd), lanes, panel + 3 * width);
+            Avx512F.UnpackLow(ac, bd).Store(target + 2 * stride);
+            Avx512F.UnpackHigh(ac, bd).Store(target + 3 * stride);
         }
 
-        for (; k < depth; k++, panel += width)
-        {
-            for (var lane = 0; lane < lanes; lane++)
-                panel[lane] = rows[lane][k];
-        }
+        CopyRest(rows, 16, k, depth, stride, target);
     }
 
-    // 6 or 8 rows at once: four rows in each half of a 256-bit register.
+    // Four rows in each half of a 256-bit register.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackSeveralRows(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    private static void TransposeEight(in Matrix source, int firstLane, int firstK, int depth, int stride, float* target)
     {
         var rows = stackalloc float*[8];
         for (var lane = 0; lane < 8; lane++)
-            rows[lane] = source.Row(firstLane + Math.Min(lane, lanes - 1)) + firstK;
+            rows[lane] = source.Row(firstLane + lane) + firstK;
         var k = 0;
-        for (; k <= depth - 4; k += 4, panel += 4 * width)
+        for (; k <= depth - 4; k += 4, target += 4 * stride)
         {
             if (k % MemoryBlock.Alignment == 0)
-                PrefetchRows(rows, lanes, k);
+                PrefetchRows(rows, 8, k);
             var a = LoadHalves(rows, k);
             var b = LoadHalves(rows + 1, k);
             var c = LoadHalves(rows + 2, k);
             var d = LoadHalves(rows + 3, k);
             var ac = Avx.UnpackLow(a, c);
             var bd = Avx.UnpackLow(b, d);
-            StoreLanes(Avx.UnpackLow(ac, bd), lanes, panel);
-            StoreLanes(Avx.UnpackHigh(ac, bd), lanes, panel + width);
+            Avx.UnpackLow(ac, bd).Store(target);
+            Avx.UnpackHigh(ac, bd).Store(target + stride);
             ac = Avx.UnpackHigh(a, c);
             bd = Avx.UnpackHigh(b, d);
-            StoreLanes(Avx.UnpackLow(ac, bd), lanes, panel + 2 * width);
-            StoreLanes(Avx.UnpackHigh(ac, bd), lanes, panel + 3 * width);
+            Avx.UnpackLow(ac, bd).Store(target + 2 * stride);
+            Avx.UnpackHigh(ac, bd).Store(target + 3 * stride);
         }
 
-        for (; k < depth; k++, panel += width)
+        CopyRest(rows, 8, k, depth, stride, target);
+    }
+
+    private static void CopyRest(float** rows, int lanes, int firstK, int depth, int stride, float* target)
+    {
+        for (var k = firstK; k < depth; k++, target += stride)
         {
             for (var lane = 0; lane < lanes; lane++)
-                panel[lane] = rows[lane][k];
+                target[lane] = rows[lane][k];
         }
     }
 
@@ -197,35 +186,9 @@ internal static unsafe class Packing
         Vector256.Create(Vector128.Load(rows[0] + k), Vector128.Load(rows[4] + k));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreLanes(Vector256<float> x, int lanes, float* target)
-    {
-        if (lanes == 8)
-        {
-            x.Store(target);
-            return;
-        }
-
-        x.GetLower().Store(target);
-        x.GetUpper().GetLower().Store(target + 4);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> LoadQuarters(float** rows, int k) => Vector512.Create(
         Vector256.Create(Vector128.Load(rows[0] + k), Vector128.Load(rows[4] + k)),
         Vector256.Create(Vector128.Load(rows[8] + k), Vector128.Load(rows[12] + k)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreLanes(Vector512<float> x, int lanes, float* target)
-    {
-        if (lanes == 16)
-        {
-            x.Store(target);
-            return;
-        }
-
-        x.GetLower().Store(target);
-        x.GetUpper().GetLower().Store(target + 8);
-    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose4(float* row0, float* row1, float* row2, float* row3, float* target, int stride)

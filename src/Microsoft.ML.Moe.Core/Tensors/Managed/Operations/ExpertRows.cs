@@ -21,20 +21,19 @@ internal readonly unsafe struct ExpertRows
     /// <summary>Distance of rows [P, F].</summary>
     public int HiddenStride { get; private init; }
 
-    /// <summary>Allocates; z and activation(z) share their place unless the gradient needs both.</summary>
-    public static ExpertRows Allocate(Arena memory, in ExpertBatch batch, bool keep)
+    /// <summary>Allocates room for all but the outputs.</summary>
+    public static ExpertRows Allocate(Arena memory, in ExpertBatch batch, float* outPD)
     {
-        var (widthStride, hiddenStride) = (Gemm.RowStride(batch.Experts.Width), Gemm.RowStride(batch.Experts.HiddenWidth));
+        var hiddenStride = Gemm.RowStride(batch.Experts.HiddenWidth);
         var hiddenLength = (long)batch.Pairs * hiddenStride;
-        var z = memory.Allocate(hiddenLength);
         return new ExpertRows
         {
-            WidthStride = widthStride,
+            WidthStride = Gemm.RowStride(batch.Experts.Width),
             HiddenStride = hiddenStride,
-            ZPF = z,
+            ZPF = memory.Allocate(hiddenLength),
             GatePF = batch.Experts.Gate is null ? null : memory.Allocate(hiddenLength),
-            HiddenPF = keep ? memory.Allocate(hiddenLength) : z,
-            OutPD = memory.Allocate((long)batch.Pairs * widthStride),
+            HiddenPF = memory.Allocate(hiddenLength),
+            OutPD = outPD,
         };
     }
 }

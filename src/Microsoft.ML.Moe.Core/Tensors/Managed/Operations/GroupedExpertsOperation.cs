@@ -23,9 +23,17 @@ internal readonly unsafe struct GroupedExpertsOperation(
         var result = tape.Result(requiresGradient, xTD.Shape);
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
         var batch = new ExpertBatch(tape, memory, plan, experts);
-        var rows = ExpertRows.Allocate(memory, batch, result.RequiresGradient);
+        var outPD = memory.Allocate((long)batch.Pairs * Gemm.RowStride(experts.Width));
+        if (!result.RequiresGradient)
+        {
+            FusedExperts.Run(tape, xTD.Data, batch, outPD);
+            batch.Combine(outPD, weightsP.Data, result.Data, false);
+            return result;
+        }
+
+        var rows = ExpertRows.Allocate(memory, batch, outPD);
         Multiply(tape, xTD.Data, batch, rows);
-        batch.Combine(rows.OutPD, weightsP.Data, result.Data, false);
+        batch.Combine(outPD, weightsP.Data, result.Data, false);
         tape.Record(result, new GroupedExpertsOperation(xTD, weightsP, batch, rows, result));
         return result;
     }

@@ -1,0 +1,109 @@
+namespace Microsoft.ML.Moe.Tensors.Managed;
+
+/// <summary>
+/// Experts where no gradient is wanted: the hidden rows never reach memory. Each tile of them gets bias, activation and gate while it is
+/// in the first-level cache, and is packed there for the second product. Sums are those of <see cref="GroupedExpertsOperation"/>.
+/// </summary>
+internal readonly unsafe struct FusedExperts : IExpertBody
+{
+    /// <summary>Floats of input and hidden rows that are packed at once: a mebibyte, for the second-level cache.</summary>
+    private const int PackedFloats = 1 << 18;
+
+    /// <summary>Tiles of rows that are packed at once at least; fewer would read the weights too often.</summary>
+    private const int FewestTiles = 10;
+
+    private readonly Kernels _kernels;
+    private readonly Matrix _x;
+    private readonly ExpertFactors _w1;
+    private readonly ExpertFactors _w2;
+    private readonly ExpertFactors _gate;
+    private readonly bool _hasGate;
+    private readonly int _width;
+    private readonly int _hidden;
+    private readonly float* _b1;
+    private readonly float* _b2;
+    private readonly Activation _activation;
+    private readonly float* _outPD;
+    private readonly int _outStride;
+    private readonly int _mostRows;
+    private readonly float* _scratch;
+    private readonly long _scratchLength;
+
+    private FusedExperts(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD)
+    {
+        var experts = batch.Experts;
+        _kernels = tape.Kernels;
+        (_width, _hidden) = (experts.Width, experts.HiddenWidth);
+        _x = new Matrix(xTD, _width, rowNumbers: batch.TokenOfPair);
+        _w1 = batch.Factors(experts.W1, _hidden, _width, isTransposed: false);
+        _w2 = batch.Factors(experts.W2, _width, _hidden, isTransposed: false);
+        _hasGate = experts.Gate is not null;
+        _gate = _hasGate ? batch.Factors(experts.Gate!, _hidden, _width, isTransposed: false) : default;
+        batch.Pack(_w1, _w2, _gate);
+        _b1 = experts.B1 is null ? null : experts.B1.Data;
+        _b2 = experts.B2 is null ? null : experts.B2.Data;
+        _activation = experts.Activation;
+        _outPD = outPD;
+        _outStride = Gemm.RowStride(_width);
+        var tileRows = _kernels.TileRows;
+        var wanted = Math.Max(PackedFloats / (_width + _hidden) / tileRows, FewestTiles) * tileRows;
+        _mostRows = Math.Min(wanted, batch.RunRows);
+        _scratchLength = GemmScratchLength + GateLength + PackedRows.Length(_kernels, _mostRows, _width) +
+            PackedRows.Length(_kernels, _mostRows, _hidden);
+        _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
+    }
+
+    private long GemmScratchLength => Gemm.ScratchLength(_kernels, 0, Math.Max(_width, _hidden));
+
+    private long GateLength => (long)_kernels.TileRows * _kernels.TileColumns;
+
+    /// <summary>Writes what each pair's expert makes of its token.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="xTD">Tokens.</param>
+    /// <param name="batch">Pairs and weights.</param>
+    /// <param name="outPD">Receives the outputs, rows at <see cref="Gemm.RowStride"/>.</param>
+    public static void Run(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD) =>
+        batch.Run(new FusedExperts(tape, xTD, batch, outPD));
+
+    /// <inheritdoc/>
+    public void Run(ExpertRun run, int worker)
+    {
+        var scratch = _scratch + worker * _scratchLength;
+        var gate = scratch + GemmScratchLength;
+        var packed = gate + GateLength;
+        var parts = new RowParts(_kernels, run.Rows, _mostRows);
+        for (var i = 0; i < parts.Count; i++)
+        {
+            var (first, rows) = parts[i];
+            var x = new PackedRows(_kernels, rows, _width, packed);
+            var h = new PackedRows(_kernels, rows, _hidden, packed + PackedRows.Length(_kernels, rows, _width));
+            x.Pack(_x, run.First + first);
+            for (var panel = 0; panel < _w1.Panels; panel++)
+            {
+                for (var row = 0; row < rows; row += _kernels.TileRows)
+                    HiddenTile(run.Expert, x, row, panel, h, gate, scratch);
+            }
+
+            var y = _outPD + (long)(run.First + first) * _outStride;
+            var addBias = new Epilogue(_b2 == null ? null : _b2 + (long)run.Expert * _width, Activation.None, y);
+            Gemm.Multiply(_kernels, h, _w2[run.Expert], y, _outStride, scratch, addBias);
+        }
+    }
+
+    private void HiddenTile(int expert, in PackedRows x, int row, int panel, in PackedRows h, float* gate, float* scratch)
+    {
+        var tileColumns = _kernels.TileColumns;
+        var column = panel * tileColumns;
+        var height = Math.Min(_kernels.TileRows, x.Rows - row);
+        var width = Math.Min(tileColumns, _hidden - column);
+        var tile = h.At(row, column);
+        Gemm.MultiplyTile(_kernels, x, row, _w1[expert], panel, tile, PackedRows.Stride, scratch);
+        var bias = _b1 == null ? null : _b1 + (long)expert * _hidden + column;
+        _kernels.AddBiasAndActivate(_activation, tile, bias, tile, PackedRows.Stride, height, width);
+        if (!_hasGate)
+            return;
+        Gemm.MultiplyTile(_kernels, x, row, _gate[expert], panel, gate, tileColumns, scratch);
+        for (var i = 0; i < height; i++)
+            _kernels.Multiply(tile + i * PackedRows.Stride, gate + i * tileColumns, tile + i * PackedRows.Stride, width);
+    }
+}
