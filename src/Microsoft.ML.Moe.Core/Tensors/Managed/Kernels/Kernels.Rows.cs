@@ -103,13 +103,13 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
         var i = 0;
         for (; i <= n - TSimd.Count; i += TSimd.Count)
         {
-            var kept = TSimd.Keep(TSimd.Multiply(factors, TSimd.Load(x + i)), first + (uint)i, key, threshold);
+            var kept = TSimd.Keep(TSimd.Multiply(factors, TSimd.Load(x + i)), first + (uint)i, 1, key, threshold);
             TSimd.Store(accumulate ? TSimd.Add(kept, TSimd.Load(result + i)) : kept, result + i);
         }
 
         if (i == n)
             return;
-        var rest = TSimd.Keep(TSimd.Multiply(factors, TSimd.LoadFirst(x + i, n - i)), first + (uint)i, key, threshold);
+        var rest = TSimd.Keep(TSimd.Multiply(factors, TSimd.LoadFirst(x + i, n - i)), first + (uint)i, 1, key, threshold);
         if (accumulate)
             rest = TSimd.Add(rest, TSimd.LoadFirst(result + i, n - i));
         TSimd.StoreFirst(rest, result + i, n - i);
