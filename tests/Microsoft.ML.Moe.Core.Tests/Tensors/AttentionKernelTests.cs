@@ -83,7 +83,7 @@ public sealed unsafe class AttentionKernelTests
             fixed (float* pMarked = marked, pKept = kept, pTransposed = transposed)
             {
                 kernels.DropColumns(2f, pMarked, Stride, pKept, 64, rows, columns, first, key, threshold);
-                kernels.Dropout(2f, pTransposed, pTransposed, transposed.Length, first, key, threshold, false);
+                kernels.Dropout(2f, pTransposed, null, pTransposed, transposed.Length, first, key, threshold);
             }
 
             for (var i = 0; i < transposed.Length; i++)

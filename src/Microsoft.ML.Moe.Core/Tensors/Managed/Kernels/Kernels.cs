@@ -202,10 +202,11 @@ internal abstract unsafe class Kernels
         float* x, float* gain, float* dY, float mean, float inverse, float* dX, bool accumulate, float* dGain, float* dBias, int n);
 
     /// <summary>
-    /// result = factor·x where element number first + i is kept, else 0, or added to result. See <see cref="RandomBits"/>.
+    /// result = factor·x where element number first + i is kept, else 0, plus <paramref name="added"/> unless that is null. See
+    /// <see cref="RandomBits"/>.
     /// </summary>
     public abstract void Dropout(
-        float factor, float* x, float* result, int n, uint first, uint key, uint threshold, bool accumulate);
+        float factor, float* x, float* added, float* result, int n, uint first, uint key, uint threshold);
 
     /// <summary>One AdamW step.</summary>
     public abstract void AdamW(in AdamWStep step, float* value, float* gradient, float* moment1, float* moment2, int n);
