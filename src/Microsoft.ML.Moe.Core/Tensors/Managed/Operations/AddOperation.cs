@@ -14,7 +14,10 @@ internal readonly unsafe struct AddOperation(ManagedTensor left, ManagedTensor r
             rate = 0f;
         var key = rate > 0f ? tape.NextRandomKey() : 0;
         var result = tape.Result(left.RequiresGradient || right.RequiresGradient, left.Shape);
-        Blocks.Run(tape, left.Length, new Sum(tape.Kernels, rate, key, left.Data, right.Data, result.Data));
+        if (rate > 0f)
+            Blocks.Run(tape, left.Length, new DropoutOperation.Masking(tape.Kernels, rate, key, right.Data, left.Data, result.Data));
+        else
+            Blocks.Run(tape, left.Length, new Sum(tape.Kernels, left.Data, right.Data, result.Data));
         tape.Record(result, new AddOperation(left, right, rate, key, result));
         return result;
     }
@@ -29,15 +32,8 @@ internal readonly unsafe struct AddOperation(ManagedTensor left, ManagedTensor r
             ScaleOperation.Accumulate(tape, 1f, result, left);
     }
 
-    private readonly struct Sum(Kernels kernels, float rate, uint key, float* x, float* y, float* sum) : IBlockBody
+    private readonly struct Sum(Kernels kernels, float* x, float* y, float* sum) : IBlockBody
     {
-        public void Run(int start, int count)
-        {
-            if (rate == 0f)
-                kernels.Add(x + start, y + start, sum + start, count);
-            else
-                kernels.Dropout(
-                    1f / (1f - rate), y + start, x + start, sum + start, count, (uint)start, key, RandomBits.Threshold(rate));
-        }
+        public void Run(int start, int count) => kernels.Add(x + start, y + start, sum + start, count);
     }
 }

@@ -26,7 +26,8 @@ internal readonly unsafe struct DropoutOperation(ManagedTensor x, float rate, ui
         Blocks.Run(tape, input.Length, new Masking(tape.Kernels, rate, key, result.Gradient, accumulate ? dX : null, dX));
     }
 
-    private readonly struct Masking(Kernels kernels, float rate, uint key, float* x, float* added, float* y) : IBlockBody
+    /// <summary>y = what is kept of x, scaled, plus <paramref name="added"/> unless that is null.</summary>
+    internal readonly struct Masking(Kernels kernels, float rate, uint key, float* x, float* added, float* y) : IBlockBody
     {
         private readonly float _factor = 1f / (1f - rate);
         private readonly uint _threshold = RandomBits.Threshold(rate);
