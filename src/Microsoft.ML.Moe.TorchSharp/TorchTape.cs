@@ -130,6 +130,8 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return Run(() => first.Value.add(second.Value));
     }
 
+    public override Tensor AddDropped(Tensor left, Tensor right, float rate) => Add(left, Dropout(right, rate));
+
     public override Tensor Scale(Tensor x, float factor)
     {
         Begin();

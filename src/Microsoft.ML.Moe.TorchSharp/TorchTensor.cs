@@ -91,7 +91,6 @@ internal sealed class TorchTensor : Tensor
         _value.copy_(torch.CPU.Upload(source.ToArray(), Shape));
     }
 
-    /// <exception cref="NotSupportedException">The tensor is a result: autograd keeps gradients of parameters only.</exception>
     public override void CopyGradientTo(Span<float> destination)
     {
         ThrowIfDisposed();

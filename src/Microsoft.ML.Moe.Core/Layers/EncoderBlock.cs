@@ -13,7 +13,7 @@ internal sealed class EncoderBlock(
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;
-        xTD = tape.Add(xTD, tape.Dropout(attention.Forward(context, _attentionNorm.Forward(tape, xTD)), dropout));
-        return tape.Add(xTD, tape.Dropout(feedForward.Forward(context, _feedForwardNorm.Forward(tape, xTD)), dropout));
+        xTD = tape.AddDropped(xTD, attention.Forward(context, _attentionNorm.Forward(tape, xTD)), dropout);
+        return tape.AddDropped(xTD, feedForward.Forward(context, _feedForwardNorm.Forward(tape, xTD)), dropout);
     }
 }

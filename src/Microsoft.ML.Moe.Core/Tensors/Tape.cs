@@ -55,6 +55,15 @@ public abstract class Tape : IDisposable
     /// <param name="right">Second.</param>
     public abstract Tensor Add(Tensor left, Tensor right);
 
+    /// <summary>
+    /// A residual connection: left + dropout(right). The same as <see cref="Add"/> of <see cref="Dropout"/>, with the same random numbers,
+    /// in one pass.
+    /// </summary>
+    /// <param name="left">First.</param>
+    /// <param name="right">Second, of the same shape; its elements are dropped when training.</param>
+    /// <param name="rate">Within [0, 1).</param>
+    public abstract Tensor AddDropped(Tensor left, Tensor right, float rate);
+
     /// <summary>Element-wise product with a number.</summary>
     /// <param name="x">Any shape.</param>
     /// <param name="factor">The number.</param>

@@ -44,8 +44,9 @@ public abstract class Tensor
     /// <param name="source">Exactly <see cref="Length"/> elements.</param>
     public abstract void CopyFrom(ReadOnlySpan<float> source);
 
-    /// <summary>Copies the gradient out, row-major; zeros where no backward pass has reached this tensor.</summary>
+    /// <summary>Copies a parameter's gradient out, row-major; zeros where no backward pass has reached it.</summary>
     /// <param name="destination">At least <see cref="Length"/> elements.</param>
+    /// <exception cref="NotSupportedException">The tensor is a result with a gradient; those of parameters only are kept.</exception>
     public abstract void CopyGradientTo(Span<float> destination);
 
     /// <summary>Reads the value of a tensor of one element later, so that nobody waits now for the device that computes it.</summary>

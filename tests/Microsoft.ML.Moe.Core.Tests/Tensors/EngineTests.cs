@@ -68,6 +68,16 @@ public abstract class EngineTests
     }
 
     [Fact]
+    public void GradientsOfResultsAreNotKept()
+    {
+        using var engine = CreateEngine();
+        var parameter = engine.CreateParameter("w", [1], [3]);
+        using var tape = engine.BeginTape(training: true);
+        var y = tape.Scale(parameter, 2f);
+        Assert.Throws<NotSupportedException>(() => y.CopyGradientTo(new float[1]));
+    }
+
+    [Fact]
     public void FrozenParameterHasNoGradientButLetsGradientsThrough()
     {
         using var engine = CreateEngine();

@@ -9,7 +9,7 @@ public sealed unsafe class KernelTests
 {
     public static TheoryData<int> Widths => [128, 256, 512];
 
-    private static Kernels Create(int bits) => bits switch
+    internal static Kernels Create(int bits) => bits switch
     {
         512 => new Kernels<Simd512, Vector512<float>>(),
         256 => new Kernels<Simd256, Vector256<float>>(),

@@ -123,6 +123,62 @@ public abstract partial class OperationTests
     }
 
     [Fact]
+    public void AddDroppedIsTheSumWithWhatDropoutKeeps()
+    {
+        using var engine = CreateEngine();
+        const int Count = 20_001;
+        float[] Sum(bool training, Func<Tape, Tensor, Tensor, Tensor> sum)
+        {
+            using var tape = engine.BeginTape(training, seed: 3);
+            tape.Dropout(tape.Constant([1f], 1), 0.5f);
+            return sum(tape, tape.Constant(TestNumbers.Normal(1, Count), Count), tape.Constant(TestNumbers.Normal(2, Count), Count))
+                .ToArray();
+        }
+
+        var expected = Sum(true, (tape, x, y) => tape.Add(x, tape.Dropout(y, 0.4f)));
+        Assert.Equal(expected, Sum(true, (tape, x, y) => tape.AddDropped(x, y, 0.4f)));
+        expected = Sum(true, (tape, x, y) => tape.Add(x, y));
+        Assert.Equal(expected, Sum(true, (tape, x, y) => tape.AddDropped(x, y, 0f)));
+        Assert.Equal(expected, Sum(false, (tape, x, y) => tape.AddDropped(x, y, 0.4f)));
+    }
+
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(0.4f)]
+    public void AddDroppedGradients(float rate)
+    {
+        using var engine = CreateEngine();
+        var (x, y) = (Input.Random(1, 5, 7), Input.Random(2, 5, 7));
+        GradientCheck.Run(engine, (tape, p) => tape.AddDropped(p[0], p[1], rate), [x, y]);
+        GradientCheck.Run(engine, (tape, p) => tape.AddDropped(p[0], p[0], rate), [x]);
+        GradientCheck.Run(engine, (tape, p) => tape.AddDropped(tape.Constant(y.Values, 5, 7), p[0], rate), [x]);
+        GradientCheck.Run(engine, (tape, p) => tape.AddDropped(p[0], tape.Constant(y.Values, 5, 7), rate), [x]);
+
+        // Results among results: a sum whose inputs, and which itself, are used again before and after.
+        GradientCheck.Run(
+            engine,
+            (tape, p) =>
+            {
+                var scaled = tape.Scale(p[0], 2f);
+                var early = tape.Softmax(scaled);
+                var sum = tape.AddDropped(scaled, tape.Scale(p[1], -1f), rate);
+                return tape.Concat(early, tape.AddDropped(sum, sum, rate), tape.Softmax(sum), scaled);
+            },
+            [x, y]);
+    }
+
+    [Fact]
+    public void AddDroppedRejectsWhatDoesNotFit()
+    {
+        using var engine = CreateEngine();
+        using var tape = engine.BeginTape(training: true);
+        var x = tape.Constant([1, 2], 2);
+        Assert.Throws<ArgumentException>(() => tape.AddDropped(x, tape.Constant([1], 1), 0.1f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.AddDropped(x, x, 1f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.AddDropped(x, x, float.NaN));
+    }
+
+    [Fact]
     public void DropoutOfRateZeroOrWithoutTrainingIsNothing()
     {
         using var engine = CreateEngine();

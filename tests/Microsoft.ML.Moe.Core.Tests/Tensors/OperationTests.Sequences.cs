@@ -49,6 +49,20 @@ public abstract partial class OperationTests
         TestNumbers.AssertClose(Reference.Attention(qkv.Values, layout, 2, 8), y);
     }
 
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(0.3f)]
+    public void AttentionGradientsOfLongerSequences(float dropout)
+    {
+        using var engine = CreateEngine();
+        foreach (var (length, other, width) in new[] { (17, 40, 3), (150, 1, 1) })
+        {
+            var layout = new SequenceLayout([0, length, length + other]);
+            GradientCheck.Run(
+                engine, (tape, p) => tape.Attention(p[0], layout, 1, dropout), [Input.Random(1, length + other, 3 * width)]);
+        }
+    }
+
     [Fact]
     public void AttentionWithoutTokens()
     {

@@ -21,6 +21,7 @@ public sealed class ThreadTests
         ["LayerNorm"] = (tape, p) => tape.LayerNorm(p[0], p[3], p[3]),
         ["AddScaleConcat"] = (tape, p) => tape.Concat(tape.Add(p[0], tape.Scale(p[0], 0.3f)), p[0]),
         ["Dropout"] = (tape, p) => tape.Dropout(p[0], 0.2f),
+        ["AddDropped"] = (tape, p) => tape.AddDropped(tape.Scale(p[0], 0.3f), p[0], 0.2f),
         ["Softmax"] = (tape, p) => tape.Softmax(p[0]),
         ["Embedding"] = (tape, p) => tape.Embedding(p[4], TestNumbers.Indices(1, 2000, 500)),
         ["EmbeddingBag"] = (tape, p) => tape.EmbeddingBag(p[4], Bags()),

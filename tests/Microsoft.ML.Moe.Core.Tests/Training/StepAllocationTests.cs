@@ -47,18 +47,23 @@ public class StepAllocationTests
     public void StepsOfAClassifierAllocateNothing(RouterKind router, GlobalWorkspaceRule? rule, int threads)
     {
         using var engine = new ManagedEngine(threads);
-        var options = new TextClassifierOptions { BatchSize = BatchSize, MaxEpochs = Epochs, HashBits = 10, Router = router, Seed = 1 };
-        if (rule is { } given)
-            options.GlobalWorkspace = new GlobalWorkspaceSettings(0.3, EntropyUnit.ShareOfTokens, Rule: given);
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
-        LabelledRow<EncodedText>[] Rows(int fewestWords) =>
-            [.. Texts(fewestWords).Select((text, i) => new LabelledRow<EncodedText>(trainer.Input.Encode(text), i % Classes))];
         var counter = new AllocationCounter();
 
-        trainer.Train(Rows(fewestWords: MostWords));
-        trainer.Train(Rows(fewestWords: 1), observer: counter);
+        // More tokens in every batch than later, and more of them in the workspace, so more pairs.
+        Train(fewestWords: MostWords, uncertain: 0.9, observer: null);
+        Train(fewestWords: 1, uncertain: 0.3, counter);
 
         counter.AssertNothing();
+
+        void Train(int fewestWords, double uncertain, ITrainingObserver? observer)
+        {
+            var options = new TextClassifierOptions { BatchSize = BatchSize, MaxEpochs = Epochs, HashBits = 10, Router = router, Seed = 1 };
+            if (rule is { } given)
+                options.GlobalWorkspace = new GlobalWorkspaceSettings(uncertain, EntropyUnit.ShareOfTokens, Rule: given);
+            var trainer = new TextClassifierTrainer(options, Classes, engine);
+            var rows = Texts(fewestWords).Select((text, i) => new LabelledRow<EncodedText>(trainer.Input.Encode(text), i % Classes));
+            trainer.Train([.. rows], observer: observer);
+        }
     }
 
     [Theory]

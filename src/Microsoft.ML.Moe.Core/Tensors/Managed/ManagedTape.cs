@@ -140,6 +140,12 @@ internal sealed unsafe class ManagedTape : Tape
         return AddOperation.Forward(this, Use(left, nameof(left)), Use(right, nameof(right)));
     }
 
+    public override Tensor AddDropped(Tensor left, Tensor right, float rate)
+    {
+        Begin();
+        return AddOperation.Forward(this, Use(left, nameof(left)), Use(right, nameof(right)), rate);
+    }
+
     public override Tensor Scale(Tensor x, float factor)
     {
         Begin();

@@ -164,6 +164,24 @@ internal sealed unsafe class ManagedTensor : Tensor
         return _gradient;
     }
 
+    /// <summary>
+    /// Takes over the gradient of a result that no operation needs any more, instead of copying it; possible where this is a tape's
+    /// tensor and has none yet.
+    /// </summary>
+    /// <returns>Whether nothing is left to do.</returns>
+    public bool TakeGradient(ManagedTensor result)
+    {
+        if (!RequiresGradient)
+            return true;
+        if (Tape is null || HasGradient)
+            return false;
+        _gradient = result._gradient;
+        HasGradient = true;
+        result._gradient = null;
+        result.ClearGradient();
+        return true;
+    }
+
     /// <summary>Makes the gradient zero.</summary>
     public void ClearGradient()
     {
@@ -200,6 +218,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     public override void CopyGradientTo(Span<float> destination)
     {
         ThrowIfDisposed();
+        if (Tape is not null && RequiresGradient)
+            throw new NotSupportedException("Gradients of parameters only are kept, not those of results.");
         var target = destination[..Length];
         if (SparseGradient is not null)
         {

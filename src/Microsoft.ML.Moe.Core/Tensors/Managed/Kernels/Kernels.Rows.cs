@@ -97,21 +97,21 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Dropout(
-        float factor, float* x, float* result, int n, uint first, uint key, uint threshold, bool accumulate)
+        float factor, float* x, float* added, float* result, int n, uint first, uint key, uint threshold)
     {
         var factors = TSimd.Create(factor);
         var i = 0;
         for (; i <= n - TSimd.Count; i += TSimd.Count)
         {
-            var kept = TSimd.Keep(TSimd.Multiply(factors, TSimd.Load(x + i)), first + (uint)i, key, threshold);
-            TSimd.Store(accumulate ? TSimd.Add(kept, TSimd.Load(result + i)) : kept, result + i);
+            var kept = TSimd.Keep(TSimd.Multiply(factors, TSimd.Load(x + i)), first + (uint)i, 1, key, threshold);
+            TSimd.Store(added == null ? kept : TSimd.Add(TSimd.Load(added + i), kept), result + i);
         }
 
         if (i == n)
             return;
-        var rest = TSimd.Keep(TSimd.Multiply(factors, TSimd.LoadFirst(x + i, n - i)), first + (uint)i, key, threshold);
-        if (accumulate)
-            rest = TSimd.Add(rest, TSimd.LoadFirst(result + i, n - i));
+        var rest = TSimd.Keep(TSimd.Multiply(factors, TSimd.LoadFirst(x + i, n - i)), first + (uint)i, 1, key, threshold);
+        if (added != null)
+            rest = TSimd.Add(TSimd.LoadFirst(added + i, n - i), rest);
         TSimd.StoreFirst(rest, result + i, n - i);
     }
 }

@@ -74,6 +74,25 @@ internal abstract unsafe class Kernels
     /// <param name="c">The rows, at a distance of <see cref="TileColumns"/>.</param>
     public abstract void NarrowTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c);
 
+    /// <summary>Rows that <see cref="MultiplyUnpacked"/> reads of its first factor are rounded up to a multiple of this.</summary>
+    public abstract int RowMultiple { get; }
+
+    /// <summary>
+    /// c = a·b or c += a·b for matrices so small that packing them would take as long: both are read where they lie. Each element is one
+    /// chain of multiply–adds in the order of k.
+    /// </summary>
+    /// <param name="rows">Rows of a and c.</param>
+    /// <param name="columns">Columns of b and c.</param>
+    /// <param name="depth">Columns of a, rows of b.</param>
+    /// <param name="a">First factor; up to <see cref="RowMultiple"/> − 1 rows past its end are read for nothing.</param>
+    /// <param name="b">Second factor; its rows are read in whole vectors.</param>
+    /// <param name="bStride">Distance of b's rows.</param>
+    /// <param name="c">Result.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    public abstract void MultiplyUnpacked(
+        int rows, int columns, int depth, in Matrix a, float* b, nint bStride, float* c, nint cStride, bool accumulate);
+
     /// <summary>Σ x.</summary>
     public abstract float Sum(float* x, int n);
 
@@ -122,6 +141,41 @@ internal abstract unsafe class Kernels
     /// <summary>dX = factor·y ∘ (dY − ⟨y, dY⟩), or added to dX.</summary>
     public abstract void SoftmaxBackward(float factor, float* y, float* dY, float* dX, int n, bool accumulate);
 
+    /// <summary>
+    /// x = softmax(factor·x) over the rows of each column; zeros where all of them are −∞. Columns are rounded up to whole vectors here
+    /// and below.
+    /// </summary>
+    /// <param name="factor">Over 0, at most 1.</param>
+    /// <param name="x">First row.</param>
+    /// <param name="stride">Distance of the rows.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="columns">Number of columns.</param>
+    public abstract void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns);
+
+    /// <summary>
+    /// Drops elements at random: kept = factor·x, or 0 where they are dropped, which a minus sign before x then tells
+    /// <see cref="SoftmaxColumnsBackward"/>. The element of row r and column c has the number first + c·rows + r; see
+    /// <see cref="RandomBits"/>.
+    /// </summary>
+    public abstract void DropColumns(
+        float factor, float* x, nint stride, float* kept, nint keptStride, int rows, int columns, uint first, uint key, uint threshold);
+
+    /// <summary>
+    /// dX = factor·y ∘ (dY − Σ over rows of y∘dY) for each column, in the place of dY. Where elements were dropped, dY is that of the kept
+    /// ones, and these are made again.
+    /// </summary>
+    /// <param name="factor">Of the softmax.</param>
+    /// <param name="y">First row of the softmax, with the signs of <see cref="DropColumns"/>.</param>
+    /// <param name="yStride">Distance of its rows.</param>
+    /// <param name="dY">First row of the gradient.</param>
+    /// <param name="stride">Distance of its rows, and of the kept elements'.</param>
+    /// <param name="keptFactor">Of <see cref="DropColumns"/>.</param>
+    /// <param name="kept">Receives the kept elements; null where none were dropped.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="columns">Number of columns.</param>
+    public abstract void SoftmaxColumnsBackward(
+        float factor, float* y, nint yStride, float* dY, nint stride, float keptFactor, float* kept, int rows, int columns);
+
     /// <summary>y = activation(z).</summary>
     public abstract void Activate(Activation activation, float* z, float* y, int n);
 
@@ -148,10 +202,11 @@ internal abstract unsafe class Kernels
         float* x, float* gain, float* dY, float mean, float inverse, float* dX, bool accumulate, float* dGain, float* dBias, int n);
 
     /// <summary>
-    /// result = factor·x where element number first + i is kept, else 0, or added to result. See <see cref="RandomBits"/>.
+    /// result = factor·x where element number first + i is kept, else 0, plus <paramref name="added"/> unless that is null. See
+    /// <see cref="RandomBits"/>.
     /// </summary>
     public abstract void Dropout(
-        float factor, float* x, float* result, int n, uint first, uint key, uint threshold, bool accumulate);
+        float factor, float* x, float* added, float* result, int n, uint first, uint key, uint threshold);
 
     /// <summary>One AdamW step.</summary>
     public abstract void AdamW(in AdamWStep step, float* value, float* gradient, float* moment1, float* moment2, int n);

@@ -72,8 +72,8 @@ internal unsafe interface ISimd<TVector>
     static abstract float MaxAcross(TVector x);
 
     /// <summary>
-    /// For elements first, first + 1, …: <paramref name="x"/> where the element's random number is at least
+    /// For elements first, first + step, …: <paramref name="x"/> where the element's random number is at least
     /// <paramref name="threshold"/> of 2³², else 0.
     /// </summary>
-    static abstract TVector Keep(TVector x, uint first, uint key, uint threshold);
+    static abstract TVector Keep(TVector x, uint first, uint step, uint key, uint threshold);
 }

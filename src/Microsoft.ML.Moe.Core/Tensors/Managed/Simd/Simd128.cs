@@ -112,9 +112,9 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Keep(Vector128<float> x, uint first, uint key, uint threshold)
+    public static Vector128<float> Keep(Vector128<float> x, uint first, uint step, uint key, uint threshold)
     {
-        var bits = (Vector128<uint>.Indices + Vector128.Create(first)) * RandomBits.Step + Vector128.Create(key);
+        var bits = Vector128<uint>.Indices * (step * RandomBits.Step) + Vector128.Create(first * RandomBits.Step + key);
         bits ^= bits >>> RandomBits.Shift1;
         bits *= RandomBits.Factor1;
         bits ^= bits >>> RandomBits.Shift2;

@@ -108,9 +108,9 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Keep(Vector256<float> x, uint first, uint key, uint threshold)
+    public static Vector256<float> Keep(Vector256<float> x, uint first, uint step, uint key, uint threshold)
     {
-        var bits = (Vector256<uint>.Indices + Vector256.Create(first)) * RandomBits.Step + Vector256.Create(key);
+        var bits = Vector256<uint>.Indices * (step * RandomBits.Step) + Vector256.Create(first * RandomBits.Step + key);
         bits ^= bits >>> RandomBits.Shift1;
         bits *= RandomBits.Factor1;
         bits ^= bits >>> RandomBits.Shift2;

@@ -108,9 +108,9 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Keep(Vector512<float> x, uint first, uint key, uint threshold)
+    public static Vector512<float> Keep(Vector512<float> x, uint first, uint step, uint key, uint threshold)
     {
-        var bits = (Vector512<uint>.Indices + Vector512.Create(first)) * RandomBits.Step + Vector512.Create(key);
+        var bits = Vector512<uint>.Indices * (step * RandomBits.Step) + Vector512.Create(first * RandomBits.Step + key);
         bits ^= bits >>> RandomBits.Shift1;
         bits *= RandomBits.Factor1;
         bits ^= bits >>> RandomBits.Shift2;
