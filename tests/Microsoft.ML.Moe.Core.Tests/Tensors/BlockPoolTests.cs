@@ -52,6 +52,20 @@ public class BlockPoolTests
     }
 
     [Fact]
+    public void LessIsTakenFromALargerFreeBlockUnlessThatIsMuchLarger()
+    {
+        var pool = new BlockPool();
+        var (larger, muchLarger) = (pool.Take(BlockPool.LargestRatio * Small), pool.Take(2 * BlockPool.LargestRatio * Small));
+        pool.Release([larger, muchLarger]);
+        var bytes = pool.Bytes;
+
+        Assert.Same(larger, pool.Take(Small));
+        Assert.Equal(bytes, pool.Bytes);
+        Assert.Equal(Small, pool.Take(Small).Length);
+        Assert.Equal(bytes + SmallBytes, pool.Bytes);
+    }
+
+    [Fact]
     public void ClosedPoolHoldsNothing()
     {
         var pool = new BlockPool();

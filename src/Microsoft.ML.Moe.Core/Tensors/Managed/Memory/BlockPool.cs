@@ -3,14 +3,18 @@ using System.Numerics;
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Blocks that arenas take and give back. Sizes are powers of two, so that a block is at most twice what was asked for. A block that
-/// <see cref="ReleasesKept"/> releases in a row have found unused is dropped: the pool then holds no more than the most that was in use
-/// at once during these.
+/// Blocks that arenas take and give back. Sizes are powers of two, so that a new block is at most twice what was asked for; before one is
+/// made, a free block of up to <see cref="LargestRatio"/> times the size serves, so that less is asked for in other pieces without a new
+/// one. A block that <see cref="ReleasesKept"/> releases in a row have found unused is dropped: the pool then holds no more than the most
+/// that was in use at once during these.
 /// </summary>
 internal sealed class BlockPool
 {
     /// <summary>Releases of arenas, two for each tape, that a free block outlasts.</summary>
     public const int ReleasesKept = 512;
+
+    /// <summary>How many times as large as wanted a free block may be.</summary>
+    public const int LargestRatio = 4;
 
     private const int SmallestLength = 1 << 18;
 
@@ -65,12 +69,8 @@ internal sealed class BlockPool
             size = length;
         lock (_lock)
         {
-            if (BitOperations.IsPow2(size) && _free[BitOperations.Log2((ulong)size)] is { Count: > 0 } free)
-            {
-                var block = free[^1].Block;
-                free.RemoveAt(free.Count - 1);
+            if (BitOperations.IsPow2(size) && TakeFree(BitOperations.Log2((ulong)size)) is { } block)
                 return block;
-            }
         }
 
         var made = new MemoryBlock(size);
@@ -115,6 +115,20 @@ internal sealed class BlockPool
     }
 
     private void NotePeak() => PeakBytes = Math.Max(PeakBytes, _bytes + _keptBytes);
+
+    private MemoryBlock? TakeFree(int size)
+    {
+        for (var i = size; i <= size + BitOperations.Log2(LargestRatio) && i < _free.Length; i++)
+        {
+            if (_free[i] is not { Count: > 0 } free)
+                continue;
+            var block = free[^1].Block;
+            free.RemoveAt(free.Count - 1);
+            return block;
+        }
+
+        return null;
+    }
 
     private void DropUnused(List<(MemoryBlock Block, long Returned)> free)
     {
