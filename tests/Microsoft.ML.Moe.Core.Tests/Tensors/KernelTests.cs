@@ -59,7 +59,7 @@ public sealed unsafe class KernelTests
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void SmallTilesAreTheLargeOnesToTheLastBit(int bits)
+    public void PartsOfTilesAreThoseOfWholeOnesToTheLastBit(int bits)
     {
         var kernels = Create(bits);
         var (rows, columns) = (kernels.TileRows, kernels.TileColumns);
@@ -67,23 +67,28 @@ public sealed unsafe class KernelTests
         {
             var a = TestNumbers.Normal(1, rows * PackedRows.Stride);
             var b = TestNumbers.Normal(2, depth * columns);
-            var (tile, few, narrow) = (new float[rows * columns], new float[rows * columns], new float[rows * columns]);
-            fixed (float* pa = a, pb = b, pTile = tile, pFew = few, pNarrow = narrow)
+            var before = TestNumbers.Normal(3, rows * columns);
+            foreach (var accumulate in new[] { false, true })
             {
-                kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pTile, columns, false);
-                kernels.FewRowsTile(InferencePrecision.Full, depth, pa, pb, columns, pFew);
-                kernels.NarrowTile(InferencePrecision.Full, depth, pa, pb, columns, pNarrow);
+                var whole = Tile(rows, columns, accumulate);
+                for (var height = 1; height <= rows; height++)
+                {
+                    for (var width = 1; width <= columns; width++)
+                    {
+                        var part = Tile(height, width, accumulate);
+                        for (var i = 0; i < part.Length; i++)
+                            Assert.Equal(i / columns < height && i % columns < width ? whole[i] : before[i], part[i]);
+                    }
+                }
             }
 
-            Assert.Equal(tile[..(Kernels.FewRows * columns)], few[..(Kernels.FewRows * columns)]);
-            for (var row = 0; row < Kernels.NarrowRows; row++)
+            float[] Tile(int height, int width, bool accumulate)
             {
-                var (start, half) = (row * columns, columns / 2);
-                Assert.Equal(tile[start..(start + half)], narrow[start..(start + half)]);
-                Assert.Equal(new float[half], narrow[(start + half)..(start + columns)]);
+                var c = (float[])before.Clone();
+                fixed (float* pa = a, pb = b, pc = c)
+                    kernels.Tile(InferencePrecision.Full, height, width, depth, pa, pb, columns, pc, columns, accumulate);
+                return c;
             }
-
-            Assert.Equal(0, rows % Kernels.NarrowRows);
         }
     }
 
@@ -101,8 +106,8 @@ public sealed unsafe class KernelTests
         var (set, added) = ((float[])before.Clone(), (float[])before.Clone());
         fixed (float* pa = a, pb = b, pSet = set, pAdded = added)
         {
-            kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pSet, stride, false);
-            kernels.Tile(InferencePrecision.Full, depth, pa, pb, columns, pAdded, stride, true);
+            kernels.Tile(InferencePrecision.Full, rows, columns, depth, pa, pb, columns, pSet, stride, false);
+            kernels.Tile(InferencePrecision.Full, rows, columns, depth, pa, pb, columns, pAdded, stride, true);
         }
 
         for (var i = 0; i < before.Length; i++)

@@ -4,16 +4,18 @@ using System.Runtime.ExceptionServices;
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Loops, one after the other, that threads take items from. A thread that comes late to a loop that has ended may find the next one
-/// here: it takes from that one, or nothing, because the number of items and the number taken change together.
+/// Loops, one after the other, that threads take items from. Each thread has a run of neighbouring items of its own and helps the others
+/// when it is done: so it finds in its cache what it made of the same items in the loop before, and still waits for nobody. A thread that
+/// comes late to a loop that has ended may find the next one here: it takes from that one, or nothing, because the number of items and the
+/// number taken change together.
 /// </summary>
-internal sealed class WorkerLoop
+/// <param name="threads">Threads that take items.</param>
+internal sealed class WorkerLoop(int threads)
 {
+    private readonly ItemRun[] _runs = new ItemRun[threads];
     private SharedBody? _body;
     private Exception? _error;
-
-    // Upper half: items in all. Lower half: items taken, and attempts to take more.
-    private long _state;
+    private int _items;
     private int _done;
 
     /// <summary>Whether an item is left to take.</summary>
@@ -21,8 +23,13 @@ internal sealed class WorkerLoop
     {
         get
         {
-            var state = Volatile.Read(ref _state);
-            return Taken(state) < Items(state);
+            foreach (ref var run in _runs.AsSpan())
+            {
+                if (run.HasItems)
+                    return true;
+            }
+
+            return false;
         }
     }
 
@@ -31,8 +38,12 @@ internal sealed class WorkerLoop
     /// <param name="body">Runs each item.</param>
     public void Begin(int items, SharedBody body)
     {
-        (_body, _error, _done) = (body, null, 0);
-        Interlocked.Exchange(ref _state, (long)items << 32);
+        (_body, _error, _items, _done) = (body, null, items, 0);
+        for (var thread = 0; thread < threads; thread++)
+        {
+            var first = (int)((long)items * thread / threads);
+            _runs[thread].Begin(first, (int)((long)items * (thread + 1) / threads) - first);
+        }
     }
 
     /// <summary>Runs items until none is left.</summary>
@@ -40,21 +51,22 @@ internal sealed class WorkerLoop
     [MethodImpl(MethodImplOptions.NoInlining)]
     public void Work(int worker)
     {
-        while (HasItems)
+        for (var i = 0; i < threads; i++)
         {
-            var state = Interlocked.Increment(ref _state);
-            if (Taken(state) > Items(state))
-                return;
-            try
+            ref var run = ref _runs[(worker + i) % threads];
+            while (run.TryTake(out var item))
             {
-                _body!.Run(Taken(state) - 1, worker);
-            }
-            catch (Exception error)
-            {
-                Interlocked.CompareExchange(ref _error, error, null);
-            }
+                try
+                {
+                    _body!.Run(item, worker);
+                }
+                catch (Exception error)
+                {
+                    Interlocked.CompareExchange(ref _error, error, null);
+                }
 
-            Interlocked.Increment(ref _done);
+                Interlocked.Increment(ref _done);
+            }
         }
     }
 
@@ -62,16 +74,11 @@ internal sealed class WorkerLoop
     public void End()
     {
         var wait = default(SpinWait);
-        var items = Items(_state);
-        while (Volatile.Read(ref _done) < items)
+        while (Volatile.Read(ref _done) < _items)
             wait.SpinOnce(sleep1Threshold: -1);
         var error = _error;
         (_body, _error) = (null, null);
         if (error != null)
             ExceptionDispatchInfo.Throw(error);
     }
-
-    private static int Items(long state) => (int)(state >> 32);
-
-    private static int Taken(long state) => (int)state;
 }

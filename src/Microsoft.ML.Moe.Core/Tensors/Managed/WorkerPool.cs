@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Background threads that share the caller's loops. Which thread runs which item is left to chance, so items must not depend on
+/// Background threads that share the caller's loops. Which thread runs which item is not certain, so items must not depend on
 /// one another, and whatever an item computes must not depend on the number of threads. While one caller uses the threads, other
 /// callers and nested loops run inline: nobody ever waits for the pool.
 /// </summary>
@@ -13,7 +13,7 @@ internal sealed class WorkerPool : IDisposable
     private const int SpinsBeforeSleep = 60;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly long _smallestWork;
-    private readonly WorkerLoop _loop = new();
+    private readonly WorkerLoop _loop;
 
     // One for each type of body; only the one caller that holds the pool looks.
     private readonly Dictionary<Type, SharedBody> _bodies = [];
@@ -25,6 +25,7 @@ internal sealed class WorkerPool : IDisposable
     public WorkerPool(int threads, long smallestWork = DefaultSmallestWork)
     {
         Threads = threads;
+        _loop = new WorkerLoop(threads);
         _smallestWork = smallestWork;
     }
 

@@ -6,7 +6,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal readonly unsafe struct BFloat16Panel : IPanel
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Load<TSimd, TVector>(float* source, out TVector first, out TVector second)
+    public static void Load<TSimd, TVector, TVectors>(float* source, out TVector first, out TVector second)
         where TSimd : struct, ISimd<TVector>
-        where TVector : struct => TSimd.LoadBFloat16(source, out first, out second);
+        where TVector : struct
+        where TVectors : struct, IConstant => TSimd.LoadBFloat16(source, out first, out second);
 }

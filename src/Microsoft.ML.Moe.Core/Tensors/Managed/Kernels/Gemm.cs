@@ -120,14 +120,14 @@ internal static unsafe class Gemm
     /// <param name="b">Second factor.</param>
     /// <param name="c">Result.</param>
     /// <param name="cStride">Distance of c's rows.</param>
-    /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
+    /// <param name="spare"><see cref="SpareLength"/> floats.</param>
     /// <param name="epilogue">Done to each part of c when it is complete.</param>
     public static void Multiply(
-        Kernels kernels, in PackedRows a, in SecondFactor b, float* c, nint cStride, float* scratch, Epilogue epilogue)
+        Kernels kernels, in PackedRows a, in SecondFactor b, float* c, nint cStride, float* spare, Epilogue epilogue)
     {
         var block = new GemmBlock(0, a.Rows, 0, b.Columns);
         for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
-            MultiplyBlock(kernels, block, a.Row(0, firstK), b, firstK, c, cStride, firstK > 0, scratch, epilogue);
+            MultiplyBlock(kernels, block, a.Row(0, firstK), b, firstK, c, cStride, firstK > 0, spare, epilogue);
     }
 
     /// <summary>A tile of c = a·b, or of what of it is left at the end, on the calling thread.</summary>
@@ -138,16 +138,17 @@ internal static unsafe class Gemm
     /// <param name="panel">Number of b's panel.</param>
     /// <param name="tile">Result.</param>
     /// <param name="stride">Distance of the result's rows.</param>
-    /// <param name="scratch"><see cref="ScratchLength"/> floats for no rows.</param>
+    /// <param name="spare"><see cref="SpareLength"/> floats.</param>
     public static void MultiplyTile(
-        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, int panel, float* tile, nint stride, float* scratch)
+        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, int panel, float* tile, nint stride, float* spare)
     {
-        var tileColumns = kernels.TileColumns;
-        var block = new GemmBlock(0, Math.Min(kernels.TileRows, a.Rows - firstRow), panel * tileColumns, Math.Min(tileColumns, b.Columns - panel * tileColumns));
+        var rows = Math.Min(kernels.TileRows, a.Rows - firstRow);
+        var firstColumn = panel * kernels.TileColumns;
+        var block = new GemmBlock(0, rows, firstColumn, Math.Min(kernels.TileColumns, b.Columns - firstColumn));
         for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
         {
             MultiplyBlock(
-                kernels, block, a.Row(firstRow, firstK), b, firstK, tile - block.FirstColumn, stride, firstK > 0, scratch, default);
+                kernels, block, a.Row(firstRow, firstK), b, firstK, tile - firstColumn, stride, firstK > 0, spare, default);
         }
     }
 
@@ -166,8 +167,11 @@ internal static unsafe class Gemm
     {
         var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
         var packedRows = Math.Min((long)tiles * kernels.TileRows, MostRows(kernels));
-        return packedRows * PackedRows.Stride + (long)(Math.Min(depth, DepthBlock) + kernels.TileRows) * kernels.TileColumns;
+        return packedRows * PackedRows.Stride + SpareLength(kernels, depth);
     }
+
+    /// <summary>Floats that a product of that depth needs where the first factor is packed already: room for a panel of the second.</summary>
+    public static long SpareLength(Kernels kernels, int depth) => (long)Math.Min(depth, DepthBlock) * kernels.TileColumns;
 
     /// <summary>Floats that <see cref="MultiplySerial"/> needs.</summary>
     public static long SerialScratchLength(Kernels kernels, int rows, int columns, int depth) =>
@@ -198,12 +202,11 @@ internal static unsafe class Gemm
         float* scratch,
         Epilogue epilogue)
     {
-        var spare = scratch + kernels.TileRows * kernels.TileColumns;
-        var packedA = spare + (long)kernels.TileColumns * Math.Min(b.Depth, DepthBlock);
+        var packedA = scratch + SpareLength(kernels, b.Depth);
         for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
         {
             var depth = Math.Min(DepthBlock, b.Depth - firstK);
-            PackedRows.PackBlock(kernels, a, block.FirstRow, block.Rows, firstK, depth, packedA);
+            PackedRows.PackBlock(a, block.FirstRow, block.Rows, firstK, depth, packedA);
             MultiplyBlock(kernels, block, packedA, b, firstK, c, cStride, accumulate || firstK > 0, scratch, epilogue);
         }
     }
@@ -218,66 +221,24 @@ internal static unsafe class Gemm
         float* c,
         nint cStride,
         bool accumulate,
-        float* scratch,
+        float* spare,
         Epilogue epilogue)
     {
-        var tileRows = kernels.TileRows;
-        var tileColumns = kernels.TileColumns;
-        var tile = scratch;
-        var spare = tile + tileRows * tileColumns;
         var depth = Math.Min(DepthBlock, b.Depth - firstK);
-        for (var column = 0; column < block.Columns; column += tileColumns)
+        for (var column = block.FirstColumn; column < block.FirstColumn + block.Columns; column += kernels.TileColumns)
         {
-            var panel = b.Rows((block.FirstColumn + column) / tileColumns, firstK, spare, out var stride);
-            var width = Math.Min(tileColumns, block.Columns - column);
-            for (var row = 0; row < block.Rows; row += tileRows)
+            var panel = b.Rows(column / kernels.TileColumns, firstK, spare, out var stride);
+            var width = Math.Min(kernels.TileColumns, block.FirstColumn + block.Columns - column);
+            for (var row = 0; row < block.Rows; row += kernels.TileRows)
             {
-                var height = Math.Min(tileRows, block.Rows - row);
-                var target = c + (block.FirstRow + row) * cStride + block.FirstColumn + column;
-                if (height == tileRows && width == tileColumns)
-                {
-                    kernels.Tile(b.Precision, depth, packedA + row * PackedRows.Stride, panel, stride, target, cStride, accumulate);
-                    continue;
-                }
-
-                PartOfTile(kernels, b.Precision, height, width, depth, packedA + row * PackedRows.Stride, panel, stride, tile);
-                CopyTile(kernels, tile, target, cStride, height, width, accumulate);
+                var height = Math.Min(kernels.TileRows, block.Rows - row);
+                var rowsA = packedA + row * PackedRows.Stride;
+                var target = c + (block.FirstRow + row) * cStride + column;
+                kernels.Tile(b.Precision, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
             }
 
             if (firstK + depth == b.Depth)
-                epilogue.Finish(kernels, block with { FirstColumn = block.FirstColumn + column, Columns = width }, c, cStride);
-        }
-    }
-
-    // A tile of which only some rows and columns are wanted, by the cheapest kernel that makes these. Each element is the same chain of
-    // multiply–adds in all of them.
-    private static void PartOfTile(
-        Kernels kernels, InferencePrecision precision, int height, int width, int depth, float* a, float* panel, nint stride, float* tile)
-    {
-        if (height > Kernels.FewRows && 2 * width <= kernels.TileColumns)
-        {
-            for (var row = 0; row < height; row += Kernels.NarrowRows)
-                kernels.NarrowTile(precision, depth, a + row * PackedRows.Stride, panel, stride, tile + row * kernels.TileColumns);
-        }
-        else if (height <= 2 * kernels.TileRows / 3)
-        {
-            for (var row = 0; row < height; row += Kernels.FewRows)
-                kernels.FewRowsTile(precision, depth, a + row * PackedRows.Stride, panel, stride, tile + row * kernels.TileColumns);
-        }
-        else
-        {
-            kernels.Tile(precision, depth, a, panel, stride, tile, kernels.TileColumns, false);
-        }
-    }
-
-    private static void CopyTile(Kernels kernels, float* tile, float* c, nint cStride, int height, int width, bool accumulate)
-    {
-        for (var row = 0; row < height; row++, tile += kernels.TileColumns, c += cStride)
-        {
-            if (accumulate)
-                kernels.Add(c, tile, c, width);
-            else
-                new ReadOnlySpan<float>(tile, width).CopyTo(new Span<float>(c, width));
+                epilogue.Finish(kernels, block with { FirstColumn = column, Columns = width }, c, cStride);
         }
     }
 

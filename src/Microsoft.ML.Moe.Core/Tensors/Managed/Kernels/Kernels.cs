@@ -30,10 +30,12 @@ internal abstract unsafe class Kernels
     public abstract int TileColumns { get; }
 
     /// <summary>
-    /// The core of the matrix product: a tile of c, <see cref="TileRows"/> × <see cref="TileColumns"/>, from a panel of a and
-    /// a panel of b. Each element is one chain of multiply–adds in the order of k, then stored or added to c.
+    /// The core of the matrix product: a tile of c, or what of it is wanted, from packed rows of a and a panel of b. Each element is one chain
+    /// of multiply–adds in the order of k, then stored or added to c.
     /// </summary>
     /// <param name="precision">How the panel of b is stored: floats, or what <see cref="RoundPanel"/> makes.</param>
+    /// <param name="rows">Rows, at most <see cref="TileRows"/>; fewer take less time by thirds.</param>
+    /// <param name="columns">Columns, at most <see cref="TileColumns"/>; no more than half take half the time.</param>
     /// <param name="depth">k.</param>
     /// <param name="a"><see cref="TileRows"/> rows at a distance of <see cref="PackedRows.Stride"/>.</param>
     /// <param name="b">For each k, at a distance of <paramref name="bStride"/>, the <see cref="TileColumns"/> elements of a row.</param>
@@ -42,37 +44,22 @@ internal abstract unsafe class Kernels
     /// <param name="cStride">Distance of c's rows.</param>
     /// <param name="accumulate">Whether to add to c.</param>
     public abstract void Tile(
-        InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c, nint cStride, bool accumulate);
-
-    /// <summary>Most rows that <see cref="FewRowsTile"/> makes.</summary>
-    public const int FewRows = 4;
-
-    /// <summary>The first <see cref="FewRows"/> rows of what <see cref="Tile"/> makes, in a third of the time or less.</summary>
-    /// <param name="precision">As for <see cref="Tile"/>.</param>
-    /// <param name="depth">k.</param>
-    /// <param name="a">As for <see cref="Tile"/>.</param>
-    /// <param name="b">As for <see cref="Tile"/>.</param>
-    /// <param name="bStride">Distance of b's rows.</param>
-    /// <param name="c">The rows, dense.</param>
-    public abstract void FewRowsTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c);
+        InferencePrecision precision,
+        int rows,
+        int columns,
+        int depth,
+        float* a,
+        float* b,
+        nint bStride,
+        float* c,
+        nint cStride,
+        bool accumulate);
 
     /// <summary>Rounds a panel of a second factor to bfloat16.</summary>
     /// <param name="depth">Rows of the panel.</param>
     /// <param name="source">The rows, <see cref="TileColumns"/> floats each.</param>
     /// <param name="target">Receives the rows, in half the memory.</param>
     public abstract void RoundPanel(int depth, float* source, float* target);
-
-    /// <summary>Rows that <see cref="NarrowTile"/> makes; a tile's are a multiple.</summary>
-    public const int NarrowRows = 6;
-
-    /// <summary>The left half of the first <see cref="NarrowRows"/> rows of what <see cref="Tile"/> makes.</summary>
-    /// <param name="precision">As for <see cref="Tile"/>.</param>
-    /// <param name="depth">k.</param>
-    /// <param name="a">As for <see cref="Tile"/>.</param>
-    /// <param name="b">As for <see cref="Tile"/>.</param>
-    /// <param name="bStride">Distance of b's rows.</param>
-    /// <param name="c">The rows, at a distance of <see cref="TileColumns"/>.</param>
-    public abstract void NarrowTile(InferencePrecision precision, int depth, float* a, float* b, nint bStride, float* c);
 
     /// <summary>Rows that <see cref="MultiplyUnpacked"/> reads of its first factor are rounded up to a multiple of this.</summary>
     public abstract int RowMultiple { get; }

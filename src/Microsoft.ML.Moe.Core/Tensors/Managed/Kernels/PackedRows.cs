@@ -23,14 +23,13 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
         (long)Padded(kernels, rows) * Stride * ((depth + Gemm.DepthBlock - 1) / Gemm.DepthBlock);
 
     /// <summary>Packs rows of a matrix, in one block of k.</summary>
-    /// <param name="kernels">Inner loops.</param>
     /// <param name="source">The matrix.</param>
     /// <param name="firstRow">First row.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="firstK">Start of the block.</param>
     /// <param name="depth">Columns in the block.</param>
     /// <param name="target">Receives the block.</param>
-    public static void PackBlock(Kernels kernels, in Matrix source, int firstRow, int rows, int firstK, int depth, float* target)
+    public static void PackBlock(in Matrix source, int firstRow, int rows, int firstK, int depth, float* target)
     {
         if (source.IsTransposed)
         {
@@ -53,7 +52,7 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     public void Pack(in Matrix source, int firstRow)
     {
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
-            PackBlock(kernels, source, firstRow, rows, firstK, BlockDepth(firstK), Row(0, firstK));
+            PackBlock(source, firstRow, rows, firstK, BlockDepth(firstK), Row(0, firstK));
     }
 
     /// <summary>Where an element stands.</summary>

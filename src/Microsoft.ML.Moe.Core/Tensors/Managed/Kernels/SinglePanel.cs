@@ -6,11 +6,12 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal readonly unsafe struct SinglePanel : IPanel
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Load<TSimd, TVector>(float* source, out TVector first, out TVector second)
+    public static void Load<TSimd, TVector, TVectors>(float* source, out TVector first, out TVector second)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
+        where TVectors : struct, IConstant
     {
         first = TSimd.Load(source);
-        second = TSimd.Load(source + TSimd.Count);
+        second = TVectors.Value == 2 ? TSimd.Load(source + TSimd.Count) : default;
     }
 }

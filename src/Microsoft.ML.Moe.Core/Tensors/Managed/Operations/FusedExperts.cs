@@ -2,7 +2,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// Experts where no gradient is wanted: the hidden rows never reach memory. Each tile of them gets bias, activation and gate while it is
-/// in the first-level cache, and is packed there for the second product. Sums are those of <see cref="GroupedExpertsOperation"/>.
+/// in the first-level cache, and stands where the second product reads it. Sums are those of <see cref="GroupedExpertsOperation"/>.
 /// </summary>
 internal readonly unsafe struct FusedExperts : IExpertBody
 {
@@ -48,12 +48,12 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         var tileRows = _kernels.TileRows;
         var wanted = Math.Max(PackedFloats / (_width + _hidden) / tileRows, FewestTiles) * tileRows;
         _mostRows = Math.Min(wanted, batch.RunRows);
-        _scratchLength = GemmScratchLength + GateLength + PackedRows.Length(_kernels, _mostRows, _width) +
+        _scratchLength = SpareLength + GateLength + PackedRows.Length(_kernels, _mostRows, _width) +
             PackedRows.Length(_kernels, _mostRows, _hidden);
         _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
     }
 
-    private long GemmScratchLength => Gemm.ScratchLength(_kernels, 0, Math.Max(_width, _hidden));
+    private long SpareLength => Gemm.SpareLength(_kernels, Math.Max(_width, _hidden));
 
     private long GateLength => (long)_kernels.TileRows * _kernels.TileColumns;
 
@@ -69,7 +69,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     public void Run(ExpertRun run, int worker)
     {
         var scratch = _scratch + worker * _scratchLength;
-        var gate = scratch + GemmScratchLength;
+        var gate = scratch + SpareLength;
         var packed = gate + GateLength;
         var parts = new RowParts(_kernels, run.Rows, _mostRows);
         for (var i = 0; i < parts.Count; i++)
