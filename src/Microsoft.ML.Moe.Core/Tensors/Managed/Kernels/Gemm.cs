@@ -18,6 +18,8 @@ internal static unsafe class Gemm
     /// <summary>Multiply–adds of an item of work that outweigh its overhead.</summary>
     private const long ItemWork = 1 << 20;
 
+    private const int ItemsOfThread = 4;
+
     /// <summary>Multiply–adds as work for <see cref="WorkerPool.Run"/>: several take as long as a float from memory.</summary>
     public static long Work(long multiplyAdds) => multiplyAdds / 8;
 
@@ -178,9 +180,14 @@ internal static unsafe class Gemm
         SecondFactor.PackedLength(kernels, columns, depth) + ScratchLength(kernels, rows, depth);
 
     /// <summary>Rows of one item of parallel work: whole tiles, several items for each thread where the work suffices.</summary>
-    public static int ItemRows(Kernels kernels, int rows, long multiplyAdds, int threads)
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="rows">Rows in all.</param>
+    /// <param name="multiplyAdds">Multiply–adds of all rows.</param>
+    /// <param name="threads">Number of threads.</param>
+    /// <param name="itemsOfThread">Most items for each thread.</param>
+    public static int ItemRows(Kernels kernels, int rows, long multiplyAdds, int threads, int itemsOfThread = ItemsOfThread)
     {
-        var items = WantedItems(multiplyAdds, threads);
+        var items = WantedItems(multiplyAdds, threads, itemsOfThread);
         var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
         return (int)Math.Max(1, (tiles + items - 1) / items) * kernels.TileRows;
     }
@@ -188,8 +195,8 @@ internal static unsafe class Gemm
     // Rows of the first factor that are packed at once.
     private static int MostRows(Kernels kernels) => PackedFloats / DepthBlock / kernels.TileRows * kernels.TileRows;
 
-    private static long WantedItems(long multiplyAdds, int threads) =>
-        threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, 4L * threads);
+    private static long WantedItems(long multiplyAdds, int threads, int itemsOfThread = ItemsOfThread) =>
+        threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, (long)itemsOfThread * threads);
 
     private static void MultiplyPart(
         Kernels kernels,

@@ -8,6 +8,10 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal readonly unsafe struct ExpertBatch
 {
+    // Experts' numbers of rows differ: the smaller the runs, the less the last ones keep one thread waiting for another. Rows are packed by as
+    // few at a time anyhow.
+    private const int RunsOfThread = 16;
+
     private readonly ManagedTape _tape;
     private readonly ExpertRun* _runs;
     private readonly int _runCount;
@@ -30,7 +34,7 @@ internal readonly unsafe struct ExpertBatch
         plan.PairTokens.CopyTo(new Span<int>(TokenOfPair, Pairs));
         var products = experts.Gate is null ? 2 : 3;
         MultiplyAdds = (long)Pairs * experts.Width * experts.HiddenWidth * products;
-        RunRows = Gemm.ItemRows(tape.Kernels, Pairs, MultiplyAdds, tape.Workers.Threads);
+        RunRows = Gemm.ItemRows(tape.Kernels, Pairs, MultiplyAdds, tape.Workers.Threads, RunsOfThread);
         _runs = (ExpertRun*)memory.AllocateIntegers(ExpertRun.Integers * (experts.Count + (long)Pairs / RunRows));
         _runCount = 0;
         for (var expert = 0; expert < experts.Count; expert++)
