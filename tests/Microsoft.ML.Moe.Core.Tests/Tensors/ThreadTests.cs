@@ -74,6 +74,26 @@ public sealed class ThreadTests
         });
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 0)]
+    [InlineData(7, 1 << 12)]
+    [InlineData(1000, 1 << 16)]
+    [InlineData(100_003, 1 << 20)]
+    public void ItemsThatAreTakenInGroupsRunOnce(int items, long work)
+    {
+        foreach (var threads in new[] { 2, 3, 5 })
+        {
+            using var pool = new WorkerPool(threads, smallestWork: 0);
+            var counts = new int[items];
+            for (var round = 1; round <= 20; round++)
+            {
+                pool.Run(items, work, (item, _) => Interlocked.Increment(ref counts[item]));
+                Assert.All(counts, count => Assert.Equal(round, count));
+            }
+        }
+    }
+
     [Fact]
     public void ErrorsInALoopReachTheCaller()
     {

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>Neighbouring items of a <see cref="WorkerLoop"/>, taken one by one. As large as the lines that processors exchange.</summary>
+/// <summary>
+/// Neighbouring items of a <see cref="WorkerLoop"/>. It lies alone in the lines that processors exchange: as long as only one thread takes
+/// from it, that one's processor keeps it.
+/// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 128)]
 internal struct ItemRun
 {
@@ -12,6 +15,9 @@ internal struct ItemRun
 
     [FieldOffset(8)]
     private int _first;
+
+    [FieldOffset(12)]
+    private int _finished;
 
     /// <summary>Whether an item is left to take.</summary>
     public readonly bool HasItems
@@ -23,25 +29,36 @@ internal struct ItemRun
         }
     }
 
-    /// <summary>Replaces the items; all of those before must have been taken.</summary>
+    /// <summary>Whether all items are done.</summary>
+    public readonly bool IsFinished => Volatile.Read(in _finished) == Items(Volatile.Read(in _state));
+
+    /// <summary>Replaces the items; all of those before must be done.</summary>
     /// <param name="first">First item.</param>
     /// <param name="items">Number of items.</param>
     public void Begin(int first, int items)
     {
-        _first = first;
+        (_first, _finished) = (first, 0);
         Interlocked.Exchange(ref _state, (long)items << 32);
     }
 
-    /// <summary>Takes an item, if one is left.</summary>
-    public bool TryTake(out int item)
+    /// <summary>Takes items, if any are left.</summary>
+    /// <param name="most">Most to take.</param>
+    /// <param name="first">First of them.</param>
+    /// <param name="count">Their number.</param>
+    public bool TryTake(int most, out int first, out int count)
     {
-        item = -1;
+        (first, count) = (0, 0);
         if (!HasItems)
             return false;
-        var state = Interlocked.Increment(ref _state);
-        item = _first + Taken(state) - 1;
-        return Taken(state) <= Items(state);
+        var state = Interlocked.Add(ref _state, most);
+        var before = Taken(state) - most;
+        first = _first + before;
+        count = Math.Min(most, Items(state) - before);
+        return count > 0;
     }
+
+    /// <summary>Notes that items which were taken are done.</summary>
+    public void Finish(int count) => Interlocked.Add(ref _finished, count);
 
     private static int Items(long state) => (int)(state >> 32);
 

@@ -15,8 +15,7 @@ internal sealed class WorkerLoop(int threads)
     private readonly ItemRun[] _runs = new ItemRun[threads];
     private SharedBody? _body;
     private Exception? _error;
-    private int _items;
-    private int _done;
+    private int _group;
 
     /// <summary>Whether an item is left to take.</summary>
     public bool HasItems
@@ -35,10 +34,11 @@ internal sealed class WorkerLoop(int threads)
 
     /// <summary>Begins a loop; the last one must have ended.</summary>
     /// <param name="items">Number of items.</param>
+    /// <param name="group">How many a thread takes at once; over 1 where one is done sooner than threads agree on who does it.</param>
     /// <param name="body">Runs each item.</param>
-    public void Begin(int items, SharedBody body)
+    public void Begin(int items, int group, SharedBody body)
     {
-        (_body, _error, _items, _done) = (body, null, items, 0);
+        (_body, _error, _group) = (body, null, group);
         for (var thread = 0; thread < threads; thread++)
         {
             var first = (int)((long)items * thread / threads);
@@ -54,18 +54,19 @@ internal sealed class WorkerLoop(int threads)
         for (var i = 0; i < threads; i++)
         {
             ref var run = ref _runs[(worker + i) % threads];
-            while (run.TryTake(out var item))
+            while (run.TryTake(_group, out var first, out var count))
             {
                 try
                 {
-                    _body!.Run(item, worker);
+                    for (var item = first; item < first + count; item++)
+                        _body!.Run(item, worker);
                 }
                 catch (Exception error)
                 {
                     Interlocked.CompareExchange(ref _error, error, null);
                 }
 
-                Interlocked.Increment(ref _done);
+                run.Finish(count);
             }
         }
     }
@@ -73,9 +74,13 @@ internal sealed class WorkerLoop(int threads)
     /// <summary>Waits until every item is done and ends the loop, then raises the first error of any of them.</summary>
     public void End()
     {
-        var wait = default(SpinWait);
-        while (Volatile.Read(ref _done) < _items)
-            wait.SpinOnce(sleep1Threshold: -1);
+        foreach (ref var run in _runs.AsSpan())
+        {
+            var wait = default(SpinWait);
+            while (!run.IsFinished)
+                wait.SpinOnce(sleep1Threshold: -1);
+        }
+
         var error = _error;
         (_body, _error) = (null, null);
         if (error != null)

@@ -10,6 +10,9 @@ internal sealed class WorkerPool : IDisposable
     /// <summary>Work below this, some microseconds, is not worth waking a thread for.</summary>
     public const long DefaultSmallestWork = 1 << 15;
 
+    /// <summary>Work of items that are taken at once at least.</summary>
+    private const long SmallestGroup = 1 << 15;
+
     private const int SpinsBeforeSleep = 60;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly long _smallestWork;
@@ -49,7 +52,7 @@ internal sealed class WorkerPool : IDisposable
         try
         {
             StartThreads();
-            Share(items, body);
+            Share(items, Group(items, work), body);
         }
         finally
         {
@@ -75,7 +78,11 @@ internal sealed class WorkerPool : IDisposable
         _wake.Release(Threads);
     }
 
-    private void Share<TBody>(int items, TBody body)
+    // So many at once that it pays, but not so many that one thread is left waiting for another.
+    private int Group(int items, long work) =>
+        (int)Math.Clamp(SmallestGroup * items / Math.Max(1, work), 1, Math.Max(1, items / (4 * Threads)));
+
+    private void Share<TBody>(int items, int group, TBody body)
         where TBody : struct, ILoopBody
     {
         if (!_bodies.TryGetValue(typeof(TBody), out var place))
@@ -84,7 +91,7 @@ internal sealed class WorkerPool : IDisposable
         shared.Set(body);
         try
         {
-            _loop.Begin(items, shared);
+            _loop.Begin(items, group, shared);
             Interlocked.MemoryBarrier();
             var sleeping = Volatile.Read(ref _sleeping);
             if (sleeping > 0)
