@@ -95,6 +95,17 @@ internal readonly unsafe struct ExpertBatch
         return new ExpertFactors(_tape.Kernels, weights.Data, columns, depth, isTransposed, packed, null);
     }
 
+    /// <summary>The factors of a forward pass, packed; the gate's is the default where there is no gate.</summary>
+    public (ExpertFactors W1, ExpertFactors W2, ExpertFactors Gate) ForwardFactors()
+    {
+        var (width, hidden) = (Experts.Width, Experts.HiddenWidth);
+        var w1 = Factors(Experts.W1, hidden, width, isTransposed: false);
+        var w2 = Factors(Experts.W2, width, hidden, isTransposed: false);
+        var gate = Experts.Gate is null ? default : Factors(Experts.Gate, hidden, width, isTransposed: false);
+        Pack(w1, w2, gate);
+        return (w1, w2, gate);
+    }
+
     /// <summary>Packs all panels of the factors that are to be packed.</summary>
     /// <param name="first">Some factors.</param>
     /// <param name="second">Others.</param>

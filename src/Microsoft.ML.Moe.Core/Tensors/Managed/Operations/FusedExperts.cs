@@ -35,11 +35,8 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         _kernels = tape.Kernels;
         (_width, _hidden) = (experts.Width, experts.HiddenWidth);
         _x = new Matrix(xTD, _width, rowNumbers: batch.TokenOfPair);
-        _w1 = batch.Factors(experts.W1, _hidden, _width, isTransposed: false);
-        _w2 = batch.Factors(experts.W2, _width, _hidden, isTransposed: false);
+        (_w1, _w2, _gate) = batch.ForwardFactors();
         _hasGate = experts.Gate is not null;
-        _gate = _hasGate ? batch.Factors(experts.Gate!, _hidden, _width, isTransposed: false) : default;
-        batch.Pack(_w1, _w2, _gate);
         _b1 = experts.B1 is null ? null : experts.B1.Data;
         _b2 = experts.B2 is null ? null : experts.B2.Data;
         _activation = experts.Activation;

@@ -4,7 +4,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// Experts over a routing plan: the rows of each expert are gathered while they are packed, go through both products while in
-/// cache, and are summed by token. Gradients: <see cref="GroupedExpertsGradient"/>.
+/// cache, and are summed by token. Where no gradient is wanted: <see cref="FusedExperts"/>. Gradients:
+/// <see cref="GroupedExpertsGradient"/>.
 /// </summary>
 internal readonly unsafe struct GroupedExpertsOperation(
     ManagedTensor xTD, ManagedTensor weightsP, ExpertBatch batch, ExpertRows rows, ManagedTensor result) : IOperation
@@ -43,14 +44,10 @@ internal readonly unsafe struct GroupedExpertsOperation(
     private static void Multiply(ManagedTape tape, float* xTD, in ExpertBatch batch, in ExpertRows rows)
     {
         var experts = batch.Experts;
-        var (width, hidden) = (experts.Width, experts.HiddenWidth);
-        var w1 = batch.Factors(experts.W1, hidden, width, isTransposed: false);
-        var w2 = batch.Factors(experts.W2, width, hidden, isTransposed: false);
-        var gate = experts.Gate is null ? default : batch.Factors(experts.Gate, hidden, width, isTransposed: false);
-        batch.Pack(w1, w2, gate);
-        var scratchLength = Gemm.ScratchLength(tape.Kernels, batch.RunRows, Math.Max(width, hidden));
+        var (w1, w2, gate) = batch.ForwardFactors();
+        var scratchLength = Gemm.ScratchLength(tape.Kernels, batch.RunRows, Math.Max(experts.Width, experts.HiddenWidth));
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        var x = new Matrix(xTD, width, rowNumbers: batch.TokenOfPair);
+        var x = new Matrix(xTD, experts.Width, rowNumbers: batch.TokenOfPair);
         batch.Run(new BothProducts(tape.Kernels, experts, x, w1, w2, gate, rows, scratch, scratchLength));
     }
 
