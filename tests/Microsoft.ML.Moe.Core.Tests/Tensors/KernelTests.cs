@@ -41,6 +41,27 @@ public sealed unsafe class KernelTests
 
     [Theory]
     [MemberData(nameof(Widths))]
+    public void GeluEndsInTheIdentityAndInZero(int bits)
+    {
+        var kernels = Create(bits);
+        float[] z = [9.5f, 9.6f, 1e20f, float.MaxValue, float.PositiveInfinity, -1e20f, float.MinValue, float.NegativeInfinity, float.NaN];
+        float[] ones = [.. z.Select(_ => 1f)];
+        var (y, slope) = (new float[z.Length], new float[z.Length]);
+        fixed (float* pz = z, pOnes = ones, py = y, pSlope = slope)
+        {
+            kernels.Activate(Activation.Gelu, pz, py, z.Length);
+            kernels.ActivateBackward(Activation.Gelu, pz, pOnes, pSlope, z.Length);
+        }
+
+        for (var i = 0; i < z.Length; i++)
+        {
+            Assert.Equal(float.IsNaN(z[i]) || z[i] > 0 ? z[i] : 0f, y[i], 1e-30f);
+            Assert.Equal(float.IsNaN(z[i]) ? z[i] : z[i] > 0 ? 1f : 0f, slope[i], 1e-30f);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
     public void ExponentialIsAccurate(int bits)
     {
         // softmax(x, 0) = (eˣ, 1)/(1 + eˣ)

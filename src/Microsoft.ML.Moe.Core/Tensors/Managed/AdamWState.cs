@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics.X86;
-
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>A parameter with its moments, which are made at the first step. For sparse rows every row counts its own steps.</summary>
@@ -7,7 +5,6 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
 {
     private const int RowsPerItem = 32;
     private const int RowsAhead = 2;
-    private const int FloatsPerLine = 16;
     private readonly AdamWEntries _entries = new(name);
 
     private BiasCorrections? _corrections;
@@ -121,25 +118,17 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
             for (var slot = item * RowsPerItem; slot < Math.Min(touched.Count, (item + 1) * RowsPerItem); slot++)
             {
                 if (slot + RowsAhead < touched.Count)
-                    Prefetch(values, moments, touched[slot + RowsAhead], _width);
+                {
+                    var ahead = (long)touched[slot + RowsAhead] * _width;
+                    Prefetch.Row(values + ahead, _width);
+                    Prefetch.Row(moments + 2 * ahead, 2 * _width);
+                }
+
                 var row = touched[slot];
                 var correction = state._corrections![state._stepsOfRow![row]++];
                 var step = AdamWStep.Create(state.Group, 1f, learningRateFactor, correction);
                 var m = moments + 2L * row * _width;
                 kernels.AdamW(step, values + (long)row * _width, sparse.Slot(slot), m, m + _width, _width);
-            }
-        }
-
-        // The rows are all over a large table: without a hint the processor would wait for every one of them.
-        private static void Prefetch(float* value, float* moments, int row, int width)
-        {
-            if (!Sse.IsSupported)
-                return;
-            for (var i = 0; i < width; i += FloatsPerLine)
-            {
-                Sse.Prefetch0(value + (long)row * width + i);
-                Sse.Prefetch0(moments + 2L * row * width + i);
-                Sse.Prefetch0(moments + (2L * row + 1) * width + i);
             }
         }
     }

@@ -8,16 +8,26 @@ internal readonly struct GeluActivation : IActivation
     private const float TwiceRoot = 1.5957691216f;
     private const float Cubic = 0.044715f;
 
+    // Above it the value is z to the last bit, below its negative 0 to 1e-32, and powers in between are finite.
+    private const float Flat = 9.5f;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Value<TSimd, TVector>(TVector z)
         where TSimd : struct, ISimd<TVector>
-        where TVector : struct => TSimd.Divide(z, Denominator<TSimd, TVector>(z, TSimd.Multiply(z, z)));
+        where TVector : struct
+    {
+        // The constants stand first, so that NaN passes through.
+        z = TSimd.Max(TSimd.Create(-Flat), z);
+        var near = TSimd.Min(TSimd.Create(Flat), z);
+        return TSimd.Divide(z, Denominator<TSimd, TVector>(near, TSimd.Multiply(near, near)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Derivative<TSimd, TVector>(TVector z)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
+        z = TSimd.Max(TSimd.Create(-Flat), TSimd.Min(TSimd.Create(Flat), z));
         var square = TSimd.Multiply(z, z);
         var s = TSimd.Divide(TSimd.Create(1f), Denominator<TSimd, TVector>(z, square));
         var slope = TSimd.MultiplyAdd(square, TSimd.Create(3f * Cubic * TwiceRoot), TSimd.Create(TwiceRoot));
@@ -33,6 +43,6 @@ internal readonly struct GeluActivation : IActivation
     {
         const float Log2E = 1.44269504f;
         var factor = TSimd.MultiplyAdd(square, TSimd.Create(-Log2E * Cubic * TwiceRoot), TSimd.Create(-Log2E * TwiceRoot));
-        return TSimd.Add(TSimd.Create(1f), VectorMath<TSimd, TVector>.Exp2(TSimd.Multiply(z, factor)));
+        return TSimd.Add(TSimd.Create(1f), VectorMath<TSimd, TVector>.Exp2Within(TSimd.Multiply(z, factor)));
     }
 }

@@ -116,20 +116,45 @@ internal static unsafe class Gemm
         }
     }
 
-    /// <summary>c = a·b on the calling thread, of a first factor that is packed already.</summary>
+    /// <summary>The part that one block of k has in a block of c = a·b or c += a·b, on the calling thread.</summary>
     /// <param name="kernels">Inner loops.</param>
-    /// <param name="a">First factor.</param>
+    /// <param name="block">Which rows and columns; the first column is the first of a panel.</param>
+    /// <param name="packedA">The block's rows of the first factor, in that block of k, <see cref="PackedRows.Stride"/> apart.</param>
     /// <param name="b">Second factor.</param>
-    /// <param name="c">Result.</param>
+    /// <param name="firstK">Start of the block of k.</param>
+    /// <param name="c">Result; its first row and column, not the block's.</param>
     /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
     /// <param name="spare"><see cref="SpareLength"/> floats.</param>
-    /// <param name="epilogue">Done to each part of c when it is complete.</param>
-    public static void Multiply(
-        Kernels kernels, in PackedRows a, in SecondFactor b, float* c, nint cStride, float* spare, Epilogue epilogue)
+    /// <param name="epilogue">Done to each part of c when the last block of k is in it.</param>
+    public static void MultiplyBlock(
+        Kernels kernels,
+        GemmBlock block,
+        float* packedA,
+        in SecondFactor b,
+        int firstK,
+        float* c,
+        nint cStride,
+        bool accumulate,
+        float* spare,
+        Epilogue epilogue)
     {
-        var block = new GemmBlock(0, a.Rows, 0, b.Columns);
-        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
-            MultiplyBlock(kernels, block, a.Row(0, firstK), b, firstK, c, cStride, firstK > 0, spare, epilogue);
+        var depth = Math.Min(DepthBlock, b.Depth - firstK);
+        for (var column = block.FirstColumn; column < block.FirstColumn + block.Columns; column += kernels.TileColumns)
+        {
+            var panel = b.Rows(column / kernels.TileColumns, firstK, spare, out var stride);
+            var width = Math.Min(kernels.TileColumns, block.FirstColumn + block.Columns - column);
+            for (var row = 0; row < block.Rows; row += kernels.TileRows)
+            {
+                var height = Math.Min(kernels.TileRows, block.Rows - row);
+                var rowsA = packedA + row * PackedRows.Stride;
+                var target = c + (block.FirstRow + row) * cStride + column;
+                kernels.Tile(b.Precision, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
+            }
+
+            if (firstK + depth == b.Depth)
+                epilogue.Finish(kernels, block with { FirstColumn = column, Columns = width }, c, cStride);
+        }
     }
 
     /// <summary>A tile of c = a·b, or of what of it is left at the end, on the calling thread.</summary>
@@ -215,37 +240,6 @@ internal static unsafe class Gemm
             var depth = Math.Min(DepthBlock, b.Depth - firstK);
             PackedRows.PackBlock(a, block.FirstRow, block.Rows, firstK, depth, packedA);
             MultiplyBlock(kernels, block, packedA, b, firstK, c, cStride, accumulate || firstK > 0, scratch, epilogue);
-        }
-    }
-
-    // One block of k.
-    private static void MultiplyBlock(
-        Kernels kernels,
-        GemmBlock block,
-        float* packedA,
-        in SecondFactor b,
-        int firstK,
-        float* c,
-        nint cStride,
-        bool accumulate,
-        float* spare,
-        Epilogue epilogue)
-    {
-        var depth = Math.Min(DepthBlock, b.Depth - firstK);
-        for (var column = block.FirstColumn; column < block.FirstColumn + block.Columns; column += kernels.TileColumns)
-        {
-            var panel = b.Rows(column / kernels.TileColumns, firstK, spare, out var stride);
-            var width = Math.Min(kernels.TileColumns, block.FirstColumn + block.Columns - column);
-            for (var row = 0; row < block.Rows; row += kernels.TileRows)
-            {
-                var height = Math.Min(kernels.TileRows, block.Rows - row);
-                var rowsA = packedA + row * PackedRows.Stride;
-                var target = c + (block.FirstRow + row) * cStride + column;
-                kernels.Tile(b.Precision, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
-            }
-
-            if (firstK + depth == b.Depth)
-                epilogue.Finish(kernels, block with { FirstColumn = column, Columns = width }, c, cStride);
         }
     }
 

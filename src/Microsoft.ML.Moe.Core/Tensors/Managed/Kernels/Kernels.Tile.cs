@@ -19,7 +19,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
 
     public override int TileColumns => 2 * TSimd.Count;
 
-    public override int RowMultiple => RowsOfTile / 3;
+    public override int RowMultiple => RowsOfTile / 6;
 
     // Two vectors of sums a row: 24 registers of 32, or 12 of 16; the rest for b's row and one element of a. A call, which the compiler would
     // leave in a tile's loop, makes it spill its sums at each step.
@@ -89,20 +89,35 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         where TPanel : struct, IPanel
         where TPlaces : struct, IRowPlaces
     {
-        if (rows > 2 * (RowsOfTile / 3))
-            Tile<Three, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
-        else if (rows > RowsOfTile / 3)
-            Tile<Two, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
-        else
-            Tile<One, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+        switch ((rows - 1) / (RowsOfTile / 6))
+        {
+            case 0:
+                Tile<One, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+                break;
+            case 1:
+                Tile<Two, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+                break;
+            case 2:
+                Tile<Three, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+                break;
+            case 3:
+                Tile<Four, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+                break;
+            case 4:
+                Tile<Five, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+                break;
+            default:
+                Tile<Six, TVectors, TPanel, TPlaces>(places, product, rows, lastWidth, a, b, c);
+                break;
+        }
     }
 
-    // One to three thirds of the rows × one or two vectors. Never inlined: amid other code, which a profile can make of a caller's loop,
+    // One to six sixths of the rows × one or two vectors. Never inlined: amid other code, which a profile can make of a caller's loop,
     // there are not enough registers and sums are spilled.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void Tile<TThirds, TVectors, TPanel, TPlaces>(
+    private static void Tile<TSixths, TVectors, TPanel, TPlaces>(
         TPlaces places, in TileProduct product, int rows, int lastWidth, float* a, float* b, float* c)
-        where TThirds : struct, IConstant
+        where TSixths : struct, IConstant
         where TVectors : struct, IConstant
         where TPanel : struct, IPanel
         where TPlaces : struct, IRowPlaces
@@ -111,7 +126,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
         TVector c60 = default, c61 = default, c70 = default, c71 = default, c80 = default, c81 = default;
         TVector c90 = default, c91 = default, cA0 = default, cA1 = default, cB0 = default, cB1 = default;
-        var most = RowsOfTile / 3 * TThirds.Value;
+        var most = RowsOfTile / 6 * TSixths.Value;
         var (depth, bStride, cStride) = (product.Depth, product.BStride, product.CStride);
 
         // A pointer for every third row: addresses at once and twice a distance from it cost nothing.
@@ -126,33 +141,28 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
             {
                 TPanel.Load<TSimd, TVector, TVectors>(b, out var b0, out var b1);
                 MultiplyAdd<TVectors>(a[0], b0, b1, ref c00, ref c01);
-                MultiplyAdd<TVectors>(a[distance], b0, b1, ref c10, ref c11);
+                if (most > 1)
+                    MultiplyAdd<TVectors>(a[distance], b0, b1, ref c10, ref c11);
                 if (most > 2)
-                {
                     MultiplyAdd<TVectors>(a[twice], b0, b1, ref c20, ref c21);
+                if (most > 3)
                     MultiplyAdd<TVectors>(a3[0], b0, b1, ref c30, ref c31);
-                }
-
                 if (most > 4)
-                {
                     MultiplyAdd<TVectors>(a3[distance], b0, b1, ref c40, ref c41);
+                if (most > 5)
                     MultiplyAdd<TVectors>(a3[twice], b0, b1, ref c50, ref c51);
-                }
-
                 if (most > 6)
-                {
                     MultiplyAdd<TVectors>(a6[0], b0, b1, ref c60, ref c61);
+                if (most > 7)
                     MultiplyAdd<TVectors>(a6[distance], b0, b1, ref c70, ref c71);
-                }
-
                 if (most > 8)
-                {
                     MultiplyAdd<TVectors>(a6[twice], b0, b1, ref c80, ref c81);
+                if (most > 9)
                     MultiplyAdd<TVectors>(a9[0], b0, b1, ref c90, ref c91);
+                if (most > 10)
                     MultiplyAdd<TVectors>(a9[distance], b0, b1, ref cA0, ref cA1);
+                if (most > 11)
                     MultiplyAdd<TVectors>(a9[twice], b0, b1, ref cB0, ref cB1);
-                }
-
                 a += step;
                 a3 += step;
                 a6 += step;
@@ -166,7 +176,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
 
         var accumulate = product.Accumulate;
         StoreRow<TVectors>(c, c00, c01, lastWidth, accumulate);
-        if (rows > 1)
+        if (most > 1 && rows > 1)
             StoreRow<TVectors>(c += cStride, c10, c11, lastWidth, accumulate);
         if (most > 2 && rows > 2)
             StoreRow<TVectors>(c += cStride, c20, c21, lastWidth, accumulate);

@@ -34,7 +34,7 @@ internal abstract unsafe class Kernels
     /// of multiply–adds in the order of k, then stored or added to c.
     /// </summary>
     /// <param name="precision">How the panel of b is stored: floats, or what <see cref="RoundPanel"/> makes.</param>
-    /// <param name="rows">Rows, at most <see cref="TileRows"/>; fewer take less time by thirds.</param>
+    /// <param name="rows">Rows, at most <see cref="TileRows"/>; fewer take less time by sixths.</param>
     /// <param name="columns">Columns, at most <see cref="TileColumns"/>; no more than half take half the time.</param>
     /// <param name="depth">k.</param>
     /// <param name="a"><see cref="TileRows"/> rows at a distance of <see cref="PackedRows.Stride"/>.</param>

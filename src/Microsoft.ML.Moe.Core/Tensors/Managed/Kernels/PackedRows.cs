@@ -38,7 +38,12 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
         }
 
         for (var row = 0; row < rows; row++)
+        {
+            // Picked by number, or a part of longer rows: the processor cannot know where the next one lies.
+            if (row + 1 < rows)
+                Prefetch.Row(source.Row(firstRow + row + 1) + firstK, depth);
             new ReadOnlySpan<float>(source.Row(firstRow + row) + firstK, depth).CopyTo(new Span<float>(target + row * Stride, depth));
+        }
     }
 
     /// <summary>Where a row's part of a block of k stands.</summary>
@@ -54,9 +59,6 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
         for (var firstK = 0; firstK < depth; firstK += Gemm.DepthBlock)
             PackBlock(source, firstRow, rows, firstK, BlockDepth(firstK), Row(0, firstK));
     }
-
-    /// <summary>Where an element stands.</summary>
-    public float* At(int row, int k) => Row(row, k) + k % Gemm.DepthBlock;
 
     private static int Padded(Kernels kernels, int rows) => (rows + kernels.TileRows - 1) / kernels.TileRows * kernels.TileRows;
 

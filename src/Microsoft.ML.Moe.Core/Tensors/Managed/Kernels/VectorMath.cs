@@ -27,25 +27,31 @@ internal static class VectorMath<TSimd, TVector>
         p = TSimd.MultiplyAdd(p, r, TSimd.Create(1.6666665459e-1f));
         p = TSimd.MultiplyAdd(p, r, TSimd.Create(5.0000001201e-1f));
         p = TSimd.MultiplyAdd(p, TSimd.Multiply(r, r), TSimd.Add(r, TSimd.Create(1f)));
-        var result = TSimd.Multiply(p, TSimd.PowerOfTwo(n));
+        var result = TSimd.Scale(p, n);
         result = TSimd.SelectLess(x, TSimd.Create(SmallestExponent), default, result);
         return TSimd.SelectLess(TSimd.Create(LargestExponent), x, TSimd.Create(float.PositiveInfinity), result);
     }
 
-    /// <summary>2ˣ = 2ⁿ·2ʳ with n = round(x) and a minimax polynomial for 2ʳ. 2⁻¹²⁶ below −126, infinite from 128.</summary>
+    /// <summary>2ˣ as <see cref="Exp2Within"/>. 2⁻¹²⁶ below −126, infinite from 128.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Exp2(TVector x)
     {
         // The constants stand first, so that NaN passes through. At 128 the polynomial is exactly 1.
-        var clamped = TSimd.Max(TSimd.Create(-126f), TSimd.Min(TSimd.Create(128f), x));
-        var n = TSimd.Round(clamped);
-        var r = TSimd.Subtract(clamped, n);
+        return Exp2Within(TSimd.Max(TSimd.Create(-126f), TSimd.Min(TSimd.Create(128f), x)));
+    }
+
+    /// <summary>2ˣ = 2ⁿ·2ʳ with n = round(x) and a minimax polynomial for 2ʳ, for x within [−126, 128].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Exp2Within(TVector x)
+    {
+        var n = TSimd.Round(x);
+        var r = TSimd.Subtract(x, n);
         var p = TSimd.MultiplyAdd(TSimd.Create(1.326472731e-3f), r, TSimd.Create(9.671512991e-3f));
         p = TSimd.MultiplyAdd(p, r, TSimd.Create(5.550733581e-2f));
         p = TSimd.MultiplyAdd(p, r, TSimd.Create(2.402224243e-1f));
         p = TSimd.MultiplyAdd(p, r, TSimd.Create(6.931470037e-1f));
         p = TSimd.MultiplyAdd(p, r, TSimd.Create(1f));
-        return TSimd.Multiply(p, TSimd.PowerOfTwo(n));
+        return TSimd.Scale(p, n);
     }
 
     /// <summary>1/(1 + e⁻ˣ).</summary>

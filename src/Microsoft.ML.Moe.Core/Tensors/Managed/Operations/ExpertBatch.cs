@@ -8,9 +8,9 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal readonly unsafe struct ExpertBatch
 {
-    // Experts' numbers of rows differ: the smaller the runs, the less the last ones keep one thread waiting for another. Rows are packed by as
-    // few at a time anyhow.
-    private const int RunsOfThread = 16;
+    // Experts' numbers of rows differ: the smaller the runs, the less the last ones keep one thread waiting for another; the larger, the
+    // less often an expert's weights are read.
+    private const int RunsOfThread = 8;
 
     private readonly ManagedTape _tape;
     private readonly ExpertRun* _runs;

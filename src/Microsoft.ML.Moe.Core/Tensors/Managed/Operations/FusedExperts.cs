@@ -1,13 +1,17 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Experts where no gradient is wanted: the hidden rows never reach memory. Each tile of them gets bias, activation and gate while it is
-/// in the first-level cache, and stands where the second product reads it. Sums are those of <see cref="GroupedExpertsOperation"/>.
+/// Experts where no gradient is wanted: the hidden rows never reach memory. As many columns of them as make a block of k of the second
+/// product are computed, then that block; each tile gets bias, activation and gate while it is in the first-level cache, and stands where
+/// the second product reads it. Sums are those of <see cref="GroupedExpertsOperation"/>.
 /// </summary>
 internal readonly unsafe struct FusedExperts : IExpertBody
 {
-    /// <summary>Floats of input and hidden rows that are packed at once: a mebibyte, for the second-level cache.</summary>
-    private const int PackedFloats = 1 << 18;
+    /// <summary>
+    /// Floats of rows, of the input and of a block of hidden columns, that are packed at once: two mebibytes. More than the second-level
+    /// cache, so that tiles' rows may come from the third; but an expert's weights, which are larger, are read once for all of them.
+    /// </summary>
+    private const int PackedFloats = 1 << 19;
 
     /// <summary>Tiles of rows that are packed at once at least; fewer would read the weights too often.</summary>
     private const int FewestTiles = 10;
@@ -43,10 +47,10 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         _outPD = outPD;
         _outStride = Gemm.RowStride(_width);
         var tileRows = _kernels.TileRows;
-        var wanted = Math.Max(PackedFloats / (_width + _hidden) / tileRows, FewestTiles) * tileRows;
+        var wanted = Math.Max(PackedFloats / (_width + Gemm.DepthBlock) / tileRows, FewestTiles) * tileRows;
         _mostRows = Math.Min(wanted, batch.RunRows);
         _scratchLength = SpareLength + GateLength + PackedRows.Length(_kernels, _mostRows, _width) +
-            PackedRows.Length(_kernels, _mostRows, _hidden);
+            PackedRows.Length(_kernels, _mostRows, Math.Min(_hidden, Gemm.DepthBlock));
         _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
     }
 
@@ -73,27 +77,36 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         {
             var (first, rows) = parts[i];
             var x = new PackedRows(_kernels, rows, _width, packed);
-            var h = new PackedRows(_kernels, rows, _hidden, packed + PackedRows.Length(_kernels, rows, _width));
+            var h = packed + PackedRows.Length(_kernels, rows, _width);
             x.Pack(_x, run.First + first);
-            for (var panel = 0; panel < _w1.Panels; panel++)
-            {
-                for (var row = 0; row < rows; row += _kernels.TileRows)
-                    HiddenTile(run.Expert, x, row, panel, h, gate, scratch);
-            }
-
             var y = _outPD + (long)(run.First + first) * _outStride;
             var addBias = new Epilogue(_b2 == null ? null : _b2 + (long)run.Expert * _width, Activation.None, y);
-            Gemm.Multiply(_kernels, h, _w2[run.Expert], y, _outStride, scratch, addBias);
+            for (var column = 0; column < _hidden; column += Gemm.DepthBlock)
+            {
+                HiddenBlock(run.Expert, x, column, h, gate, scratch);
+                var block = new GemmBlock(0, rows, 0, _width);
+                Gemm.MultiplyBlock(_kernels, block, h, _w2[run.Expert], column, y, _outStride, column > 0, scratch, addBias);
+            }
         }
     }
 
-    private void HiddenTile(int expert, in PackedRows x, int row, int panel, in PackedRows h, float* gate, float* scratch)
+    // The hidden columns that make a block of k of the second product.
+    private void HiddenBlock(int expert, in PackedRows x, int firstColumn, float* h, float* gate, float* scratch)
+    {
+        var end = Math.Min(firstColumn + Gemm.DepthBlock, _hidden);
+        for (var column = firstColumn; column < end; column += _kernels.TileColumns)
+        {
+            for (var row = 0; row < x.Rows; row += _kernels.TileRows)
+                HiddenTile(expert, x, row, column, h + row * PackedRows.Stride + column - firstColumn, gate, scratch);
+        }
+    }
+
+    private void HiddenTile(int expert, in PackedRows x, int row, int column, float* tile, float* gate, float* scratch)
     {
         var tileColumns = _kernels.TileColumns;
-        var column = panel * tileColumns;
+        var panel = column / tileColumns;
         var height = Math.Min(_kernels.TileRows, x.Rows - row);
         var width = Math.Min(tileColumns, _hidden - column);
-        var tile = h.At(row, column);
         Gemm.MultiplyTile(_kernels, x, row, _w1[expert], panel, tile, PackedRows.Stride, scratch);
         var bias = _b1 == null ? null : _b1 + (long)expert * _hidden + column;
         _kernels.AddBiasAndActivate(_activation, tile, bias, tile, PackedRows.Stride, height, width);

@@ -64,8 +64,8 @@ internal unsafe interface ISimd<TVector>
     /// <summary>x &lt; y ? less : otherwise.</summary>
     static abstract TVector SelectLess(TVector x, TVector y, TVector less, TVector otherwise);
 
-    /// <summary>2ⁿ for whole n within [−126, 127]; infinite for 128.</summary>
-    static abstract TVector PowerOfTwo(TVector n);
+    /// <summary>x·2ⁿ for whole n within [−126, 127]; infinite for 128 and a positive x.</summary>
+    static abstract TVector Scale(TVector x, TVector n);
 
     static abstract float Sum(TVector x);
 
