@@ -192,7 +192,7 @@ internal static unsafe class Gemm
     /// <summary>Floats that a product of at most that many rows and that depth needs.</summary>
     public static long ScratchLength(Kernels kernels, int rows, int depth)
     {
-        var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
+        var tiles = kernels.TilesOf(rows);
         var packedRows = Math.Min((long)tiles * kernels.TileRows, MostRows(kernels));
         return packedRows * PackedRows.Stride + SpareLength(kernels, depth);
     }
@@ -213,7 +213,7 @@ internal static unsafe class Gemm
     public static int ItemRows(Kernels kernels, int rows, long multiplyAdds, int threads, int itemsOfThread = ItemsOfThread)
     {
         var items = WantedItems(multiplyAdds, threads, itemsOfThread);
-        var tiles = (rows + kernels.TileRows - 1) / kernels.TileRows;
+        var tiles = kernels.TilesOf(rows);
         return (int)Math.Max(1, (tiles + items - 1) / items) * kernels.TileRows;
     }
 

@@ -29,6 +29,9 @@ internal abstract unsafe class Kernels
     /// <summary>Columns of a matrix product that one call of <see cref="Tile"/> makes.</summary>
     public abstract int TileColumns { get; }
 
+    /// <summary>Tiles that so many rows take; the last may be part of one.</summary>
+    public int TilesOf(int rows) => (rows + TileRows - 1) / TileRows;
+
     /// <summary>
     /// The core of the matrix product: a tile of c, or what of it is wanted, from packed rows of a and a panel of b. Each element is one chain
     /// of multiply–adds in the order of k, then stored or added to c.

@@ -60,7 +60,7 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
             PackBlock(source, firstRow, rows, firstK, BlockDepth(firstK), Row(0, firstK));
     }
 
-    private static int Padded(Kernels kernels, int rows) => (rows + kernels.TileRows - 1) / kernels.TileRows * kernels.TileRows;
+    private static int Padded(Kernels kernels, int rows) => kernels.TilesOf(rows) * kernels.TileRows;
 
     private int BlockDepth(int firstK) => Math.Min(Gemm.DepthBlock, depth - firstK);
 }

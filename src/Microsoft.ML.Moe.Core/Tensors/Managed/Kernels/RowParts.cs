@@ -15,7 +15,7 @@ internal readonly struct RowParts
     {
         _tileRows = kernels.TileRows;
         _rows = rows;
-        _tiles = (rows + _tileRows - 1) / _tileRows;
+        _tiles = kernels.TilesOf(rows);
         Count = (rows + mostRows - 1) / mostRows;
     }
 
