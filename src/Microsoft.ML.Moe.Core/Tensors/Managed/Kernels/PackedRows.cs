@@ -13,6 +13,8 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
     /// <summary>Floats between rows: constant, so that a tile has them in its instructions, and not a power of two.</summary>
     public const int Stride = Gemm.DepthBlock + MemoryBlock.Alignment;
 
+    private const int RowsAhead = 16;
+
     private readonly int _paddedRows = Padded(kernels, rows);
 
     /// <summary>Rows of the factor.</summary>
@@ -39,9 +41,9 @@ internal readonly unsafe struct PackedRows(Kernels kernels, int rows, int depth,
 
         for (var row = 0; row < rows; row++)
         {
-            // Picked by number, or a part of longer rows: the processor cannot know where the next one lies.
-            if (row + 1 < rows)
-                Prefetch.Row(source.Row(firstRow + row + 1) + firstK, depth);
+            // Picked by number, or a part of longer rows: the processor cannot know where the next ones lie.
+            if (row + RowsAhead < rows)
+                Prefetch.Row(source.Row(firstRow + row + RowsAhead) + firstK, depth);
             new ReadOnlySpan<float>(source.Row(firstRow + row) + firstK, depth).CopyTo(new Span<float>(target + row * Stride, depth));
         }
     }
