@@ -77,8 +77,8 @@ def adamw():
     return run
 
 
-def moe(tokens, width, hidden, experts, k):
-    """A loop over experts that gathers each one's tokens."""
+def moe(tokens, width, hidden, experts, k, gelu):
+    """A loop over experts that gathers each one's tokens; gelu is "tanh", as in the library, or "none", by erf, PyTorch's default."""
     x = torch.randn(tokens, width)
     router = torch.randn(width, experts) * width**-0.5
     w1 = torch.randn(experts, width, hidden) * width**-0.5
@@ -91,7 +91,7 @@ def moe(tokens, width, hidden, experts, k):
         result = torch.zeros_like(x)
         for expert in range(experts):
             rows, rank = torch.where(chosen == expert)
-            hidden_rows = functional.gelu(torch.addmm(b1[expert], x[rows], w1[expert]))
+            hidden_rows = functional.gelu(torch.addmm(b1[expert], x[rows], w1[expert]), approximate=gelu)
             out = torch.addmm(b2[expert], hidden_rows, w2[expert])
             result.index_add_(0, rows, out * weights[rows, rank, None])
         return result
@@ -105,8 +105,10 @@ CASES = {
     **{operation.__name__: lambda o=operation: forward(o) for operation in OPERATIONS},
     **{operation.__name__ + "_backward": lambda o=operation: both_passes(o) for operation in OPERATIONS},
     "adamw": adamw,
-    "C1": lambda: moe(2048, 512, 2048, 8, 2),
-    "C2": lambda: moe(2048, 512, 256, 64, 8),
+    "C1/tanh": lambda: moe(2048, 512, 2048, 8, 2, "tanh"),
+    "C1/erf": lambda: moe(2048, 512, 2048, 8, 2, "none"),
+    "C2/tanh": lambda: moe(2048, 512, 256, 64, 8, "tanh"),
+    "C2/erf": lambda: moe(2048, 512, 256, 64, 8, "none"),
 }
 
 
