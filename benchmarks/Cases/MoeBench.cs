@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -12,6 +13,7 @@ internal sealed class MoeBench : IDisposable
     private readonly ExchangeablePolicy _policy;
     private readonly Parameter _xTD;
     private readonly MoeLayer _layer;
+    private readonly ParameterStore _store;
 
     public MoeBench(MoeShape shape, int threads)
     {
@@ -20,9 +22,9 @@ internal sealed class MoeBench : IDisposable
         _engine = new ManagedEngine(threads);
         _policy = new ExchangeablePolicy(TokenChoice);
         _xTD = Values.Input(_engine, shape.Tokens, shape.Width);
-        var store = Values.Store(_engine);
-        _layer = new MoeLayer(store, "moe", 0, shape.Width, shape.HiddenWidth, new MoeSettings(shape.Experts, _policy, 0f, 0f), 1f);
-        var routerDE = store.All.Single(p => p.Parameter.Name.EndsWith("router.weight", StringComparison.Ordinal)).Parameter;
+        _store = Values.Store(_engine);
+        _layer = new MoeLayer(_store, "moe", 0, shape.Width, shape.HiddenWidth, new MoeSettings(shape.Experts, _policy, 0f, 0f), 1f);
+        var routerDE = _store.All.Single(p => p.Parameter.Name.EndsWith("router.weight", StringComparison.Ordinal)).Parameter;
         using var tape = _engine.BeginTape(training: false);
         Logits = new RouterLogits(shape, tape.RouterLogits(_xTD, routerDE).ToArray());
     }
@@ -46,6 +48,21 @@ internal sealed class MoeBench : IDisposable
         using var tape = _engine.BeginTape(training);
         _layer.Forward(new ForwardContext(tape, layout), _xTD);
     };
+
+    /// <summary>Weights, input and output with Token Choice, as PyTorch reads them.</summary>
+    public MoeLayerFile Write()
+    {
+        _policy.Policy = TokenChoice;
+        using var tape = _engine.BeginTape(training: false);
+        var output = _layer.Forward(new ForwardContext(tape, Shape.Sequences), _xTD).ToArray();
+        return new MoeLayerFile(
+        [
+            NamedValues.Of(_xTD),
+            .. _store.All.Select(p => NamedValues.Of(p.Parameter)),
+            new NamedValues("output", [Shape.Tokens, Shape.Width], output),
+            new NamedValues("expertsPerToken", [1], [Shape.ExpertsPerToken]),
+        ]);
+    }
 
     /// <summary>Compares two policies on this layer.</summary>
     public PairedResult Compare(PairedRunner runner, RoutingPolicy policy, RoutingPolicy reference, SequenceLayout layout, bool training) =>

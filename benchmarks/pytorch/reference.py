@@ -1,7 +1,7 @@
 """PyTorch's side of the benchmarks.
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
-precision device" is answered as layer.py says. Cases are listed here, and described in layer.py and text_model.py.
+precision device" is answered as layer.py says. Cases are listed here, and described in expert_loop.py, layer.py and text_model.py.
 """
 
 import ctypes
@@ -13,6 +13,7 @@ import time
 import torch
 import torch.nn.functional as functional
 
+import expert_loop
 import layer
 import text_model
 
@@ -77,38 +78,12 @@ def adamw():
     return run
 
 
-def moe(tokens, width, hidden, experts, k, gelu):
-    """A loop over experts that gathers each one's tokens; gelu is "tanh", as in the library, or "none", by erf, PyTorch's default."""
-    x = torch.randn(tokens, width)
-    router = torch.randn(width, experts) * width**-0.5
-    w1 = torch.randn(experts, width, hidden) * width**-0.5
-    w2 = torch.randn(experts, hidden, width) * hidden**-0.5
-    b1, b2 = torch.zeros(experts, hidden), torch.zeros(experts, width)
-
-    def run():
-        weights, chosen = torch.softmax(x @ router, -1).topk(k, -1)
-        weights = weights / weights.sum(-1, keepdim=True)
-        result = torch.zeros_like(x)
-        for expert in range(experts):
-            rows, rank = torch.where(chosen == expert)
-            hidden_rows = functional.gelu(torch.addmm(b1[expert], x[rows], w1[expert]), approximate=gelu)
-            out = torch.addmm(b2[expert], hidden_rows, w2[expert])
-            result.index_add_(0, rows, out * weights[rows, rank, None])
-        return result
-
-    return run
-
-
 OPERATIONS = (attention, layer_norm, embedding, softmax)
 
 CASES = {
     **{operation.__name__: lambda o=operation: forward(o) for operation in OPERATIONS},
     **{operation.__name__ + "_backward": lambda o=operation: both_passes(o) for operation in OPERATIONS},
     "adamw": adamw,
-    "C1/tanh": lambda: moe(2048, 512, 2048, 8, 2, "tanh"),
-    "C1/erf": lambda: moe(2048, 512, 2048, 8, 2, "none"),
-    "C2/tanh": lambda: moe(2048, 512, 256, 64, 8, "tanh"),
-    "C2/erf": lambda: moe(2048, 512, 256, 64, 8, "none"),
 }
 
 
@@ -137,7 +112,7 @@ def seconds(prepared, name, threads, repeats):
     set_threads(int(threads))
     if name not in prepared:
         # One layer at a time: large ones fill a device.
-        for other in [other for other in prepared if other.startswith("layer/")]:
+        for other in [other for other in prepared if other.startswith(("layer/", "loop/"))]:
             del prepared[other]
         layer.release_unused()
         prepared[name] = create(name)
@@ -153,6 +128,8 @@ def seconds(prepared, name, threads, repeats):
 def create(name):
     if name.startswith("layer/"):
         return layer.create(name)
+    if name.startswith("loop/"):
+        return expert_loop.create(name)
     return text_model.create(name) if name.startswith("text/") else CASES[name]()
 
 

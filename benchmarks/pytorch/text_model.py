@@ -10,11 +10,11 @@ import json
 import math
 import os
 
-import numpy
 import torch
 import torch.nn.functional as functional
 
 from optimizer import adamw
+from safetensors_file import read_safetensors
 
 EPSILON = 1e-8
 TOLERANCE = 1e-3
@@ -213,16 +213,3 @@ def bags(content, device):
 def bag(table, content):
     indices, offsets, weights = content
     return functional.embedding_bag(indices, table, offsets, mode="sum", sparse=True, per_sample_weights=weights)
-
-
-def read_safetensors(path):
-    """A header of JSON behind its length, then the values."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        content = file.read()
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        tensors[name] = torch.from_numpy(numpy.frombuffer(content[start:end], numpy.float32).copy()).reshape(entry["shape"])
-    return tensors
