@@ -12,8 +12,8 @@ internal static class Suite
     [
         new GemmBenchmark(),
         new OperationBenchmark(),
-        new MoeLayerBenchmark("C1", new MoeShape(2048, 512, 2048, 8, 2), 1.20),
-        new MoeLayerBenchmark("C2", new MoeShape(2048, 512, 256, 64, 8), 1.60),
+        new MoeLayerBenchmark("C1", MoeShape.FewExperts, 1.20),
+        new MoeLayerBenchmark("C2", MoeShape.ManyExperts, 1.60),
         new ExpertLoopBenchmark(),
         new RoutingBenchmark(),
         new RoutingCostBenchmark(),

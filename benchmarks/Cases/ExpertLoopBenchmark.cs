@@ -9,7 +9,7 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// </summary>
 internal sealed class ExpertLoopBenchmark : IBenchmark
 {
-    private static readonly MoeShape[] Shapes = [new(2048, 512, 2048, 8, 2), new(2048, 512, 256, 64, 8)];
+    private static readonly MoeShape[] Shapes = [MoeShape.FewExperts, MoeShape.ManyExperts];
 
     public string Id => "C3";
 

@@ -14,6 +14,12 @@ internal readonly record struct MoeShape(int Tokens, int Width, int HiddenWidth,
     /// <summary>Tokens of each of <see cref="Sequences"/>.</summary>
     public const int SequenceLength = 64;
 
+    /// <summary>C1's: 8 experts, 2 for each token.</summary>
+    public static MoeShape FewExperts { get; } = new(2048, 512, 2048, 8, 2);
+
+    /// <summary>C2's: 64 experts, 8 for each token.</summary>
+    public static MoeShape ManyExperts { get; } = new(2048, 512, 256, 64, 8);
+
     /// <summary>Sequences of 64 tokens.</summary>
     public SequenceLayout Sequences => LayoutOf(SequenceLength);
 

@@ -11,8 +11,8 @@ internal sealed class RoutingBenchmark : IBenchmark
 
     private static readonly (MoeShape Shape, double Bound)[] Shapes =
     [
-        (new MoeShape(2048, 512, 2048, 8, 2), 1.05),
-        (new MoeShape(2048, 512, 256, 64, 8), 1.10),
+        (MoeShape.FewExperts, 1.05),
+        (MoeShape.ManyExperts, 1.10),
     ];
 
     public string Id => "C4";

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// <summary>What choosing experts costs: time of a policy, and of the pairs' weights, over the time of the whole layer.</summary>
 internal sealed class RoutingCostBenchmark : IBenchmark
 {
-    private static readonly MoeShape[] Shapes = [new(2048, 512, 2048, 8, 2), new(2048, 512, 256, 64, 8)];
+    private static readonly MoeShape[] Shapes = [MoeShape.FewExperts, MoeShape.ManyExperts];
 
     public string Id => "routing";
 

@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// <summary>C5: does a workspace cost more time than its additional pairs cost FLOPs?</summary>
 internal sealed class WorkspaceBenchmark : IBenchmark
 {
-    private static readonly MoeShape Shape = new(2048, 512, 2048, 8, 2);
+    private static readonly MoeShape Shape = MoeShape.FewExperts;
 
     public string Id => "C5";
 

@@ -13,6 +13,7 @@ import os
 import torch
 import torch.nn.functional as functional
 
+from expert_loop import run_experts
 from optimizer import adamw
 from safetensors_file import read_safetensors
 
@@ -124,7 +125,7 @@ class TextModel:
         return batch.pack((dropout(torch.softmax(scores, -1)) @ v).transpose(1, 2))
 
     def experts(self, x, name, training, losses):
-        """A loop over experts that gathers each one's tokens."""
+        """A mixture-of-experts layer; when training, its load-balancing loss joins the losses."""
         w1, b1, w2, b2 = (self.weights[f"{name}.experts.{part}"].unbind() for part in ("w1", "b1", "w2", "b2"))
         with torch.autocast(x.device.type, enabled=False):
             probabilities = torch.softmax(x @ self.weights[name + ".router.weight"], -1)
@@ -133,13 +134,7 @@ class TextModel:
         if training:
             shares = torch.bincount(chosen[:, 0], minlength=len(w1)) / len(x)
             losses.append(len(w1) * (shares * probabilities.mean(0)).sum() * self.config["loadBalancingCoefficient"])
-        result = torch.zeros_like(x)
-        for expert in range(len(w1)):
-            rows, rank = torch.where(chosen == expert)
-            hidden = functional.gelu(torch.addmm(b1[expert], x[rows], w1[expert]), approximate="tanh")
-            out = torch.addmm(b2[expert], hidden, w2[expert])
-            result.index_add_(0, rows, out * weights[rows, rank, None])
-        return result
+        return run_experts(x, weights, chosen, w1, b1, w2, b2)
 
 
 class Training:
