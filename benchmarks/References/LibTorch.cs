@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Tensors;
-using TorchSharp;
 
 namespace Microsoft.ML.Moe.Benchmarks.References;
 
@@ -13,8 +12,6 @@ internal static class LibTorch
 
     private static string? Find()
     {
-        if (typeof(torch).Assembly.GetName().Name != nameof(TorchSharp))
-            return "this build has TorchSharp's stand-in, which does not run; build with -p:TorchFeed=nuget or -p:TorchFeed=local.";
         try
         {
             new TorchEngine().Dispose();

@@ -1,7 +1,7 @@
 // FriendCopy FRIEND OUTFOLDER ASSEMBLY|FOLDER…
 // Copies each assembly, whose references lie in the folders given, into OUTFOLDER with one attribute added: [assembly: InternalsVisibleTo("FRIEND")]. The copies are
 // for the compiler alone, so that FRIEND sees ML.NET's internal members exactly as a friend assembly does, with the access
-// modifiers that the stand-in's real InternalsVisibleTo asks for; at run time IgnoresAccessChecksTo does the same.
+// modifiers that go with it; at run time IgnoresAccessChecksTo does the same.
 using System.Runtime.CompilerServices;
 using Mono.Cecil;
 

@@ -8,6 +8,13 @@ internal static class NativeLibraries
 {
     private static readonly Lazy<bool> _isLoaded = new(Load);
 
+    /// <summary>Whether a native library loads.</summary>
+    public static bool IsLoaded => _isLoaded.Value;
+
+    /// <summary>What to tell a user where none loads.</summary>
+    public static string WhyNotLoaded =>
+        Failure($"{AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES")}{Path.PathSeparator}{AppContext.BaseDirectory}");
+
     /// <summary>Number of CUDA devices; 0 without a native library that knows CUDA.</summary>
     public static int GpuCount =>
         _isLoaded.Value && torch.TryInitializeDeviceType(DeviceType.CUDA) ? torch.cuda.device_count() : 0;
@@ -20,10 +27,7 @@ internal static class NativeLibraries
     public static void UseProcessor()
     {
         if (!_isLoaded.Value)
-        {
-            throw new DllNotFoundException(
-                Failure($"{AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES")}{Path.PathSeparator}{AppContext.BaseDirectory}"));
-        }
+            throw new DllNotFoundException(WhyNotLoaded);
 
         torch.InitializeDeviceType(DeviceType.CPU);
     }

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Tests.Tensors;
 
 public abstract partial class OperationTests
 {
-    [Fact]
+    [SkippableFact]
     public void CopyTokensMultiplyByTheSumOfTheirWeights()
     {
         using var engine = CreateEngine();
@@ -29,7 +29,7 @@ public abstract partial class OperationTests
         }
     }
 
-    [Fact]
+    [SkippableFact]
     public void CopyTokensGradients()
     {
         using var engine = CreateEngine();
@@ -41,7 +41,7 @@ public abstract partial class OperationTests
         GradientCheck.Run(engine, (tape, p) => tape.CopyTokens(tape.Constant(inputs[0].Values, 5, 3), p[0], plan), inputs[1..]);
     }
 
-    [Fact]
+    [SkippableFact]
     public void CopyTokensOfNoPairsAreZeros()
     {
         using var engine = CreateEngine();
@@ -54,7 +54,7 @@ public abstract partial class OperationTests
         Assert.Empty(Forward(engine, (tape, p) => tape.CopyTokens(p[0], p[1], empty), Input.Random(1, 0, 3), new Input([0], [])));
     }
 
-    [Fact]
+    [SkippableFact]
     public void CopyTokensRejectWhatDoesNotFit()
     {
         using var engine = CreateEngine();

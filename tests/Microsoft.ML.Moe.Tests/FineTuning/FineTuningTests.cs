@@ -1,4 +1,3 @@
-using System.Reflection;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tests.TextPretraining;
@@ -164,9 +163,8 @@ public sealed class FineTuningTests
         using var folder = new TemporaryFolder();
         using var whole = FitFew(o => o.MaxEpochs = 3);
         var cancelled = new MLContext(seed: 1);
-        var cancel = typeof(MLContext).GetMethod("CancelExecution", BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)!;
         Assert.ThrowsAny<OperationCanceledException>(() => FitFew(
-            o => (o.MaxEpochs, o.CheckpointFile, o.EpochCompleted) = (3, folder["state.zip"], _ => cancel.Invoke(cancelled, null)), cancelled));
+            o => (o.MaxEpochs, o.CheckpointFile, o.EpochCompleted) = (3, folder["state.zip"], _ => cancelled.Cancel()), cancelled));
         using var resumed = FitFew(o => (o.MaxEpochs, o.CheckpointFile) = (3, folder["state.zip"]));
         Models.AssertSame(Models.Score(_ml, whole, Tables.Rows()), Models.Score(_ml, resumed, Tables.Rows()));
     }
