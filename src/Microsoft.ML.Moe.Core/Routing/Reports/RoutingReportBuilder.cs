@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>Makes a <see cref="RoutingReport"/> from the batches of a table.</summary>
 internal sealed class RoutingReportBuilder
 {
-    private readonly RouterSettings _router;
+    private readonly Router _router;
     private readonly int _experts;
     private readonly double _threshold;
     private readonly SortedDictionary<int, LayerTally> _layers = [];
@@ -18,7 +18,7 @@ internal sealed class RoutingReportBuilder
     /// <param name="experts">Experts in each MoE layer, N.</param>
     /// <param name="blocks">Numbers of the transformer blocks with a MoE layer.</param>
     /// <param name="options">Checked options.</param>
-    public RoutingReportBuilder(RouterSettings router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
+    public RoutingReportBuilder(Router router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
     {
         _router = router;
         _experts = experts;
