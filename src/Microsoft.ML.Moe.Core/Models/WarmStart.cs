@@ -34,6 +34,18 @@ public sealed class WarmStart
     /// <summary>Bits of the wide table to go on with; 0 where there is nothing in it to go on with.</summary>
     internal int WideBits { get; }
 
+    /// <summary>The architecture of a model that starts here: this one's, but for what only training uses.</summary>
+    /// <param name="start">The start, if any.</param>
+    /// <param name="wanted">What is asked for.</param>
+    internal static EncoderConfig EncoderOf(WarmStart? start, EncoderConfig wanted) => start is null
+        ? wanted
+        : start.Encoder with
+        {
+            Dropout = wanted.Dropout,
+            LoadBalancingCoefficient = wanted.LoadBalancingCoefficient,
+            RouterZLossCoefficient = wanted.RouterZLossCoefficient,
+        };
+
     /// <summary>Starts from a trained model.</summary>
     /// <param name="model">The model: a classifier or an encoder.</param>
     /// <param name="classes">
