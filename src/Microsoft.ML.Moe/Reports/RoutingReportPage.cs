@@ -41,7 +41,7 @@ internal static class RoutingReportPage
 
     private static string StyleSheet()
     {
-        using var stream = typeof(RoutingReportPage).Assembly.GetManifestResourceStream("RoutingReports/report.css")!;
+        using var stream = typeof(RoutingReportPage).Assembly.GetManifestResourceStream("Reports/report.css")!;
         using var reader = new StreamReader(stream);
         // the same whatever line ends the file was checked out with
         return reader.ReadToEnd().Replace("\r\n", "\n", StringComparison.Ordinal);

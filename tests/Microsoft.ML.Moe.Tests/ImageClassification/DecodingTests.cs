@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using Microsoft.ML.Moe.ImageClassification;
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Rows;
 
 namespace Microsoft.ML.Moe.Tests.ImageClassification;
 

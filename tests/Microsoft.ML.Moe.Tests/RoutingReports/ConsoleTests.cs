@@ -32,8 +32,8 @@ public sealed class ConsoleTests
     {
         RoutingComparison[] comparisons =
         [
-            new(new(RouterKind.TokenChoice, 1), 0.9123, 0.3456, 1, 2_500_000, 0.125),
-            new(new(RouterKind.Unified, 0.75, 0.3, RoutingScope.Batch, NormalizeWeights: true), 1, 0, 0.7499, 1_234_567_890, 12),
+            new(Router.TokenChoice(1), 0.9123, 0.3456, 1, 2_500_000, 0.125),
+            new(Router.Unified(0.75, 0.3, RoutingScope.Batch, normalizeWeights: true), 1, 0, 0.7499, 1_234_567_890, 12),
         ];
 
         var lines = Write(console => comparisons.WriteTable(console));
