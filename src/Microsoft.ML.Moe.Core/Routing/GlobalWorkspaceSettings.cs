@@ -78,3 +78,26 @@ public sealed record GlobalWorkspaceSettings(
         return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Rule, Tokens);
     }
 }
+
+/// <summary>In what a threshold of router entropy is given.</summary>
+public enum EntropyUnit
+{
+    /// <summary>Nats, as in the paper: 1.6 and 1.8 for 8 experts, whose largest entropy is ln 8 = 2.079.</summary>
+    Nats,
+
+    /// <summary>Share of the largest entropy, ln N, within [0, 1]: means the same for any number of experts.</summary>
+    ShareOfMaximum,
+
+    /// <summary>Share of the tokens that are to be uncertain, within [0, 1]; calibrated on training data, for each layer.</summary>
+    ShareOfTokens,
+}
+
+/// <summary>Which tokens are treated apart.</summary>
+public enum GlobalWorkspaceTokens
+{
+    /// <summary>Those whose router entropy reaches the threshold.</summary>
+    Uncertain,
+
+    /// <summary>As many of each sequence, drawn at random: the control arm, which tells whether uncertainty matters at all.</summary>
+    Random,
+}
