@@ -20,9 +20,6 @@ internal static class ConcatOperation
             }
         }
 
-        return tape.Run(() => Join(Array.ConvertAll(parts, part => part.Value), 1));
+        return tape.Run(() => torch.cat(Array.ConvertAll(parts, part => part.Value), 1));
     }
-
-    /// <summary>Joins tensors along a dimension, by the one overload that all supported versions of TorchSharp have.</summary>
-    public static torch.Tensor Join(IList<torch.Tensor> parts, long dimension) => torch.cat(parts, dimension);
 }

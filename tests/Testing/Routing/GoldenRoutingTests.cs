@@ -9,10 +9,7 @@ public abstract class GoldenRoutingTests
 {
     private const double Tolerance = 1e-6;
 
-    public static TheoryData<string> Cases { get; } = new(
-        SharedFolder.Find("goldens/routing") is { } folder
-            ? Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order()
-            : [""]);
+    public static TheoryData<string> Cases { get; } = new(Goldens.Cases("routing"));
 
     protected abstract Engine CreateEngine();
 
@@ -20,8 +17,7 @@ public abstract class GoldenRoutingTests
     [MemberData(nameof(Cases))]
     public void AgreesWithTheIndependentProgram(string name)
     {
-        Skip.If(name.Length == 0, "shared/goldens/routing is not beside the repository.");
-        var path = Path.Combine(SharedFolder.Find("goldens/routing")!, name + ".json");
+        var path = Goldens.Path(name);
         using var file = JsonDocument.Parse(File.ReadAllText(path));
         var expected = file.RootElement.GetProperty("expected").Deserialize<RoutingResult>(JsonSerializerOptions.Web)!;
 
