@@ -85,6 +85,9 @@ public sealed class RoutingPlan
         init => _terms = _terms with { DroppedPairs = value };
     }
 
+    /// <summary>Whether the pairs are on a device still, so that asking for them makes the host wait.</summary>
+    internal bool IsOnDevice => _onDevice is { IsValueCreated: false };
+
     /// <summary>E + 1 numbers: pairs [ExpertOffsets[e], ExpertOffsets[e + 1]) belong to expert e.</summary>
     internal int[] ExpertOffsets => OnHost._offsets;
 
