@@ -160,9 +160,6 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
 
-    protected override Tensor CopyTokensCore(Tensor xTD, Tensor weightsP, RoutingPlan plan) =>
-        CopyTokensOperation.Forward(this, Own(xTD), Own(weightsP), plan);
-
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout)
     {
         Note(layout);

@@ -75,8 +75,6 @@ public sealed class EnginesAgreeTests : IDisposable
         ["ExpertChoiceWithPadding"] = o => (o.Router, o.MaskPadding) = (RouterKind.ExpertChoice, false),
         ["AccumulatedWithAFrozenRouter"] = o => (o.AccumulationSteps, o.BatchSize, o.FreezeRouter) = (2, 8, true),
         ["GlobalWorkspace"] = o => o.GlobalWorkspace = new GlobalWorkspaceSettings(0.9, MaxTokensPerSequence: 4),
-        ["GlobalWorkspaceAsReleased"] = o =>
-            o.GlobalWorkspace = new GlobalWorkspaceSettings(0.9, Rule: GlobalWorkspaceRule.AsReleased),
     };
 
     [SkippableTheory]
@@ -141,7 +139,6 @@ public sealed class EnginesAgreeTests : IDisposable
                     : new Experts(p[2], null, p[3], null, p[6]);
                 var weights = tape.CombineWeights(p[1], plan);
                 var y = tape.GroupedExperts(p[0], weights, plan, experts, Activation.Silu);
-                y = tape.Add(y, tape.CopyTokens(p[0], weights, plan));
                 var values = y.ToArray();
                 tape.Backward(tape.CrossEntropy(y, TestNumbers.Indices(8, 64, 12), []));
                 return [values, .. p.Select(Gradient)];

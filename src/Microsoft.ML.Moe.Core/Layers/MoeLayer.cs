@@ -46,16 +46,6 @@ internal sealed class MoeLayer : IFeedForward
                 context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
         }
 
-        return plan.CopiesBroadcast
-            ? tape.Add(
-                RunExperts(tape, xTD, logitsTE, plan.Part(broadcast: false, tape.NewPlan())),
-                Copy(tape, xTD, logitsTE, plan.Part(broadcast: true, tape.NewPlan())))
-            : RunExperts(tape, xTD, logitsTE, plan);
+        return tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts, ExpertActivation);
     }
-
-    private Tensor RunExperts(Tape tape, Tensor xTD, Tensor logitsTE, RoutingPlan plan) =>
-        tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts, ExpertActivation);
-
-    private static Tensor Copy(Tape tape, Tensor xTD, Tensor logitsTE, RoutingPlan plan) =>
-        tape.CopyTokens(xTD, tape.CombineWeights(logitsTE, plan), plan);
 }

@@ -36,9 +36,6 @@ public abstract partial class Tape
         return RouteCore(logitsTE, policy, layout);
     }
 
-    /// <summary>A plan to be filled, which lives as long as those of <see cref="Route"/>.</summary>
-    internal virtual RoutingPlan NewPlan() => new();
-
     /// <summary>The weights with which a plan's pairs enter the sum over experts, as a differentiable function of the logits.</summary>
     /// <param name="logitsTE">[T, E] router logits.</param>
     /// <param name="plan">The pairs and the rule of their weights.</param>
@@ -88,26 +85,6 @@ public abstract partial class Tape
         return GroupedExpertsCore(xTD, weightsP, plan, experts, activation);
     }
 
-    /// <summary>
-    /// Tokens times their weights, in place of experts: result[t] = (Σ over pairs (t, ·) of weight)·x[t]; 0 for a token without pairs.
-    /// </summary>
-    /// <param name="xTD">[T, D].</param>
-    /// <param name="weightsP">[P] from <see cref="CombineWeights"/>.</param>
-    /// <param name="plan">The pairs.</param>
-    /// <returns>[T, D].</returns>
-    public Tensor CopyTokens(Tensor xTD, Tensor weightsP, RoutingPlan plan)
-    {
-        ArgumentNullException.ThrowIfNull(plan);
-        Begin();
-        Use(xTD);
-        Use(weightsP);
-        Check.Rank(xTD, 2);
-        Check.Shape(xTD, [plan.Tokens, xTD.Columns]);
-        Check.Shape(weightsP, [plan.Pairs]);
-        Check.Plan(plan);
-        return CopyTokensCore(xTD, weightsP, plan);
-    }
-
     /// <inheritdoc cref="RouterLogits"/>
     protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE);
 
@@ -119,7 +96,4 @@ public abstract partial class Tape
 
     /// <inheritdoc cref="GroupedExperts"/>
     protected abstract Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation);
-
-    /// <inheritdoc cref="CopyTokens"/>
-    protected abstract Tensor CopyTokensCore(Tensor xTD, Tensor weightsP, RoutingPlan plan);
 }

@@ -31,11 +31,6 @@ public sealed class ThreadTests
         ["AttentionPool"] = (tape, p) => tape.AttentionPool(p[0], tape.Linear(p[0], p[5]), _layout),
         ["Experts"] = (tape, p) => Experts(tape, p, false),
         ["GatedExperts"] = (tape, p) => Experts(tape, p, true),
-        ["CopyTokens"] = (tape, p) =>
-        {
-            var plan = Plan();
-            return tape.CopyTokens(p[0], tape.CombineWeights(tape.Linear(p[0], p[5]), plan), plan);
-        },
         ["RouterLosses"] = (tape, p) =>
         {
             var logits = tape.Linear(p[0], p[5]);

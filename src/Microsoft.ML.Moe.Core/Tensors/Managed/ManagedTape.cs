@@ -97,7 +97,8 @@ internal sealed unsafe class ManagedTape : Tape
     /// <summary>A key for one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
 
-    internal override RoutingPlan NewPlan() => _leasedPlans is null ? base.NewPlan() : _leasedPlans.Next();
+    /// <summary>A plan to be filled, which lives as long as the tape's tensors.</summary>
+    public RoutingPlan NewPlan() => _leasedPlans is null ? new RoutingPlan() : _leasedPlans.Next();
 
     protected override Tensor ConstantCore(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
     {
@@ -161,9 +162,6 @@ internal sealed unsafe class ManagedTape : Tape
             Own(experts.W1), OwnOrNull(experts.B1), Own(experts.W2), OwnOrNull(experts.B2), OwnOrNull(experts.Gate), activation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
-
-    protected override Tensor CopyTokensCore(Tensor xTD, Tensor weightsP, RoutingPlan plan) =>
-        CopyTokensOperation.Forward(this, Own(xTD), Own(weightsP), plan);
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) =>
         LoadBalancingLossOperation.Forward(this, Own(logitsTE), layout);
