@@ -98,6 +98,18 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
         LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 
+    protected override Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon) => Run(() =>
+    {
+        var value = Own(x).Value;
+        var inverse = value.square().mean([-1], keepdim: true).add(Scalars.Of(epsilon)).rsqrt();
+        return value.mul(inverse).mul(Own(gain).Value);
+    });
+
+    protected override Tensor MultiplyCore(Tensor left, Tensor right) => Run(() => Own(left).Value.mul(Own(right).Value));
+
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+        RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
+
     protected override Tensor AddCore(Tensor left, Tensor right) => Run(() => Own(left).Value.add(Own(right).Value));
 
     protected override Tensor AddDroppedCore(Tensor left, Tensor right, float rate) => AddCore(left, DropoutCore(right, rate));
@@ -152,11 +164,15 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan) =>
         CombineWeightsOperation.Forward(this, Own(logitsTE), plan);
 
-    protected override Tensor GroupedExpertsCore(
-        Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
+    protected override Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
         var expertTensors = new ExpertTensors(
-            Own(experts.W1), OwnOrNull(experts.B1), Own(experts.W2), OwnOrNull(experts.B2), OwnOrNull(experts.Gate), activation);
+            Own(experts.W1),
+            OwnOrNull(experts.B1),
+            Own(experts.W2),
+            OwnOrNull(experts.B2),
+            OwnOrNull(experts.Gate),
+            experts.Activation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
 

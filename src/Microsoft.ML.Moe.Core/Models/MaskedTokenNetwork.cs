@@ -15,7 +15,7 @@ internal sealed class MaskedTokenNetwork
     public MaskedTokenNetwork(ParameterStore store, TextEncoderConfig config, int vocabulary)
     {
         _encoder = new TextEncoder(store, config);
-        _transform = new Linear(store, "guess.transform", config.Width, config.Width, Activation.Gelu);
+        _transform = new Linear(store, "guess.transform", config.Width, config.Width, Activation.GeluTanh);
         _norm = new LayerNorm(store, "guess.norm", config.Width);
         _decoder = new Linear(store, "guess.decoder", config.Width, vocabulary);
     }

@@ -104,9 +104,10 @@ internal static class Check
         Indices(plan.PairTokens, plan.Tokens, nameof(plan), operation);
     }
 
-    /// <summary>Stacked weights of experts whose shapes fit each other.</summary>
+    /// <summary>Stacked weights of experts whose shapes fit each other, with an activation that exists.</summary>
     public static void Experts(Experts experts, [CallerMemberName] string operation = "")
     {
+        Defined(experts.Activation, operation);
         Rank(experts.W1, 3, "experts.W1", operation);
         var (count, width, hidden) = (experts.Count, experts.Width, experts.HiddenWidth);
         Shape(experts.W2, [count, hidden, width], "experts.W2", operation);
@@ -116,6 +117,21 @@ internal static class Check
             Shape(experts.B2, [count, width], "experts.B2", operation);
         if (experts.Gate is not null)
             Shape(experts.Gate, [count, width, hidden], "experts.Gate", operation);
+    }
+
+    /// <summary>Heads, at least 1, that divide some columns of a tensor.</summary>
+    public static void Heads(
+        Tensor tensor,
+        int heads,
+        int columns,
+        [CallerArgumentExpression(nameof(tensor))] string name = "",
+        [CallerArgumentExpression(nameof(heads))] string headsName = "",
+        [CallerMemberName] string operation = "")
+    {
+        if (heads < 1)
+            throw new ArgumentOutOfRangeException(headsName, heads, $"{operation}: {headsName} must be at least 1.");
+        if (columns % heads != 0)
+            throw new ArgumentException($"{operation}: {heads} heads do not divide the columns of {name} {Text(tensor.Shape)}.", name);
     }
 
     /// <summary>A rate within [0, 1).</summary>
@@ -129,7 +145,7 @@ internal static class Check
     /// <summary>An activation that exists.</summary>
     public static void Defined(Activation activation, [CallerMemberName] string operation = "")
     {
-        if ((uint)activation > (uint)Activation.Tanh)
+        if ((uint)activation > (uint)Activation.Sigmoid)
             throw new ArgumentOutOfRangeException(nameof(activation), activation, $"{operation}: no such activation.");
     }
 }

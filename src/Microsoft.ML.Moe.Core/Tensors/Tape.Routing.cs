@@ -56,10 +56,9 @@ public abstract partial class Tape
     /// <param name="xTD">[T, D].</param>
     /// <param name="weightsP">[P] from <see cref="CombineWeights"/>.</param>
     /// <param name="plan">The pairs.</param>
-    /// <param name="experts">Stacked weights.</param>
-    /// <param name="activation">Between the two products.</param>
+    /// <param name="experts">Stacked weights and activation.</param>
     /// <returns>[T, D].</returns>
-    public Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
+    public Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(experts);
@@ -81,8 +80,7 @@ public abstract partial class Tape
                 $"GroupedExperts: a plan for {plan.Experts} experts does not fit {experts.Count} experts.", nameof(plan));
         }
 
-        Check.Defined(activation);
-        return GroupedExpertsCore(xTD, weightsP, plan, experts, activation);
+        return GroupedExpertsCore(xTD, weightsP, plan, experts);
     }
 
     /// <inheritdoc cref="RouterLogits"/>
@@ -95,5 +93,5 @@ public abstract partial class Tape
     protected abstract Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan);
 
     /// <inheritdoc cref="GroupedExperts"/>
-    protected abstract Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation);
+    protected abstract Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts);
 }

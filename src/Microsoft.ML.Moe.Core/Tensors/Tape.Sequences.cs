@@ -29,6 +29,38 @@ public abstract partial class Tape
     }
 
     /// <summary>
+    /// Rotary positions (Su et al. 2021, "RoFormer"): of each head, pair i of the columns is turned by position·frequencies[i]. Columns
+    /// beyond the pairs stay as they are.
+    /// </summary>
+    /// <param name="xTD">[T, D]: queries or keys, their heads side by side.</param>
+    /// <param name="positions">T positions, at least 0, whole numbers up to 2²⁴.</param>
+    /// <param name="heads">H; divides D.</param>
+    /// <param name="rotary">Frequencies, and which columns are a pair.</param>
+    /// <returns>[T, D].</returns>
+    public Tensor Rotary(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary)
+    {
+        ArgumentNullException.ThrowIfNull(rotary);
+        Begin();
+        Use(xTD);
+        Check.Rank(xTD, 2);
+        Check.Heads(xTD, heads, xTD.Columns);
+        if (positions.Length != xTD.Shape[0])
+        {
+            throw new ArgumentException(
+                $"Rotary: {positions.Length} positions for xTD {Check.Text(xTD.Shape)}.", nameof(positions));
+        }
+
+        Check.Indices(positions, RotaryFrequencies.MostPositions);
+        if (2 * rotary.Pairs > xTD.Columns / heads)
+        {
+            throw new ArgumentException(
+                $"Rotary: {rotary.Pairs} pairs do not fit heads of {xTD.Columns / heads} columns.", nameof(rotary));
+        }
+
+        return RotaryCore(xTD, positions, heads, rotary);
+    }
+
+    /// <summary>
     /// Pools each sequence by Q learned queries: softmax of the scores over the sequence's tokens, then the weighted sum of x.
     /// </summary>
     /// <param name="xTD">[T, D].</param>
@@ -74,6 +106,9 @@ public abstract partial class Tape
 
     /// <inheritdoc cref="Attention"/>
     protected abstract Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout);
+
+    /// <inheritdoc cref="Rotary"/>
+    protected abstract Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary);
 
     /// <inheritdoc cref="AttentionPool"/>
     protected abstract Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout);

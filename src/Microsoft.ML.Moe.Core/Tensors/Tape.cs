@@ -98,6 +98,34 @@ public abstract partial class Tape : IDisposable
         return LayerNormCore(x, gain, bias, epsilon);
     }
 
+    /// <summary>gain·x/√(mean(x²) + ε) over the last dimension (Zhang and Sennrich 2019, "Root mean square layer normalization").</summary>
+    /// <param name="x">[…, D].</param>
+    /// <param name="gain">[D].</param>
+    /// <param name="epsilon">Added to the mean square; at least 0.</param>
+    public Tensor RmsNorm(Tensor x, Tensor gain, float epsilon = 1e-6f)
+    {
+        Begin();
+        Use(x);
+        Use(gain);
+        Check.AtLeastRank(x, 1);
+        Check.Shape(gain, [x.Columns]);
+        if (!(epsilon >= 0f))
+            throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "RmsNorm: epsilon must be at least 0.");
+        return RmsNormCore(x, gain, epsilon);
+    }
+
+    /// <summary>Element-wise product of tensors of one shape.</summary>
+    /// <param name="left">First.</param>
+    /// <param name="right">Second.</param>
+    public Tensor Multiply(Tensor left, Tensor right)
+    {
+        Begin();
+        Use(left);
+        Use(right);
+        Check.Shape(right, left.Shape);
+        return MultiplyCore(left, right);
+    }
+
     /// <summary>Element-wise sum of tensors of one shape.</summary>
     /// <param name="left">First.</param>
     /// <param name="right">Second.</param>
@@ -240,6 +268,12 @@ public abstract partial class Tape : IDisposable
 
     /// <inheritdoc cref="LayerNorm"/>
     protected abstract Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon);
+
+    /// <inheritdoc cref="RmsNorm"/>
+    protected abstract Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon);
+
+    /// <inheritdoc cref="Multiply"/>
+    protected abstract Tensor MultiplyCore(Tensor left, Tensor right);
 
     /// <inheritdoc cref="Add"/>
     protected abstract Tensor AddCore(Tensor left, Tensor right);

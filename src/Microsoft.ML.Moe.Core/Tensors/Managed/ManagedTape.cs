@@ -119,6 +119,14 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
         LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 
+    protected override Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon) =>
+        RmsNormOperation.Forward(this, Own(x), Own(gain), epsilon);
+
+    protected override Tensor MultiplyCore(Tensor left, Tensor right) => MultiplyOperation.Forward(this, Own(left), Own(right));
+
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+        RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
+
     protected override Tensor AddCore(Tensor left, Tensor right) => AddOperation.Forward(this, Own(left), Own(right));
 
     protected override Tensor AddDroppedCore(Tensor left, Tensor right, float rate) =>
@@ -155,11 +163,15 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan) =>
         CombineWeightsOperation.Forward(this, Own(logitsTE), plan);
 
-    protected override Tensor GroupedExpertsCore(
-        Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
+    protected override Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
         var expertTensors = new ExpertTensors(
-            Own(experts.W1), OwnOrNull(experts.B1), Own(experts.W2), OwnOrNull(experts.B2), OwnOrNull(experts.Gate), activation);
+            Own(experts.W1),
+            OwnOrNull(experts.B1),
+            Own(experts.W2),
+            OwnOrNull(experts.B2),
+            OwnOrNull(experts.Gate),
+            experts.Activation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
 
