@@ -63,13 +63,6 @@ public sealed class TorchEngine : Engine
     /// <summary>Whether tapes for training round the factors of matrix products to bfloat16.</summary>
     internal bool TrainsInBFloat16 { get; }
 
-    /// <summary>The optimisers' arithmetic; on first use the fastest that runs on the device.</summary>
-    internal AdamWScript AdamW
-    {
-        get => field ??= AdamWScript.For(Device);
-        init;
-    }
-
     /// <summary>
     /// Whether policies that can choose on the device do so. On the processor the host has the logits in its own memory, and one pass over
     /// them takes less time than libtorch's operations, of one token and of thousands.

@@ -36,7 +36,7 @@ public sealed class HostCopiesTests
     public void LayerCopiesToTheHostAtMostOnce(string policy, string way)
     {
         using var layer = new Layer(Enum.Parse<ExpertWay>(way));
-        Skip.If(layer.IsUnavailable, "This libtorch has no grouped product.");
+        Skip.If(layer.IsUnavailable, "The grouped product does not work on this device.");
         layer.Step(_policies[policy]);
         var before = DeviceMemory.CopiesToHost;
         layer.Step(_policies[policy]);
@@ -79,7 +79,7 @@ public sealed class HostCopiesTests
     public void LiveTensorsDoNotGrowFromStepToStep(string policy, string way)
     {
         using var layer = new Layer(Enum.Parse<ExpertWay>(way));
-        Skip.If(layer.IsUnavailable, "This libtorch has no grouped product.");
+        Skip.If(layer.IsUnavailable, "The grouped product does not work on this device.");
         layer.Step(_policies[policy]);
         var live = TestDevice.CountLiveTensors();
         for (var step = 0; step < 5; step++)

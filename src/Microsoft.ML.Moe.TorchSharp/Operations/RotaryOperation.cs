@@ -33,7 +33,7 @@ internal static class RotaryOperation
             List<torch.Tensor> parts = [torch.stack([first, second], place).reshape(tokens, heads, 2L * pairs)];
             if (2 * pairs < headWidth)
                 parts.Add(xTHK.narrow(2, 2L * pairs, headWidth - 2L * pairs));
-            return ConcatOperation.Join(parts, 2).reshape(tokens, xTD.Columns);
+            return torch.cat(parts, 2).reshape(tokens, xTD.Columns);
         });
     }
 }
