@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Routing;
@@ -113,7 +112,7 @@ internal sealed class LayerTally
             ],
             OutputSimilarity = sampled.Count == 0
                 ? null
-                : ExpertSimilarity.Of(engine, _sample!.Experts!, MoeLayer.ExpertActivation, sampled),
+                : ExpertSimilarity.Of(engine, _sample!.Experts!, sampled),
             SampledTokens = sampled.Count,
         };
     }

@@ -191,6 +191,14 @@ internal abstract unsafe class Kernels
     public abstract void LayerNormBackward(
         float* x, float* gain, float* dY, float mean, float inverse, float* dX, bool accumulate, float* dGain, float* dBias, int n);
 
+    /// <summary>y = gain ∘ x/√(mean(x²) + ε).</summary>
+    /// <returns>1/√(mean(x²) + ε).</returns>
+    public abstract float RmsNorm(float* x, float* gain, float* y, int n, float epsilon);
+
+    /// <summary>Gradient of one row; adds to dGain, and writes or adds to dX unless that is null.</summary>
+    public abstract void RmsNormBackward(
+        float* x, float* gain, float* dY, float inverse, float* dX, bool accumulate, float* dGain, int n);
+
     /// <summary>
     /// result = factor·x where element number first + i is kept, else 0, plus <paramref name="added"/> unless that is null. See
     /// <see cref="RandomBits"/>.

@@ -8,11 +8,9 @@ internal readonly unsafe struct EmbeddingBagOperation(
 
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, RaggedIndices bags)
     {
-        Check.Rank(tableVD, 2);
         var entries = bags.Entries;
         var result = tape.Result(tableVD.RequiresGradient, bags.Count, tableVD.Columns);
 
-        // Checked and used is a copy, so that nobody can change it in between.
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
         var rows = memory.AllocateIntegers(entries);
         var offsets = memory.AllocateIntegers(bags.Offsets.Length);
@@ -20,8 +18,6 @@ internal readonly unsafe struct EmbeddingBagOperation(
         bags.Indices.CopyTo(new Span<int>(rows, entries));
         bags.Offsets.CopyTo(new Span<int>(offsets, bags.Offsets.Length));
         bags.Weights.CopyTo(new Span<float>(weights, entries));
-        Check.Indices(new ReadOnlySpan<int>(rows, entries), tableVD.Shape[0], nameof(bags));
-        Check.Offsets(new ReadOnlySpan<int>(offsets, bags.Offsets.Length), entries, nameof(bags));
 
         var items = (bags.Count + BagsPerItem - 1) / BagsPerItem;
         var sums = new Sums(tape.Kernels, tableVD.Data, tableVD.Columns, rows, offsets, weights, bags.Count, result.Data);

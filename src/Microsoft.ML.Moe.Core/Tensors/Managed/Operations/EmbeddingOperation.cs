@@ -5,8 +5,6 @@ internal readonly unsafe struct EmbeddingOperation(ManagedTensor tableVD, int* r
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, ReadOnlySpan<int> indices)
     {
-        Check.Rank(tableVD, 2);
-        Check.Indices(indices, tableVD.Shape[0]);
         var width = tableVD.Columns;
         var count = indices.Length;
         var result = tape.Result(tableVD.RequiresGradient, count, width);

@@ -7,18 +7,8 @@ internal readonly unsafe struct LinearOperation(
     public static ManagedTensor Forward(
         ManagedTape tape, ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation)
     {
-        Check.AtLeastRank(x, 1);
-        Check.Rank(weightIO, 2);
         var inputs = weightIO.Shape[0];
         var outputs = weightIO.Shape[1];
-        if (x.Columns != inputs)
-        {
-            throw new ArgumentException(
-                $"x {Check.Text(x.Shape)} does not fit weightIO {Check.Text(weightIO.Shape)}.", nameof(x));
-        }
-
-        if (bias is not null)
-            Check.Shape(bias, [outputs]);
         var requiresGradient = x.RequiresGradient || weightIO.RequiresGradient || bias is { RequiresGradient: true };
         Span<int> shape = stackalloc int[x.Rank];
         x.Shape.CopyTo(shape);

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// Neighbouring items of a <see cref="WorkerLoop"/>. It lies alone in the lines that processors exchange: as long as only one thread takes

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// Random bits as a function of a key and an element's number, so that any part of a mask can be made again at any time by any

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// Background threads that share the caller's loops. Which thread runs which item is not certain, so items must not depend on

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>Where the threads of a pool find the body of a loop, whatever its type.</summary>
 internal abstract class SharedBody

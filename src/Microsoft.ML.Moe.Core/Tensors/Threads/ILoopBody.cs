@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// What a loop does with each item: a struct of the numbers and pointers that it needs. A lambda would leave them to the garbage

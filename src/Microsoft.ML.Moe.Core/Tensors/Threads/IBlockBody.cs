@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>What a loop does with each block of a length; a struct, like <see cref="ILoopBody"/>.</summary>
 internal interface IBlockBody
