@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Checkpoints;
+namespace Microsoft.ML.Moe.Files;
 
 /// <summary>
 /// The safetensors format: eight bytes with the header's length (little-endian), a JSON header

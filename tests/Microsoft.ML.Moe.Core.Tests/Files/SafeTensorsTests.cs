@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Checkpoints;
+namespace Microsoft.ML.Moe.Tests.Files;
 
 public class SafeTensorsTests
 {
