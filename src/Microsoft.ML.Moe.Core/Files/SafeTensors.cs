@@ -1,90 +1,59 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using System.Text.Json;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Files;
 
 /// <summary>
-/// The safetensors format: eight bytes with the header's length (little-endian), a JSON header
-/// <c>{ name: { "dtype", "shape", "data_offsets": [begin, end] } }</c>, then the data. Read with distrust: every length is checked
-/// against the others before anything is allocated, and no more is allocated than the stream has delivered.
+/// Tensors of a safetensors stream, such as a zip's entry, in memory: bfloat16 as it is, all else as 32-bit floats. Read with distrust: see
+/// <see cref="SafeTensorsHeader"/>; and no more is allocated than the stream has delivered.
 /// </summary>
-internal sealed class SafeTensors
+internal sealed class SafeTensors : TensorSource
 {
-    private const int MaximumHeader = 16 << 20;
-    private const int MaximumRank = 8;
-    private const int ChunkBytes = 1 << 22;
-    private readonly Dictionary<string, (int[] Shape, float[] Values)> _tensors = [];
+    /// <summary>The entry with the weights in this library's zips.</summary>
+    public const string WeightsEntry = "Weights.safetensors";
 
-    /// <summary>Writes parameters as 32-bit floats, in their order.</summary>
-    public static void Write(Stream stream, IReadOnlyList<Parameter> parameters) => Write(
-        stream, [.. parameters.Select(p => (p.Name, p.Value.Shape.ToArray(), (Func<float[]>)p.Value.ToArray))]);
+    private const int ChunkBytes = 1 << 22;
+    private readonly Dictionary<string, TensorInfo> _tensors = [];
+    private readonly Dictionary<string, Array> _values = [];
+
+    private SafeTensors(string name) => Name = name;
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
+
+    /// <summary>Writes parameters in their order, in the type of their elements.</summary>
+    public static void Write(Stream stream, IReadOnlyList<Parameter> parameters) =>
+        SafeTensorsWriter.Write(stream, [.. parameters.Select(SavedTensor.Of)]);
 
     /// <summary>Writes values as 32-bit floats, in their order.</summary>
     public static void Write(Stream stream, IReadOnlyList<NamedValues> tensors) =>
-        Write(stream, [.. tensors.Select(t => (t.Name, t.Shape, (Func<float[]>)(() => [.. t.Values])))]);
+        SafeTensorsWriter.Write(stream, [.. tensors.Select(SavedTensor.Of)]);
 
-    private static void Write(Stream stream, IReadOnlyList<(string Name, int[] Shape, Func<float[]> Copy)> tensors)
+    /// <summary>Reads all tensors.</summary>
+    /// <param name="stream">Read to its end.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <exception cref="InvalidDataException">The stream is not such a file, or it is cut off; the message names file and tensor.</exception>
+    public static SafeTensors Read(Stream stream, string name = WeightsEntry)
     {
-        using var header = new MemoryStream();
-        using (var json = new Utf8JsonWriter(header))
+        var result = new SafeTensors(name);
+        foreach (var tensor in ReadHeader(stream, name).Tensors)
         {
-            var offset = 0L;
-            json.WriteStartObject();
-            foreach (var (name, shape, _) in tensors)
+            if (tensor.Elements > Array.MaxLength || !TensorValues.IsReadable(tensor.Type))
             {
-                json.WriteStartObject(name);
-                json.WriteString("dtype", "F32");
-                json.WriteStartArray("shape");
-                foreach (var size in shape)
-                    json.WriteNumberValue(size);
-                json.WriteEndArray();
-                json.WriteStartArray("data_offsets");
-                json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += shape.Aggregate(4L, (product, size) => product * size));
-                json.WriteEndArray();
-                json.WriteEndObject();
+                throw SafeTensorsHeader.Damaged(
+                    name, $"tensor {tensor.Name} has {tensor.Elements} elements of {tensor.Type.NameOf()}, which cannot be held in memory as numbers");
             }
 
-            json.WriteEndObject();
+            result._tensors.Add(tensor.Name, tensor);
+            result._values.Add(tensor.Name, tensor.Type == TensorType.BF16
+                ? ReadValues<ushort>(stream, tensor, name, TensorValues.ToBits)
+                : ReadValues<float>(stream, tensor, name, (bytes, values) => TensorValues.ToSingle(tensor.Type, bytes, values)));
         }
 
-        // the format asks for data aligned to eight bytes; spaces may follow the header
-        while (header.Length % 8 != 0)
-            header.WriteByte((byte)' ');
-        Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
-        stream.Write(length);
-        stream.Write(header.GetBuffer().AsSpan(0, (int)header.Length));
-        foreach (var (_, _, copy) in tensors)
-        {
-            var values = copy();
-            ToLittleEndian(values);
-            var bytes = MemoryMarshal.AsBytes<float>(values);
-            for (var done = 0; done < bytes.Length; done += ChunkBytes)
-                stream.Write(bytes.Slice(done, Math.Min(ChunkBytes, bytes.Length - done)));
-        }
-    }
-
-    /// <summary>Reads all tensors of 32-bit floats.</summary>
-    /// <exception cref="InvalidDataException">The stream is not such a file, or it is cut off.</exception>
-    public static SafeTensors Read(Stream stream)
-    {
-        var result = new SafeTensors();
-        var entries = ReadHeader(stream);
-        var position = 0L;
-        foreach (var (name, shape, begin, end) in entries)
-        {
-            if (begin != position)
-                throw Damaged($"tensor {name} begins at byte {begin}, not {position}");
-            result._tensors.Add(name, (shape, ReadValues(stream, (int)((end - begin) / 4), name)));
-            position = end;
-        }
-
-        if (stream.ReadByte() >= 0)
-            throw Damaged("there is data after the last tensor");
-        return result;
+        return stream.ReadByte() < 0 ? result : throw SafeTensorsHeader.Damaged(name, "there is data after the last tensor");
     }
 
     /// <summary>Hands out a tensor's values, once.</summary>
@@ -93,95 +62,94 @@ internal sealed class SafeTensors
     /// <exception cref="InvalidDataException">There is no such tensor, or its shape differs.</exception>
     public float[] Take(string name, int[] shape)
     {
-        if (!_tensors.Remove(name, out var tensor))
-            throw Damaged($"tensor {name} is missing");
-        if (!tensor.Shape.AsSpan().SequenceEqual(shape))
-            throw Damaged($"tensor {name} has shape [{string.Join(", ", tensor.Shape)}], not [{string.Join(", ", shape)}]");
-        return tensor.Values;
+        if (!_tensors.TryGetValue(name, out var tensor))
+            throw SafeTensorsHeader.Damaged(Name, $"tensor {name} is missing");
+        return tensor.Shape.AsSpan().SequenceEqual(shape)
+            ? Take(tensor)
+            : throw SafeTensorsHeader.Damaged(Name, $"tensor {name} has shape {tensor.ShapeText}, not {TensorInfo.TextOf(shape)}");
     }
 
     /// <summary>Hands out all tensors that are left.</summary>
-    public IReadOnlyDictionary<string, NamedValues> TakeAll()
-    {
-        var all = _tensors.ToDictionary(t => t.Key, t => new NamedValues(t.Key, t.Value.Shape, t.Value.Values));
-        _tensors.Clear();
-        return all;
-    }
+    public IReadOnlyDictionary<string, NamedValues> TakeAll() =>
+        _tensors.Values.ToList().ToDictionary(t => t.Name, t => new NamedValues(t.Name, t.Shape, Take(t)));
 
     /// <summary>Checks that nothing is left.</summary>
     /// <exception cref="InvalidDataException">A tensor was not taken.</exception>
     public void CheckAllTaken()
     {
         if (_tensors.Count > 0)
-            throw Damaged($"tensor {_tensors.Keys.First()} does not belong to the model");
+            throw SafeTensorsHeader.Damaged(Name, $"tensor {_tensors.Keys.First()} does not belong to the model");
     }
 
-    private static List<(string Name, int[] Shape, long Begin, long End)> ReadHeader(Stream stream)
+    /// <inheritdoc/>
+    protected override void ReadSingle(TensorInfo tensor, long first, Span<float> values)
     {
-        try
+        if (_values[tensor.Name] is float[] floats)
+            floats.AsSpan((int)first, values.Length).CopyTo(values);
+        else
+            BFloat16.Widen(((ushort[])_values[tensor.Name]).AsSpan((int)first, values.Length), values);
+    }
+
+    /// <inheritdoc/>
+    protected override void ReadBits(TensorInfo tensor, long first, Span<ushort> bits) =>
+        ((ushort[])_values[tensor.Name]).AsSpan((int)first, bits.Length).CopyTo(bits);
+
+    private static SafeTensorsHeader ReadHeader(Stream stream, string name)
+    {
+        Span<byte> lengthBytes = stackalloc byte[SafeTensorsHeader.LengthBytes];
+        if (stream.ReadAtLeast(lengthBytes, lengthBytes.Length, throwOnEndOfStream: false) < lengthBytes.Length)
+            throw SafeTensorsHeader.Damaged(name, "it ends before its header");
+        var length = SafeTensorsHeader.LengthOf(lengthBytes, long.MaxValue, name);
+        var json = Grow(length, 1, (byte[] bytes, int start, int count) =>
+            stream.ReadAtLeast(bytes.AsSpan(start, count), count, throwOnEndOfStream: false) == count);
+        return SafeTensorsHeader.Parse(json ?? throw SafeTensorsHeader.Damaged(name, "it ends within its header"), name);
+    }
+
+    private static T[] ReadValues<T>(Stream stream, TensorInfo tensor, string name, Convert<T> convert)
+    {
+        var size = tensor.Type.BitsOf() / 8;
+        var bytes = new byte[Math.Min(ChunkBytes, tensor.Bytes)];
+        var values = Grow((int)tensor.Elements, size, (T[] values, int start, int count) =>
         {
-            Span<byte> lengthBytes = stackalloc byte[8];
-            stream.ReadExactly(lengthBytes);
-            var length = BinaryPrimitives.ReadInt64LittleEndian(lengthBytes);
-            if (length is < 2 or > MaximumHeader)
-                throw Damaged($"its header claims {length} bytes");
-            var header = new byte[length];
-            stream.ReadExactly(header);
-            using var json = JsonDocument.Parse(header);
-            return [.. json.RootElement.EnumerateObject().Where(p => p.Name != "__metadata__").Select(ReadEntry).OrderBy(e => e.Begin)];
-        }
-        catch (Exception e) when (e is EndOfStreamException or JsonException or InvalidOperationException or FormatException
-            or KeyNotFoundException or OverflowException)
-        {
-            throw Damaged("its header cannot be read", e);
-        }
+            for (var done = 0; done < count;)
+            {
+                var part = bytes.AsSpan(0, size * Math.Min(bytes.Length / size, count - done));
+                if (stream.ReadAtLeast(part, part.Length, throwOnEndOfStream: false) < part.Length)
+                    return false;
+                convert(part, values.AsSpan(start + done, part.Length / size));
+                done += part.Length / size;
+            }
+
+            return true;
+        });
+        return values ?? throw SafeTensorsHeader.Damaged(name, $"it ends within tensor {tensor.Name}");
     }
 
-    private static (string Name, int[] Shape, long Begin, long End) ReadEntry(JsonProperty property)
+    // Grows with what arrives: a header cannot claim memory that the stream does not fill. null where the stream ends too early.
+    private static T[]? Grow<T>(int count, int size, Func<T[], int, int, bool> fill)
     {
-        var type = property.Value.GetProperty("dtype").GetString();
-        if (type != "F32")
-            throw Damaged($"tensor {property.Name} has type {type}, not F32");
-        var sizes = property.Value.GetProperty("shape");
-        if (sizes.GetArrayLength() > MaximumRank)
-            throw Damaged($"tensor {property.Name} has {sizes.GetArrayLength()} dimensions");
-        int[] shape = [.. sizes.EnumerateArray().Select(s => s.GetInt32())];
-        var elements = shape.Any(s => s < 0)
-            ? throw Damaged($"tensor {property.Name} has a negative size")
-            : shape.Aggregate(1L, (product, size) => checked(product * size));
-        var offsets = property.Value.GetProperty("data_offsets");
-        var (begin, end) = (offsets[0].GetInt64(), offsets[1].GetInt64());
-        if (begin < 0 || elements > int.MaxValue || end - begin != elements * 4)
-            throw Damaged($"tensor {property.Name} lies at {begin} to {end}, but has {elements} elements");
-        return (property.Name, shape, begin, end);
-    }
-
-    private static float[] ReadValues(Stream stream, int count, string name)
-    {
-        // grows with what arrives: a header cannot claim memory that the file does not fill
-        var values = new float[Math.Min(count, ChunkBytes / 4)];
+        var values = new T[Math.Min(count, ChunkBytes / size)];
         var filled = 0;
-        while (filled < count)
+        while (true)
         {
-            if (filled == values.Length)
-                Array.Resize(ref values, (int)Math.Min(count, 2L * values.Length));
-            var room = MemoryMarshal.AsBytes(values.AsSpan(filled));
-            if (stream.ReadAtLeast(room, room.Length, throwOnEndOfStream: false) < room.Length)
-                throw Damaged($"it ends within tensor {name}");
+            if (!fill(values, filled, values.Length - filled))
+                return null;
             filled = values.Length;
+            if (filled == count)
+                return values;
+            Array.Resize(ref values, (int)Math.Min(count, 2L * values.Length));
         }
+    }
 
-        ToLittleEndian(values);
+    private float[] Take(TensorInfo tensor)
+    {
+        var values = _values[tensor.Name] as float[] ?? new float[tensor.Elements];
+        if (tensor.Type == TensorType.BF16)
+            ReadSingle(tensor, 0, values);
+        _tensors.Remove(tensor.Name);
+        _values.Remove(tensor.Name);
         return values;
     }
 
-    private static void ToLittleEndian(float[] values)
-    {
-        var bits = MemoryMarshal.Cast<float, int>(values.AsSpan());
-        if (!BitConverter.IsLittleEndian)
-            BinaryPrimitives.ReverseEndianness(bits, bits);
-    }
-
-    private static InvalidDataException Damaged(string what, Exception? cause = null) =>
-        new($"Weights.safetensors is damaged or not of this library: {what}.", cause);
+    private delegate void Convert<T>(ReadOnlySpan<byte> bytes, Span<T> values);
 }
