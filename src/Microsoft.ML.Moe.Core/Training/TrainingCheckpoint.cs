@@ -1,9 +1,9 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Compression;
-using System.Text.Json.Serialization;
 using System.Text.Json;
-using Microsoft.ML.Moe.Checkpoints;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
