@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.LinearModels;
 
