@@ -29,7 +29,7 @@ internal sealed class LayerFigures(HtmlWriter html, LayerRoutingReport layer, Ro
 
     private void WriteLoad()
     {
-        var (pairs, probability) = (ChartSeries.First("share of pairs"), ChartSeries.Second("mean router probability"));
+        var (pairs, probability) = (BarSeries.First("share of pairs"), BarSeries.Second("mean router probability"));
         var even = 1.0 / layer.Load.Count;
         var shown = Summary.Busiest(layer, ExpertsShown);
         var drawn = Summary.Busiest(layer, ExpertsDrawn);
@@ -38,12 +38,12 @@ internal sealed class LayerFigures(HtmlWriter html, LayerRoutingReport layer, Ro
             title,
             "How the token–expert pairs spread over the experts, and the router's mean probability for each; last, an even split.",
             [
-                .. drawn.SelectMany(e => (ChartBar[])
+                .. drawn.SelectMany(e => (Bar[])
                 [
                     new($"expert {e.Expert}", e.Load.ShareOfPairs, DisplayText.Percent(e.Load.ShareOfPairs), pairs),
-                    new("", e.Load.MeanProbability, DisplayText.Percent(e.Load.MeanProbability), probability),
+                    new($"expert {e.Expert}", e.Load.MeanProbability, DisplayText.Percent(e.Load.MeanProbability), probability),
                 ]),
-                new("even split", even, DisplayText.Percent(even), ChartSeries.Reference("even split")),
+                new("even split", even, DisplayText.Percent(even), BarSeries.Reference("even split")),
             ],
             ["expert", "pairs", "share of pairs", "share of tokens", "mean probability"],
             shown.Select(e => new[]
@@ -61,12 +61,12 @@ internal sealed class LayerFigures(HtmlWriter html, LayerRoutingReport layer, Ro
         // up to the largest number that occurs
         var last = Math.Max(1, layer.TokensByExperts.Index().LastOrDefault(n => n.Item > 0).Index);
         var shown = layer.TokensByExperts.Take(last + 1).Select(n => ShareOfTokens(n)).ToList();
-        var tokens = ChartSeries.First("share of tokens");
+        var tokens = BarSeries.First("share of tokens");
         WriteChart(
             "Experts per token",
             "How many tokens were sent to 0, 1, 2 … experts; a token without an expert passes the layer unchanged.",
             [
-                .. shown.Index().Select(n => new ChartBar(
+                .. shown.Index().Select(n => new Bar(
                     n.Index == 1 ? "1 expert" : $"{n.Index} experts", n.Item, DisplayText.Percent(n.Item), tokens)),
             ],
             ["experts", "tokens", "share"],
@@ -112,7 +112,7 @@ internal sealed class LayerFigures(HtmlWriter html, LayerRoutingReport layer, Ro
             meaning,
             [
                 .. layer.MostUncertainTokens.Take(TokensDrawn).Select(t =>
-                    new ChartBar(DisplayText.Token(t.Text), t.Count, DisplayText.Count(t.Count), ChartSeries.Second("times uncertain"))),
+                    new Bar(DisplayText.Token(t.Text), t.Count, DisplayText.Count(t.Count), BarSeries.Second("times uncertain"))),
             ],
             ["token", "times uncertain", "share of all uncertain"],
             layer.MostUncertainTokens.Select(t => new[]
@@ -122,22 +122,22 @@ internal sealed class LayerFigures(HtmlWriter html, LayerRoutingReport layer, Ro
     }
 
     // a bin that the threshold divides has a bar for each of its parts
-    private IEnumerable<ChartBar> Bars(EntropyBin bin)
+    private IEnumerable<Bar> Bars(EntropyBin bin)
     {
         var label = $"{DisplayText.TwoDigits(bin.From)} – {DisplayText.TwoDigits(bin.To)}";
         var certain = ShareOfTokens(bin.Tokens - bin.UncertainTokens);
         var uncertain = ShareOfTokens(bin.UncertainTokens);
         if (certain > 0 || uncertain == 0)
-            yield return new(label, certain, DisplayText.Percent(certain), ChartSeries.First("certain"));
+            yield return new(label, certain, DisplayText.Percent(certain), BarSeries.First("certain"));
         if (uncertain > 0)
-            yield return new(certain > 0 ? "" : label, uncertain, DisplayText.Percent(uncertain), ChartSeries.Second("uncertain"));
+            yield return new(label, uncertain, DisplayText.Percent(uncertain), BarSeries.Second("uncertain"));
     }
 
     private void WriteChart(
-        string title, string meaning, IReadOnlyList<ChartBar> bars, string[] headers, IEnumerable<string[]> rows)
+        string title, string meaning, IReadOnlyList<Bar> bars, string[] headers, IEnumerable<string[]> rows)
     {
         html.Line($"<figure><h3>{title}</h3><p>{meaning}</p>");
-        new Chart(bars).Write(html, title);
+        BarChart.Write(html, title, bars);
         html.Raw("<details><summary>Numbers</summary><div class=\"scroll\">");
         TableMarkup.Write(html, headers, rows);
         html.Raw("</div></details></figure>\n");

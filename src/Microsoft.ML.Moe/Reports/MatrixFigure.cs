@@ -59,7 +59,7 @@ internal sealed class MatrixFigure(
     {
         var shade = (Math.Abs(value) * 100).ToString("0", CultureInfo.InvariantCulture);
         var sign = value < 0 ? "negative" : "positive";
-        var strength = Math.Abs(value) > 0.55 ? "strong" : "weak";
+        var strength = Math.Abs(value) > 0.8 ? "strong" : "weak";
         html.Line($"<td class=\"{sign} {strength}\" style=\"--shade:{shade}%\" title=\"{tooltip}\">{text}</td>");
     }
 

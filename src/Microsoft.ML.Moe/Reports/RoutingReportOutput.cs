@@ -3,29 +3,26 @@ using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Reports;
 using Microsoft.ML.Moe.Routing;
-using Spectre.Console;
 
 namespace Microsoft.ML.Moe;
 
-/// <summary>Shows a <see cref="RoutingReport"/>, or a comparison of routers, on the console, or as a page for a browser.</summary>
+/// <summary>Shows a <see cref="RoutingReport"/>, or a comparison of routers, as text or as a page for a browser.</summary>
 public static class RoutingReportOutput
 {
-    /// <summary>Writes a report as tables.</summary>
+    /// <summary>The report as tables of plain text, at most 80 columns wide, each line with a line feed at its end.</summary>
     /// <param name="report">The report.</param>
-    /// <param name="console">Where to; null for the process's console.</param>
-    public static void WriteTable(this RoutingReport report, IAnsiConsole? console = null)
+    public static string ToText(this RoutingReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
-        RoutingReportTables.Write(report, console ?? AnsiConsole.Console);
+        return RoutingReportText.Of(report);
     }
 
-    /// <summary>Writes a comparison of routers as a table, in its order.</summary>
+    /// <summary>A comparison of routers as a table of plain text, at most 80 columns wide, in the comparison's order.</summary>
     /// <param name="comparisons">Results of one call of <c>CompareRouting</c>.</param>
-    /// <param name="console">Where to; null for the process's console.</param>
-    public static void WriteTable(this IEnumerable<RoutingComparison> comparisons, IAnsiConsole? console = null)
+    public static string ToText(this IEnumerable<RoutingComparison> comparisons)
     {
         ArgumentNullException.ThrowIfNull(comparisons);
-        RoutingComparisonTable.Write(comparisons, console ?? AnsiConsole.Console);
+        return RoutingComparisonText.Of(comparisons);
     }
 
     /// <summary>

@@ -2,19 +2,20 @@ using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Reports;
 
-/// <summary>What console and page say alike about a report.</summary>
+/// <summary>What text and page say alike about a report.</summary>
 internal static class Summary
 {
     /// <summary>Columns of the overview of layers, and what they mean.</summary>
     public static IReadOnlyList<(string Name, string Meaning)> Columns { get; } =
     [
         ("block", "Number of the transformer block."),
-        ("experts per token", "Experts that a token was sent to, the mean."),
+        ("experts per token", "Mean number of experts that a token was sent to."),
         ("load variation", "Standard deviation of the experts' pairs over their mean: 0 when all are used alike."),
         ("load balancing", "Switch Transformers' load-balancing value: 1 when balanced, more when the router prefers few experts."),
         ("no expert", "Tokens that no expert got."),
         ("dropped", "Token–expert pairs turned away because an expert was full."),
-        ("mean entropy", "How unsure the router is, in nats, and as a share of the largest possible."),
+        ("mean entropy", "How unsure the router is, in nats."),
+        ("mean entropy / ln N", "The same as a share of the largest possible entropy, the logarithm of the number of experts."),
         ("uncertain", "Tokens whose router entropy reaches the threshold."),
         ("output similarity", "Mean cosine between the outputs of two experts: near 1 they have collapsed into one."),
     ];
@@ -41,9 +42,8 @@ internal static class Summary
         DisplayText.Number(layer.LoadBalancing),
         DisplayText.Percent(layer.ShareWithoutExpert),
         DisplayText.Percent(layer.DroppedShare),
-        report.MaximumEntropy == 0
-            ? DisplayText.Number(layer.MeanEntropy)
-            : $"{DisplayText.Number(layer.MeanEntropy)} ({DisplayText.Percent(layer.MeanEntropy / report.MaximumEntropy)})",
+        DisplayText.Number(layer.MeanEntropy),
+        report.MaximumEntropy == 0 ? "–" : DisplayText.Percent(layer.MeanEntropy / report.MaximumEntropy),
         DisplayText.Percent(layer.UncertainShare),
         layer.MeanOutputSimilarity is { } similarity ? DisplayText.Number(similarity) : "–",
     ];
