@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -7,7 +6,7 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 /// Clipping and AdamW over lists of tensors: libtorch works through a whole list with a few launches, however many tensors are in it.
 /// TorchSharp has no methods for these operations (<see cref="TorchScript"/>). All tensors are flat and hold something.
 /// </summary>
-internal sealed class AdamWScript
+internal static class AdamWScript
 {
     private const string Clipping = """
         def norm(gradients: List[Tensor]) -> Tensor:
@@ -20,14 +19,10 @@ internal sealed class AdamWScript
 
         """;
 
-    private const string Arguments = """
+    // One pass over the memory. The numbers of steps lie on the device, where they are made; all parameters here have taken the same.
+    private const string Stepping = """
         def step(values: List[Tensor], gradients: List[Tensor], first: List[Tensor], second: List[Tensor], number: float,
                  rate: float, decay: float, beta1: float, beta2: float, epsilon: float) -> Tensor:
-
-        """;
-
-    // One pass over the memory. The numbers of steps lie on the device, where they are made; all parameters here have taken the same.
-    private const string InOnePass = """
             steps = values[0].new_full([], number)
             torch._fused_adamw_(values, gradients, first, second, [], [steps] * len(values), lr=rate, beta1=beta1, beta2=beta2,
                                 weight_decay=decay, eps=epsilon, amsgrad=False, maximize=False)
@@ -35,38 +30,12 @@ internal sealed class AdamWScript
 
         """;
 
-    // m = β₁·m + (1 − β₁)·g, v = β₂·v + (1 − β₂)·g², w = (1 − η·λ)·w − η·m̂/(√v̂ + ε)
-    private const string InSeveralPasses = """
-            torch._foreach_mul_(first, beta1)
-            torch._foreach_add_(first, gradients, alpha=1.0 - beta1)
-            torch._foreach_mul_(second, beta2)
-            torch._foreach_addcmul_(second, gradients, gradients, 1.0 - beta2)
-            denominators = torch._foreach_sqrt(second)
-            torch._foreach_mul_(denominators, (1.0 - beta2 ** number) ** -0.5)
-            torch._foreach_add_(denominators, epsilon)
-            torch._foreach_mul_(values, 1.0 - rate * decay)
-            torch._foreach_addcdiv_(values, first, denominators, -rate / (1.0 - beta1 ** number))
-            return values[0]
-
-        """;
-
-    private static readonly Lazy<AdamWScript?> TryOnePass = new(() => TryCompile(Clipping + Arguments + InOnePass));
-    private static readonly Lazy<AdamWScript> SeveralPasses = new(() => new AdamWScript(Clipping + Arguments + InSeveralPasses));
-    private readonly TorchScript _script;
-
-    private AdamWScript(string text) => _script = new TorchScript(text);
-
-    /// <summary>The script that runs wherever lists do. Takes memory for the roots of the second moments.</summary>
-    public static AdamWScript OfSeveralPasses => SeveralPasses.Value;
-
-    /// <summary>The fastest script that runs on a device: libtorch has AdamW in one pass on CUDA, and since 2.4 on the processor.</summary>
-    public static AdamWScript For(torch.Device device) =>
-        TryOnePass.Value is { } onePass && onePass.RunsOn(device) ? onePass : OfSeveralPasses;
+    private static readonly Lazy<TorchScript> _script = new(() => new TorchScript(Clipping + Stepping));
 
     /// <summary>Scales gradients so that their joint norm is at most <paramref name="largest"/>; infinity only measures.</summary>
     /// <returns>The norm before, on the device.</returns>
-    public torch.Tensor Clip(torch.Tensor[] gradients, float largest) =>
-        float.IsPositiveInfinity(largest) ? _script.Call("norm", [gradients]) : _script.Call("clip", gradients, (Scalar)largest);
+    public static torch.Tensor Clip(torch.Tensor[] gradients, float largest) =>
+        float.IsPositiveInfinity(largest) ? _script.Value.Call("norm", [gradients]) : _script.Value.Call("clip", gradients, (Scalar)largest);
 
     /// <summary>A step of parameters that share settings.</summary>
     /// <param name="values">The parameters.</param>
@@ -76,7 +45,7 @@ internal sealed class AdamWScript
     /// <param name="number">Number of the step, from 1.</param>
     /// <param name="settings">The settings.</param>
     /// <param name="learningRateFactor">The schedule's factor.</param>
-    public void Step(
+    public static void Step(
         torch.Tensor[] values,
         torch.Tensor[] gradients,
         torch.Tensor[] first,
@@ -94,33 +63,6 @@ internal sealed class AdamWScript
             settings.Beta2,
             settings.Epsilon,
         ];
-        _script.Call("step", [values, gradients, first, second, .. numbers.Select(number => (Scalar)number)]).Dispose();
-    }
-
-    private static AdamWScript? TryCompile(string text)
-    {
-        try
-        {
-            return new AdamWScript(text);
-        }
-        catch (ExternalException)
-        {
-            return null;
-        }
-    }
-
-    private bool RunsOn(torch.Device device)
-    {
-        using var scope = torch.NewDisposeScope();
-        torch.Tensor[] One() => [torch.ones([1], device: device)];
-        try
-        {
-            Step(One(), One(), One(), One(), 1, new ParameterGroup([], LearningRate: 0f), 1f);
-            return true;
-        }
-        catch (ExternalException error) when (!OutOfMemory.Is(error))
-        {
-            return false;
-        }
+        _script.Value.Call("step", [values, gradients, first, second, .. numbers.Select(number => (Scalar)number)]).Dispose();
     }
 }

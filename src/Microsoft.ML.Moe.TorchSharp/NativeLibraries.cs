@@ -76,8 +76,7 @@ internal static class NativeLibraries
     /// <summary>Which package to add here.</summary>
     internal static string Advice => NativePackages.Advice(
         OperatingSystem.IsWindows() ? OSPlatform.Windows : OperatingSystem.IsMacOS() ? OSPlatform.OSX : OSPlatform.Linux,
-        RuntimeInformation.ProcessArchitecture,
-        Version);
+        RuntimeInformation.ProcessArchitecture);
 
     // TorchSharp's own loader writes a page to the console when it fails; this asks the same question quietly.
     private static bool Load()

@@ -79,7 +79,7 @@ internal sealed class PackedSequences
         if (_activeA is null)
             return positionsC.index_select(0, _positionOfRow);
         var zerosC = torch.zeros([1, positionsC.shape[1]], positionsC.dtype, _device);
-        return ConcatOperation.Join([positionsC, zerosC], 0).index_select(0, _positionOfRow);
+        return torch.cat([positionsC, zerosC], 0).index_select(0, _positionOfRow);
     }
 
     /// <summary>[A, C] to [B, C]; zeros for sequences without a token.</summary>

@@ -50,7 +50,7 @@ internal sealed class TorchAdamW : Optimizer
         _norm = InScope(() =>
         {
             torch.Tensor[] gradients = [.. TakingSteps().Select(state => state.Gradient).OfType<torch.Tensor>()];
-            return gradients.Length == 0 ? null : _engine.AdamW.Clip(gradients, maxNorm).DetachFromDisposeScope();
+            return gradients.Length == 0 ? null : AdamWScript.Clip(gradients, maxNorm).DetachFromDisposeScope();
         });
     }
 
@@ -103,9 +103,9 @@ internal sealed class TorchAdamW : Optimizer
     }
 
     /// <summary>A step of parameters with the same settings that have taken as many steps.</summary>
-    private void Step(DenseAdamWState[] states, float learningRateFactor)
+    private static void Step(DenseAdamWState[] states, float learningRateFactor)
     {
-        _engine.AdamW.Step(
+        AdamWScript.Step(
             Array.ConvertAll(states, state => state.Values),
             Array.ConvertAll(states, state => state.Gradient ?? torch.zeros_like(state.Values)),
             Array.ConvertAll(states, state => state.First),

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Microsoft.ML.Moe.Tensors.Managed;
 using Microsoft.ML.Moe.Tensors.Torch;
 using TorchSharp;
 
@@ -64,13 +63,6 @@ public sealed class TorchEngine : Engine
     /// <summary>Whether tapes for training round the factors of matrix products to bfloat16.</summary>
     internal bool TrainsInBFloat16 { get; }
 
-    /// <summary>The optimisers' arithmetic; on first use the fastest that runs on the device.</summary>
-    internal AdamWScript AdamW
-    {
-        get => field ??= AdamWScript.For(Device);
-        init;
-    }
-
     /// <summary>
     /// Whether policies that can choose on the device do so. On the processor the host has the logits in its own memory, and one pass over
     /// them takes less time than libtorch's operations, of one token and of thousands.
@@ -90,7 +82,7 @@ public sealed class TorchEngine : Engine
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (sparseRows && shape.Length < 2)
             throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
-        DeviceMemory.CheckLength(values, shape);
+        Check.Values(values, shape);
         var (copy, sizes) = (values.ToArray(), shape.ToArray());
         var value = OutOfMemory.Explained(this, batch: null, () => Device.Upload(copy, sizes).DetachFromDisposeScope());
         value.requires_grad = true;

@@ -4,12 +4,16 @@ using System.Text;
 namespace ImageClassification.Tests;
 
 /// <summary>The program as a user runs it: in a process of its own.</summary>
-public class ProgramTests : TemporaryFolder
+public sealed class ProgramTests : IDisposable
 {
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
     [Fact]
     public void It_trains_evaluates_saves_reloads_and_predicts()
     {
-        var model = Path.Combine(Folder, "models", "digits.zip");
+        var model = Path.Combine(_folder.Path, "models", "digits.zip");
         var (code, output, errors) = Run("--model", model, "--epochs", "1");
         Assert.True(code == 0, errors);
         Assert.Matches(@"(?m)^Test accuracy: \d+\.\d %\r?$", output);
@@ -36,7 +40,7 @@ public class ProgramTests : TemporaryFolder
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         var start = new ProcessStartInfo(host, [typeof(Arguments).Assembly.Location, .. args])
         {
-            WorkingDirectory = Folder,
+            WorkingDirectory = _folder.Path,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             StandardOutputEncoding = Encoding.UTF8,

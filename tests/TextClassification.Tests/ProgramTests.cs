@@ -5,13 +5,17 @@ using System.Text;
 namespace TextClassification.Tests;
 
 /// <summary>The program as a user runs it: in a process of its own, on small tables.</summary>
-public class ProgramTests : TemporaryFolder
+public sealed class ProgramTests : IDisposable
 {
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
     [Fact]
     public void It_trains_evaluates_saves_reloads_and_predicts()
     {
-        var train = Write("train.tsv", Rows("label", "sentence", 120));
-        var (model, report) = (Path.Combine(Folder, "models", "colours.zip"), Path.Combine(Folder, "reports", "routing.html"));
+        var train = _folder.Write("train.tsv", Rows("label", "sentence", 120));
+        var (model, report) = (Path.Combine(_folder.Path, "models", "colours.zip"), Path.Combine(_folder.Path, "reports", "routing.html"));
         var (code, output, errors) = Run(
             "--train", train, "--label", "label", "--text", "sentence", "--model", model, "--epochs", "2", "--threads", "1",
             "--global-workspace", "0.9", "--report", report, "--compare-routing");
@@ -43,8 +47,8 @@ public class ProgramTests : TemporaryFolder
     [Fact]
     public void One_class_only_is_explained()
     {
-        var train = Write("one.tsv", "Label\tText\n" + string.Concat(Enumerable.Repeat("same\tsome words here\n", 20)));
-        var (code, _, errors) = Run("--train", train, "--test", train, "--model", Path.Combine(Folder, "m.zip"));
+        var train = _folder.Write("one.tsv", "Label\tText\n" + string.Concat(Enumerable.Repeat("same\tsome words here\n", 20)));
+        var (code, _, errors) = Run("--train", train, "--test", train, "--model", Path.Combine(_folder.Path, "m.zip"));
         Assert.Equal(1, code);
         Assert.Contains("at least two classes", OnlyError(errors), StringComparison.Ordinal);
     }
@@ -69,7 +73,7 @@ public class ProgramTests : TemporaryFolder
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         var start = new ProcessStartInfo(host, [typeof(Arguments).Assembly.Location, .. args])
         {
-            WorkingDirectory = Folder,
+            WorkingDirectory = _folder.Path,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             StandardOutputEncoding = Encoding.UTF8,

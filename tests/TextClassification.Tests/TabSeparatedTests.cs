@@ -3,14 +3,17 @@ using Samples;
 
 namespace TextClassification.Tests;
 
-public class TabSeparatedTests : TemporaryFolder
+public sealed class TabSeparatedTests : IDisposable
 {
+    private readonly TemporaryFolder _folder = new();
     private readonly MLContext _ml = new(1);
+
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Columns_are_found_by_name_in_any_order()
     {
-        var path = Write("data.tsv", "id\tsentence\tintent\r\n1\tturn \"it\" on\tlights\r\n\r\n2\tplay a song\tmusic\r\n");
+        var path = _folder.Write("data.tsv", "id\tsentence\tintent\r\n1\tturn \"it\" on\tlights\r\n\r\n2\tplay a song\tmusic\r\n");
         var table = TabSeparated.Load(_ml, path, "intent", "sentence");
         Assert.Equal(
             [("lights", "turn \"it\" on"), ("music", "play a song")],
@@ -20,7 +23,7 @@ public class TabSeparatedTests : TemporaryFolder
     [Fact]
     public void What_is_saved_is_loaded_again()
     {
-        var path = Path.Combine(Folder, "saved.tsv");
+        var path = Path.Combine(_folder.Path, "saved.tsv");
         TabSeparated.Save(path, [new Example { Label = "a", Text = "Grüße, \"世界\"" }]);
         var row = Assert.Single(_ml.Data.CreateEnumerable<Example>(TabSeparated.Load(_ml, path, "Label", "Text"), reuseRowObject: false));
         Assert.Equal(("a", "Grüße, \"世界\""), (row.Label, row.Text));
@@ -35,7 +38,7 @@ public class TabSeparatedTests : TemporaryFolder
     [InlineData("Label,Text\na,b\n", "Are the columns separated by tabs?")]
     public void A_file_that_cannot_be_used_is_explained(string content, string explanation)
     {
-        var path = Write("bad.tsv", content);
+        var path = _folder.Write("bad.tsv", content);
         var message = Failure(path);
         Assert.Contains(explanation, message, StringComparison.Ordinal);
         Assert.Contains(path, message, StringComparison.Ordinal);
@@ -44,8 +47,8 @@ public class TabSeparatedTests : TemporaryFolder
     [Fact]
     public void A_missing_file_and_a_folder_are_told_apart()
     {
-        Assert.Contains("There is no file", Failure(Path.Combine(Folder, "missing.tsv")), StringComparison.Ordinal);
-        Assert.Contains("is a folder", Failure(Folder), StringComparison.Ordinal);
+        Assert.Contains("There is no file", Failure(Path.Combine(_folder.Path, "missing.tsv")), StringComparison.Ordinal);
+        Assert.Contains("is a folder", Failure(_folder.Path), StringComparison.Ordinal);
     }
 
     private string Failure(string path) => Assert.Throws<UserException>(() => TabSeparated.Load(_ml, path, "Label", "Text")).Message;

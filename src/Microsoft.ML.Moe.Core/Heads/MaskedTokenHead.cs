@@ -17,7 +17,7 @@ internal sealed class MaskedTokenHead : Head
 
     public MaskedTokenHead(ParameterStore store, EncoderConfig encoder, int vocabulary)
     {
-        _transform = new Linear(store, "guess.transform", encoder.Width, encoder.Width, Activation.Gelu);
+        _transform = new Linear(store, "guess.transform", encoder.Width, encoder.Width, Activation.GeluTanh);
         _norm = new LayerNorm(store, "guess.norm", encoder.Width);
         _decoder = new Linear(store, "guess.decoder", encoder.Width, vocabulary);
     }

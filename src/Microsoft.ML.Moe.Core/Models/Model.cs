@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
@@ -165,7 +165,7 @@ public sealed partial class Model<TRow>
 }
 
 /// <summary>Loads models that <see cref="Model{TRow}.Save"/> has written.</summary>
-public static class Model
+public static class ModelFiles
 {
     /// <summary>Loads a model of texts.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

@@ -37,6 +37,26 @@ public sealed record ImageClassifierConfig
 
     /// <summary>How the model is trained.</summary>
     public TrainingConfig Training { get; init; } = new();
+
+    /// <summary>How the images of a training set are divided, and the scale of their channels.</summary>
+    /// <param name="training">The training set.</param>
+    /// <param name="images">What they are like.</param>
+    internal ImageInputConfig Measure(IEnumerable<Example<ImagePixels>> training, ImageInput images)
+    {
+        var scale = ChannelScale.Of(training.Where(row => row.Weight > 0).Select(row => row.Input), images);
+        var size = PatchSize ?? PatchGrid.SizeFor(images);
+        return new ImageInputConfig
+        {
+            ImageWidth = images.Width,
+            ImageHeight = images.Height,
+            Channels = images.Channels,
+            PatchSize = size,
+            PatchMargin = (int)MathF.Round(size * PatchMargin, MidpointRounding.AwayFromZero),
+            Convolutions = Convolutions,
+            Means = [.. scale.Means],
+            Deviations = [.. scale.Deviations],
+        };
+    }
 }
 
 /// <summary>Trains a classifier from labelled images.</summary>
@@ -84,7 +104,7 @@ public sealed class ImageClassifierTrainer : ModelTrainer<ImagePixels>
     public ImageInput Input { get; }
 
     private protected override (Input<ImagePixels> Input, HeadConfig Head) CreateEnds(IReadOnlyList<Example<ImagePixels>> training) =>
-        (new PatchInput(_start?.Input as ImageInputConfig ?? Measure(training)), new ClassesHeadConfig { Classes = _classCount });
+        (new PatchInput(_start?.Input as ImageInputConfig ?? _config.Measure(training, Input)), new ClassesHeadConfig { Classes = _classCount });
 
     private protected override Packer<ImagePixels> CreatePacker(Model<ImagePixels> model) =>
         ((PatchInput)model.Input).CreatePacker(_config.Augmentation);
@@ -99,21 +119,4 @@ public sealed class ImageClassifierTrainer : ModelTrainer<ImagePixels>
     }
 
     private protected override void AddTo(TrainingDigest digest) => digest.AddJson(_config.Augmentation);
-
-    private ImageInputConfig Measure(IReadOnlyList<Example<ImagePixels>> training)
-    {
-        var scale = ChannelScale.Of(training.Where(row => row.Weight > 0).Select(row => row.Input), Input);
-        var size = _config.PatchSize ?? PatchGrid.SizeFor(Input);
-        return new ImageInputConfig
-        {
-            ImageWidth = Input.Width,
-            ImageHeight = Input.Height,
-            Channels = Input.Channels,
-            PatchSize = size,
-            PatchMargin = (int)MathF.Round(size * _config.PatchMargin, MidpointRounding.AwayFromZero),
-            Convolutions = _config.Convolutions,
-            Means = [.. scale.Means],
-            Deviations = [.. scale.Deviations],
-        };
-    }
 }

@@ -21,7 +21,7 @@ internal static class ExpertByExpert
             var parts = new torch.Tensor[busy.Length];
             for (var i = 0; i < parts.Length; i++)
                 parts[i] = bias is null ? x[i].mm(weight[i]) : bias[i].addmm(x[i], weight[i]);
-            return ConcatOperation.Join(parts, 0);
+            return torch.cat(parts, 0);
         }
 
         // For gradients all are unbound at once: that of each slice by itself would be as large as the whole.

@@ -13,8 +13,6 @@ internal static class GroupedProduct
     // Rows start at multiples of 16 bytes.
     private const int NumbersPerUnit = 16 / sizeof(ushort);
 
-    // The first libtorch that it was tried with. One without the operator must not be asked for it: that ends the process.
-    private static readonly Version _firstVersion = new(2, 10);
     private static readonly ConcurrentDictionary<(DeviceType, int), bool> _works = [];
     private static readonly Lazy<TorchScript> _script = new(() => new TorchScript(
         "def product(x, weight, ends):\n    return torch._grouped_mm(x, weight, offs=ends)\n"));
@@ -44,8 +42,6 @@ internal static class GroupedProduct
 
     private static bool IsRight(torch.Device device)
     {
-        if (!Version.TryParse(torch.__version__, out var version) || version < _firstVersion)
-            return false;
         try
         {
             using var scope = torch.NewDisposeScope();
@@ -70,7 +66,7 @@ internal static class GroupedProduct
                 x.As(torch.ScalarType.BFloat16),
                 weight.As(torch.ScalarType.BFloat16),
                 device.Upload([2, 2, 5]).to_type(torch.ScalarType.Int32))
-            : ConcatOperation.Join([x.narrow(0, 0, 2).mm(weight.unbind(0)[0]), x.narrow(0, 2, 3).mm(weight.unbind(0)[2])], 0);
+            : torch.cat([x.narrow(0, 0, 2).mm(weight.unbind(0)[0]), x.narrow(0, 2, 3).mm(weight.unbind(0)[2])], 0);
         product.As(torch.ScalarType.Float32).mul(Numbers(5, Outputs)).sum().backward();
         return
         [

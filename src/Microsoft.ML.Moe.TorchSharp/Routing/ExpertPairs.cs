@@ -121,7 +121,7 @@ internal sealed class ExpertPairs
         List<torch.Tensor> parts = [EndOfE, TokenOfPair];
         if (_isBroadcastT is not null)
             parts.Add(_isBroadcastT.to_type(torch.ScalarType.Int64));
-        var numbers = DeviceMemory.ToInts(ConcatOperation.Join(parts, 0));
+        var numbers = DeviceMemory.ToInts(torch.cat(parts, 0));
         _offsets ??= OffsetsOf(numbers.AsSpan(0, Experts));
         var flags = Array.ConvertAll(numbers[(Experts + Count)..], flag => flag != 0);
         return new RoutingPlan(

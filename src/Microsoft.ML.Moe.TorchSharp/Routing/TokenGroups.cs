@@ -47,7 +47,7 @@ internal sealed class TokenGroups
         if (_rowOfPlace is not null)
         {
             var none = torch.full([1, scores.shape[1]], Scalars.Of(double.NegativeInfinity), scores.dtype, scores.device);
-            scores = ConcatOperation.Join([scores, none], 0).index_select(0, _rowOfPlace);
+            scores = torch.cat([scores, none], 0).index_select(0, _rowOfPlace);
         }
 
         return scores.reshape(Count, Longest, scores.shape[1]);

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.Moe.Scoring;
 
@@ -12,6 +13,8 @@ internal abstract class ColumnBuffer
     /// <param name="rows">Most rows held at a time.</param>
     public static ColumnBuffer Create(DataViewRow input, DataViewSchema.Column column, int rows)
     {
+        if (column.Type is ImageDataViewType { Width: > 0 })
+            return new ImageColumnBuffer(input, column, rows);
         var type = column.Type.RawType;
         var isVector = type.IsGenericType && type.GetGenericTypeDefinition() == typeof(VBuffer<>);
         var buffer = isVector

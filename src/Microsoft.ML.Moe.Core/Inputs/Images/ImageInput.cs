@@ -9,6 +9,9 @@ public sealed class ImageInput
     /// <summary>Most channels.</summary>
     public const int MaximumChannels = 16;
 
+    /// <summary>Largest magnitude of a value: beyond, variances would no longer be finite.</summary>
+    public const float MaximumValue = 1e9f;
+
     /// <summary>Creates the input.</summary>
     /// <param name="width">Pixels in a row, within [1, <see cref="MaximumSide"/>].</param>
     /// <param name="height">Rows of pixels, within [1, <see cref="MaximumSide"/>].</param>
@@ -36,16 +39,17 @@ public sealed class ImageInput
 
     /// <summary>An image that has the right size already.</summary>
     /// <param name="values">
-    /// <see cref="Length"/> finite numbers of any scale: row by row from the top, all channels of a pixel together.
+    /// <see cref="Length"/> numbers of any scale within ±<see cref="MaximumValue"/>: row by row from the top, all channels of a pixel
+    /// together.
     /// </param>
-    /// <exception cref="ArgumentException">There are more or fewer, or one is not finite.</exception>
+    /// <exception cref="ArgumentException">There are more or fewer, or one is not finite or larger.</exception>
     public ImagePixels Encode(ReadOnlySpan<float> values)
     {
         if (values.Length != Length)
-            throw new ArgumentException($"{values.Length} numbers are not the {Length} of {Width} × {Height} × {Channels}.", nameof(values));
+            throw new ArgumentException($"it has {values.Length} numbers, not the {Length} of {Width} × {Height} × {Channels}");
         foreach (var value in values)
-            if (!float.IsFinite(value))
-                throw new ArgumentException($"{value} is no pixel.", nameof(values));
+            if (!(MathF.Abs(value) <= MaximumValue))
+                throw new ArgumentException($"{value} is no value of a pixel; they lie within ±{MaximumValue}");
         return new ImagePixels(values.ToArray());
     }
 
@@ -61,7 +65,7 @@ public sealed class ImageInput
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         if (values.Length != (long)width * height * Channels)
-            throw new ArgumentException($"{values.Length} numbers are not those of {width} × {height} × {Channels}.", nameof(values));
+            throw new ArgumentException($"it has {values.Length} numbers, not those of {width} × {height} × {Channels}");
         return new ImagePixels(
             (width, height) == (Width, Height) ? values.ToArray() : ImageResizing.Resize(values, width, height, Width, Height, Channels));
     }

@@ -18,10 +18,18 @@ internal static class ImageResizing
         var across = Filter(width, newWidth);
         var rows = new float[height * newWidth * channels];
         for (var y = 0; y < height; y++)
+        {
+            var from = source.Slice(y * width * channels, width * channels);
+            var to = rows.AsSpan(y * newWidth * channels, newWidth * channels);
             for (var x = 0; x < newWidth; x++)
-                for (var (i, from) = (0, (y * width + across[x].First) * channels); i < across[x].Weights.Length; i++)
-                    for (var c = 0; c < channels; c++)
-                        rows[(y * newWidth + x) * channels + c] += across[x].Weights[i] * source[from++];
+            {
+                var covered = from.Slice(across[x].First * channels, across[x].Weights.Length * channels);
+                if (channels == 3)
+                    SumColours(covered, across[x].Weights, to.Slice(3 * x, 3));
+                else
+                    Sum(covered, across[x].Weights, to.Slice(x * channels, channels));
+            }
+        }
 
         var down = Filter(height, newHeight);
         var stride = newWidth * channels;
@@ -38,6 +46,27 @@ internal static class ImageResizing
         }
 
         return result;
+    }
+
+    private static void Sum(ReadOnlySpan<byte> pixels, float[] weights, Span<float> sums)
+    {
+        for (var i = 0; i < weights.Length; i++)
+            for (var c = 0; c < sums.Length; c++)
+                sums[c] += weights[i] * pixels[i * sums.Length + c];
+    }
+
+    /// <summary>The same for three channels, whose sums stay in registers.</summary>
+    private static void SumColours(ReadOnlySpan<byte> pixels, float[] weights, Span<float> sums)
+    {
+        var (red, green, blue) = (0f, 0f, 0f);
+        for (var (i, from) = (0, 0); i < weights.Length && from + 2 < pixels.Length; i++, from += 3)
+        {
+            red += weights[i] * pixels[from];
+            green += weights[i] * pixels[from + 1];
+            blue += weights[i] * pixels[from + 2];
+        }
+
+        (sums[0], sums[1], sums[2]) = (red, green, blue);
     }
 
     /// <summary>For each new place the old ones that it is made of, and their weights, which sum to 1.</summary>

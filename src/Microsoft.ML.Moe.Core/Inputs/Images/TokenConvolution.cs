@@ -23,7 +23,7 @@ internal sealed class TokenConvolution
     public TokenConvolution(ParameterStore store, string name, int width, PatchGrid grid)
     {
         _norm = new LayerNorm(store, name + ".norm", width);
-        _linear = new Linear(store, name, Places * width, width, Activation.Gelu);
+        _linear = new Linear(store, name, Places * width, width, Activation.GeluTanh);
         _patches = grid.Patches;
         _neighbours = new int[Places * grid.Patches];
         for (var i = 0; i < _neighbours.Length; i++)

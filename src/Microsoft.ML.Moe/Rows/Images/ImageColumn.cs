@@ -1,16 +1,19 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.Moe.Rows;
 
-/// <summary>What a column of images holds: encoded files, or pixels.</summary>
+/// <summary>What a column of images holds: encoded files, images that ML.NET has decoded, or pixels.</summary>
 internal static class ImageColumn
 {
     private const string Wanted =
-        "a vector of bytes (a PNG, JPEG or BMP file, as LoadRawImageBytes gives it) or a vector of numbers (Single) of known size "
-        + "(pixels, as ExtractPixels gives them with interleavePixelColors: true)";
+        "images (MLImage, as LoadImages and ResizeImages give them), a vector of bytes (a PNG, JPEG, WebP, GIF or BMP file, as "
+        + "LoadRawImageBytes gives it) or a vector of numbers of known size (pixels, as ExtractPixels gives them with "
+        + "interleavePixelColors: true)";
 
-    /// <summary>Width and height that encoded images are resized to where nothing is said.</summary>
+    /// <summary>Width and height that images of any size are resized to where nothing is said.</summary>
     private const int DefaultSide = 64;
 
     /// <summary>Finds the column.</summary>
@@ -18,7 +21,7 @@ internal static class ImageColumn
     public static DataViewSchema.Column Find(DataViewSchema schema, string name)
     {
         var column = InputColumns.Find(schema, name, "image");
-        return IsEncoded(column) || (column.Type is VectorDataViewType { IsKnownSize: true } && HasItems(column, typeof(float)))
+        return IsResized(column) || (column.Type is VectorDataViewType { IsKnownSize: true } && (HasItems<float>(column) || HasItems<byte>(column)))
             ? column
             : throw InputColumns.WrongType(name, "image", column.Type, Wanted);
     }
@@ -28,15 +31,28 @@ internal static class ImageColumn
     public static void Check(SchemaShape schema, string name)
     {
         var column = InputColumns.Find(schema, name, "image");
-        var isVector = column.Kind != SchemaShape.Column.VectorKind.Scalar && !column.IsKey;
-        if (!(isVector && (column.ItemType.RawType == typeof(byte)
-            || (column.ItemType.RawType == typeof(float) && column.Kind == SchemaShape.Column.VectorKind.Vector))))
+        var isPossible = !column.IsKey && column.Kind switch
+        {
+            SchemaShape.Column.VectorKind.Scalar => column.ItemType is ImageDataViewType,
+            SchemaShape.Column.VectorKind.Vector => column.ItemType.RawType == typeof(byte) || column.ItemType.RawType == typeof(float),
+            _ => column.ItemType.RawType == typeof(byte),
+        };
+        if (!isPossible)
             throw InputColumns.WrongType(name, "image", InputColumns.TypeOf(column), Wanted);
     }
 
-    /// <summary>Whether the column holds files, not pixels.</summary>
+    /// <summary>Whether the column holds files.</summary>
     public static bool IsEncoded(DataViewSchema.Column column) =>
-        column.Type is VectorDataViewType { Dimensions.Length: 1 } && HasItems(column, typeof(byte));
+        column.Type is VectorDataViewType { Dimensions.Length: 1 } && HasItems<byte>(column);
+
+    /// <summary>Whether the column holds images that ML.NET has decoded.</summary>
+    public static bool IsDecoded(DataViewSchema.Column column) => column.Type is ImageDataViewType;
+
+    /// <summary>Whether the column's images may be of any size, as they are resized to the model's.</summary>
+    public static bool IsResized(DataViewSchema.Column column) => IsEncoded(column) || IsDecoded(column);
+
+    /// <summary>Whether the column holds pixels that are bytes.</summary>
+    public static bool HasBytes(DataViewSchema.Column column) => HasItems<byte>(column);
 
     /// <summary>The images that a model reads from the column.</summary>
     /// <param name="column">From <see cref="Find"/>.</param>
@@ -46,10 +62,16 @@ internal static class ImageColumn
     /// <exception cref="ArgumentOutOfRangeException">The size of the vector contradicts it, or does not tell enough.</exception>
     public static ImageInput InputOf(DataViewSchema.Column column, int? width, int? height, int? channels)
     {
-        if (IsEncoded(column))
-            return channels is null or 1 or 3
-                ? new ImageInput(width ?? height ?? DefaultSide, height ?? width ?? DefaultSide, channels ?? 3)
-                : throw Wrong(column, $"holds files, which have 1 (grey) or 3 channels, not {channels}");
+        if (IsResized(column))
+        {
+            if (channels is not (null or 1 or 3))
+                throw Wrong(column, $"holds images, which have 1 (grey) or 3 channels, not {channels}");
+            if ((width, height) is (null, null)
+                && column.Type is ImageDataViewType { Width: > 0 and <= ImageInput.MaximumSide, Height: > 0 and <= ImageInput.MaximumSide } fixedSize)
+                (width, height) = (fixedSize.Width, fixedSize.Height);
+            return new ImageInput(width ?? height ?? DefaultSide, height ?? width ?? DefaultSide, channels ?? 3);
+        }
+
         var vector = (VectorDataViewType)column.Type;
         if (vector.Dimensions is [var h, var w, var c])
         {
@@ -89,8 +111,8 @@ internal static class ImageColumn
         return null;
     }
 
-    private static bool HasItems(DataViewSchema.Column column, Type type) =>
-        column.Type is VectorDataViewType { ItemType: NumberDataViewType { RawType: var raw } } && raw == type;
+    private static bool HasItems<T>(DataViewSchema.Column column) =>
+        column.Type is VectorDataViewType { ItemType: NumberDataViewType { RawType: var raw } } && raw == typeof(T);
 
     private static string Said(int? value) => value?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?";
 

@@ -14,14 +14,17 @@ public sealed partial class MoeImageClassificationTrainer
     public sealed class Options : MoeClassifierOptions
     {
         /// <summary>
-        /// Column of the image: a vector of bytes, which is a PNG, JPEG or BMP file, or a vector of single-precision numbers of known
-        /// size, which are pixels row by row from the top, all channels of a pixel together. Default <c>Features</c>.
+        /// Column of the image. Either an <see cref="Data.MLImage"/> of any size; or a vector of bytes, which is a PNG, JPEG, WebP, GIF or
+        /// BMP file of up to 64 MiB and 2^26 pixels, of several frames the first; or a vector of numbers of known size, which are pixels row
+        /// by row from the top, all channels of a pixel together: single-precision numbers, or bytes in three dimensions. Default
+        /// <c>Features</c>.
         /// </summary>
         public string FeatureColumnName { get; set; } = "Features";
 
         /// <summary>
-        /// Pixels in a row. Files are resized to it; null takes <see cref="ImageHeight"/>, or else 64. Of vectors of pixels it says how
-        /// they are to be read; null takes the vector's dimensions, or else that of a square. Within [1, 1024]. Default null.
+        /// Pixels in a row. Files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images' fixed size (up to
+        /// 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions, or else that of a
+        /// square. Within [1, 1024]. Default null.
         /// </summary>
         public int? ImageWidth { get; set; }
 
@@ -29,7 +32,7 @@ public sealed partial class MoeImageClassificationTrainer
         public int? ImageHeight { get; set; }
 
         /// <summary>
-        /// Numbers of a pixel: 1 for grey, 3 for colours. null takes 3 for files, and for vectors of pixels their dimensions, or else 1
+        /// Numbers of a pixel: 1 for grey, 3 for colours. null takes 3 for files and images, and for vectors of pixels their dimensions, or else 1
         /// where that makes a square, and 3 where that does. Within [1, 16]. Default null.
         /// </summary>
         public int? Channels { get; set; }

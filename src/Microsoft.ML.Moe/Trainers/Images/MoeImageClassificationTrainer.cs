@@ -20,12 +20,16 @@ namespace Microsoft.ML.Moe;
 ///
 /// ### Input and output columns
 /// The label column must be of [key](xref:Microsoft.ML.Data.KeyDataViewType) type, with values of any type behind the keys. The image
-/// column is either a vector of <xref:System.Byte>, each a PNG, JPEG or BMP file, as
-/// [LoadRawImageBytes](xref:Microsoft.ML.ImageEstimatorsCatalog.LoadRawImageBytes*) gives it, or a vector of <xref:System.Single> of
-/// known size: pixels, row by row from the top and in each row from the left, all channels of a pixel together, as
-/// [ExtractPixels](xref:Microsoft.ML.ImageEstimatorsCatalog.ExtractPixels*) gives them with `interleavePixelColors: true`. Rows with a
-/// missing label are left out; an image that is missing or cannot be decoded is an error that names its row. Predictions do not need
-/// the label column.
+/// column is one of these:
+///
+/// | Image column | From | How it is read |
+/// | -- | -- | -- |
+/// | Vector of <xref:System.Byte> | [LoadRawImageBytes](xref:Microsoft.ML.ImageEstimatorsCatalog.LoadRawImageBytes*) | A PNG, JPEG, WebP, GIF or BMP file; of several frames the first. Turned upright by its EXIF orientation, resized. |
+/// | <xref:Microsoft.ML.Data.MLImage> | [LoadImages](xref:Microsoft.ML.ImageEstimatorsCatalog.LoadImages*), [ResizeImages](xref:Microsoft.ML.ImageEstimatorsCatalog.ResizeImages*), a property with `[ImageType(height, width)]` | Resized. LoadImages does not turn photographs upright. |
+/// | Vector of <xref:System.Single>, or of <xref:System.Byte> in three dimensions, of known size | [ExtractPixels](xref:Microsoft.ML.ImageEstimatorsCatalog.ExtractPixels*) with `interleavePixelColors: true` | Pixels, row by row from the top and in each row from the left, all channels of a pixel together. |
+///
+/// Transparent pixels lie on white. Rows with a missing label are left out; an image that is missing, damaged, cut short or larger than
+/// 2^26 pixels is an error that names its row. Predictions do not need the label column.
 ///
 /// This trainer outputs the following columns:
 ///

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
@@ -49,7 +50,7 @@ public sealed class MoeImageClassificationTransformer
     static MoeImageClassificationTransformer ISavedTransformer<MoeImageClassificationTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<ImageClassificationColumns, ImagePixels, MoeImageClassificationTransformer>(
             folder,
-            (config, weights, engine, _) => Models.Model.LoadImage(config, weights, engine),
+            (config, weights, engine, _) => ModelFiles.LoadImage(config, weights, engine),
             (columns, model) => new ImageRows(columns.Features, ((PatchInput)model.Input).Images),
             saved => new MoeImageClassificationTransformer(saved.Columns, saved.Model, saved.Labels));
 

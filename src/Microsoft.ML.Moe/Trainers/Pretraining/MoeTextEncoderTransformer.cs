@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
@@ -40,7 +41,7 @@ public sealed class MoeTextEncoderTransformer : MoeTransformer, ISavedTransforme
     static MoeTextEncoderTransformer ISavedTransformer<MoeTextEncoderTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<TextEncoderColumns, EncodedText, MoeTextEncoderTransformer>(
             folder,
-            Models.Model.LoadText,
+            ModelFiles.LoadText,
             (columns, model) => new TextRows(columns.Input, second: null, (TextInput)model.Input),
             saved => new MoeTextEncoderTransformer(saved.Columns, saved.Model, saved.Tokenizer));
 

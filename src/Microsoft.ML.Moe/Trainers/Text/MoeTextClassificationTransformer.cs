@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
@@ -56,7 +57,7 @@ public sealed class MoeTextClassificationTransformer : MoeClassificationTransfor
     static MoeTextClassificationTransformer ISavedTransformer<MoeTextClassificationTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<TextClassificationColumns, EncodedText, MoeTextClassificationTransformer>(
             folder,
-            Models.Model.LoadText,
+            ModelFiles.LoadText,
             (columns, model) => new TextRows(columns.Sentence1, columns.Sentence2, (TextInput)model.Input),
             saved => new MoeTextClassificationTransformer(saved.Columns, saved.Model, saved.Labels, saved.Tokenizer));
 
