@@ -90,7 +90,7 @@ public sealed partial class CodeTests : IClassFixture<SampleFolder>
             return;
         var source = string.Concat(Directory.GetFiles(Page.Within("tools/moe"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
         var commands = arguments.Where((argument, i) => i == 0 || argument.StartsWith("--", StringComparison.Ordinal));
-        Assert.All(commands, command => Assert.Matches($"\"{Regex.Escape(command)}[\" |]", source));
+        Assert.All(commands, command => Assert.Matches($"[\"|]{Regex.Escape(command)}[\"| ]", source));
     }
 
     [Fact]

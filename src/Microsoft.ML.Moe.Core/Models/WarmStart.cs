@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Models;
 
 /// <summary>
 /// What training starts from instead of random weights: the input and encoder of a trained model, and, for classes that it knows
-/// already, what it learned of them. The values are copied: the model that they come from may go.
+/// already, what it learned of them. The values are copied, so that model can be disposed.
 /// </summary>
 public sealed class WarmStart
 {
@@ -31,7 +31,7 @@ public sealed class WarmStart
     /// <summary>The architecture, which the new model takes over.</summary>
     internal EncoderConfig Encoder { get; }
 
-    /// <summary>Bits of the wide table to go on with; 0 where there is nothing in it to go on with.</summary>
+    /// <summary>Bits of the wide table to start from; 0 where none is taken over.</summary>
     internal int WideBits { get; }
 
     /// <summary>The architecture of a model that starts here: this one's, but for what only training uses.</summary>
