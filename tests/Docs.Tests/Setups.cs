@@ -100,7 +100,7 @@ internal static class Samples
         const int side = 16;
         Directory.CreateDirectory("photos");
         var lines = new List<string> { "Label\tImagePath" };
-        for (var i = 0; i < 12; i++)
+        for (var i = 0; i < 4; i++)
         {
             var (label, brightness) = i % 2 == 0 ? ("dark", 0) : ("bright", 160);
             var pixels = new byte[side * side * 3];
