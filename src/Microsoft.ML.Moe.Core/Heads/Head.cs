@@ -13,9 +13,6 @@ internal abstract class Head
     /// <summary>Numbers that the model gives for a row.</summary>
     public abstract int Outputs { get; }
 
-    /// <summary>Binary logarithm of the wide table's rows; 0 for none.</summary>
-    public virtual int WideBits => 0;
-
     /// <summary>Multiply-adds of a row, and of each of its tokens.</summary>
     /// <param name="width">Width of token vectors, D.</param>
     public abstract (double OfRow, double OfToken) Cost(int width);
@@ -24,18 +21,24 @@ internal abstract class Head
     /// <param name="tape">Operations.</param>
     /// <param name="xTD">[T, D] token vectors.</param>
     /// <param name="batch">B rows.</param>
-    public abstract HeadScores Forward(Tape tape, Tensor xTD, Batch batch);
+    public abstract Tensor Forward(Tape tape, Tensor xTD, Batch batch);
 
     /// <summary>Writes what the model gives for each row of a batch, <see cref="Outputs"/> numbers each.</summary>
-    public abstract void Write(Tape tape, HeadScores scores, Span<float> outputs);
+    public abstract void Write(Tape tape, Tensor scores, Span<float> outputs);
 
     /// <summary>The loss of a batch, without the layers' own losses.</summary>
-    /// <returns>The loss to descend, and the part of it to report.</returns>
-    public abstract (Tensor Total, Tensor Reported) Loss(
-        Tape tape, HeadScores scores, Batch batch, Targets targets, TrainingConfig training);
+    public abstract Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training);
 
-    /// <summary>Adds a batch to a measurement.</summary>
-    public abstract void Measure(Tape tape, HeadScores scores, Batch batch, Targets targets, Measurement measurement);
+    /// <summary>Adds rows to a measurement by what the model gives for them.</summary>
+    /// <param name="outputs"><see cref="Outputs"/> numbers for each row.</param>
+    /// <param name="targets">Targets of the rows.</param>
+    /// <param name="measurement">Takes them.</param>
+    public virtual void Measure(ReadOnlySpan<float> outputs, Targets targets, Measurement measurement) =>
+        throw new InvalidOperationException("This model gives nothing that could be compared with a target.");
+
+    /// <summary>Adds a batch to a measurement, for heads that give nothing for a row.</summary>
+    public virtual void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement) =>
+        throw new InvalidOperationException("This model is measured row by row.");
 
     /// <summary>Weights in the loss by target; null weights all rows alike.</summary>
     /// <param name="targets">Targets of all training rows.</param>
@@ -52,9 +55,3 @@ internal abstract record HeadConfig
     /// <summary>The head.</summary>
     public abstract Head CreateHead(ParameterStore store, EncoderConfig encoder);
 }
-
-/// <summary>What a head's layers give for a batch.</summary>
-/// <param name="Scores">The scores.</param>
-/// <param name="Deep">The encoder's part; null where it is all of them.</param>
-/// <param name="Wide">The wide branch's part; null without one.</param>
-internal readonly record struct HeadScores(Tensor Scores, Tensor? Deep = null, Tensor? Wide = null);

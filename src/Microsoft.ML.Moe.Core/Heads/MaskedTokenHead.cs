@@ -29,33 +29,29 @@ internal sealed class MaskedTokenHead : Head
     public override (double OfRow, double OfToken) Cost(int width) => (0, 0);
 
     /// <summary>Scores of the vocabulary for the M hidden tokens, [M, V].</summary>
-    public override HeadScores Forward(Tape tape, Tensor xTD, Batch batch)
+    public override Tensor Forward(Tape tape, Tensor xTD, Batch batch)
     {
         var hiddenMD = tape.Embedding(xTD, MaskedOf(batch).RowsIn(batch.Layout));
-        return new HeadScores(_decoder.Forward(tape, _norm.Forward(tape, _transform.Forward(tape, hiddenMD))));
+        return _decoder.Forward(tape, _norm.Forward(tape, _transform.Forward(tape, hiddenMD)));
     }
 
     /// <inheritdoc/>
-    public override void Write(Tape tape, HeadScores scores, Span<float> outputs)
+    public override void Write(Tape tape, Tensor scores, Span<float> outputs)
     {
     }
 
     /// <inheritdoc/>
-    public override (Tensor Total, Tensor Reported) Loss(
-        Tape tape, HeadScores scores, Batch batch, Targets targets, TrainingConfig training)
-    {
-        var loss = tape.CrossEntropy(scores.Scores, MaskedOf(batch).Targets, []);
-        return (loss, loss);
-    }
+    public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training) =>
+        tape.CrossEntropy(scores, MaskedOf(batch).Targets, []);
 
     /// <inheritdoc/>
-    public override void Measure(Tape tape, HeadScores scores, Batch batch, Targets targets, Measurement measurement)
+    public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement)
     {
         var hidden = MaskedOf(batch).Targets;
-        var vocabulary = scores.Scores.Columns;
-        var loss = hidden.Length * (double)tape.CrossEntropy(scores.Scores, hidden, []).ToArray()[0];
-        var logits = measurement.Room(scores.Scores.Length);
-        scores.Scores.CopyTo(logits);
+        var vocabulary = scores.Columns;
+        var loss = hidden.Length * (double)tape.CrossEntropy(scores, hidden, []).ToArray()[0];
+        var logits = measurement.Room(scores.Length);
+        scores.CopyTo(logits);
         var right = 0;
         for (var i = 0; i < hidden.Length; i++)
             right += Measurement.IndexOfMaximum(logits.Slice(i * vocabulary, vocabulary)) == hidden[i] ? 1 : 0;

@@ -17,19 +17,14 @@ internal sealed class VectorHead(int width) : Head
     public override (double OfRow, double OfToken) Cost(int width) => (0, 0);
 
     /// <inheritdoc/>
-    public override HeadScores Forward(Tape tape, Tensor xTD, Batch batch) => new(tape.MeanPool(xTD, batch.Layout));
+    public override Tensor Forward(Tape tape, Tensor xTD, Batch batch) => tape.MeanPool(xTD, batch.Layout);
 
     /// <inheritdoc/>
-    public override void Write(Tape tape, HeadScores scores, Span<float> outputs) => scores.Scores.CopyTo(outputs);
+    public override void Write(Tape tape, Tensor scores, Span<float> outputs) => scores.CopyTo(outputs);
 
     /// <inheritdoc/>
-    public override (Tensor Total, Tensor Reported) Loss(
-        Tape tape, HeadScores scores, Batch batch, Targets targets, TrainingConfig training) => throw Untrained();
-
-    /// <inheritdoc/>
-    public override void Measure(Tape tape, HeadScores scores, Batch batch, Targets targets, Measurement measurement) => throw Untrained();
-
-    private static InvalidOperationException Untrained() => new("A model that gives vectors has no targets to learn or to be measured by.");
+    public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training) =>
+        throw new InvalidOperationException("A model that gives vectors has no targets to learn.");
 }
 
 /// <summary>What a model file tells of a <see cref="VectorHead"/>.</summary>

@@ -68,8 +68,7 @@ public abstract record InputConfig
 /// <param name="KeepsLayouts">
 /// Whether a batch's layout stays as it is when the next is packed: for policies and observers that may keep what they are shown.
 /// </param>
-/// <param name="WideBits">Binary logarithm of the wide table's rows; 0 for none.</param>
-internal readonly record struct Packing(bool PadToLongest, bool KeepsLayouts, int WideBits);
+internal readonly record struct Packing(bool PadToLongest, bool KeepsLayouts);
 
 /// <summary>Packs batches one after the other in the same memory: each is good until the next is packed. For one thread.</summary>
 internal abstract class Packer<TRow>
@@ -86,9 +85,6 @@ internal abstract class Batch
 {
     /// <summary>Where each row's tokens lie.</summary>
     public SequenceLayout Layout { get; protected set; } = new();
-
-    /// <summary>B bags of wide features; null where there are none.</summary>
-    public RaggedIndices? Wide { get; protected set; }
 
     /// <summary>Whether there is nothing in it to learn or to measure.</summary>
     public virtual bool IsEmpty => false;

@@ -14,7 +14,4 @@ internal enum ParameterRole
 
     /// <summary>A table of token vectors, learned row by row.</summary>
     Embedding,
-
-    /// <summary>The wide branch's table, learned row by row.</summary>
-    Wide,
 }

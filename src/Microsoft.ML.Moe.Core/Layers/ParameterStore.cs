@@ -87,7 +87,7 @@ internal sealed class ParameterStore
 
     private Parameter Make(string name, ParameterRole role, int[] shape, InitialRow initialRow)
     {
-        var sparseRows = role is ParameterRole.Embedding or ParameterRole.Wide;
+        var sparseRows = role == ParameterRole.Embedding;
         if (_saved is not null)
             return _engine.CreateParameter(name, shape, _saved(name, shape), sparseRows);
         var parameter = _engine.CreateParameter(name, shape, initialRow, sparseRows);

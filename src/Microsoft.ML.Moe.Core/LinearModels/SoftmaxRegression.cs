@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
@@ -30,11 +32,11 @@ internal sealed class SoftmaxRegression
     /// <param name="weights">Weight of each row, at least 0 and not all 0.</param>
     /// <param name="classes">Number of classes, C.</param>
     /// <param name="penalties">Penalty of each column of <paramref name="x"/>, over 0.</param>
-    /// <param name="threads">Threads at most.</param>
+    /// <param name="engine">Whose threads compute it.</param>
     public SoftmaxRegression(
-        SparseRows x, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights, int classes, float[] penalties, int threads)
+        SparseRows x, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights, int classes, float[] penalties, Engine engine)
     {
-        _blocks = new ParallelBlocks(threads);
+        _blocks = new ParallelBlocks(engine);
         (_penalties, _classes, _stride) = (penalties, classes, Gather.Stride(classes));
         _labels = labels.ToArray();
         _weights = new float[x.Count];

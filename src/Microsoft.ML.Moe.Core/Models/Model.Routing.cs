@@ -113,7 +113,17 @@ public sealed partial class Model<TRow>
             if (batch.IsEmpty)
                 continue;
             using var tape = observer is null ? Engine.LeaseTape(training: false) : Engine.BeginTape(training: false);
-            Head.Measure(tape, Forward(tape, batch, observer), batch, targets, measurement);
+            var scores = Forward(tape, batch, observer);
+            if (Outputs == 0)
+            {
+                Head.Measure(tape, scores, batch, measurement);
+                continue;
+            }
+
+            var outputs = measurement.Room(inputs.Count * Outputs);
+            Head.Write(tape, scores, outputs);
+            Branch?.Combine(inputs, outputs);
+            Head.Measure(outputs, targets, measurement);
         }
 
         return measurement;

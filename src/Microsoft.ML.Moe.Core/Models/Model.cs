@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -22,13 +23,20 @@ public sealed partial class Model<TRow>
     // The last call leaves its packer here for the next one; null while a call uses it.
     private Packer<TRow>? _packer;
 
-    internal Model(Engine engine, ModelConfig config, Input<TRow> input, ParameterStore parameters, RoutingPolicy? policy = null)
+    internal Model(
+        Engine engine,
+        ModelConfig config,
+        Input<TRow> input,
+        ParameterStore parameters,
+        Branch<TRow>? branch = null,
+        RoutingPolicy? policy = null)
     {
         Engine = engine;
         Config = config;
         Input = input;
         _parameters = parameters;
         _policy = policy;
+        Branch = branch;
         _embedding = input.CreateEmbedding(parameters, config.Encoder);
         _encoder = new Encoder(parameters, config.Encoder);
         Head = config.Head.CreateHead(parameters, config.Encoder);
@@ -46,11 +54,15 @@ public sealed partial class Model<TRow>
     /// <summary>Precision of the weight matrices when scoring; <see cref="InferencePrecision.Full"/> unless changed.</summary>
     public InferencePrecision Precision => _parameters.Precision;
 
-    /// <summary>Number of trained values.</summary>
-    public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
+    /// <summary>Number of trained values: of the network and of the linear branch beside it.</summary>
+    public long ParameterCount =>
+        _parameters.All.Sum(p => (long)p.Parameter.Value.Length) + (Branch?.Export().Sum(values => (long)values.Values.Length) ?? 0);
 
     /// <summary>Input, architecture and head.</summary>
     internal ModelConfig Config { get; }
+
+    /// <summary>What counts beside the head; null for nothing.</summary>
+    internal Branch<TRow>? Branch { get; }
 
     /// <summary>The head.</summary>
     internal Head Head { get; }
@@ -88,7 +100,9 @@ public sealed partial class Model<TRow>
         {
             using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
             var scores = Forward(tape, packer.Pack(pass), observer, policies);
-            Head.Write(tape, scores, outputs.Slice(start * Outputs, pass.Count * Outputs));
+            var outputsOfPass = outputs.Slice(start * Outputs, pass.Count * Outputs);
+            Head.Write(tape, scores, outputsOfPass);
+            Branch?.Combine(pass, outputsOfPass);
             start += pass.Count;
         }
 
@@ -101,7 +115,7 @@ public sealed partial class Model<TRow>
     /// <param name="batch">B rows.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
-    internal HeadScores Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null)
+    internal Tensor Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null)
     {
         var context = new ForwardContext(tape, batch.Layout, observer, policies);
         var xTD = _encoder.Forward(context, _embedding.Forward(context, batch));
@@ -109,7 +123,7 @@ public sealed partial class Model<TRow>
     }
 
     /// <summary>What the model asks of batches.</summary>
-    internal Packing Packing(bool keepsLayouts = false) => new(!Router.MaskPadding, keepsLayouts, Head.WideBits);
+    internal Packing Packing(bool keepsLayouts = false) => new(!Router.MaskPadding, keepsLayouts);
 
     /// <summary>This model with another router over the same weights: what USMoE (arXiv 2503.22996) calls training-free use. Nothing is
     /// copied, and both go on working side by side on the engine, which must outlive both.
@@ -122,7 +136,7 @@ public sealed partial class Model<TRow>
         ArgumentNullException.ThrowIfNull(router);
         Config.Encoder.CheckRoutes();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
-        return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters));
+        return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
 
     /// <summary>
@@ -135,7 +149,7 @@ public sealed partial class Model<TRow>
     {
         ArgumentNullException.ThrowIfNull(policy);
         Config.Encoder.CheckRoutes();
-        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), policy);
+        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policy);
     }
 
     /// <summary>
@@ -146,7 +160,7 @@ public sealed partial class Model<TRow>
     /// <param name="precision">The precision.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
     public Model<TRow> WithPrecision(InferencePrecision precision) => new(
-        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), _policy);
+        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policy);
 
     /// <summary>Saves the model; what it needs besides, such as a tokenizer, is the caller's to save.</summary>
     /// <param name="config">Receives <c>Config.json</c>.</param>
@@ -158,7 +172,7 @@ public sealed partial class Model<TRow>
             throw new InvalidOperationException(
                 $"A model from {nameof(WithPolicy)} cannot be saved: files hold a {nameof(Router)}. Use {nameof(WithRouting)}.");
         Config.Write(config);
-        SafeTensors.Write(weights, [.. _parameters.All.Select(p => p.Parameter)]);
+        SafeTensors.Write(weights, [.. _parameters.All.Select(p => NamedValues.Of(p.Parameter)), .. Branch?.Export() ?? []]);
     }
 
     private Packer<TRow> CreatePacker(bool keepsLayouts = false) => Input.CreatePacker(Packing(keepsLayouts));
@@ -174,7 +188,14 @@ public static class ModelFiles
     /// <param name="tokenizer">The tokenizer that it was trained with, if any.</param>
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<EncodedText> LoadText(Stream config, Stream weights, Engine engine, ISubwordTokenizer? tokenizer = null) =>
-        Load<EncodedText, TextInputConfig>(config, weights, engine, input => input.Restore(tokenizer));
+        Load<EncodedText, TextInputConfig>(
+            config,
+            weights,
+            engine,
+            input => input.Restore(tokenizer),
+            (settings, input, take) => settings is { Linear: { } branch, Head: ClassesHeadConfig { Classes: var classes } }
+                ? LinearBranch.Import(branch, (TextInput)input, classes, take)
+                : null);
 
     /// <summary>Loads a model of images.</summary>
     /// <param name="config"><c>Config.json</c>.</param>
@@ -182,18 +203,25 @@ public static class ModelFiles
     /// <param name="engine">Where it shall live.</param>
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<ImagePixels> LoadImage(Stream config, Stream weights, Engine engine) =>
-        Load<ImagePixels, ImageInputConfig>(config, weights, engine, input => new PatchInput(input));
+        Load<ImagePixels, ImageInputConfig>(config, weights, engine, input => new PatchInput(input), (_, _, _) => null);
 
-    private static Model<TRow> Load<TRow, TInput>(Stream config, Stream weights, Engine engine, Func<TInput, Input<TRow>> createInput)
+    private static Model<TRow> Load<TRow, TInput>(
+        Stream config,
+        Stream weights,
+        Engine engine,
+        Func<TInput, Input<TRow>> createInput,
+        Func<ModelConfig, Input<TRow>, Func<string, int[], float[]>, Branch<TRow>?> createBranch)
         where TInput : InputConfig
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(engine);
         var settings = ModelConfig.Read(config);
-        var input = settings.Input as TInput ?? throw new InvalidDataException("Config.json is of a model that reads other rows.");
+        var inputConfig = settings.Input as TInput ?? throw new InvalidDataException("Config.json is of a model that reads other rows.");
+        var input = createInput(inputConfig);
         var tensors = SafeTensors.Read(weights);
-        var model = new Model<TRow>(engine, settings, createInput(input), new ParameterStore(engine, tensors.Take));
+        var branch = createBranch(settings, input, tensors.Take);
+        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.Take), branch);
         tensors.CheckAllTaken();
         return model;
     }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.LinearModels;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -47,6 +48,10 @@ internal sealed record ModelConfig
 
     /// <summary>What the model tells of a row.</summary>
     public required HeadConfig Head { get; init; }
+
+    /// <summary>What counts beside encoder and head; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LinearBranchConfig? Linear { get; init; }
 
     /// <summary>Writes the file.</summary>
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);

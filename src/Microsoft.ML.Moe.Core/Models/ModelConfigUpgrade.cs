@@ -33,11 +33,19 @@ internal static class ModelConfigUpgrade
         var isImage = json.ContainsKey("imageWidth");
         var input = Take(json, isImage ? OfImages : OfText);
         input["kind"] = isImage ? "image" : "text";
+        if (!isImage)
+            input["marksSharedTokens"] = false;
         var head = new JsonObject { ["kind"] = "vector" };
         if (json.ContainsKey("classes"))
         {
-            head = Take(json, "classes", "wideBits");
+            head = Take(json, "classes");
             head["kind"] = "classes";
+            if (Take(json, "wideBits")["wideBits"]?.GetValue<int>() is { } bits and > 0)
+            {
+                // its scores were added to the encoder's: both count 1
+                json["linear"] = new JsonObject { ["hashedBits"] = bits, ["features"] = 1 << Math.Clamp(bits, 0, 24) };
+                input["linear"] = "words";
+            }
         }
 
         // what is left belongs nowhere, and the reader refuses it

@@ -19,7 +19,6 @@ public sealed class WarmStart
         Input = config.Input;
         // the width of its dense blocks, which need not follow from its router any more
         Encoder = config.Encoder with { DenseWidth = config.Encoder.FeedForwardWidth };
-        WideBits = config.Head is ClassesHeadConfig known && classes is not null ? known.WideBits : 0;
         _values = parameters.Select(NamedValues.Of).ToDictionary(v => v.Name);
         _classes = classes;
         _tokens = tokens;
@@ -30,9 +29,6 @@ public sealed class WarmStart
 
     /// <summary>The architecture, which the new model takes over.</summary>
     internal EncoderConfig Encoder { get; }
-
-    /// <summary>Bits of the wide table to start from; 0 where none is taken over.</summary>
-    internal int WideBits { get; }
 
     /// <summary>The architecture of a model that starts here: this one's, but for what only training uses.</summary>
     /// <param name="start">The start, if any.</param>
@@ -77,6 +73,13 @@ public sealed class WarmStart
             return fresh;
         if (name == TextEmbedding.TokenTable)
             return StartOfTokens(shape, fresh);
+        if (name == TextEmbedding.PositionTable)
+        {
+            // another length is read: what was learned of the positions that both have
+            known.Values.AsSpan(0, Math.Min(known.Values.Length, fresh.Length)).CopyTo(fresh);
+            return fresh;
+        }
+
         if (ClassesHead.IsOfClasses(name))
             return StartOfClasses(shape, fresh, known);
         return shape.AsSpan().SequenceEqual(known.Shape)
@@ -109,22 +112,16 @@ public sealed class WarmStart
         return learned.ContainsAnyExcept(0f) ? learned : [];
     }
 
-    /// <summary>
-    /// Columns, the last dimension, of classes that both know. Where the new table has more rows, 2ⁿ times as many, each one becomes
-    /// as many that say the same: features are numbered by the leading bits of a hash.
-    /// </summary>
+    /// <summary>Columns, the last dimension, of classes that both know.</summary>
     private float[] StartOfClasses(int[] shape, float[] fresh, NamedValues known)
     {
         var (count, knownCount) = (shape[^1], known.Shape[^1]);
-        var rows = fresh.Length / count;
-        var knownRows = known.Values.Length / knownCount;
-        if (_classes is null || rows % knownRows != 0)
+        if (_classes is null || fresh.Length / count != known.Values.Length / knownCount)
             return fresh;
-        var copies = rows / knownRows;
-        for (var row = 0; row < rows; row++)
+        for (var row = 0; row < fresh.Length / count; row++)
             for (var c = 0; c < count; c++)
                 if (_classes[c] >= 0)
-                    fresh[row * count + c] = known.Values[row / copies * knownCount + _classes[c]];
+                    fresh[row * count + c] = known.Values[row * knownCount + _classes[c]];
         return fresh;
     }
 }

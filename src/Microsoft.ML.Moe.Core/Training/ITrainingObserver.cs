@@ -13,13 +13,19 @@ public interface ITrainingObserver
     /// <summary>An epoch has ended.</summary>
     /// <param name="report">What it achieved.</param>
     void OnEpoch(EpochReport report);
+
+    /// <summary>Something was chosen or done besides: a line for the log.</summary>
+    /// <param name="message">The line.</param>
+    void OnMessage(string message)
+    {
+    }
 }
 
 /// <summary>What an epoch achieved.</summary>
 /// <param name="Epoch">Number of the epoch, from 1.</param>
 /// <param name="Epochs">Epochs planned.</param>
 /// <param name="TrainingLoss">Mean cross-entropy over the epoch's batches, in nats; with dropout and label smoothing.</param>
-/// <param name="ValidationLoss">Mean negative log-likelihood on the validation rows, in nats; null without validation rows.</param>
+/// <param name="ValidationLoss">Mean negative log-likelihood of encoder and head on the validation rows, in nats; null without validation rows.</param>
 /// <param name="ValidationAccuracy">Share of validation rows predicted right; null without validation rows.</param>
 /// <param name="LearningRate">Learning rate of the dense weights at the end of the epoch.</param>
 /// <param name="RowsPerSecond">Training rows per second, validation not counted.</param>

@@ -69,7 +69,8 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
             return new LaterValue(0f);
         using var tape = _model.Engine.LeaseTape(training: true, _seed);
         var scores = _model.Forward(tape, _batch, policies: _policies);
-        var (loss, reported) = _model.Head.Loss(tape, scores, _batch, _targets, _config);
+        var reported = _model.Head.Loss(tape, scores, _batch, _targets, _config);
+        var loss = reported;
         foreach (var extra in tape.AuxiliaryLosses)
             loss = tape.Add(loss, extra);
         tape.Backward(loss, scale);

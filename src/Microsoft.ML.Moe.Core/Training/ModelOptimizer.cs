@@ -23,7 +23,6 @@ internal static class ModelOptimizer
             new ParameterGroup(store.Of(ParameterRole.Router), training.LearningRate, training.WeightDecay, Beta2: DenseBeta2),
             new ParameterGroup(store.Of(ParameterRole.Bias), training.LearningRate, Beta2: DenseBeta2),
             new ParameterGroup(store.Of(ParameterRole.Embedding), training.EmbeddingLearningRate, Beta2: TableBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Wide), training.WideLearningRate, Beta2: TableBeta2),
         ]);
     }
 

@@ -13,7 +13,6 @@ namespace Microsoft.ML.Moe.Training;
 /// <typeparam name="TRow">A row as the model reads it.</typeparam>
 public abstract class ModelTrainer<TRow>
 {
-    private readonly Engine _engine;
     private readonly WarmStart? _start;
 
     private protected ModelTrainer(EncoderConfig encoder, TrainingConfig training, Engine engine, WarmStart? start = null)
@@ -21,9 +20,12 @@ public abstract class ModelTrainer<TRow>
         ArgumentNullException.ThrowIfNull(engine);
         Encoder = encoder.Check();
         Training = training.Check(encoder);
-        _engine = engine;
+        Engine = engine;
         _start = start;
     }
+
+    /// <summary>Where the model is trained and will live.</summary>
+    private protected Engine Engine { get; }
 
     /// <summary>The architecture.</summary>
     private protected EncoderConfig Encoder { get; }
@@ -54,15 +56,17 @@ public abstract class ModelTrainer<TRow>
             throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
         if (validation is not null)
             Check(validation, nameof(validation));
-        else if (Training.ValidationShare > 0)
+        var isDrawn = validation is null;
+        if (isDrawn && Training.ValidationShare > 0)
             (training, validation) = Split(training);
-        validation ??= [];
+        var rows = Arrange(new TrainingRows<TRow>(training, validation ?? [], isDrawn), observer, stop);
+        (training, validation) = (rows.Training, rows.Validation);
 
         var (input, head) = CreateEnds(training);
-        var store = new ParameterStore(_engine, Training.Seed, _start is null ? null : _start.StartOf) { UsedRows = UsedRows(training) };
+        var store = new ParameterStore(Engine, Training.Seed, _start is null ? null : _start.StartOf) { UsedRows = UsedRows(training) };
         var config = new ModelConfig { Input = input.Config, Encoder = Encoder, Head = head };
-        var model = new Model<TRow>(_engine, config, input, store);
-        using var optimizer = ModelOptimizer.Create(_engine, store, Training);
+        var model = new Model<TRow>(Engine, config, input, store);
+        using var optimizer = ModelOptimizer.Create(Engine, store, Training);
         Parameter[] parameters = [.. store.All.Select(p => p.Parameter)];
         var objective = new ModelObjective<TRow>(model, CreatePacker(model), training, validation, Training);
         var checkpoint = Training.CheckpointFile is { } file
@@ -70,8 +74,14 @@ public abstract class ModelTrainer<TRow>
             : null;
         new TrainingLoop(TrainingSchedule.From(Training, EpochsFor(training)), objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         ModelOptimizer.Unfreeze(store);
-        return Finish(model);
+        return Finish(model, rows, observer, stop);
     }
+
+    /// <summary>Gets rows ready before there is a model.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="observer">Is told what is chosen.</param>
+    /// <param name="stop">Ends it, with an exception.</param>
+    private protected virtual TrainingRows<TRow> Arrange(TrainingRows<TRow> rows, ITrainingObserver? observer, CancellationToken stop) => rows;
 
     /// <summary>Input and head of the model, made of its training rows.</summary>
     private protected abstract (Input<TRow> Input, HeadConfig Head) CreateEnds(IReadOnlyList<Example<TRow>> training);
@@ -94,7 +104,12 @@ public abstract class ModelTrainer<TRow>
     private protected virtual bool[]? UsedRows(IReadOnlyList<Example<TRow>> training) => null;
 
     /// <summary>The model as it is handed out.</summary>
-    private protected virtual Model<TRow> Finish(Model<TRow> model) => model;
+    /// <param name="model">The network, trained.</param>
+    /// <param name="rows">What it was trained on.</param>
+    /// <param name="observer">Is told what is chosen.</param>
+    /// <param name="stop">Once it is requested, nothing more is learned.</param>
+    private protected virtual Model<TRow> Finish(
+        Model<TRow> model, TrainingRows<TRow> rows, ITrainingObserver? observer, CancellationToken stop) => model;
 
     private void Check(IReadOnlyList<Example<TRow>> rows, string parameter)
     {

@@ -1,5 +1,7 @@
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
@@ -24,10 +26,11 @@ public sealed record TextClassifierConfig
     public TrainingConfig Training { get; init; } = new();
 
     /// <summary>
-    /// Whether a linear model over word and word-pair features learns beside the encoder and adds to its scores. It carries small
-    /// and many-class tables. Default true.
+    /// Whether a linear model over words, word pairs and character n-grams counts beside the encoder. It carries small and many-class
+    /// tables. It is fitted apart, and how much each of the two counts is fitted on rows that neither has learned from: the validation
+    /// rows, or else a tenth of the training rows, which the encoder then does not see. Default true.
     /// </summary>
-    public bool WideBranch { get; init; } = true;
+    public bool LinearBranch { get; init; } = true;
 }
 
 /// <summary>Trains a classifier from labelled texts.</summary>
@@ -35,7 +38,9 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
 {
     private readonly TextClassifierConfig _config;
     private readonly int _classCount;
-    private readonly WarmStart? _start;
+    private readonly ISubwordTokenizer? _tokenizer;
+    private readonly LinearBranchTraining? _linear;
+    private TextInput _input;
 
     /// <summary>Prepares training.</summary>
     /// <param name="config">Input, architecture and training.</param>
@@ -44,7 +49,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     /// <param name="tokenizer">Splits text into subwords; null for hashed words.</param>
     /// <param name="start">
     /// What to start from; null for random weights. Architecture, router and case are then this model's, whatever the configuration says,
-    /// and so are the hashed words when no tokenizer is given.
+    /// and so are the hashed words when no tokenizer is given. The linear branch starts anew.
     /// </param>
     /// <exception cref="ArgumentException">Values of the configuration contradict each other; the message names them.</exception>
     public TextClassifierTrainer(
@@ -52,18 +57,26 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         : base(WarmStart.EncoderOf(start, config.Encoder), config.Training, engine, start)
     {
         ClassTargets.CheckCount(classCount);
-        (_config, _classCount, _start) = (config, classCount, start);
-        Input = TextInput.Create((TextInputConfig?)start?.Input ?? config.Input, tokenizer);
+        (_config, _classCount, _tokenizer) = (config, classCount, tokenizer);
+        if (config.LinearBranch)
+            _linear = new LinearBranchTraining(classCount, config.Training, engine);
+        var input = ((TextInputConfig?)start?.Input ?? config.Input) with { MaximumTokens = config.Input.MaximumTokens };
+        Input = _input = TextInput.Create(
+            input with { Linear = config.LinearBranch ? LinearInput.Undecided : LinearInput.None }, tokenizer);
     }
 
-    /// <summary>Encodes texts for training and for the model.</summary>
+    /// <summary>Encodes texts for training. The model's own may cut them shorter.</summary>
     public TextInput Input { get; }
 
-    private protected override (Input<EncodedText> Input, HeadConfig Head) CreateEnds(IReadOnlyList<Example<EncodedText>> training)
+    private protected override TrainingRows<EncodedText> Arrange(
+        TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
-        var wideBits = _config.WideBranch ? WideTable.BitsFor(training, _classCount, _start?.WideBits ?? 0) : 0;
-        return (Input, new ClassesHeadConfig { Classes = _classCount, WideBits = wideBits });
+        rows = Adapt(rows, observer);
+        return _linear is null ? rows : _linear.Fit(rows, observer, stop);
     }
+
+    private protected override (Input<EncodedText> Input, HeadConfig Head) CreateEnds(IReadOnlyList<Example<EncodedText>> training) =>
+        (_input, new ClassesHeadConfig { Classes = _classCount });
 
     private protected override Packer<EncodedText> CreatePacker(Model<EncodedText> model) =>
         new TextBatchPacker(model.Packing(), _config.Noise);
@@ -75,5 +88,37 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     private protected override bool[] UsedRows(IReadOnlyList<Example<EncodedText>> training) =>
         Inputs.UsedRows.Of(Input.TableRows, training.Select(row => row.Input));
 
-    private protected override void AddTo(TrainingDigest digest) => digest.AddJson(_config.Noise).AddJson(_config.WideBranch);
+    private protected override void AddTo(TrainingDigest digest) => digest.AddJson(_config.Noise).AddJson(_config.LinearBranch);
+
+    private protected override Model<EncodedText> Finish(
+        Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop) =>
+        _linear is null
+            ? model
+            : new Model<EncodedText>(
+                Engine, model.Config, _input, new ParameterStore(model.Parameters), _linear.Finish(model, rows, observer, stop));
+
+    /// <summary>Settles what of the input follows the training texts, and gives the rows as that input reads them.</summary>
+    private TrainingRows<EncodedText> Adapt(TrainingRows<EncodedText> rows, ITrainingObserver? observer)
+    {
+        var config = Input.Config;
+        var linear = _linear is null ? LinearInput.None : LinearBranchTraining.InputFor(rows.Training.Select(row => row.Input));
+        var length = config.LengthFor(rows.Training.Select(row => row.Input.Length));
+        _input = TextInput.Create(config with { MaximumTokens = length, Linear = linear }, _tokenizer);
+        var read = rows with { Training = Read(rows.Training), Validation = Read(rows.Validation) };
+        if (config.MaximumTokens is null)
+        {
+            var longer = read.Training.Count(row => row.Input.TokensCutOff > 0);
+            observer?.OnMessage($"MaximumTokens = {length} follows from the texts; {longer} of {read.Training.Count} are longer and are cut off.");
+        }
+
+        return read with { HeldOut = read.Validation };
+    }
+
+    /// <summary>Rows as the model's input reads them.</summary>
+    private Example<EncodedText>[] Read(IReadOnlyList<Example<EncodedText>> rows)
+    {
+        var read = rows.ToArray();
+        Engine.ForEach(read.Length, i => read[i] = read[i] with { Input = _input.Read(read[i].Input) });
+        return read;
+    }
 }

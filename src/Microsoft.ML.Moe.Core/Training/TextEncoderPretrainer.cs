@@ -12,8 +12,8 @@ namespace Microsoft.ML.Moe.Training;
 /// </summary>
 public sealed record TextPretrainingConfig
 {
-    /// <summary>How text becomes tokens.</summary>
-    public TextInputConfig Input { get; init; } = new();
+    /// <summary>How text becomes tokens. By default 128 of them at most: longer texts are learned from in pieces.</summary>
+    public TextInputConfig Input { get; init; } = new() { MaximumTokens = 128 };
 
     /// <summary>The architecture. By default with a tenth of dropout.</summary>
     public EncoderConfig Encoder { get; init; } = new() { Dropout = 0.1f };
@@ -95,7 +95,7 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
 
     private protected override Packer<EncodedText> CreatePacker(Model<EncodedText> model)
     {
-        var noise = new TextNoise { TokenMaskRate = 0f, WordDropRate = _config.WordDropRate, WideDropRate = 0f };
+        var noise = new TextNoise { TokenMaskRate = 0f, WordDropRate = _config.WordDropRate };
         return new TextBatchPacker(model.Packing(), noise, new TokenMasking(_vocabulary!, _config.MaskShare));
     }
 
@@ -119,7 +119,8 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
         Inputs.UsedRows.Of(Input.TableRows, training.Select(row => row.Input));
 
     /// <summary>The head that predicts words stays behind.</summary>
-    private protected override Model<EncodedText> Finish(Model<EncodedText> model) => new(
+    private protected override Model<EncodedText> Finish(
+        Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop) => new(
         model.Engine, model.Config with { Head = new VectorHeadConfig() }, Input, new ParameterStore(model.Parameters));
 
     private protected override void AddTo(TrainingDigest digest) =>

@@ -55,9 +55,6 @@ public sealed record TrainingConfig
     /// <summary>Peak learning rate of embedding tables, over 0. Default 1e-2.</summary>
     public float EmbeddingLearningRate { get; init => field = OptionCheck.Positive(value, nameof(EmbeddingLearningRate)); } = 1e-2f;
 
-    /// <summary>Peak learning rate of the wide branch, over 0. Default 3e-2.</summary>
-    public float WideLearningRate { get; init => field = OptionCheck.Positive(value, nameof(WideLearningRate)); } = 3e-2f;
-
     /// <summary>Decoupled weight decay of the dense weight matrices, within [0, 1000]. Default 0.05.</summary>
     public float WeightDecay { get; init => field = OptionCheck.Range(value, 0f, 1000f, nameof(WeightDecay)); } = 0.05f;
 

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.Rows;
 
-/// <summary>Rows of text, or of pairs of texts. Their tokens alone are kept in memory.</summary>
+/// <summary>Rows of text, or of pairs of texts. For training both tokens and texts are kept in memory.</summary>
 /// <param name="first">Name of the text column.</param>
 /// <param name="second">Name of the second text's column, if any.</param>
 /// <param name="input">Encodes the texts.</param>

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
@@ -15,8 +16,12 @@ internal sealed class ClassifierFit<TRow>(FitRun run, MoeClassifierOptions optio
     /// <param name="input">The table.</param>
     /// <param name="classes">Its label.</param>
     /// <param name="prepare">Prepares training on an engine: what reads rows, and what trains.</param>
+    /// <param name="rowsOf">Gives what reads the rows of a trained model.</param>
     public FittedModel<TRow> Execute(
-        IDataView input, LabelClasses classes, Func<Engine, (RowSource<TRow> Rows, ModelTrainer<TRow> Trainer)> prepare) => run.Run<TRow>(engine =>
+        IDataView input,
+        LabelClasses classes,
+        Func<Engine, (RowSource<TRow> Rows, ModelTrainer<TRow> Trainer)> prepare,
+        Func<Model<TRow>, RowSource<TRow>> rowsOf) => run.Run(rowsOf, engine =>
     {
         var (source, trainer) = prepare(engine);
         var reader = new LabelledTableReader<TRow>(run.CheckGoesOn, source, engine);
@@ -27,7 +32,7 @@ internal sealed class ClassifierFit<TRow>(FitRun run, MoeClassifierOptions optio
         var validation = options.ValidationSet is { } set ? ReadValidation(reader, source, set, classes) : null;
         run.Channel.Info(
             MessageSensitivity.None, $"Training on {training.Rows.Count} rows, {classes.Count} classes, engine: {engine.Description}.");
-        return (source, observer => trainer.Train(training.Rows, validation?.Rows, observer, options.StopToken));
+        return observer => trainer.Train(training.Rows, validation?.Rows, observer, options.StopToken);
     });
 
     private LabelledTable<TRow> ReadValidation(

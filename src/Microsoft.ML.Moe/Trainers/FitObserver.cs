@@ -50,6 +50,8 @@ internal sealed class FitObserver : ITrainingObserver
         _epochCompleted?.Invoke(report);
     }
 
+    public void OnMessage(string message) => _channel.Info(MessageSensitivity.None, message);
+
     private static string Describe(EpochReport report)
     {
         var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy }

@@ -31,19 +31,20 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
     }
 
     /// <summary>Trains a model.</summary>
-    /// <param name="prepare">Reads the tables and gives what reads rows, and what trains.</param>
+    /// <param name="rowsOf">Gives what reads the rows of a trained model.</param>
+    /// <param name="prepare">Reads the tables and gives what trains.</param>
     /// <returns>The model, which owns its engine.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled, or stopped before its first step.</exception>
-    public FittedModel<TRow> Run<TRow>(Func<Engine, (RowSource<TRow> Rows, Func<ITrainingObserver, Model<TRow>> Train)> prepare)
+    public FittedModel<TRow> Run<TRow>(
+        Func<Model<TRow>, RowSource<TRow>> rowsOf, Func<Engine, Func<ITrainingObserver, Model<TRow>>> prepare)
     {
         var engine = Engines.Create(host, options.Device, options.Precision, options.Threads);
         try
         {
-            var (rows, train) = prepare(engine);
-            var model = Train(train);
+            var model = Train(prepare(engine));
             channel.Info(MessageSensitivity.None, $"The model has {model.ParameterCount} parameters.");
             LogPeakMemory(engine);
-            return new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), rows);
+            return new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), rowsOf(model));
         }
         catch
         {

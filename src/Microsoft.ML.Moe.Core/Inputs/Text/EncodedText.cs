@@ -1,14 +1,18 @@
+using Microsoft.ML.Moe.LinearModels;
+
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>A text, or a pair of texts, as a model reads it.</summary>
 public sealed class EncodedText
 {
-    internal EncodedText(TokenFeatures[] tokens, int secondStart, int[] wideFeatures, int tokensCutOff)
+    private readonly bool[]? _isShared;
+
+    internal EncodedText(TokenFeatures[] tokens, int secondStart, int tokensCutOff, bool[]? isShared = null)
     {
         Tokens = tokens;
         SecondStart = secondStart;
-        WideFeatures = wideFeatures;
         TokensCutOff = tokensCutOff;
+        _isShared = isShared;
     }
 
     /// <summary>Number of tokens kept; at least one, the start token.</summary>
@@ -26,8 +30,14 @@ public sealed class EncodedText
     /// <summary>Position of the first token of the second text; <see cref="Length"/> when there is none.</summary>
     internal int SecondStart { get; }
 
-    /// <summary>Hashes of word and word-pair features for the wide branch, each once, ascending.</summary>
-    internal int[] WideFeatures { get; }
+    /// <summary>What a linear branch reads of it; null where it is to be read from <see cref="Source"/> when it is needed.</summary>
+    internal LinearRow? Linear { get; init; }
+
+    /// <summary>The texts that it was made of, where a trainer may have to read them once more.</summary>
+    internal (string First, string? Second)? Source { get; init; }
+
+    /// <summary>Whether the token at a position occurs in the other text of a pair as well.</summary>
+    internal bool IsShared(int position) => _isShared is not null && _isShared[position];
 }
 
 /// <summary>

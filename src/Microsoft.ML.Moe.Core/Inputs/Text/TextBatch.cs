@@ -7,6 +7,7 @@ internal sealed class TextBatch : Batch
 {
     private ReadOnlyMemory<int> _positions;
     private ReadOnlyMemory<int> _segments;
+    private ReadOnlyMemory<int> _marks;
 
     /// <summary>T bags of rows of the token table.</summary>
     public RaggedIndices Tokens { get; private set; } = new();
@@ -16,6 +17,9 @@ internal sealed class TextBatch : Batch
 
     /// <summary>0 for tokens of the first text, 1 for the second.</summary>
     public ReadOnlySpan<int> Segments => _segments.Span;
+
+    /// <summary>1 for tokens that occur in the other text of a pair as well, else 0.</summary>
+    public ReadOnlySpan<int> Marks => _marks.Span;
 
     /// <summary>Whether any row has a second text.</summary>
     public bool HasSegments { get; private set; }
@@ -29,9 +33,13 @@ internal sealed class TextBatch : Batch
     /// <summary>Makes this another batch; see the properties.</summary>
     /// <returns>This batch.</returns>
     public TextBatch Reset(
-        SequenceLayout layout, RaggedIndices tokens, ReadOnlyMemory<int> positions, ReadOnlyMemory<int> segments, RaggedIndices? wide)
+        SequenceLayout layout,
+        RaggedIndices tokens,
+        ReadOnlyMemory<int> positions,
+        ReadOnlyMemory<int> segments,
+        ReadOnlyMemory<int> marks)
     {
-        (Layout, Tokens, _positions, _segments, Wide) = (layout, tokens, positions, segments, wide);
+        (Layout, Tokens, _positions, _segments, _marks) = (layout, tokens, positions, segments, marks);
         HasSegments = segments.Span.Contains(1);
         return this;
     }

@@ -11,10 +11,10 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
     private readonly TextBatch _batch = new();
     private readonly SequenceLayout _layout = new();
     private readonly BagBuilder _tokens = new();
-    private readonly BagBuilder _wide = new();
     private int[] _lengths = [];
     private int[] _positions = [];
     private int[] _segments = [];
+    private int[] _marks = [];
 
     /// <inheritdoc/>
     public override TextBatch Pack(IReadOnlyList<EncodedText> rows, Random? random = null, bool withNoise = false)
@@ -34,6 +34,7 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
         {
             _positions = new int[Math.Max(tokens, 2 * _positions.Length)];
             _segments = new int[_positions.Length];
+            _marks = new int[_positions.Length];
         }
 
         _tokens.Clear(tokens);
@@ -45,6 +46,7 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
                 var isToken = position < tokensOfRow.Length;
                 _positions[token] = position;
                 _segments[token] = isToken && position >= rows[i].SecondStart ? 1 : 0;
+                _marks[token] = isToken && rows[i].IsShared(position) ? 1 : 0;
                 if (isToken)
                     AddToken(_tokens, tokensOfRow[position], source);
                 _tokens.EndBag();
@@ -52,7 +54,7 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
         }
 
         return _batch.Reset(
-            layout, _tokens.Build(), _positions.AsMemory(0, tokens), _segments.AsMemory(0, tokens), PackWide(rows, source));
+            layout, _tokens.Build(), _positions.AsMemory(0, tokens), _segments.AsMemory(0, tokens), _marks.AsMemory(0, tokens));
     }
 
     private SequenceLayout LayoutOf(IReadOnlyList<EncodedText> rows)
@@ -80,23 +82,5 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
             bags.Add(token.Rows[0], 1f);
         for (var i = 1; i <= parts; i++)
             bags.Add(token.Rows[i], 1f / parts);
-    }
-
-    private RaggedIndices? PackWide(IReadOnlyList<EncodedText> rows, NoiseSource? source)
-    {
-        if (packing.WideBits == 0)
-            return null;
-        _wide.Clear(rows.Count);
-        for (var i = 0; i < rows.Count; i++)
-        {
-            var features = rows[i].WideFeatures;
-            var scale = 1f / MathF.Sqrt(Math.Max(1, features.Length)) * (source?.WideScale ?? 1f);
-            foreach (var feature in features)
-                if (source?.DropsWide() != true)
-                    _wide.Add(feature >> (31 - packing.WideBits), scale);
-            _wide.EndBag();
-        }
-
-        return _wide.Build();
     }
 }

@@ -4,16 +4,20 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Inputs;
 
-/// <summary>Token vectors of texts: a token table, positions, and a mark of the second text of a pair.</summary>
+/// <summary>Token vectors of texts: a token table, positions, a mark of the second text of a pair, and one of what both share.</summary>
 internal sealed class TextEmbedding : TokenEmbedding
 {
     /// <summary>Name of the token table.</summary>
     public const string TokenTable = "tokens";
 
+    /// <summary>Name of the table of positions.</summary>
+    public const string PositionTable = "positions";
+
     private const float EmbeddingDeviation = 0.1f;
     private readonly Parameter _tableVD;
     private readonly Parameter _positionsSD;
     private readonly Parameter _segments2D;
+    private readonly Parameter? _marks2D;
     private readonly LayerNorm _inputNorm;
     private readonly float _inputDropout;
 
@@ -21,8 +25,11 @@ internal sealed class TextEmbedding : TokenEmbedding
     {
         var d = encoder.Width;
         _tableVD = store.Normal(TokenTable, ParameterRole.Embedding, EmbeddingDeviation, config.TableRows, d);
-        _positionsSD = store.Normal("positions", ParameterRole.Bias, EmbeddingDeviation / 4, config.MaximumTokens, d);
+        _positionsSD = store.Normal(
+            PositionTable, ParameterRole.Bias, EmbeddingDeviation / 4, config.MaximumTokens ?? TextInputConfig.MostTokens, d);
         _segments2D = store.Normal("segments", ParameterRole.Bias, EmbeddingDeviation / 4, 2, d);
+        if (config.MarksSharedTokens)
+            _marks2D = store.Normal("sharedMarks", ParameterRole.Bias, EmbeddingDeviation / 4, 2, d);
         _inputNorm = new LayerNorm(store, "inputNorm", d);
         _inputDropout = encoder.Dropout / 2;
     }
@@ -34,7 +41,12 @@ internal sealed class TextEmbedding : TokenEmbedding
         var xTD = tape.EmbeddingBag(_tableVD, texts.Tokens);
         xTD = tape.Add(xTD, tape.Embedding(_positionsSD, texts.Positions));
         if (texts.HasSegments)
+        {
             xTD = tape.Add(xTD, tape.Embedding(_segments2D, texts.Segments));
+            if (_marks2D is not null)
+                xTD = tape.Add(xTD, tape.Embedding(_marks2D, texts.Marks));
+        }
+
         return tape.Dropout(_inputNorm.Forward(tape, xTD), _inputDropout);
     }
 }

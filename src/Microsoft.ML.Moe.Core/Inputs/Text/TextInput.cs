@@ -1,11 +1,12 @@
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
-/// Turns text into tokens for an encoder and into features for the wide branch. Safe to use from several threads. Texts are cut to
+/// Turns text into tokens for an encoder and into features for a linear branch. Safe to use from several threads. Texts are cut to
 /// the maximum length; a pair shares it, the longer text giving way first.
 /// </summary>
 public abstract class TextInput : Input<EncodedText>
@@ -24,7 +25,7 @@ public abstract class TextInput : Input<EncodedText>
     private protected TextInput(TextInputConfig config) => _config = config;
 
     /// <summary>Longest input in tokens, start tokens counted.</summary>
-    public int MaximumTokens => _config.MaximumTokens;
+    public int MaximumTokens => _config.MaximumTokens ?? TextInputConfig.MostTokens;
 
     /// <summary>Token that stands for a masked one.</summary>
     internal static TokenFeatures Masked { get; } = new([2]);
@@ -50,10 +51,11 @@ public abstract class TextInput : Input<EncodedText>
     public EncodedText Encode(string text, string? second = null)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var wide = new WideFeatureSet();
-        var first = Tokenize(text, wide);
-        wide.NextText();
-        var other = second is null ? default : Tokenize(second, wide);
+        var builder = _config.Linear is LinearInput.None or LinearInput.Undecided
+            ? null
+            : new LinearRowBuilder(_config.Linear == LinearInput.WordsAndCharacters);
+        var first = Tokenize(text, builder);
+        var other = second is null ? default : Tokenize(second, builder);
 
         var room = MaximumTokens - (second is null ? 1 : 2);
         var keptOfOther = Math.Min(other.Count, Math.Max(room - first.Count, room / 2));
@@ -61,7 +63,53 @@ public abstract class TextInput : Input<EncodedText>
         TokenFeatures[] tokens = second is null
             ? [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst)]
             : [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst), StartOfSecond, .. other.Tokens.AsSpan(0, keptOfOther)];
-        return new EncodedText(tokens, 1 + keptOfFirst, wide.ToArray(), first.Count + other.Count - keptOfFirst - keptOfOther);
+        return new EncodedText(
+            tokens,
+            1 + keptOfFirst,
+            first.Count + other.Count - keptOfFirst - keptOfOther,
+            second is null ? null : Shared(tokens, 1 + keptOfFirst))
+        {
+            Linear = builder?.Build(),
+            Source = _config.Linear == LinearInput.Undecided || _config.MaximumTokens is null ? (text, second) : null,
+        };
+    }
+
+    /// <summary>
+    /// A text as this input reads it, where another one with the same tokens has: shorter, perhaps, and with what a linear branch reads.
+    /// </summary>
+    internal EncodedText Read(EncodedText text)
+    {
+        if (text.Length > MaximumTokens && text.Source is null)
+            throw new ArgumentException($"A text has {text.Length} tokens; the input reads {MaximumTokens} at most.", nameof(text));
+        return text.Source is var (first, second) ? Encode(first, second) : text;
+    }
+
+    /// <summary>What a linear branch reads of a text.</summary>
+    internal LinearRow LinearRowOf(EncodedText text)
+    {
+        if (text.Linear is { } row)
+            return row;
+        var (first, second) = text.Source ?? throw new InvalidOperationException("The text was encoded by the input of another model.");
+        return Encode(first, second).Linear!;
+    }
+
+    /// <summary>Flags the tokens of a pair that occur in both texts, told apart by their row.</summary>
+    private static bool[] Shared(TokenFeatures[] tokens, int secondStart)
+    {
+        var isShared = new bool[tokens.Length];
+        var (first, second) = (RowsOf(tokens.AsSpan(0, secondStart)), RowsOf(tokens.AsSpan(secondStart)));
+        for (var i = 0; i < tokens.Length; i++)
+            isShared[i] = (i < secondStart ? second : first).Contains(tokens[i].Rows[0]);
+        return isShared;
+    }
+
+    private static HashSet<int> RowsOf(ReadOnlySpan<TokenFeatures> tokens)
+    {
+        var rows = new HashSet<int>(tokens.Length);
+        foreach (var token in tokens)
+            if (token.Rows[0] >= SpecialRows)
+                rows.Add(token.Rows[0]);
+        return rows;
     }
 
     /// <inheritdoc/>
@@ -94,8 +142,8 @@ public abstract class TextInput : Input<EncodedText>
     private protected abstract string TextOfRow(int row);
 
     /// <summary>
-    /// Encodes a text of any length in pieces of at most <see cref="MaximumTokens"/>, for an encoder alone: without the wide branch's
-    /// features.
+    /// Encodes a text of any length in pieces of at most <see cref="MaximumTokens"/>, for an encoder alone: a linear
+    /// branch cannot read them.
     /// </summary>
     /// <param name="text">The text; a blank one gives no pieces.</param>
     public IEnumerable<EncodedText> EncodePieces(string text)
@@ -111,7 +159,7 @@ public abstract class TextInput : Input<EncodedText>
             List<Range> own = [.. chunk.Select(w => (w.Start.Value - start)..(w.End.Value - start))];
             var (tokens, count) = Split(text[start..chunk[^1].End.Value], own, own.Count);
             TokenFeatures[] kept = [StartOfFirst, .. tokens.Take(MaximumTokens - 1)];
-            yield return new EncodedText(kept, kept.Length, [], count - (kept.Length - 1));
+            yield return new EncodedText(kept, kept.Length, count - (kept.Length - 1));
         }
     }
 
@@ -122,13 +170,13 @@ public abstract class TextInput : Input<EncodedText>
     /// <returns>The first <see cref="MaximumTokens"/> tokens, and how many there are in all.</returns>
     private protected abstract (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount);
 
-    private (TokenFeatures[] Tokens, int Count) Tokenize(string text, WideFeatureSet wide)
+    private (TokenFeatures[] Tokens, int Count) Tokenize(string text, LinearRowBuilder? linear)
     {
         if (_config.Lowercase)
             text = text.ToLowerInvariant();
         var words = new List<Range>(Math.Min(text.Length / CharactersOfWord, MaximumTokens));
-        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, WideFeatureSet.MaximumWords));
-        wide.Add(text, words);
+        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, linear is null ? 0 : LinearRowBuilder.MaximumWords));
+        linear?.Add(text, words);
         return Split(text, words, count);
     }
 }

@@ -11,9 +11,6 @@ public sealed record TextNoise
     /// 0.1. Not used with a tokenizer.
     /// </summary>
     public float WordDropRate { get; init => field = OptionCheck.Rate(value, nameof(WordDropRate)); } = 0.1f;
-
-    /// <summary>Probability that a feature is hidden from the wide branch, within [0, 1). Default 0.3.</summary>
-    public float WideDropRate { get; init => field = OptionCheck.Rate(value, nameof(WideDropRate)); } = 0.3f;
 }
 
 /// <summary>The noise of one batch.</summary>
@@ -21,15 +18,9 @@ public sealed record TextNoise
 /// <param name="rates">How much noise.</param>
 internal readonly struct NoiseSource(Random random, TextNoise rates)
 {
-    /// <summary>Scale that keeps the expected sum of wide features.</summary>
-    public float WideScale => 1f / (1f - rates.WideDropRate);
-
     /// <summary>Whether to mask the next token.</summary>
     public bool MasksToken() => random.NextSingle() < rates.TokenMaskRate;
 
     /// <summary>Whether to drop the next token's own row.</summary>
     public bool DropsWord() => random.NextSingle() < rates.WordDropRate;
-
-    /// <summary>Whether to drop the next wide feature.</summary>
-    public bool DropsWide() => random.NextSingle() < rates.WideDropRate;
 }

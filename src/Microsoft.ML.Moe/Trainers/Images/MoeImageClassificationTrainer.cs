@@ -85,11 +85,12 @@ public sealed partial class MoeImageClassificationTrainer
             ImageColumn.Find(input.Schema, columns.Features), Settings.ImageWidth, Settings.ImageHeight, Settings.Channels);
         run.Channel.Info(
             MessageSensitivity.None, $"Images are read as {images.Width} × {images.Height} × {images.Channels}: width, height, channels.");
-        var model = new ClassifierFit<ImagePixels>(run, Settings).Execute(input, classes, engine =>
-        {
-            var trainer = new ImageClassifierTrainer(Settings.ToConfig(), images, classes.Count, engine, start?.Values);
-            return (new ImageRows(columns.Features, images), trainer);
-        });
+        var rows = new ImageRows(columns.Features, images);
+        var model = new ClassifierFit<ImagePixels>(run, Settings).Execute(
+            input,
+            classes,
+            engine => (rows, new ImageClassifierTrainer(Settings.ToConfig(), images, classes.Count, engine, start?.Values)),
+            _ => rows);
         return new MoeImageClassificationTransformer(columns, model, classes.Values);
     }
 

@@ -60,13 +60,13 @@ public sealed partial class MoeTextPretrainer : MoeTrainer<MoeTextPretrainer.Opt
     private protected override MoeTextEncoderTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
         var column = InputColumns.Texts(input.Schema, Settings.InputColumnName)[0];
-        var model = run.Run<EncodedText>(engine =>
+        var model = run.Run<EncodedText>(RowsOf, engine =>
         {
             var trainer = new TextEncoderPretrainer(Settings.ToConfig(), engine, Settings.Tokenizer);
             var table = UnlabelledTable.Read(run.CheckGoesOn, input, column, trainer.Input, engine);
             Log(run.Channel, table);
             run.Channel.Info(MessageSensitivity.None, $"Pretraining on {table.Pieces.Count} texts, engine: {engine.Description}.");
-            return (new TextRows(Settings.InputColumnName, second: null, trainer.Input), observer => Train(trainer, table, observer));
+            return observer => Train(trainer, table, observer);
         });
         return new MoeTextEncoderTransformer(
             new TextEncoderColumns(Settings.InputColumnName, Settings.OutputColumnName), model, Settings.Tokenizer);
@@ -78,6 +78,8 @@ public sealed partial class MoeTextPretrainer : MoeTrainer<MoeTextPretrainer.Opt
         var added = ColumnShape.Vector(Settings.OutputColumnName, NumberDataViewType.Single);
         return new SchemaShape(inputSchema.Where(c => c.Name != added.Name).Append(added));
     }
+
+    private TextRows RowsOf(Model<EncodedText> model) => new(Settings.InputColumnName, second: null, (TextInput)model.Input);
 
     private Model<EncodedText> Train(TextEncoderPretrainer trainer, UnlabelledTable table, ITrainingObserver observer)
     {

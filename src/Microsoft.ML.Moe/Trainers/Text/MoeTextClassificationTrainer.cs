@@ -44,9 +44,10 @@ namespace Microsoft.ML.Moe;
 /// ### Training algorithm details
 /// Words, with hashed character n-grams so that unseen words still say something, or the subwords of a tokenizer, become vectors
 /// that pre-norm transformer blocks put in context; in every n-th block a router sends each token to the best few of several expert
-/// networks (Shazeer et al. 2017; Fedus et al. 2021). The pooled text vector gives the classes' scores, to which a linear model over
-/// words and word pairs adds its own (Cheng et al. 2016). AdamW with warm-up trains all of it; with validation rows the best epoch
-/// is kept. The same seed gives the same model, whatever the number of threads.
+/// networks (Shazeer et al. 2017; Fedus et al. 2021). The pooled text vector gives the classes' scores. AdamW with warm-up trains
+/// it; with validation rows the best epoch is kept. Beside it, multinomial logistic regression is fitted over tf-idf of words, word pairs
+/// and character n-grams, and the two are weighed against each other on rows that neither has learned from (a product of experts, Hinton
+/// 2002). The same seed gives the same model, whatever the number of threads.
 /// ]]></format>
 /// </remarks>
 /// <example>
@@ -73,11 +74,16 @@ public sealed partial class MoeTextClassificationTrainer
         var classes = LabelClasses.Of(input.Schema, Settings.LabelColumnName);
         var start = FindStart(Settings, classes, Settings.Tokenizer, environment, run.Channel);
         var tokenizer = Settings.Tokenizer ?? start?.Tokenizer;
-        var model = new ClassifierFit<EncodedText>(run, Settings).Execute(input, classes, engine =>
-        {
-            var trainer = new TextClassifierTrainer(Settings.ToConfig(), classes.Count, engine, tokenizer, start?.Values);
-            return (new TextRows(columns.Sentence1, columns.Sentence2, trainer.Input), trainer);
-        });
+        var model = new ClassifierFit<EncodedText>(run, Settings).Execute(
+            input,
+            classes,
+            engine =>
+            {
+                var trainer = new TextClassifierTrainer(Settings.ToConfig(), classes.Count, engine, tokenizer, start?.Values);
+                return (RowsOf(trainer.Input), trainer);
+            },
+            trained => RowsOf((TextInput)trained.Input));
+        TextRows RowsOf(TextInput reader) => new(columns.Sentence1, columns.Sentence2, reader);
         return new MoeTextClassificationTransformer(columns, model, classes.Values, tokenizer);
     }
 

@@ -1,0 +1,117 @@
+using System.Globalization;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.LinearModels;
+
+/// <summary>
+/// Trains the <see cref="LinearBranch"/> of a text classifier: before the encoder, its strength chosen by held-out rows; after it, how
+/// much each of the two counts, by the same rows; at last once more, on all rows that may be learned from.
+/// </summary>
+/// <param name="classes">Number of classes, C.</param>
+/// <param name="training">How classes are weighted, and the seed.</param>
+/// <param name="engine">Whose threads do it.</param>
+internal sealed class LinearBranchTraining(int classes, TrainingConfig training, Engine engine)
+{
+    /// <summary>Share of the training rows that is held out where there are no validation rows.</summary>
+    private const float HeldOutShare = 0.1f;
+
+    /// <summary>Training rows from which some are held out: of fewer, the encoder needs each.</summary>
+    private const int FewestRowsToHoldOut = 50;
+
+    /// <summary>Tokens of all training texts up to which character n-grams are taken: beyond, there are words enough.</summary>
+    private const long MostTokensForGrams = 8_000_000;
+
+    /// <summary>a and b where no rows are held out, and what they are pulled to where those are few.</summary>
+    private static readonly double[] AssumedWeights = [0.6, 1.2];
+
+    private readonly LinearFit _fit = new(classes, engine);
+    private LinearModel? _model;
+    private float _strength;
+
+    /// <summary>
+    /// Character n-grams help single texts in every language that was tried. In pairs, the words that both share say more.
+    /// </summary>
+    /// <param name="texts">Training texts.</param>
+    public static LinearInput InputFor(IEnumerable<EncodedText> texts)
+    {
+        var tokens = 0L;
+        foreach (var text in texts)
+        {
+            tokens += text.Length + text.TokensCutOff;
+            if (text.SecondStart < text.Length || tokens > MostTokensForGrams)
+                return LinearInput.Words;
+        }
+
+        return LinearInput.WordsAndCharacters;
+    }
+
+    /// <summary>Fits the linear model, and chooses its strength.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="observer">Is told the strength.</param>
+    /// <param name="stop">Ends it, with an exception.</param>
+    /// <returns>The rows, some held out.</returns>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public TrainingRows<EncodedText> Fit(TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
+    {
+        if (rows.HeldOut.Count == 0 && rows.Training.Count >= FewestRowsToHoldOut)
+        {
+            var (learned, heldOut) = StratifiedSplit.Of(rows.Training, HeldOutShare, new Random(training.Seed));
+            rows = rows with { Training = learned, HeldOut = heldOut, IsDrawn = true };
+        }
+
+        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(rows.HeldOut), stop);
+        observer?.OnMessage(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Linear branch: {_model.Features.Index.Count} features, strength {_strength}, chosen by {rows.HeldOut.Count} rows."));
+        return rows;
+    }
+
+    /// <summary>Weighs the linear model against a trained network.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="rows">What <see cref="Fit"/> gave.</param>
+    /// <param name="observer">Is told the weights.</param>
+    /// <param name="stop">Once it is requested, nothing more is learned.</param>
+    public LinearBranch Finish(
+        Model<EncodedText> network, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
+    {
+        var model = _model!;
+        var heldOut = ExamplesOf(rows.HeldOut);
+        var weights = AssumedWeights;
+        if (heldOut.Count > 0)
+        {
+            var (ofNetwork, ofLinear) = (new float[heldOut.Count * classes], new float[heldOut.Count * classes]);
+            network.Score([.. rows.HeldOut.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
+            foreach (ref var value in ofNetwork.AsSpan())
+                value = LinearBranch.Logarithm(value);
+            model.ScoreLogarithms(heldOut.Rows, ofLinear);
+            weights = BranchWeights.Fit([ofNetwork, ofLinear], heldOut.Labels, heldOut.Weights, AssumedWeights);
+        }
+
+        var (a, b) = ((float)weights[0], (float)weights[1]);
+        observer?.OnMessage(string.Create(
+            CultureInfo.InvariantCulture, $"The encoder counts {a:F2}, the linear branch {b:F2}, by {heldOut.Count} rows."));
+        try
+        {
+            if (heldOut.Count > 0 && rows.IsDrawn)
+                model = _fit.Fit(ExamplesOf(rows.Training).With(heldOut), _strength, stop: stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // the model that the weights were found with is there
+        }
+
+        return new LinearBranch((TextInput)network.Input, model, (a, b));
+    }
+
+    private LinearExamples ExamplesOf(IReadOnlyList<Example<EncodedText>> rows)
+    {
+        Example<EncodedText>[] counting = [.. rows.Where(row => row.Weight > 0)];
+        int[] labels = [.. counting.Select(row => (int)row.Target)];
+        var ofClasses = ClassWeights.For(labels, classes, training.ClassWeighting);
+        return new LinearExamples(
+            [.. counting.Select(row => row.Input.Linear!)], labels, [.. counting.Select(row => row.Weight * ofClasses[(int)row.Target])]);
+    }
+}

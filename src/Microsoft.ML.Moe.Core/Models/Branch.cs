@@ -1,0 +1,20 @@
+using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>What counts beside a model's encoder and head, without being part of the network.</summary>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+internal abstract class Branch<TRow>
+{
+    /// <summary>What <c>Config.json</c> holds of it.</summary>
+    public abstract LinearBranchConfig Config { get; }
+
+    /// <summary>Puts what it says of rows together with what the head does.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="outputs">The head's outputs; become the model's.</param>
+    public abstract void Combine(IReadOnlyList<TRow> rows, Span<float> outputs);
+
+    /// <summary>Its numbers, as <c>Weights.safetensors</c> holds them.</summary>
+    public abstract IReadOnlyList<NamedValues> Export();
+}
