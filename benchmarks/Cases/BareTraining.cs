@@ -1,7 +1,6 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
-using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
@@ -11,51 +10,53 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// </summary>
 internal sealed class BareTraining
 {
-    private readonly TextClassifierOptions _options = new() { Seed = 1 };
+    private readonly TextClassifierConfig _config = new() { Training = new TrainingConfig { Seed = 1 } };
     private readonly int _threads;
     private readonly TextInput _input;
     private readonly int _classes;
-    private readonly LabelledRow<EncodedText>[] _rows;
-    private readonly TextClassifierConfig _config;
-    private readonly (TextBatch Batch, int[] Targets)[] _batches;
+    private readonly Example<EncodedText>[] _rows;
+    private readonly (TextBatch Batch, Targets Targets)[] _batches;
 
     public BareTraining(IReadOnlyList<TextRow> rows, int threads)
     {
         _threads = threads;
-        using var engine = new ManagedEngine(threads);
         string[] labels = [.. rows.Select(row => row.Label).Distinct()];
         _classes = labels.Length;
-        _input = new TextClassifierTrainer(_options, _classes, engine).Input;
-        _rows = [.. rows.Select(row => new LabelledRow<EncodedText>(_input.Encode(row.Text), Array.IndexOf(labels, row.Label)))];
-        var wideBits = WideTable.BitsFor(_rows, _classes);
-        _config = new TextClassifierConfig(TextEncoderConfig.From(_options, _input, usesTokenizer: false), _classes, wideBits);
-        var noise = new InputNoise(new Random(1), _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
-        _batches =
-        [
-            .. _rows.Chunk(_options.BatchSize).Select(batch => (
-                TextBatch.Pack([.. batch.Select(row => row.Input)], wideBits, noise), batch.Select(row => row.Label).ToArray())),
-        ];
+        _input = TextInput.Create(_config.Input);
+        _rows = [.. rows.Select(row => new Example<EncodedText>(_input.Encode(row.Text), Array.IndexOf(labels, row.Label)))];
+        var packing = new Packing(PadToLongest: false, KeepsLayouts: true, WideTable.BitsFor(_rows, _classes));
+        _batches = [.. _rows.Chunk(_config.Training.BatchSize).Select(batch => Pack(batch, packing))];
+    }
+
+    private (TextBatch Batch, Targets Targets) Pack(Example<EncodedText>[] rows, Packing packing)
+    {
+        var targets = new Targets();
+        targets.Begin(rows.Length);
+        foreach (var row in rows)
+            targets.Add(row.Target, row.Weight);
+        return (new TextBatchPacker(packing, _config.Noise).Pack([.. rows.Select(row => row.Input)], new Random(1), withNoise: true), targets);
     }
 
     /// <summary>Makes a model and trains it.</summary>
     public void Run(int epochs)
     {
         using var engine = new ManagedEngine(_threads);
-        var used = UsedRows.Of(_config.TableRows, _rows.Select(row => row.Input));
-        var store = new ParameterStore(engine, seed: 1) { UsedRows = used };
-        var network = new TextClassifier(engine, _config, store, _input).Network;
-        using var optimizer = ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate);
+        var store = new ParameterStore(engine, seed: 1) { UsedRows = UsedRows.Of(_input.TableRows, _rows.Select(row => row.Input)) };
+        var model = TextTraining.Create(engine, _config, _input, _rows, _classes, store);
+        using var optimizer = ModelOptimizer.Create(engine, store, _config.Training);
         for (var epoch = 0; epoch < epochs; epoch++)
         {
             foreach (var (batch, targets) in _batches)
             {
                 using (var tape = engine.BeginTape(training: true, seed: 1))
                 {
-                    var (loss, _) = ClassifierLoss.Of(tape, network.Forward(tape, batch), targets, [], _options.LabelSmoothing);
+                    var (loss, _) = model.Head.Loss(tape, model.Forward(tape, batch), batch, targets, _config.Training);
+                    foreach (var extra in tape.AuxiliaryLosses)
+                        loss = tape.Add(loss, extra);
                     tape.Backward(loss);
                 }
 
-                optimizer.ClipGradients(_options.MaxGradientNorm);
+                optimizer.ClipGradients(_config.Training.MaxGradientNorm);
                 optimizer.Step(1f);
             }
         }

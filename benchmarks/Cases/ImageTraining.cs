@@ -1,4 +1,5 @@
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
@@ -21,21 +22,16 @@ internal static class ImageTraining
     /// <summary>Creates the model; the engine is disposed with its steps.</summary>
     public static TrainingSteps<ImagePixels> CreateSteps(Engine engine)
     {
-        var options = new ImageClassifierOptions { Seed = 1, BatchSize = Rows };
+        var config = new ImageClassifierConfig { Training = new TrainingConfig { Seed = 1, BatchSize = Rows } };
         var random = new Random(1);
-        LabelledRow<ImagePixels>[] rows =
-            [.. Enumerable.Range(0, Rows).Select(i => new LabelledRow<ImagePixels>(Image(random), i % Classes))];
-        var scale = ChannelScale.Of(rows.Select(row => row.Input), Input);
-        var store = new ParameterStore(engine, seed: 1);
-        var classifier = new ImageClassifier(engine, new ImageClassifierConfig(options, Input, Classes, scale), store);
-        return new TrainingSteps<ImagePixels>(
-            options,
-            options,
+        Example<ImagePixels>[] rows = [.. Enumerable.Range(0, Rows).Select(i => new Example<ImagePixels>(Image(random), i % Classes))];
+        var input = new PatchInput(config.Measure(rows, Input));
+        var model = new Model<ImagePixels>(
             engine,
-            classifier,
-            classifier.CreateForward(options.Augmentation),
-            ModelOptimizer.Create(engine, store, options),
-            rows);
+            new ModelConfig { Input = input.Config, Encoder = config.Encoder, Head = new ClassesHeadConfig { Classes = Classes } },
+            input,
+            new ParameterStore(engine, seed: 1));
+        return new TrainingSteps<ImagePixels>(config.Training, model, input.CreatePacker(config.Augmentation), rows);
     }
 
     private static ImagePixels Image(Random random)

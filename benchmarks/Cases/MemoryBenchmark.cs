@@ -1,7 +1,7 @@
 using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 using System.Diagnostics;
 using System.Runtime;
@@ -32,8 +32,8 @@ internal sealed class MemoryBenchmark : IBenchmark
         yield return new Figure(Id, $"{Fits} fits: memory at the end / after a tenth", threads, ofFits, 0, AtMost);
         using var engine = new ManagedEngine(threads);
         var classifier = Train(engine);
-        var row = new[] { classifier.Input.Encode("go left, then home") };
-        var probabilities = new float[classifier.ClassCount];
+        var row = new[] { ((TextInput)classifier.Input).Encode("go left, then home") };
+        var probabilities = new float[classifier.Outputs];
         var growth = Growth(Predictions, () => classifier.Score(row, probabilities));
         yield return new Figure(Id, $"{Predictions} predictions: memory at the end / after a tenth", threads, growth, 0, AtMost);
     }
@@ -70,15 +70,17 @@ internal sealed class MemoryBenchmark : IBenchmark
         Train(engine);
     }
 
-    private static TextClassifier Train(ManagedEngine engine)
+    private static Model<EncodedText> Train(ManagedEngine engine)
     {
-        var options = new TextClassifierOptions
+        var config = new TextClassifierConfig
         {
-            Width = 16, Heads = 2, Layers = 1, ExpertWidth = 16, HashBits = 8, MaxEpochs = 2, Seed = 1,
+            Input = new TextInputConfig { HashBits = 8 },
+            Encoder = new EncoderConfig { Width = 16, Heads = 2, Layers = 1, ExpertWidth = 16 },
+            Training = new TrainingConfig { MaxEpochs = 2, Seed = 1 },
         };
-        var trainer = new TextClassifierTrainer(options, Words.Length, engine);
+        var trainer = new TextClassifierTrainer(config, Words.Length, engine);
         var rows = Enumerable.Range(0, 64).Select(i =>
-            new LabelledRow<EncodedText>(trainer.Input.Encode($"{Words[i % Words.Length]} {Words[i * 5 % 7]} number {i}"), i % Words.Length));
+            new Example<EncodedText>(trainer.Input.Encode($"{Words[i % Words.Length]} {Words[i * 5 % 7]} number {i}"), i % Words.Length));
         return trainer.Train([.. rows]);
     }
 

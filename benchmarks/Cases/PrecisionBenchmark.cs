@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
@@ -63,10 +64,10 @@ internal sealed class PrecisionBenchmark : IBenchmark
         return runner.Compare(Score(rounded), Score(classifier));
     }
 
-    private static Action Score(TextClassifier classifier)
+    private static Action Score(Model<EncodedText> classifier)
     {
-        var row = new[] { classifier.Input.Encode(PredictionBenchmark.Text) };
-        var probabilities = new float[classifier.ClassCount];
+        var row = new[] { ((TextInput)classifier.Input).Encode(PredictionBenchmark.Text) };
+        var probabilities = new float[classifier.Outputs];
         return () => classifier.Score(row, probabilities);
     }
 }

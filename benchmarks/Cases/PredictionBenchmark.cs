@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.References;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
@@ -52,6 +53,6 @@ internal sealed class PredictionBenchmark : IBenchmark
     {
         using var engine = new ManagedEngine(threads: 1);
         var classifier = TextPipeline.Classifier(zip, engine);
-        return new TextModelFiles(classifier, [classifier.Input.Encode(Text)], score);
+        return new TextModelFiles(classifier, [((TextInput)classifier.Input).Encode(Text)], score);
     }
 }

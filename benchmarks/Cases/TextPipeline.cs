@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
@@ -62,12 +63,12 @@ internal sealed class TextPipeline(int threads)
         _ml.Model.CreatePredictionEngine<TextRow, TextPrediction>(model);
 
     /// <summary>The classifier that a saved model holds, without ML.NET.</summary>
-    public static TextClassifier Classifier(byte[] zip, Engine engine)
+    public static Model<EncodedText> Classifier(byte[] zip, Engine engine)
     {
         using var archive = new ZipArchive(new MemoryStream(zip));
         using var config = Read("Config.json");
         using var weights = Read("Weights.safetensors");
-        return TextClassifier.Load(config, weights, engine);
+        return ModelFiles.LoadText(config, weights, engine);
 
         MemoryStream Read(string name)
         {

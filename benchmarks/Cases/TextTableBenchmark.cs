@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Benchmarks.Measurement;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
@@ -29,9 +30,9 @@ internal sealed class TextTableBenchmark : IBenchmark
         var model = pipeline.Fit(training, epochs: 1);
         using var engine = new ManagedEngine(threads);
         var classifier = TextPipeline.Classifier(pipeline.Save(model, training), engine);
-        var probabilities = new float[RowsAtOnce * classifier.ClassCount];
-        var encoded = rows.Select(row => classifier.Input.Encode(row.Text));
-        var batches = encoded.Chunk(RowsAtOnce).Select(batch => classifier.CreatePacker().Pack(batch)).ToArray();
+        var probabilities = new float[RowsAtOnce * classifier.Outputs];
+        var encoded = rows.Select(row => ((TextInput)classifier.Input).Encode(row.Text));
+        var batches = encoded.Chunk(RowsAtOnce).Select(batch => classifier.Input.CreatePacker(classifier.Packing()).Pack(batch)).ToArray();
         var table = pipeline.View(rows);
         var transform = runner.Compare(() => TextPipeline.Read(model.Transform(table)), Forward, inverted: true);
         yield return Describe("Transform / bare forward, throughput", transform, new Bound(0.90, IsLower: true));
@@ -41,7 +42,7 @@ internal sealed class TextTableBenchmark : IBenchmark
             foreach (var batch in batches)
             {
                 using var tape = engine.BeginTape(training: false);
-                tape.Softmax(classifier.Network.Forward(tape, batch).LogitsBC).CopyTo(probabilities);
+                classifier.Head.Write(tape, classifier.Forward(tape, batch), probabilities);
             }
         }
 

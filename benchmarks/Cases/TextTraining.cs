@@ -1,8 +1,9 @@
 using Microsoft.ML.Moe.Benchmarks.References;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
@@ -14,9 +15,9 @@ internal sealed class TextTraining : IDisposable
 {
     private const int Classes = 10;
     private const int Words = 3000;
-    private readonly TextClassifierOptions _options;
-    private readonly TextClassifier _classifier;
-    private readonly LabelledRow<EncodedText>[] _rows;
+    private readonly TextClassifierConfig _config;
+    private readonly Model<EncodedText> _model;
+    private readonly Example<EncodedText>[] _rows;
 
     /// <summary>Creates the model; the engine is disposed with it.</summary>
     /// <param name="engine">Where it lives.</param>
@@ -25,47 +26,50 @@ internal sealed class TextTraining : IDisposable
     /// <param name="mostWords">Words of the longest row.</param>
     public TextTraining(Engine engine, int rows = 64, int fewestWords = 8, int mostWords = 24)
     {
-        _options = new TextClassifierOptions { Seed = 1, BatchSize = rows };
-        var input = new TextClassifierTrainer(_options, Classes, engine).Input;
+        _config = new TextClassifierConfig { Training = new TrainingConfig { Seed = 1, BatchSize = rows } };
+        var input = TextInput.Create(_config.Input);
         var random = new Random(1);
         _rows =
         [
-            .. Enumerable.Range(0, rows).Select(i => new LabelledRow<EncodedText>(
+            .. Enumerable.Range(0, rows).Select(i => new Example<EncodedText>(
                 input.Encode(Text(random, random.Next(fewestWords, mostWords + 1))), i % Classes)),
         ];
-        var encoder = TextEncoderConfig.From(_options, input, usesTokenizer: false);
-        var store = new ParameterStore(engine, seed: 1);
-        _classifier = new TextClassifier(
-            engine, new TextClassifierConfig(encoder, Classes, WideTable.BitsFor(_rows, Classes)), store, input);
-        Steps = new TrainingSteps<EncodedText>(
-            _options,
-            _options,
-            engine,
-            _classifier,
-            new TextClassifierForward(_classifier, options: _options),
-            ModelOptimizer.Create(engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate),
-            _rows);
+        _model = Create(engine, _config, input, _rows, Classes, new ParameterStore(engine, seed: 1));
+        Steps = new TrainingSteps<EncodedText>(_config.Training, _model, new TextBatchPacker(_model.Packing(), _config.Noise), _rows);
+    }
+
+    /// <summary>The model that the text trainer would make.</summary>
+    public static Model<EncodedText> Create(
+        Engine engine, TextClassifierConfig config, TextInput input, Example<EncodedText>[] rows, int classes, ParameterStore store)
+    {
+        var head = new ClassesHeadConfig { Classes = classes, WideBits = WideTable.BitsFor(rows, classes) };
+        return new Model<EncodedText>(
+            engine, new ModelConfig { Input = input.Config, Encoder = config.Encoder, Head = head }, input, store);
     }
 
     /// <summary>The steps.</summary>
     public TrainingSteps<EncodedText> Steps { get; }
 
     /// <summary>Writes the model as it is now, and the rows, for PyTorch.</summary>
-    public TextModelFiles Write() => new(_classifier, [.. _rows.Select(row => row.Input)], Steps.Score(), new
+    public TextModelFiles Write()
     {
-        batch = TextModelFiles.Describe(_classifier.CreatePacker().Pack([.. _rows.Select(row => row.Input)], Noise(new Random(1)))),
-        targets = _rows.Select(row => row.Label),
-        labelSmoothing = _options.LabelSmoothing,
-        learningRate = _options.LearningRate,
-        embeddingLearningRate = _options.EmbeddingLearningRate,
-        wideLearningRate = _options.WideLearningRate,
-        weightDecay = _options.WeightDecay,
-        maxGradientNorm = _options.MaxGradientNorm,
-    });
+        EncodedText[] texts = [.. _rows.Select(row => row.Input)];
+        var packer = new TextBatchPacker(_model.Packing(), _config.Noise);
+        var training = _config.Training;
+        return new TextModelFiles(_model, texts, Steps.Score(), new
+        {
+            batch = TextModelFiles.Describe(packer.Pack(texts, new Random(1), withNoise: true)),
+            targets = _rows.Select(row => (int)row.Target),
+            labelSmoothing = training.LabelSmoothing,
+            learningRate = training.LearningRate,
+            embeddingLearningRate = training.EmbeddingLearningRate,
+            wideLearningRate = training.WideLearningRate,
+            weightDecay = training.WeightDecay,
+            maxGradientNorm = training.MaxGradientNorm,
+        });
+    }
 
     public void Dispose() => Steps.Dispose();
-
-    private InputNoise Noise(Random random) => new(random, _options.TokenMaskRate, _options.WordDropRate, _options.WideDropRate);
 
     // Small word numbers are frequent, as in language.
     private static string Text(Random random, int length) => string.Join(

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
@@ -5,23 +6,15 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
 /// <summary>A classifier's training steps on one batch, as its trainer takes them. The engine is disposed with them.</summary>
-/// <param name="options">Of the training.</param>
-/// <param name="loss">Of the training too: what only classifiers have.</param>
-/// <param name="engine">Where the classifier lives.</param>
-/// <param name="classifier">The classifier, as it starts.</param>
-/// <param name="forward">Runs its network, with noise.</param>
-/// <param name="optimizer">Of its parameters.</param>
+/// <param name="training">How it is trained.</param>
+/// <param name="model">The classifier, as it starts.</param>
+/// <param name="packer">Packs rows, with noise.</param>
 /// <param name="batch">The rows.</param>
 internal sealed class TrainingSteps<TRow>(
-    EncoderOptions options,
-    IClassifierOptions loss,
-    Engine engine,
-    Classifier<TRow> classifier,
-    IClassifierForward<TRow> forward,
-    Optimizer optimizer,
-    IReadOnlyList<LabelledRow<TRow>> batch) : IDisposable
+    TrainingConfig training, Model<TRow> model, Packer<TRow> packer, IReadOnlyList<Example<TRow>> batch) : IDisposable
 {
-    private readonly ClassifierObjective<TRow> _objective = new(loss, engine, classifier, forward, batch, []);
+    private readonly Optimizer _optimizer = ModelOptimizer.Create(model.Engine, model.Parameters, training);
+    private readonly ModelObjective<TRow> _objective = new(model, packer, batch, [], training);
     private readonly int[] _examples = [.. Enumerable.Range(0, batch.Count)];
 
     /// <summary>Rows of a step.</summary>
@@ -32,16 +25,16 @@ internal sealed class TrainingSteps<TRow>(
     {
         _objective.Prepare(_examples, new Random(1));
         var value = _objective.Accumulate(1f);
-        optimizer.ClipGradients(options.MaxGradientNorm);
-        optimizer.Step(1f);
+        _optimizer.ClipGradients(training.MaxGradientNorm);
+        _optimizer.Step(1f);
         value.Read();
     }
 
     /// <summary>Probabilities of the rows' classes.</summary>
     public float[] Score()
     {
-        var probabilities = new float[batch.Count * classifier.ClassCount];
-        classifier.Score([.. batch.Select(row => row.Input)], probabilities);
+        var probabilities = new float[batch.Count * model.Outputs];
+        model.Score([.. batch.Select(row => row.Input)], probabilities);
         return probabilities;
     }
 
@@ -59,7 +52,7 @@ internal sealed class TrainingSteps<TRow>(
 
     public void Dispose()
     {
-        optimizer.Dispose();
-        engine.Dispose();
+        _optimizer.Dispose();
+        model.Engine.Dispose();
     }
 }

@@ -1,6 +1,6 @@
 using Microsoft.ML.Moe.Benchmarks.Cases;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;

@@ -94,7 +94,7 @@ internal sealed class SwiGluLayer : IDisposable
         var logitsTE = tape.RouterLogits(_xTD, _routerDE);
         var plan = tape.Route(logitsTE, policy, Layout);
         return tape.GroupedExperts(
-            _xTD, tape.CombineWeights(logitsTE, plan), plan, new Experts(_w1EDF, null, _w2EFD, null, _gateEDF), Activation.Silu);
+            _xTD, tape.CombineWeights(logitsTE, plan), plan, new Experts(_w1EDF, null, _w2EFD, null, Activation.Silu, _gateEDF));
     }
 
     private Parameter Weight(string name, int seed, params int[] shape)

@@ -1,8 +1,8 @@
 using Microsoft.ML.Moe.Benchmarks.Cases;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.References;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 

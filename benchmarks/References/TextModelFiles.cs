@@ -1,7 +1,7 @@
 using System.Text.Json;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Benchmarks.References;
 
@@ -14,17 +14,17 @@ internal sealed class TextModelFiles : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("moe-benchmarks-");
 
     /// <summary>Writes the folder.</summary>
-    /// <param name="classifier">The model.</param>
+    /// <param name="model">The model.</param>
     /// <param name="rows">Rows to score.</param>
     /// <param name="probabilities">Theirs, rows × classes.</param>
     /// <param name="training">Batch and settings of a training step; null where there is to be none.</param>
-    public TextModelFiles(TextClassifier classifier, IReadOnlyList<EncodedText> rows, float[] probabilities, object? training = null)
+    public TextModelFiles(Model<EncodedText> model, IReadOnlyList<EncodedText> rows, float[] probabilities, object? training = null)
     {
         using (var config = File.Create(PathOf("Config.json")))
         using (var weights = File.Create(PathOf("Weights.safetensors")))
-            classifier.Save(config, weights);
+            model.Save(config, weights);
         File.WriteAllText(
-            PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(classifier.CreatePacker().Pack(rows)), probabilities, training }));
+            PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(new TextBatchPacker(model.Packing()).Pack(rows)), probabilities, training }));
     }
 
     /// <summary>PyTorch's forward pass, on the processor.</summary>

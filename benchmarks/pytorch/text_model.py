@@ -72,7 +72,7 @@ class Batch:
 class TextModel:
     def __init__(self, folder, device):
         with open(os.path.join(folder, "Config.json")) as file:
-            self.config = json.load(file)
+            self.config = json.load(file)["encoder"]
         weights = read_safetensors(os.path.join(folder, "Weights.safetensors"))
         self.weights = {name: weight.to(device) for name, weight in weights.items()}
 

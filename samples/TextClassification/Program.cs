@@ -47,12 +47,12 @@ static void Classify(Arguments arguments)
     if (arguments.Report is not null)
     {
         var report = classifier.ReportRouting(tables.Test);
-        report.WriteTable();
+        Console.WriteLine(report.ToText());
         report.SaveHtml(arguments.Report);
     }
 
     if (arguments.CompareRouting)
-        classifier.CompareRouting(tables.Test, OtherRouters.Of(classifier.Router)).WriteTable();
+        Console.WriteLine(classifier.CompareRouting(tables.Test, OtherRouters.Of(classifier.Router)).ToText());
 
     // Predict.
     using var engine = ml.Model.CreatePredictionEngine<Example, Prediction>(loaded);

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -61,16 +60,6 @@ internal static class DeviceMemory
     {
         using var scope = torch.NewDisposeScope();
         return values.NumberOfElements == 0 ? [] : ToHost<int>(values.to_type(torch.ScalarType.Int32)).ToArray();
-    }
-
-    /// <summary>Checks that there are as many values as a shape asks for.</summary>
-    public static void CheckLength(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
-    {
-        var length = 1L;
-        foreach (var size in shape)
-            length = checked(length * size);
-        if (length != values.Length)
-            throw new ArgumentException($"{values.Length} values for a tensor {Check.Text(shape)}.", nameof(values));
     }
 
     /// <summary>Sizes as libtorch takes them.</summary>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Microsoft.ML.Moe.Tensors.Managed;
 using Microsoft.ML.Moe.Tensors.Torch;
 using TorchSharp;
 
@@ -83,7 +82,7 @@ public sealed class TorchEngine : Engine
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (sparseRows && shape.Length < 2)
             throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
-        DeviceMemory.CheckLength(values, shape);
+        Check.Values(values, shape);
         var (copy, sizes) = (values.ToArray(), shape.ToArray());
         var value = OutOfMemory.Explained(this, batch: null, () => Device.Upload(copy, sizes).DetachFromDisposeScope());
         value.requires_grad = true;

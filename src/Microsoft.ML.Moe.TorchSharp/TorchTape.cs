@@ -1,12 +1,10 @@
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
-/// A tape on libtorch's autograd: checks arguments, hands each operation to the class that implements it, and keeps the results until
-/// it is disposed. What an operation makes on its way dies with the operation.
+/// A tape on libtorch's autograd: hands each operation to the class that implements it, and keeps the results until it is disposed. What an operation makes on its way dies with the operation.
 /// </summary>
 internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) : Tape
 {
@@ -18,7 +16,6 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     private readonly Dictionary<RoutingPlan, ExpertPairs> _pairs = [];
     private uint _randomKeys;
     private SequenceLayout? _largestLayout;
-    private bool _wentBackward;
 
     public override bool IsTraining => training;
 
@@ -67,12 +64,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         Once(_groups, (layout, scope, maskPadding), () => new TokenGroups(this, layout, scope, maskPadding));
 
     /// <summary>A plan on the device; copied there once, unless it was made there.</summary>
-    /// <exception cref="ArgumentException">The plan's pairs do not lie within its tokens and experts.</exception>
-    public ExpertPairs Pairs(RoutingPlan plan) => Once(_pairs, plan, () =>
-    {
-        Check.Plan(plan);
-        return new ExpertPairs(this, plan);
-    });
+    public ExpertPairs Pairs(RoutingPlan plan) => Once(_pairs, plan, () => new ExpertPairs(this, plan));
 
     /// <summary>Takes up a plan whose pairs are on the device already.</summary>
     public void Add(RoutingPlan plan, ExpertPairs pairs) => _pairs.Add(plan, pairs);
@@ -88,179 +80,121 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return body();
     });
 
-    public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    protected override Tensor ConstantCore(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
     {
-        Begin();
-        DeviceMemory.CheckLength(values, shape);
         var (copy, sizes) = (values.ToArray(), shape.ToArray());
         return Run(() => Device.Upload(copy, sizes));
     }
 
-    public override Tensor Embedding(Tensor tableVD, ReadOnlySpan<int> indices)
-    {
-        Begin();
-        return EmbeddingOperation.Forward(this, Use(tableVD, nameof(tableVD)), indices);
-    }
+    protected override Tensor EmbeddingCore(Tensor tableVD, ReadOnlySpan<int> indices) =>
+        EmbeddingOperation.Forward(this, Own(tableVD), indices);
 
-    public override Tensor EmbeddingBag(Tensor tableVD, RaggedIndices bags)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(bags);
-        return EmbeddingOperation.Forward(this, Use(tableVD, nameof(tableVD)), bags);
-    }
+    protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags) =>
+        EmbeddingOperation.Forward(this, Own(tableVD), bags);
 
-    public override Tensor Linear(Tensor x, Tensor weightIO, Tensor? bias = null, Activation activation = Activation.None)
-    {
-        Begin();
-        return LinearOperation.Forward(
-            this, Use(x, nameof(x)), Use(weightIO, nameof(weightIO)), UseOrNull(bias, nameof(bias)), activation, ProductType);
-    }
+    protected override Tensor LinearCore(Tensor x, Tensor weightIO, Tensor? bias, Activation activation) =>
+        LinearOperation.Forward(this, Own(x), Own(weightIO), OwnOrNull(bias), activation, ProductType);
 
-    public override Tensor LayerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon = 1e-5f)
-    {
-        Begin();
-        return LayerNormOperation.Forward(this, Use(x, nameof(x)), Use(gain, nameof(gain)), Use(bias, nameof(bias)), epsilon);
-    }
+    protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
+        LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 
-    public override Tensor Add(Tensor left, Tensor right)
+    protected override Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon) => Run(() =>
     {
-        Begin();
-        var (first, second) = (Use(left, nameof(left)), Use(right, nameof(right)));
-        Check.Shape(second, first.Shape, nameof(right));
-        return Run(() => first.Value.add(second.Value));
-    }
+        var value = Own(x).Value;
+        var inverse = value.square().mean([-1], keepdim: true).add(Scalars.Of(epsilon)).rsqrt();
+        return value.mul(inverse).mul(Own(gain).Value);
+    });
 
-    public override Tensor AddDropped(Tensor left, Tensor right, float rate) => Add(left, Dropout(right, rate));
+    protected override Tensor MultiplyCore(Tensor left, Tensor right) => Run(() => Own(left).Value.mul(Own(right).Value));
 
-    public override Tensor Scale(Tensor x, float factor)
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+        RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
+
+    protected override Tensor AddCore(Tensor left, Tensor right) => Run(() => Own(left).Value.add(Own(right).Value));
+
+    protected override Tensor AddDroppedCore(Tensor left, Tensor right, float rate) => AddCore(left, DropoutCore(right, rate));
+
+    protected override Tensor ScaleCore(Tensor x, float factor) => Run(() => Own(x).Value.mul(Scalars.Of(factor)));
+
+    protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts)
     {
-        Begin();
-        var used = Use(x, nameof(x));
-        return Run(() => used.Value.mul(Scalars.Of(factor)));
-    }
-
-    public override Tensor Concat(params ReadOnlySpan<Tensor> parts)
-    {
-        Begin();
-        var used = new TorchTensor[parts.Length];
+        var own = new TorchTensor[parts.Length];
         for (var i = 0; i < parts.Length; i++)
-            used[i] = Use(parts[i], nameof(parts));
-        return ConcatOperation.Forward(this, used);
+            own[i] = Own(parts[i]);
+        return ConcatOperation.Forward(this, own);
     }
 
-    public override Tensor Dropout(Tensor x, float rate)
+    protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);
+
+    protected override Tensor SoftmaxCore(Tensor x) => Run(() => Own(x).Value.softmax(-1));
+
+    protected override Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout)
     {
-        Begin();
-        return DropoutOperation.Forward(this, Use(x, nameof(x)), rate);
+        Note(layout);
+        return AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
     }
 
-    public override Tensor Attention(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout = 0f)
+    protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
     {
-        Begin(layout);
-        return AttentionOperation.Forward(this, Use(qkvT3D, nameof(qkvT3D)), layout, heads, dropout);
+        Note(layout);
+        return PoolOperations.Attention(this, Own(xTD), Own(scoresTQ), layout);
     }
 
-    public override Tensor AttentionPool(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
+    protected override Tensor MaxPoolCore(Tensor xTD, SequenceLayout layout)
     {
-        Begin(layout);
-        return PoolOperations.Attention(this, Use(xTD, nameof(xTD)), Use(scoresTQ, nameof(scoresTQ)), layout);
+        Note(layout);
+        return PoolOperations.Max(this, Own(xTD), layout);
     }
 
-    public override Tensor MaxPool(Tensor xTD, SequenceLayout layout)
+    protected override Tensor MeanPoolCore(Tensor xTD, SequenceLayout layout)
     {
-        Begin(layout);
-        return PoolOperations.Max(this, Use(xTD, nameof(xTD)), layout);
+        Note(layout);
+        return PoolOperations.Mean(this, Own(xTD), layout);
     }
 
-    public override Tensor MeanPool(Tensor xTD, SequenceLayout layout)
+    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE) =>
+        LinearOperation.Forward(this, Own(xTD), Own(routerDE), null, Activation.None, torch.ScalarType.Float32);
+
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {
-        Begin(layout);
-        return PoolOperations.Mean(this, Use(xTD, nameof(xTD)), layout);
+        Note(layout);
+        return RouteOperation.Forward(this, Own(logitsTE), policy, layout);
     }
 
-    public override Tensor RouterLogits(Tensor xTD, Tensor routerDE)
-    {
-        Begin();
-        var used = Use(xTD, nameof(xTD));
-        Check.Rank(used, 2, nameof(xTD));
-        return LinearOperation.Forward(
-            this, used, Use(routerDE, nameof(routerDE)), null, Activation.None, torch.ScalarType.Float32);
-    }
+    protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan) =>
+        CombineWeightsOperation.Forward(this, Own(logitsTE), plan);
 
-    public override RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
-        Begin(layout);
-        ArgumentNullException.ThrowIfNull(policy);
-        return RouteOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), policy, layout);
-    }
-
-    public override Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(plan);
-        return CombineWeightsOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), plan);
-    }
-
-    public override Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(plan);
-        ArgumentNullException.ThrowIfNull(experts);
         var expertTensors = new ExpertTensors(
-            Use(experts.W1, nameof(experts)),
-            UseOrNull(experts.B1, nameof(experts)),
-            Use(experts.W2, nameof(experts)),
-            UseOrNull(experts.B2, nameof(experts)),
-            UseOrNull(experts.Gate, nameof(experts)),
-            activation);
-        return GroupedExpertsOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan, expertTensors);
+            Own(experts.W1),
+            OwnOrNull(experts.B1),
+            Own(experts.W2),
+            OwnOrNull(experts.B2),
+            OwnOrNull(experts.Gate),
+            experts.Activation);
+        return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
 
-    public override Tensor CopyTokens(Tensor xTD, Tensor weightsP, RoutingPlan plan)
+    protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout)
     {
-        Begin();
-        ArgumentNullException.ThrowIfNull(plan);
-        return CopyTokensOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan);
+        Note(layout);
+        return RouterLosses.LoadBalancing(this, Own(logitsTE), layout);
     }
 
-    public override Tensor LoadBalancingLoss(Tensor logitsTE, SequenceLayout layout)
+    protected override Tensor RouterZLossCore(Tensor logitsTE, SequenceLayout layout)
     {
-        Begin(layout);
-        return RouterLosses.LoadBalancing(this, Use(logitsTE, nameof(logitsTE)), layout);
+        Note(layout);
+        return RouterLosses.Z(this, Own(logitsTE), layout);
     }
 
-    public override Tensor RouterZLoss(Tensor logitsTE, SequenceLayout layout)
-    {
-        Begin(layout);
-        return RouterLosses.Z(this, Use(logitsTE, nameof(logitsTE)), layout);
-    }
+    protected override Tensor CrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
+        CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
 
-    public override Tensor CrossEntropy(
-        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing = 0f)
+    protected override void BackwardCore(Tensor loss, float scale)
     {
-        Begin();
-        return CrossEntropyOperation.Forward(this, Use(logitsBC, nameof(logitsBC)), targets, rowWeights, labelSmoothing);
-    }
-
-    public override Tensor Softmax(Tensor x)
-    {
-        Begin();
-        var used = Use(x, nameof(x));
-        Check.AtLeastRank(used, 1, nameof(x));
-        return Run(() => used.Value.softmax(-1));
-    }
-
-    public override void Backward(Tensor loss, float scale = 1f)
-    {
-        Begin();
-        if (!training)
-            throw new InvalidOperationException("The tape was not begun for training.");
-        if (_wentBackward)
-            throw new InvalidOperationException("A tape goes backward once.");
-        var root = Use(loss, nameof(loss));
-        if (root.Tape is null || root.Length != 1)
-            throw new ArgumentException($"The loss must be one element made by this tape but is {Check.Text(loss.Shape)}.", nameof(loss));
-        _wentBackward = true;
+        var root = Own(loss);
         if (!root.RequiresGradient)
             return;
         InScope(() =>
@@ -274,6 +208,21 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
             return true;
         });
+    }
+
+    protected override void Begin()
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ObjectDisposedException.ThrowIf(engine.IsDisposed, engine);
+    }
+
+    protected override bool UseCore(Tensor tensor, string name)
+    {
+        if (tensor is not TorchTensor used || used.Engine != engine)
+            throw new ArgumentException($"{name} belongs to another engine.", name);
+        if (used.Tape is not null && used.Tape != this)
+            throw new ArgumentException($"{name} belongs to another tape.", name);
+        return used.Tape is not null;
     }
 
     protected override void Dispose(bool disposing)
@@ -299,29 +248,14 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return value;
     }
 
-    private void Begin(SequenceLayout layout)
+    private static TorchTensor Own(Tensor tensor) => (TorchTensor)tensor;
+
+    private static TorchTensor? OwnOrNull(Tensor? tensor) => (TorchTensor?)tensor;
+
+    /// <summary>Notes a layout: the largest is named when the device runs out of memory.</summary>
+    private void Note(SequenceLayout layout)
     {
-        ArgumentNullException.ThrowIfNull(layout);
-        Begin();
         if (layout.Tokens > (_largestLayout?.Tokens ?? 0))
             _largestLayout = layout;
-    }
-
-    private void Begin()
-    {
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
-        ObjectDisposedException.ThrowIf(engine.IsDisposed, engine);
-    }
-
-    private TorchTensor? UseOrNull(Tensor? tensor, string name) => tensor is null ? null : Use(tensor, name);
-
-    private TorchTensor Use(Tensor tensor, string name)
-    {
-        ArgumentNullException.ThrowIfNull(tensor, name);
-        if (tensor is not TorchTensor used || used.Engine != engine)
-            throw new ArgumentException($"{name} belongs to another engine.", name);
-        if (used.Tape is not null && used.Tape != this)
-            throw new ArgumentException($"{name} belongs to another tape.", name);
-        return used;
     }
 }

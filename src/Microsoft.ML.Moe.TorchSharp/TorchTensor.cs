@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;

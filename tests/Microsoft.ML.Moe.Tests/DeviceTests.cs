@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Tests;

@@ -58,7 +58,10 @@ internal static class FreshProcess
         var scores = ml.Data.CreateEnumerable<ScoreOnly>(model.Transform(data), reuseRowObject: false)
             .Select(s => string.Join(' ', s.Score.Select(p => p.ToString("R", CultureInfo.InvariantCulture))));
         File.WriteAllLines(output, scores);
-        return 0;
+
+        // neither texts nor pixels need the native library that decodes images
+        using var process = Process.GetCurrentProcess();
+        return process.Modules.Cast<ProcessModule>().Any(m => m.ModuleName.Contains("SkiaSharp.so", StringComparison.Ordinal)) ? 3 : 0;
     }
 
     private static float[] Numbers(string line) => [.. line.Split(' ').Select(s => float.Parse(s, CultureInfo.InvariantCulture))];

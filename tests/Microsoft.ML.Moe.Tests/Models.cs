@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Moe.Tests;
@@ -15,7 +16,7 @@ internal static class Models
             Heads = 2,
             Layers = 1,
             Experts = 2,
-            ExpertsPerToken = 1,
+            Router = Router.TokenChoice(1),
             ExpertWidth = 16,
             HashBits = 10,
             MaximumTokens = 32,

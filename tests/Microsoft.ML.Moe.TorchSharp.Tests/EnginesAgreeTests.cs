@@ -75,8 +75,6 @@ public sealed class EnginesAgreeTests : IDisposable
         ["ExpertChoiceWithPadding"] = o => (o.Router, o.MaskPadding) = (RouterKind.ExpertChoice, false),
         ["AccumulatedWithAFrozenRouter"] = o => (o.AccumulationSteps, o.BatchSize, o.FreezeRouter) = (2, 8, true),
         ["GlobalWorkspace"] = o => o.GlobalWorkspace = new GlobalWorkspaceSettings(0.9, MaxTokensPerSequence: 4),
-        ["GlobalWorkspaceAsReleased"] = o =>
-            o.GlobalWorkspace = new GlobalWorkspaceSettings(0.9, Rule: GlobalWorkspaceRule.AsReleased),
     };
 
     [SkippableTheory]
@@ -137,11 +135,10 @@ public sealed class EnginesAgreeTests : IDisposable
                 ];
                 using var tape = engine.BeginTape(training: true);
                 var experts = hasBias
-                    ? new Experts(p[2], p[4], p[3], p[5])
-                    : new Experts(p[2], null, p[3], null, p[6]);
+                    ? new Experts(p[2], p[4], p[3], p[5], Activation.Silu)
+                    : new Experts(p[2], null, p[3], null, Activation.Silu, p[6]);
                 var weights = tape.CombineWeights(p[1], plan);
-                var y = tape.GroupedExperts(p[0], weights, plan, experts, Activation.Silu);
-                y = tape.Add(y, tape.CopyTokens(p[0], weights, plan));
+                var y = tape.GroupedExperts(p[0], weights, plan, experts);
                 var values = y.ToArray();
                 tape.Backward(tape.CrossEntropy(y, TestNumbers.Indices(8, 64, 12), []));
                 return [values, .. p.Select(Gradient)];
@@ -270,8 +267,8 @@ public sealed class EnginesAgreeTests : IDisposable
                 using var tape = _engine.BeginTape(training: true);
                 var logits = tape.Linear(tape.Embedding(Parameters[0], TestNumbers.Indices(step, 5, 9)), Parameters[1]);
                 var plan = new RoutingPlan(5, [0, 3, 5], [0, 1, 2, 3, 4], new CombineRule(0f, WeightNormalization.None));
-                var experts = new Experts(Parameters[2], null, Parameters[3], null);
-                logits = tape.GroupedExperts(logits, tape.Constant([1, 1, 1, 1, 1], 5), plan, experts, Activation.Tanh);
+                var experts = new Experts(Parameters[2], null, Parameters[3], null, Activation.Tanh);
+                logits = tape.GroupedExperts(logits, tape.Constant([1, 1, 1, 1, 1], 5), plan, experts);
                 tape.Backward(tape.CrossEntropy(logits, TestNumbers.Indices(step, 5, 3), []));
                 _optimizer.Step(1f);
             }

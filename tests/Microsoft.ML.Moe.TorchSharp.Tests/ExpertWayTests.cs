@@ -102,8 +102,13 @@ public sealed class ExpertWayTests
         using var tape = engine.BeginTape(training: true);
         var plan = tape.Route(p[1], policy, new SequenceLayout([0, 3, 3, 25, Tokens]));
         var experts = new Experts(
-            p[2], hasBias ? p[4].Value : null, p[3], hasBias ? p[5].Value : null, hasGate ? p[6].Value : null);
-        var y = tape.GroupedExperts(p[0], tape.CombineWeights(p[1], plan), plan, experts, Activation.Silu);
+            p[2],
+            hasBias ? p[4].Value : null,
+            p[3],
+            hasBias ? p[5].Value : null,
+            Activation.Silu,
+            hasGate ? p[6].Value : null);
+        var y = tape.GroupedExperts(p[0], tape.CombineWeights(p[1], plan), plan, experts);
         List<float[]> values = [y.ToArray()];
         tape.Backward(tape.CrossEntropy(y, TestNumbers.Indices(8, Tokens, Width), []));
         foreach (var parameter in p)

@@ -116,7 +116,7 @@ public sealed class HostCopiesTests
             var logits = tape.RouterLogits(p[0], p[1]);
             var plan = tape.Route(logits, policy, layout);
             var y = tape.GroupedExperts(
-                p[0], tape.CombineWeights(logits, plan), plan, new Experts(p[2], null, p[3], p[4]), Activation.Gelu);
+                p[0], tape.CombineWeights(logits, plan), plan, new Experts(p[2], null, p[3], p[4], Activation.GeluTanh));
             var losses = tape.Add(tape.LoadBalancingLoss(logits, layout), tape.RouterZLoss(logits, layout));
             tape.Backward(tape.Add(losses, tape.CrossEntropy(y, new int[20], [])));
         }

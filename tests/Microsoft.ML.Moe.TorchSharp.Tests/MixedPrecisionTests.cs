@@ -161,16 +161,17 @@ public sealed class MixedPrecisionTests : IDisposable
                 New("b1", 1f, Experts, Hidden),
                 New("w2", 0.2f, Experts, Hidden, Width),
                 New("b2", 1f, Experts, Width),
+                Activation.GeluTanh,
                 New("gate", 0.2f, Experts, Width, Hidden));
 
             using var tape = engine.BeginTape(training: true, seed: 5);
             var layout = new SequenceLayout([0, 10, 10, 41, Tokens], [.. Enumerable.Range(0, Tokens).Select(token => token != 7)]);
             var attention = tape.Attention(tape.Linear(tape.LayerNorm(x, gain, bias), qkv, qkvBias), layout, 3, dropout);
-            var y = tape.Add(x, tape.Dropout(tape.Linear(attention, output, null, Activation.Gelu), dropout));
+            var y = tape.Add(x, tape.Dropout(tape.Linear(attention, output, null, Activation.GeluTanh), dropout));
             var normal = tape.LayerNorm(y, gain, bias);
             var logits = tape.RouterLogits(normal, router);
             var plan = Plan(shareOfFirst);
-            y = tape.Add(y, tape.GroupedExperts(normal, tape.CombineWeights(logits, plan), plan, experts, Activation.Gelu));
+            y = tape.Add(y, tape.GroupedExperts(normal, tape.CombineWeights(logits, plan), plan, experts));
             var pooled = tape.Concat(tape.MeanPool(y, layout), tape.AttentionPool(y, tape.Linear(y, output), layout));
             var loss = tape.CrossEntropy(tape.Scale(pooled, 3f), [0, 1, 2, 3], []);
             loss = tape.Add(loss, tape.Add(tape.LoadBalancingLoss(logits, layout), tape.RouterZLoss(logits, layout)));

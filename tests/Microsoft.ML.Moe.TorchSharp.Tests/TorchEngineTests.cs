@@ -58,8 +58,8 @@ public sealed class TorchEngineTests : EngineTests
             x = tape.Dropout(x, 0.1f);
             var logits = tape.Linear(x, parameters[2]);
             var plan = tape.Route(logits, new TokenChoice(2, normalizeWeights: true), layout);
-            var experts = new Experts(parameters[3], null, parameters[4], null);
-            x = tape.GroupedExperts(x, tape.CombineWeights(logits, plan), plan, experts, Activation.Gelu);
+            var experts = new Experts(parameters[3], null, parameters[4], null, Activation.GeluTanh);
+            x = tape.GroupedExperts(x, tape.CombineWeights(logits, plan), plan, experts);
             var pooled = tape.Concat(tape.MeanPool(x, layout), tape.MaxPool(x, layout), tape.AttentionPool(x, logits, layout));
             var loss = tape.Add(tape.LoadBalancingLoss(logits, layout), tape.RouterZLoss(logits, layout));
             tape.Backward(tape.Add(loss, tape.CrossEntropy(pooled, [0, 1, 2, 3], [], 0.1f)));

@@ -2,12 +2,29 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Layers;
 
-/// <summary>One feed-forward network for all tokens: W₂·gelu(W₁·x).</summary>
-internal sealed class DenseFeedForward(ParameterStore store, string name, int width, int hiddenWidth, float outputGain) : IFeedForward
+/// <summary>One feed-forward network for all tokens; see <see cref="FeedForwardSettings"/>.</summary>
+internal sealed class DenseFeedForward : IFeedForward
 {
-    private readonly Linear _first = new(store, name + ".first", width, hiddenWidth, Activation.Gelu);
-    private readonly Linear _second = new(store, name + ".second", hiddenWidth, width, gain: outputGain);
+    private readonly Linear _first;
+    private readonly Linear? _gate;
+    private readonly Linear _second;
+
+    public DenseFeedForward(
+        ParameterStore store, string name, int width, int hiddenWidth, float outputGain, FeedForwardSettings? settings = null)
+    {
+        var (activation, hasGate, hasBias) = settings ?? new FeedForwardSettings();
+        _first = new Linear(store, name + ".first", width, hiddenWidth, activation, hasBias: hasBias);
+        _gate = hasGate ? new Linear(store, name + ".gate", width, hiddenWidth, hasBias: false) : null;
+        _second = new Linear(store, name + ".second", hiddenWidth, width, gain: outputGain, hasBias: hasBias);
+    }
 
     /// <inheritdoc/>
-    public Tensor Forward(ForwardContext context, Tensor xTD) => _second.Forward(context.Tape, _first.Forward(context.Tape, xTD));
+    public Tensor Forward(ForwardContext context, Tensor xTD)
+    {
+        var tape = context.Tape;
+        var hiddenTF = _first.Forward(tape, xTD);
+        if (_gate is not null)
+            hiddenTF = tape.Multiply(hiddenTF, _gate.Forward(tape, xTD));
+        return _second.Forward(tape, hiddenTF);
+    }
 }

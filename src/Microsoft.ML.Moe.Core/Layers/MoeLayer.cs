@@ -9,9 +9,6 @@ namespace Microsoft.ML.Moe.Layers;
 /// </summary>
 internal sealed class MoeLayer : IFeedForward
 {
-    /// <summary>Activation of the experts' hidden layers.</summary>
-    internal const Activation ExpertActivation = Activation.Gelu;
-
     private readonly int _block;
     private readonly Parameter _routerDE;
     private readonly Experts _experts;
@@ -23,11 +20,20 @@ internal sealed class MoeLayer : IFeedForward
         _block = block;
         _settings = settings;
         _routerDE = store.Normal(name + ".router.weight", ParameterRole.Router, 1f / MathF.Sqrt(d), d, e);
+        var (activation, hasGate, hasBias) = settings.Expert;
         _experts = new Experts(
-            store.Normal(name + ".experts.w1", ParameterRole.Weight, 1f / MathF.Sqrt(d), e, d, f),
-            store.Constant(name + ".experts.b1", ParameterRole.Bias, 0f, e, f),
-            store.Normal(name + ".experts.w2", ParameterRole.Weight, outputGain / MathF.Sqrt(f), e, f, d),
-            store.Constant(name + ".experts.b2", ParameterRole.Bias, 0f, e, d));
+            Weight(".w1", 1f / MathF.Sqrt(d), e, d, f),
+            Bias(".b1", e, f),
+            Weight(".w2", outputGain / MathF.Sqrt(f), e, f, d),
+            Bias(".b2", e, d),
+            activation,
+            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null);
+
+        Tensor Weight(string part, float deviation, params int[] shape) =>
+            store.Normal(name + ".experts" + part, ParameterRole.Weight, deviation, shape);
+
+        Tensor? Bias(string part, params int[] shape) =>
+            hasBias ? store.Constant(name + ".experts" + part, ParameterRole.Bias, 0f, shape).Value : null;
     }
 
     /// <inheritdoc/>
@@ -46,16 +52,6 @@ internal sealed class MoeLayer : IFeedForward
                 context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
         }
 
-        return plan.CopiesBroadcast
-            ? tape.Add(
-                RunExperts(tape, xTD, logitsTE, plan.Part(broadcast: false, tape.NewPlan())),
-                Copy(tape, xTD, logitsTE, plan.Part(broadcast: true, tape.NewPlan())))
-            : RunExperts(tape, xTD, logitsTE, plan);
+        return tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts);
     }
-
-    private Tensor RunExperts(Tape tape, Tensor xTD, Tensor logitsTE, RoutingPlan plan) =>
-        tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts, ExpertActivation);
-
-    private static Tensor Copy(Tape tape, Tensor xTD, Tensor logitsTE, RoutingPlan plan) =>
-        tape.CopyTokens(xTD, tape.CombineWeights(logitsTE, plan), plan);
 }

@@ -7,4 +7,8 @@ namespace Microsoft.ML.Moe.Layers;
 /// <param name="Policy">Chooses experts for tokens.</param>
 /// <param name="LoadBalancingCoefficient">Of the load-balancing loss; 0 leaves it out.</param>
 /// <param name="RouterZLossCoefficient">Of the router z-loss; 0 leaves it out.</param>
-internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float LoadBalancingCoefficient, float RouterZLossCoefficient);
+internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float LoadBalancingCoefficient, float RouterZLossCoefficient)
+{
+    /// <summary>Form of each expert.</summary>
+    public FeedForwardSettings Expert { get; init; } = new();
+}

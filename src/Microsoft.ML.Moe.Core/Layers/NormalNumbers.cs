@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Layers;
 

@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Layers;
 

@@ -10,24 +10,24 @@ internal static class ForwardCost
 {
     /// <summary>Operations of scoring rows.</summary>
     /// <param name="config">The architecture.</param>
-    /// <param name="classes">Number of classes.</param>
+    /// <param name="embedding">Multiply-adds that make a token's vector, before the blocks.</param>
+    /// <param name="head">Multiply-adds of the head.</param>
     /// <param name="lengths">Tokens of each row.</param>
     /// <param name="pairs">Token–expert pairs of all MoE layers together, from their plans.</param>
-    public static double Flops(EncoderConfig config, int classes, IEnumerable<int> lengths, long pairs)
+    public static double Flops(
+        EncoderConfig config, double embedding, (double OfRow, double OfToken) head, IEnumerable<int> lengths, long pairs)
     {
-        const int q = ClassifierHead.PoolingQueries;
         double d = config.Width;
         var denseLayers = config.Layers - config.MoeLayers;
         var perToken = config.Layers * (3 * d * d + d * d) // queries, keys and values; output
-            + denseLayers * 2 * d * config.DenseWidth
+            + denseLayers * 2 * d * config.FeedForwardWidth
             + config.MoeLayers * d * config.Experts // routers
-            + config.EmbeddingCost
-            + 2 * q * d; // pooling: scores, weighted sums
+            + embedding
+            + head.OfToken;
         var perTokenSquared = config.Layers * 2 * d; // attention: scores, weighted sums
-        var perRow = (q + 1) * d * classes; // head
         var multiplyAdds = pairs * 2 * d * config.ExpertWidth;
         foreach (double length in lengths)
-            multiplyAdds += length * perToken + length * length * perTokenSquared + perRow;
+            multiplyAdds += length * perToken + length * length * perTokenSquared + head.OfRow;
         return 2 * multiplyAdds;
     }
 }

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Models;
 
-/// <summary>What a model does with one router; a row of <see cref="Classifier{TRow}.CompareRouting"/>'s table.</summary>
+/// <summary>What a model does with one router; a row of <see cref="Model{TRow}.CompareRouting"/>'s table.</summary>
 /// <param name="Router">The router.</param>
 /// <param name="Accuracy">Share of the rows whose most probable class is their label, within [0, 1].</param>
 /// <param name="LogLoss">Mean negative log-likelihood of the labels, in nats.</param>
@@ -17,4 +19,41 @@ namespace Microsoft.ML.Moe.Models;
 /// so that their times can be compared with each other.
 /// </param>
 public sealed record RoutingComparison(
-    RouterSettings Router, double Accuracy, double LogLoss, double ExpertsPerToken, double FlopsPerRow, double MillisecondsPerRow);
+    Router Router, double Accuracy, double LogLoss, double ExpertsPerToken, double FlopsPerRow, double MillisecondsPerRow);
+
+/// <summary>Measures a classifier with one router, a batch of rows at a time.</summary>
+/// <param name="model">The model.</param>
+internal sealed class RoutingMeasurement<TRow>(Model<TRow> model)
+{
+    private readonly RoutingTally _tally = new();
+    private TimeSpan _elapsed;
+    private double _lossSum;
+    private double _rightSum;
+    private double _flops;
+    private long _rows;
+
+    /// <summary>What was measured on all batches so far.</summary>
+    public RoutingComparison Result => new(
+        model.Router,
+        _rightSum / _rows,
+        _lossSum / _rows,
+        (double)_tally.Pairs / _tally.Tokens,
+        _flops / _rows,
+        _elapsed.TotalMilliseconds / _rows);
+
+    /// <summary>Runs a batch without counting it.</summary>
+    public void WarmUp(IReadOnlyList<Example<TRow>> batch) => model.Measure(batch);
+
+    /// <summary>Adds a batch.</summary>
+    public void Add(IReadOnlyList<Example<TRow>> batch)
+    {
+        var pairsBefore = _tally.Pairs;
+        var start = Stopwatch.GetTimestamp();
+        var measured = model.Measure(batch, observer: _tally);
+        _elapsed += Stopwatch.GetElapsedTime(start);
+        _lossSum += measured.Loss * batch.Count;
+        _rightSum += measured.Metric * batch.Count;
+        _flops += model.Flops(batch.Select(row => row.Input), _tally.Pairs - pairsBefore);
+        _rows += batch.Count;
+    }
+}

@@ -9,7 +9,9 @@ namespace Microsoft.ML.Moe.Routing;
 /// H &lt; H*  : the inner policy's pairs
 /// H ≥ H*  : y = Σ over all N experts of p_i·E_i(x)
 /// </code>
-/// so that whichever expert the token meets at inference knows it. At inference the plan is the inner policy's, untouched.
+/// so that whichever expert the token meets at inference knows it. At inference the plan is the inner policy's, untouched. The paper's
+/// released code computes something else for a broadcast token: it writes p_i·x for one expert after the other, without applying the expert
+/// and without summing, so that y = p_{N−1}·x remains.
 /// </summary>
 /// <param name="inner">
 /// Routes the certain tokens, and all tokens at inference. It sees the uncertain ones too, so that a capacity or a competition within
@@ -19,7 +21,6 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="maxTokensPerSequence">
 /// Only the first so many uncertain tokens of each sequence, by position, are broadcast; null for all. At least 0.
 /// </param>
-/// <param name="rule">What broadcast tokens get.</param>
 /// <param name="tokens">Which tokens are broadcast: the uncertain ones, or as many of each sequence at random.</param>
 /// <param name="seed">
 /// Of the chance with which random tokens are drawn, which depends on nothing but this and the logits. Default 0.
@@ -28,7 +29,6 @@ public sealed class GlobalWorkspace(
     RoutingPolicy inner,
     double entropyThreshold,
     int? maxTokensPerSequence = null,
-    GlobalWorkspaceRule rule = GlobalWorkspaceRule.Paper,
     GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
     int seed = 0) : RoutingPolicy
 {
@@ -41,9 +41,6 @@ public sealed class GlobalWorkspace(
     public int? MaxTokensPerSequence { get; } = maxTokensPerSequence is < 0
         ? throw new ArgumentOutOfRangeException(nameof(maxTokensPerSequence), maxTokensPerSequence, "At least 0.")
         : maxTokensPerSequence;
-
-    /// <summary>What broadcast tokens get.</summary>
-    public GlobalWorkspaceRule Rule => rule;
 
     /// <summary>Which tokens are broadcast.</summary>
     public GlobalWorkspaceTokens Tokens => tokens;
@@ -79,11 +76,9 @@ public sealed class GlobalWorkspace(
             pairs.Broadcast[token] = broadcast[token];
             if (!broadcast[token])
                 continue;
-            // as released, only the last expert's pair remains, and it stands for a copy of the token
-            pairs.Of(token).Fill(rule == GlobalWorkspaceRule.Paper);
-            pairs.Of(token)[^1] = true;
+            pairs.Of(token).Fill(true);
         }
 
-        return found ? new PlanTerms(terms.Weights, true, rule == GlobalWorkspaceRule.AsReleased, terms.DroppedPairs) : terms;
+        return found ? new PlanTerms(terms.Weights, true, terms.DroppedPairs) : terms;
     }
 }

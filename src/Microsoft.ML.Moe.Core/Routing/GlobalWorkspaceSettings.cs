@@ -13,14 +13,12 @@ namespace Microsoft.ML.Moe.Routing;
 /// "Slots": only the first so many uncertain tokens of each sequence, by position, are broadcast, at least 0. Default null: all.
 /// </param>
 /// <param name="Blocks">Numbers, from 0, of the transformer blocks whose MoE layers take part. Default null: all that have one.</param>
-/// <param name="Rule">What broadcast tokens get. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
 /// <param name="Tokens">Which tokens are broadcast. Default <see cref="GlobalWorkspaceTokens.Uncertain"/>.</param>
 public sealed record GlobalWorkspaceSettings(
     double Threshold,
     EntropyUnit Unit = EntropyUnit.ShareOfMaximum,
     int? MaxTokensPerSequence = null,
     IReadOnlyList<int>? Blocks = null,
-    GlobalWorkspaceRule Rule = GlobalWorkspaceRule.Paper,
     GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain)
 {
     /// <summary>Checks the settings against a model.</summary>
@@ -32,8 +30,6 @@ public sealed record GlobalWorkspaceSettings(
         ArgumentOutOfRangeException.ThrowIfLessThan(experts, 1);
         if (!Enum.IsDefined(Unit))
             throw OutOfRange(nameof(Unit), Unit, "not a unit of entropy.");
-        if (!Enum.IsDefined(Rule))
-            throw OutOfRange(nameof(Rule), Rule, "not a rule.");
         if (!Enum.IsDefined(Tokens))
             throw OutOfRange(nameof(Tokens), Tokens, "neither the uncertain tokens nor random ones.");
         if (!double.IsFinite(Threshold))
@@ -75,6 +71,29 @@ public sealed record GlobalWorkspaceSettings(
             EntropyUnit.ShareOfMaximum => Threshold * Math.Log(experts),
             _ => calibratedNats ?? throw new ArgumentNullException(nameof(calibratedNats), "A share of tokens has to be calibrated first."),
         };
-        return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Rule, Tokens);
+        return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Tokens);
     }
+}
+
+/// <summary>In what a threshold of router entropy is given.</summary>
+public enum EntropyUnit
+{
+    /// <summary>Nats, as in the paper: 1.6 and 1.8 for 8 experts, whose largest entropy is ln 8 = 2.079.</summary>
+    Nats,
+
+    /// <summary>Share of the largest entropy, ln N, within [0, 1]: means the same for any number of experts.</summary>
+    ShareOfMaximum,
+
+    /// <summary>Share of the tokens that are to be uncertain, within [0, 1]; calibrated on training data, for each layer.</summary>
+    ShareOfTokens,
+}
+
+/// <summary>Which tokens are treated apart.</summary>
+public enum GlobalWorkspaceTokens
+{
+    /// <summary>Those whose router entropy reaches the threshold.</summary>
+    Uncertain,
+
+    /// <summary>As many of each sequence, drawn at random: the control arm, which tells whether uncertainty matters at all.</summary>
+    Random,
 }

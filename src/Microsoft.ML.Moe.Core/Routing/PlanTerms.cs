@@ -3,12 +3,9 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>What a policy says about the pairs that it has chosen.</summary>
 /// <param name="Weights">Rule of the pairs' weights.</param>
 /// <param name="HasBroadcast">Whether tokens were sent to all experts: those flagged in <see cref="PairMatrix.Broadcast"/>.</param>
-/// <param name="CopiesBroadcast">See <see cref="RoutingPlan.CopiesBroadcast"/>.</param>
 /// <param name="DroppedPairs">See <see cref="RoutingPlan.DroppedPairs"/>.</param>
-internal readonly record struct PlanTerms(
-    CombineRule Weights, bool HasBroadcast = false, bool CopiesBroadcast = false, int DroppedPairs = 0)
+internal readonly record struct PlanTerms(CombineRule Weights, bool HasBroadcast = false, int DroppedPairs = 0)
 {
     /// <summary>The terms of two runs of sequences together, by one policy.</summary>
-    public PlanTerms With(PlanTerms other) => new(
-        Weights, HasBroadcast || other.HasBroadcast, CopiesBroadcast || other.CopiesBroadcast, DroppedPairs + other.DroppedPairs);
+    public PlanTerms With(PlanTerms other) => new(Weights, HasBroadcast || other.HasBroadcast, DroppedPairs + other.DroppedPairs);
 }

@@ -14,3 +14,35 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="Experts">The layer's experts.</param>
 internal readonly record struct RoutedLayer(
     int Block, Tape Tape, Tensor XTD, Tensor LogitsTE, RoutingPlan Plan, SequenceLayout Layout, Experts Experts);
+
+/// <summary>Is shown what each MoE layer routes where, in the order in which a forward pass reaches them.</summary>
+internal interface IRoutingObserver
+{
+    /// <summary>A layer has routed a batch.</summary>
+    /// <param name="layer">The layer, its input and its plan.</param>
+    void OnRouted(RoutedLayer layer);
+}
+
+/// <summary>Exchanges policies for one forward pass, as training with a global workspace does.</summary>
+/// <param name="block">Number of the transformer block, from 0.</param>
+/// <param name="own">The model's own policy there.</param>
+/// <returns>The policy to use.</returns>
+internal delegate RoutingPolicy PolicySelector(int block, RoutingPolicy own);
+
+/// <summary>Counts what is routed, over layers and batches.</summary>
+internal sealed class RoutingTally : IRoutingObserver
+{
+    /// <summary>Tokens routed, padding left out; a token counts once in each layer.</summary>
+    public long Tokens { get; private set; }
+
+    /// <summary>Token–expert pairs.</summary>
+    public long Pairs { get; private set; }
+
+    /// <inheritdoc/>
+    public void OnRouted(RoutedLayer layer)
+    {
+        var layout = layer.Layout;
+        Tokens += layout.Mask.IsEmpty ? layout.Tokens : layout.Mask.Count(true);
+        Pairs += layer.Plan.Pairs;
+    }
+}

@@ -68,22 +68,15 @@ public sealed class RoutingPlan
     /// <summary>Rule of the pairs' weights.</summary>
     public CombineRule Weights => _terms.Weights;
 
-    /// <summary>
-    /// Whether the pairs of broadcast tokens stand for copies of the token, which no expert touches
-    /// (<see cref="GlobalWorkspaceRule.AsReleased"/>).
-    /// </summary>
-    public bool CopiesBroadcast
-    {
-        get => _terms.CopiesBroadcast;
-        init => _terms = _terms with { CopiesBroadcast = value };
-    }
-
     /// <summary>Number of pairs that the inner policy wanted and an <see cref="ExpertCapacity"/> did not leave.</summary>
     public int DroppedPairs
     {
         get => _terms.DroppedPairs;
         init => _terms = _terms with { DroppedPairs = value };
     }
+
+    /// <summary>Whether the pairs are on a device still, so that asking for them makes the host wait.</summary>
+    internal bool IsOnDevice => _onDevice is { IsValueCreated: false };
 
     /// <summary>E + 1 numbers: pairs [ExpertOffsets[e], ExpertOffsets[e + 1]) belong to expert e.</summary>
     internal int[] ExpertOffsets => OnHost._offsets;
@@ -115,30 +108,6 @@ public sealed class RoutingPlan
     public bool IsBroadcast(int token) => HasBroadcast && Broadcast[token];
 
     private RoutingPlan OnHost => _onDevice is null ? this : _onDevice.Value;
-
-    /// <summary>The pairs of the broadcast tokens alone, or of all the others.</summary>
-    /// <param name="broadcast">Which of the two.</param>
-    /// <param name="part">Takes the pairs; what it was before is lost.</param>
-    /// <returns>The part.</returns>
-    internal RoutingPlan Part(bool broadcast, RoutingPlan part)
-    {
-        var pairs = 0;
-        foreach (var token in PairTokens)
-            pairs += IsBroadcast(token) == broadcast ? 1 : 0;
-        part.Become(Tokens, Experts, pairs, new PlanTerms(Weights, HasBroadcast));
-        if (HasBroadcast)
-            Broadcast.CopyTo(part.Broadcast);
-        pairs = 0;
-        for (var expert = 0; expert < Experts; expert++)
-        {
-            foreach (var token in TokensOf(expert))
-                if (IsBroadcast(token) == broadcast)
-                    part._pairTokens[pairs++] = token;
-            part._offsets[expert + 1] = pairs;
-        }
-
-        return part;
-    }
 
     /// <summary>Makes this another plan, of which offsets, tokens and broadcast flags are still to be written.</summary>
     internal void Become(int tokens, int experts, int pairs, in PlanTerms terms)

@@ -26,11 +26,11 @@ public sealed class RaggedIndices
         _weights = weights;
     }
 
-    /// <summary>Creates no bags, which have still to <see cref="Become"/> some.</summary>
+    /// <summary>Creates no bags, which have still to <see cref="Reset"/> some.</summary>
     internal RaggedIndices() => _offsets = new int[1];
 
     /// <summary>Makes these the bags in memory that belongs to another, who leaves it alone until no operation needs them any more.</summary>
-    internal void Become(ReadOnlyMemory<int> offsets, ReadOnlyMemory<int> indices, ReadOnlyMemory<float> weights) =>
+    internal void Reset(ReadOnlyMemory<int> offsets, ReadOnlyMemory<int> indices, ReadOnlyMemory<float> weights) =>
         (_offsets, _indices, _weights) = (offsets, indices, weights);
 
     /// <summary>Number of bags.</summary>

@@ -35,13 +35,13 @@ public sealed class SequenceLayout
         MaxLength = Longest();
     }
 
-    /// <summary>Creates a layout that has still to <see cref="Become"/> one.</summary>
+    /// <summary>Creates a layout that has still to <see cref="Reset"/> one.</summary>
     internal SequenceLayout() => (_offsets, _isToken) = ([0], []);
 
     /// <summary>Makes this the layout of sequences of some lengths, whatever it was before.</summary>
     /// <param name="lengths">Length of each sequence.</param>
     /// <param name="padded">Length that shorter ones are filled up to with padding; 0 for none.</param>
-    internal void Become(ReadOnlySpan<int> lengths, int padded)
+    internal void Reset(ReadOnlySpan<int> lengths, int padded)
     {
         Resize(lengths.Length);
         for (var i = 0; i < lengths.Length; i++)

@@ -1,5 +1,4 @@
-using Microsoft.ML.Moe.Images;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 
 namespace Microsoft.ML.Moe.Training;
 
@@ -18,7 +17,7 @@ public static class EpochRule
     /// <param name="rows">Training rows, at least one.</param>
     /// <returns>As many as show 1.3 million tokens to the model, but at least 4 and at most 25.</returns>
     /// <exception cref="ArgumentException">There are no rows.</exception>
-    public static int EpochsFor(IReadOnlyCollection<LabelledRow<EncodedText>> rows)
+    public static int EpochsFor(IReadOnlyCollection<Example<EncodedText>> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0)
@@ -31,7 +30,7 @@ public static class EpochRule
     /// <param name="rows">Training rows, at least one.</param>
     /// <returns>As many as show 50,000 images to the model, but at least 4 and at most 60.</returns>
     /// <exception cref="ArgumentException">There are no rows.</exception>
-    public static int EpochsFor(IReadOnlyCollection<LabelledRow<ImagePixels>> rows)
+    public static int EpochsFor(IReadOnlyCollection<Example<ImagePixels>> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
         if (rows.Count == 0)
@@ -43,11 +42,11 @@ public static class EpochRule
     /// <param name="texts">The texts, at least one.</param>
     /// <returns>As many as show 20 million tokens to the model, but at least 1 and at most 40.</returns>
     /// <exception cref="ArgumentException">There are no texts.</exception>
-    public static int PretrainingEpochsFor(IReadOnlyCollection<EncodedText> texts)
+    public static int PretrainingEpochsFor(IReadOnlyCollection<Example<EncodedText>> texts)
     {
         ArgumentNullException.ThrowIfNull(texts);
         if (texts.Count == 0)
             throw new ArgumentException("There are no texts.", nameof(texts));
-        return (int)Math.Clamp(Math.Round(PretrainingTokens / texts.Sum(text => (double)text.Length)), 1, MostOfPretraining);
+        return (int)Math.Clamp(Math.Round(PretrainingTokens / texts.Sum(text => (double)text.Input.Length)), 1, MostOfPretraining);
     }
 }

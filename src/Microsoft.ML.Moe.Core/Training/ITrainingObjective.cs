@@ -13,7 +13,7 @@ internal interface ITrainingObjective
 
     /// <summary>Packs the examples that <see cref="Accumulate"/> takes next. The device may still be at work on those before.</summary>
     /// <param name="examples">Numbers of the examples.</param>
-    /// <param name="random">Source of chance, of this step alone.</param>
+    /// <param name="random">Random numbers, of this step alone.</param>
     void Prepare(ReadOnlySpan<int> examples, Random random);
 
     /// <summary>
@@ -24,6 +24,8 @@ internal interface ITrainingObjective
     /// <returns>The mean loss, to report; see <see cref="Tensor.ReadLater"/>.</returns>
     LaterValue Accumulate(float scale);
 
-    /// <summary>Loss and accuracy on the validation examples; null where there are none. What was prepared is lost.</summary>
-    (double Loss, double Accuracy)? Evaluate();
+    /// <summary>
+    /// Loss and the head's metric on the validation examples; null where there are none. What was prepared is lost.
+    /// </summary>
+    (double Loss, double Metric)? Evaluate();
 }

@@ -14,3 +14,22 @@ public interface ITrainingObserver
     /// <param name="report">What it achieved.</param>
     void OnEpoch(EpochReport report);
 }
+
+/// <summary>What an epoch achieved.</summary>
+/// <param name="Epoch">Number of the epoch, from 1.</param>
+/// <param name="Epochs">Epochs planned.</param>
+/// <param name="TrainingLoss">Mean cross-entropy over the epoch's batches, in nats; with dropout and label smoothing.</param>
+/// <param name="ValidationLoss">Mean negative log-likelihood on the validation rows, in nats; null without validation rows.</param>
+/// <param name="ValidationAccuracy">Share of validation rows predicted right; null without validation rows.</param>
+/// <param name="LearningRate">Learning rate of the dense weights at the end of the epoch.</param>
+/// <param name="RowsPerSecond">Training rows per second, validation not counted.</param>
+/// <param name="IsBest">Whether this is the best epoch so far, the one to be kept.</param>
+public sealed record EpochReport(
+    int Epoch,
+    int Epochs,
+    double TrainingLoss,
+    double? ValidationLoss,
+    double? ValidationAccuracy,
+    double LearningRate,
+    double RowsPerSecond,
+    bool IsBest);

@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Layers;
-using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -13,27 +12,18 @@ internal static class ModelOptimizer
     /// <summary>AdamW over a model's parameters.</summary>
     /// <param name="engine">Where they live.</param>
     /// <param name="store">The parameters.</param>
-    /// <param name="options">Learning rates and decay.</param>
-    /// <param name="embeddingRate">Learning rate of tables of token vectors.</param>
-    /// <param name="wideRate">Learning rate of the wide branch.</param>
-    /// <param name="freezeRouter">Whether routers stay as they are, until <see cref="Unfreeze"/>.</param>
-    public static Optimizer Create(
-        Engine engine,
-        ParameterStore store,
-        EncoderOptions options,
-        float embeddingRate = 0f,
-        float wideRate = 0f,
-        bool freezeRouter = false)
+    /// <param name="training">Learning rates and decay, and whether routers stay as they are, until <see cref="Unfreeze"/>.</param>
+    public static Optimizer Create(Engine engine, ParameterStore store, TrainingConfig training)
     {
         foreach (var router in store.Of(ParameterRole.Router))
-            router.IsFrozen = freezeRouter;
+            router.IsFrozen = training.FreezeRouter;
         return engine.CreateAdamW(
         [
-            new ParameterGroup(store.Of(ParameterRole.Weight), options.LearningRate, options.WeightDecay, Beta2: DenseBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Router), options.LearningRate, options.WeightDecay, Beta2: DenseBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Bias), options.LearningRate, Beta2: DenseBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Embedding), embeddingRate, Beta2: TableBeta2),
-            new ParameterGroup(store.Of(ParameterRole.Wide), wideRate, Beta2: TableBeta2),
+            new ParameterGroup(store.Of(ParameterRole.Weight), training.LearningRate, training.WeightDecay, Beta2: DenseBeta2),
+            new ParameterGroup(store.Of(ParameterRole.Router), training.LearningRate, training.WeightDecay, Beta2: DenseBeta2),
+            new ParameterGroup(store.Of(ParameterRole.Bias), training.LearningRate, Beta2: DenseBeta2),
+            new ParameterGroup(store.Of(ParameterRole.Embedding), training.EmbeddingLearningRate, Beta2: TableBeta2),
+            new ParameterGroup(store.Of(ParameterRole.Wide), training.WideLearningRate, Beta2: TableBeta2),
         ]);
     }
 

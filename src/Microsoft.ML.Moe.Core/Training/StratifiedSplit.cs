@@ -6,22 +6,22 @@ internal static class StratifiedSplit
     /// <summary>Splits rows.</summary>
     /// <param name="rows">All rows.</param>
     /// <param name="share">Share of each class to hold out, within [0, 1); a class's last row is never held out.</param>
-    /// <param name="random">Source of chance.</param>
-    public static (List<LabelledRow<TRow>> Training, List<LabelledRow<TRow>> Validation) Of<TRow>(
-        IReadOnlyList<LabelledRow<TRow>> rows, float share, Random random)
+    /// <param name="random">Random numbers.</param>
+    public static (List<Example<TRow>> Training, List<Example<TRow>> Validation) Of<TRow>(
+        IReadOnlyList<Example<TRow>> rows, float share, Random random)
     {
         var order = Enumerable.Range(0, rows.Count).ToArray();
         random.Shuffle(order);
         var isHeldOut = new bool[rows.Count];
-        foreach (var group in order.GroupBy(i => rows[i].Label))
+        foreach (var group in order.GroupBy(i => rows[i].Target))
         {
-            // chance rounds, so that classes with few rows take their part
+            // rounded at random, so that classes with few rows take their part
             var count = Math.Min(group.Count() - 1, (int)(group.Count() * (double)share + random.NextDouble()));
             foreach (var i in group.Take(count))
                 isHeldOut[i] = true;
         }
 
-        var split = (Training: new List<LabelledRow<TRow>>(), Validation: new List<LabelledRow<TRow>>());
+        var split = (Training: new List<Example<TRow>>(), Validation: new List<Example<TRow>>());
         for (var i = 0; i < rows.Count; i++)
             (isHeldOut[i] ? split.Validation : split.Training).Add(rows[i]);
         return split;

@@ -1,92 +1,79 @@
-using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>Trains a <see cref="TextClassifier"/> from labelled texts.</summary>
-public sealed class TextClassifierTrainer
+/// <summary>
+/// Input, architecture and training of a text classifier. The defaults are chosen on validation data to do well on tables from a few
+/// hundred to a hundred thousand rows; every one of them can stay as it is.
+/// </summary>
+public sealed record TextClassifierConfig
 {
-    private readonly TextClassifierOptions _options;
+    /// <summary>How text becomes tokens.</summary>
+    public TextInputConfig Input { get; init; } = new();
+
+    /// <summary>The architecture.</summary>
+    public EncoderConfig Encoder { get; init; } = new();
+
+    /// <summary>Noise on texts while training.</summary>
+    public TextNoise Noise { get; init; } = new();
+
+    /// <summary>How the model is trained.</summary>
+    public TrainingConfig Training { get; init; } = new();
+
+    /// <summary>
+    /// Whether a linear model over word and word-pair features learns beside the encoder and adds to its scores. It carries small
+    /// and many-class tables. Default true.
+    /// </summary>
+    public bool WideBranch { get; init; } = true;
+}
+
+/// <summary>Trains a classifier from labelled texts.</summary>
+public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
+{
+    private readonly TextClassifierConfig _config;
     private readonly int _classCount;
-    private readonly Engine _engine;
-    private readonly bool _usesTokenizer;
-    private readonly InitialTextModel? _initial;
+    private readonly WarmStart? _start;
 
     /// <summary>Prepares training.</summary>
-    /// <param name="options">Input, architecture and training; checked here and copied.</param>
+    /// <param name="config">Input, architecture and training.</param>
     /// <param name="classCount">Number of classes, C, at least 2.</param>
     /// <param name="engine">Where the model is trained and will live.</param>
     /// <param name="tokenizer">Splits text into subwords; null for hashed words.</param>
-    /// <param name="initial">
-    /// What to start from; null for chance. Architecture, router and case are then this model's, whatever the options say, and so are
-    /// the hashed words when no tokenizer is given.
+    /// <param name="start">
+    /// What to start from; null for random weights. Architecture, router and case are then this model's, whatever the configuration says,
+    /// and so are the hashed words when no tokenizer is given.
     /// </param>
-    /// <exception cref="ArgumentException">An option is impossible; the message names it.</exception>
+    /// <exception cref="ArgumentException">Values of the configuration contradict each other; the message names them.</exception>
     public TextClassifierTrainer(
-        TextClassifierOptions options,
-        int classCount,
-        Engine engine,
-        ISubwordTokenizer? tokenizer = null,
-        InitialTextModel? initial = null)
+        TextClassifierConfig config, int classCount, Engine engine, ISubwordTokenizer? tokenizer = null, WarmStart? start = null)
+        : base(WarmStart.EncoderOf(start, config.Encoder), config.Training, engine, start)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(engine);
-        ArgumentOutOfRangeException.ThrowIfLessThan(classCount, 2);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(classCount, IClassifierOptions.MaximumClasses);
-        _options = (TextClassifierOptions)options.Clone();
-        initial?.Config.ApplyTo(_options);
-        _options.Validate();
-        _classCount = classCount;
-        _engine = engine;
-        _usesTokenizer = tokenizer is not null;
-        _initial = initial;
-        Input = TextInput.Create(_options.Lowercase, _options.MaximumTokens, _options.HashBits, tokenizer);
+        ClassTargets.CheckCount(classCount);
+        (_config, _classCount, _start) = (config, classCount, start);
+        Input = TextInput.Create((TextInputConfig?)start?.Input ?? config.Input, tokenizer);
     }
 
-    /// <summary>Encodes texts for <see cref="Train"/> and for the classifier that it returns.</summary>
+    /// <summary>Encodes texts for training and for the model.</summary>
     public TextInput Input { get; }
 
-    /// <summary>Trains a classifier.</summary>
-    /// <param name="training">Rows to learn from, at least one.</param>
-    /// <param name="validation">
-    /// Rows to choose the best epoch by; null draws <see cref="EncoderOptions.ValidationShare"/> of the training rows.
-    /// </param>
-    /// <param name="observer">Is told how it goes.</param>
-    /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
-    /// <returns>The classifier as it was after the best epoch, or after the last without validation rows.</returns>
-    /// <exception cref="ArgumentException">There are no rows, or a label is out of range.</exception>
-    /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
-    public TextClassifier Train(
-        IReadOnlyList<LabelledRow<EncodedText>> training,
-        IReadOnlyList<LabelledRow<EncodedText>>? validation = null,
-        ITrainingObserver? observer = null,
-        CancellationToken stop = default)
+    private protected override (Input<EncodedText> Input, HeadConfig Head) CreateEnds(IReadOnlyList<Example<EncodedText>> training)
     {
-        (training, validation) = ClassifierTraining<EncodedText>.Prepare(training, validation, _classCount, _options);
-        var config = CreateConfig(training);
-        var store = new ParameterStore(_engine, Seed, _initial is null ? null : _initial.StartOf)
-        {
-            UsedRows = UsedRows.Of(config.TableRows, training.Select(row => row.Input)),
-        };
-        var classifier = new TextClassifier(_engine, config, store, Input);
-        using var optimizer = ModelOptimizer.Create(
-            _engine, store, _options, _options.EmbeddingLearningRate, _options.WideLearningRate, _options.FreezeRouter);
-        var forward = new TextClassifierForward(classifier, options: _options);
-        new ClassifierTraining<EncodedText>(_options, _options, _engine, classifier, forward).Execute(
-            optimizer, training, validation, EpochRule.EpochsFor(training), (digest, texts) => digest.AddTexts(texts), observer, stop);
-        return classifier;
+        var wideBits = _config.WideBranch ? WideTable.BitsFor(training, _classCount, _start?.WideBits ?? 0) : 0;
+        return (Input, new ClassesHeadConfig { Classes = _classCount, WideBits = wideBits });
     }
 
-    private int Seed => _options.Seed ?? 0;
+    private protected override Packer<EncodedText> CreatePacker(Model<EncodedText> model) =>
+        new TextBatchPacker(model.Packing(), _config.Noise);
 
-    private TextClassifierConfig CreateConfig(IReadOnlyList<LabelledRow<EncodedText>> training)
-    {
-        var encoder = TextEncoderConfig.From(_options, Input, _usesTokenizer);
-        if (_initial is not null)
-            encoder = encoder with { DenseWidth = _initial.Config.DenseWidth };
-        var wideBits = _options.WideBranch ? WideTable.BitsFor(training, _classCount, _initial?.WideBits ?? 0) : 0;
-        return new TextClassifierConfig(encoder, _classCount, wideBits);
-    }
+    private protected override int EpochsFor(IReadOnlyList<Example<EncodedText>> training) => EpochRule.EpochsFor(training);
+
+    private protected override void Check(Example<EncodedText> row, string parameter) => ClassTargets.Check(row.Target, _classCount, parameter);
+
+    private protected override bool[] UsedRows(IReadOnlyList<Example<EncodedText>> training) =>
+        Inputs.UsedRows.Of(Input.TableRows, training.Select(row => row.Input));
+
+    private protected override void AddTo(TrainingDigest digest) => digest.AddJson(_config.Noise).AddJson(_config.WideBranch);
 }

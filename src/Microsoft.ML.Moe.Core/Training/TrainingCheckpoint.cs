@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -131,4 +131,26 @@ internal sealed class TrainingCheckpoint(string path, string training)
         new($"The checkpoint {_path} {why}. Delete it to train from the beginning, or name another file.", cause);
 
     private sealed record Content(int Version, string Training, TrainingProgress Progress);
+}
+
+/// <summary>How far a training has come.</summary>
+internal sealed record TrainingProgress
+{
+    /// <summary>Epoch under way, from 1; one more than there are when all are done.</summary>
+    public int Epoch { get; init; } = 1;
+
+    /// <summary>Steps taken in it.</summary>
+    public int Step { get; set; }
+
+    /// <summary>Sum of these steps' losses.</summary>
+    public double LossSum { get; set; }
+
+    /// <summary>Lowest validation loss of an epoch so far.</summary>
+    public double BestLoss { get; init; } = double.PositiveInfinity;
+
+    /// <summary>Epochs since then.</summary>
+    public int EpochsSinceBest { get; init; }
+
+    /// <summary>Whether it has gone without improvement for as long as it was allowed to.</summary>
+    public bool HasConverged { get; init; }
 }

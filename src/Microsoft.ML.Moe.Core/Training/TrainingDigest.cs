@@ -2,10 +2,8 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.ML.Moe.Images;
-using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 
 namespace Microsoft.ML.Moe.Training;
 
@@ -18,20 +16,6 @@ internal sealed class TrainingDigest : IDisposable
     public TrainingDigest AddJson<T>(T value)
     {
         _hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(value));
-        return this;
-    }
-
-    /// <summary>Takes in the options that decide what a training does.</summary>
-    public TrainingDigest AddOptions(EncoderOptions options)
-    {
-        foreach (var property in options.GetType().GetProperties().OrderBy(p => p.Name, StringComparer.Ordinal))
-        {
-            // where and how fast it runs, what it is called and who is told make no difference
-            var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-            if ((type.IsPrimitive || type.IsEnum) && property.Name != nameof(EncoderOptions.Threads))
-                AddJson($"{property.Name}={property.GetValue(options)}");
-        }
-
         return this;
     }
 

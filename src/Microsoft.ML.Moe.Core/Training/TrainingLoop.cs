@@ -25,8 +25,8 @@ internal sealed class TrainingLoop(
     private readonly LearningRateSchedule _rates = new(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
-    private readonly SeededRandom _random = new(0);
     private readonly LaterValue[] _losses = new LaterValue[schedule.AccumulationSteps];
+    private Random _random = new(0);
     private TrainingProgress _progress = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
@@ -117,7 +117,7 @@ internal sealed class TrainingLoop(
     {
         if (step >= _stepsPerEpoch)
             return;
-        schedule.RandomOf(_progress.Epoch, step + 1, _random);
+        _random = schedule.RandomOf(_progress.Epoch, step + 1);
         Prepare(BatchOf(order, step), 0);
     }
 
@@ -149,7 +149,7 @@ internal sealed class TrainingLoop(
             schedule.Epochs,
             _progress.LossSum / Math.Max(1, _progress.Step),
             result?.Loss,
-            result?.Accuracy,
+            result?.Metric,
             rate,
             rowsPerSecond,
             isBest);

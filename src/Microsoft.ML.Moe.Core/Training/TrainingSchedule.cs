@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Models;
-
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>How many steps a training takes, on how many examples each, and when it ends early.</summary>
@@ -11,7 +9,7 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="Decay">How it falls.</param>
 /// <param name="MaxGradientNorm">Largest joint norm of the dense gradients.</param>
 /// <param name="Patience">Epochs without improvement after which to stop; null never stops early.</param>
-/// <param name="Seed">Seeds the order of examples and each step's chance.</param>
+/// <param name="Seed">Seeds the order of examples and each step's random numbers.</param>
 internal sealed record TrainingSchedule(
     int Epochs,
     int BatchSize,
@@ -23,32 +21,27 @@ internal sealed record TrainingSchedule(
     int? Patience,
     int Seed)
 {
-    /// <summary>The schedule that options ask for.</summary>
-    /// <param name="options">The options.</param>
-    /// <param name="epochs">Passes, where they leave it open.</param>
-    public static TrainingSchedule From(EncoderOptions options, int epochs) => new(
-        options.MaxEpochs ?? epochs,
-        options.BatchSize,
-        options.AccumulationSteps,
-        options.LearningRate,
-        options.WarmupShare,
-        options.Decay,
-        options.MaxGradientNorm,
-        options.EarlyStoppingPatience,
-        options.Seed ?? 0);
+    /// <summary>The schedule that a configuration asks for.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="epochs">Passes, where it leaves them open.</param>
+    public static TrainingSchedule From(TrainingConfig config, int epochs) => new(
+        config.MaxEpochs ?? epochs,
+        config.BatchSize,
+        config.AccumulationSteps,
+        config.LearningRate,
+        config.WarmupShare,
+        config.Decay,
+        config.MaxGradientNorm,
+        config.EarlyStoppingPatience,
+        config.Seed);
 
     /// <summary>Steps of an epoch.</summary>
     public int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;
 
-    /// <summary>Chance of one step: the same whether training came here in one go or was interrupted before.</summary>
+    /// <summary>Random numbers of one step: the same whether training came here in one go or was interrupted before.</summary>
     /// <param name="epoch">Number of the epoch.</param>
     /// <param name="step">Number of the step.</param>
-    /// <param name="used">Is seeded anew and returned, in place of one of its own for the step.</param>
-    public Random RandomOf(int epoch, int step, SeededRandom? used = null)
-    {
-        var seed = Mix(Mix(Seed ^ 0x5EED, epoch), step);
-        return used?.Restart(seed) ?? new Random(seed);
-    }
+    public Random RandomOf(int epoch, int step) => new(Mix(Mix(Seed ^ 0x5EED, epoch), step));
 
     private static int Mix(int hash, int value)
     {
@@ -57,5 +50,29 @@ internal sealed record TrainingSchedule(
         h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
         h = (h ^ (h >> 13)) * 0xC2B2AE35u;
         return (int)(h ^ (h >> 16));
+    }
+}
+
+/// <summary>Factor on the peak learning rate: a straight line up during warm-up, then the decay.</summary>
+/// <param name="decay">How it falls.</param>
+/// <param name="totalSteps">Steps in all, at least 1.</param>
+/// <param name="warmupShare">Share of the steps that belong to the warm-up, within [0, 1].</param>
+internal sealed class LearningRateSchedule(LearningRateDecay decay, int totalSteps, float warmupShare)
+{
+    private readonly double _warmup = (double)totalSteps * warmupShare;
+
+    /// <summary>Factor of a step, within (0, 1].</summary>
+    /// <param name="step">Number of the step from 0.</param>
+    public float FactorAt(int step)
+    {
+        if (step < _warmup)
+            return (float)((step + 1) / (_warmup + 1));
+        var progress = Math.Clamp((step - _warmup) / Math.Max(1, totalSteps - _warmup), 0, 1);
+        return decay switch
+        {
+            LearningRateDecay.Cosine => (float)((1 + Math.Cos(Math.PI * progress)) / 2),
+            LearningRateDecay.Linear => (float)(1 - progress),
+            _ => 1f,
+        };
     }
 }

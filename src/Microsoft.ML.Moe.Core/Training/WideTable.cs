@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 
 namespace Microsoft.ML.Moe.Training;
 
@@ -18,7 +18,7 @@ internal static class WideTable
     /// <param name="training">The rows.</param>
     /// <param name="classCount">Number of classes.</param>
     /// <param name="initialBits">Of the table that training starts from, which is not made smaller within the bound; 0 without one.</param>
-    public static int BitsFor(IReadOnlyList<LabelledRow<EncodedText>> training, int classCount, int initialBits = 0)
+    public static int BitsFor(IReadOnlyList<Example<EncodedText>> training, int classCount, int initialBits = 0)
     {
         var features = training.SelectMany(row => row.Input.WideFeatures).ToHashSet().Count;
         var bits = FewestBits;

@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -27,18 +26,5 @@ internal sealed record ExpertTensors(
         if (Gate is not null)
             hidden = hidden.mul(product(x, Gate.ValueAs(type), null));
         return product(hidden, W2.ValueAs(type), B2?.ValueAs(type));
-    }
-
-    /// <summary>Checks all shapes against each other.</summary>
-    public void CheckShapes()
-    {
-        Check.Rank(W1, 3);
-        Check.Shape(W2, [Count, HiddenWidth, Width]);
-        if (B1 is not null)
-            Check.Shape(B1, [Count, HiddenWidth]);
-        if (B2 is not null)
-            Check.Shape(B2, [Count, Width]);
-        if (Gate is not null)
-            Check.Shape(Gate, [Count, Width, HiddenWidth]);
     }
 }

@@ -14,9 +14,11 @@ internal static class Activations
     {
         Activation.None => z,
         Activation.Relu => z.relu(),
-        Activation.Gelu => _script.Value.Call("gelu", z),
+        Activation.GeluTanh => _script.Value.Call("gelu", z),
+        Activation.GeluErf => z.gelu(),
         Activation.Silu => z.silu(),
         Activation.Tanh => z.tanh(),
+        Activation.Sigmoid => z.sigmoid(),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "No such activation."),
     };
 }

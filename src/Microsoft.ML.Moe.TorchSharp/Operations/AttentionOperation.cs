@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -11,15 +10,6 @@ internal static class AttentionOperation
 {
     public static TorchTensor Forward(TorchTape tape, TorchTensor qkvT3D, SequenceLayout layout, int heads, float dropout)
     {
-        Check.Tokens(qkvT3D, layout);
-        Check.Rate(dropout);
-        ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
-        if (qkvT3D.Columns % (3 * heads) != 0)
-        {
-            throw new ArgumentException(
-                $"qkvT3D {Check.Text(qkvT3D.Shape)} does not divide into three parts of {heads} heads.", nameof(qkvT3D));
-        }
-
         return tape.Run(() =>
         {
             var sequences = tape.Sequences(layout);
@@ -38,7 +28,7 @@ internal static class AttentionOperation
     private static torch.Tensor Attend(TorchTape tape, torch.Tensor[] qkv, torch.Tensor? isKey, float dropout)
     {
         var (qAHSK, kAHSK, vAHSK) = (qkv[0], qkv[1], qkv[2]);
-        if (dropout == 0f || !tape.IsTraining)
+        if (dropout == 0f)
             return torch.nn.functional.scaled_dot_product_attention(qAHSK, kAHSK, vAHSK, isKey);
 
         // The fused form draws its dropout from random numbers that all threads share.

@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -12,7 +11,6 @@ internal static class CombineWeightsOperation
 {
     public static TorchTensor Forward(TorchTape tape, TorchTensor logitsTE, RoutingPlan plan)
     {
-        Check.Shape(logitsTE, [plan.Tokens, plan.Experts]);
         return tape.Run(() =>
         {
             var pairs = tape.Pairs(plan);

@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
-
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>Weighted mean of −Σ_c q_c·ln softmax(logits)_c with q = (1 − s)·oneHot + s/C.</summary>
@@ -8,13 +6,9 @@ internal static class CrossEntropyOperation
     public static TorchTensor Forward(
         TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing)
     {
-        Check.Rank(logitsBC, 2);
-        Check.Rate(labelSmoothing);
-        var (rows, classes) = (logitsBC.Shape[0], logitsBC.Columns);
-        if (targets.Length != rows)
-            throw new ArgumentException($"{targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
-        Check.Indices(targets, classes);
-        var weights = Managed.CrossEntropyOperation.NormalizedWeights(rowWeights, rows);
+        var classes = logitsBC.Columns;
+        var weights = new float[targets.Length];
+        RowWeights.Normalize(rowWeights, weights);
         var targetsB = targets.ToArray();
         return tape.Run(() =>
         {

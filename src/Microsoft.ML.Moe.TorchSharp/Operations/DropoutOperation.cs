@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -8,11 +7,7 @@ internal static class DropoutOperation
 {
     private static readonly Lock _gpuRandom = new();
 
-    public static TorchTensor Forward(TorchTape tape, TorchTensor x, float rate)
-    {
-        Check.Rate(rate);
-        return rate == 0f || !tape.IsTraining ? x : tape.Run(() => Apply(tape, x.Value, rate));
-    }
+    public static TorchTensor Forward(TorchTape tape, TorchTensor x, float rate) => tape.Run(() => Apply(tape, x.Value, rate));
 
     public static torch.Tensor Apply(TorchTape tape, torch.Tensor x, float rate) =>
         x.mul(IsKept(tape, x, 1.0 - rate).mul_(Scalars.Of(1f / (1f - rate))));

@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -8,19 +7,14 @@ internal static class EmbeddingOperation
 {
     public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, ReadOnlySpan<int> indices)
     {
-        Check.Rank(tableVD, 2);
-        Check.Indices(indices, tableVD.Shape[0]);
         var rows = indices.ToArray();
         return tape.Run(() => Rows(tape, tableVD, rows));
     }
 
     public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, RaggedIndices bags)
     {
-        Check.Rank(tableVD, 2);
         int[] rows = [.. bags.Indices];
         float[] weights = [.. bags.Weights];
-        Check.Indices(rows, tableVD.Shape[0], nameof(bags));
-        Check.Offsets(bags.Offsets, rows.Length, nameof(bags));
         var bagOfEntry = new int[rows.Length];
         for (var bag = 0; bag < bags.Count; bag++)
             bagOfEntry.AsSpan(bags.Offsets[bag]..bags.Offsets[bag + 1]).Fill(bag);

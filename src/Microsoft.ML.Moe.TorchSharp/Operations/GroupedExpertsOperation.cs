@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -11,14 +10,8 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal static class GroupedExpertsOperation
 {
     public static TorchTensor Forward(
-        TorchTape tape, TorchTensor xTD, TorchTensor weightsP, RoutingPlan plan, ExpertTensors experts)
-    {
-        experts.CheckShapes();
-        Check.Shape(xTD, [plan.Tokens, experts.Width]);
-        Check.Shape(weightsP, [plan.Pairs]);
-        if (plan.Experts != experts.Count)
-            throw new ArgumentException($"A plan for {plan.Experts} experts does not fit {experts.Count} experts.", nameof(plan));
-        return tape.Run(() =>
+        TorchTape tape, TorchTensor xTD, TorchTensor weightsP, RoutingPlan plan, ExpertTensors experts) =>
+        tape.Run(() =>
         {
             var pairs = tape.Pairs(plan);
             var zerosTD = torch.zeros([plan.Tokens, experts.Width], device: tape.Device);
@@ -28,7 +21,6 @@ internal static class GroupedExpertsOperation
             var weightedPD = outPD.As(torch.ScalarType.Float32).mul(weightsP.Value.unsqueeze(1));
             return zerosTD.index_add(0, pairs.TokenOfPair, weightedPD, Scalars.Of(1f));
         });
-    }
 
     private static torch.Tensor Run(TorchTape tape, torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {

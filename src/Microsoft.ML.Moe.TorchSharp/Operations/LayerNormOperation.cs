@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -6,11 +5,6 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 /// <summary>Layer normalisation over the last dimension.</summary>
 internal static class LayerNormOperation
 {
-    public static TorchTensor Forward(TorchTape tape, TorchTensor x, TorchTensor gain, TorchTensor bias, float epsilon)
-    {
-        Check.AtLeastRank(x, 1);
-        Check.Shape(gain, [x.Columns]);
-        Check.Shape(bias, [x.Columns]);
-        return tape.Run(() => torch.nn.functional.layer_norm(x.Value, [x.Columns], gain.Value, bias.Value, epsilon));
-    }
+    public static TorchTensor Forward(TorchTape tape, TorchTensor x, TorchTensor gain, TorchTensor bias, float epsilon) =>
+        tape.Run(() => torch.nn.functional.layer_norm(x.Value, [x.Columns], gain.Value, bias.Value, epsilon));
 }

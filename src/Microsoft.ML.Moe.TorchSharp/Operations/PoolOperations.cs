@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -9,8 +8,6 @@ internal static class PoolOperations
     /// <summary>For each query, softmax of its scores over the tokens, then the weighted sum of x.</summary>
     public static TorchTensor Attention(TorchTape tape, TorchTensor xTD, TorchTensor scoresTQ, SequenceLayout layout)
     {
-        Check.Tokens(xTD, layout);
-        Check.Tokens(scoresTQ, layout);
         var columns = (long)scoresTQ.Columns * xTD.Columns;
         return tape.Run(() =>
         {
@@ -24,10 +21,8 @@ internal static class PoolOperations
     }
 
     /// <summary>Largest value of each column.</summary>
-    public static TorchTensor Max(TorchTape tape, TorchTensor xTD, SequenceLayout layout)
-    {
-        Check.Tokens(xTD, layout);
-        return tape.Run(() =>
+    public static TorchTensor Max(TorchTape tape, TorchTensor xTD, SequenceLayout layout) =>
+        tape.Run(() =>
         {
             var sequences = tape.Sequences(layout);
             if (sequences.Count == 0)
@@ -36,20 +31,16 @@ internal static class PoolOperations
             winnersAD.Dispose();
             return sequences.Spread(largestAD);
         });
-    }
 
     /// <summary>Mean of each column.</summary>
-    public static TorchTensor Mean(TorchTape tape, TorchTensor xTD, SequenceLayout layout)
-    {
-        Check.Tokens(xTD, layout);
-        return tape.Run(() =>
+    public static TorchTensor Mean(TorchTape tape, TorchTensor xTD, SequenceLayout layout) =>
+        tape.Run(() =>
         {
             var sequences = tape.Sequences(layout);
             return torch.zeros([layout.Sequences, xTD.Columns], device: tape.Device)
                 .index_add(0, sequences.SequenceOfToken, sequences.Tokens(xTD.Value), Scalars.Of(1f))
                 .mul(sequences.TokenShareB.unsqueeze(1));
         });
-    }
 
     private static torch.Tensor Masked(PackedSequences sequences, torch.Tensor valuesASC) => sequences.IsKeyAS is null
         ? valuesASC

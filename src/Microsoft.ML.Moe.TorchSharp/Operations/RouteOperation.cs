@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
@@ -11,7 +10,6 @@ internal static class RouteOperation
 {
     public static RoutingPlan Forward(TorchTape tape, TorchTensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {
-        Check.Tokens(logitsTE, layout);
         var selected = layout.Tokens == 0 || !tape.Engine.ChoosesOnDevice
             ? null
             : tape.InScope(() => Select(tape, logitsTE, policy, layout));

@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
 using TorchSharp;
 
 namespace Microsoft.ML.Moe.Tensors.Torch;
@@ -7,10 +6,8 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal static class RouterLosses
 {
     /// <summary>N·Σₑ fracₑ·probₑ; frac has no gradient.</summary>
-    public static TorchTensor LoadBalancing(TorchTape tape, TorchTensor logitsTE, SequenceLayout layout)
-    {
-        Check.Tokens(logitsTE, layout);
-        return tape.Run(() =>
+    public static TorchTensor LoadBalancing(TorchTape tape, TorchTensor logitsTE, SequenceLayout layout) =>
+        tape.Run(() =>
         {
             var sequences = tape.Sequences(layout);
             var tokenLogitsTE = sequences.Tokens(logitsTE.Value);
@@ -21,17 +18,13 @@ internal static class RouterLosses
             var probabilitiesE = tokenLogitsTE.softmax(-1).sum(dim: 0);
             return countsE.mul(probabilitiesE).sum().mul(Scalars.Of((float)(logitsTE.Columns / ((double)tokens * tokens)))).reshape(1);
         });
-    }
 
     /// <summary>Mean of logsumexp(logits)².</summary>
-    public static TorchTensor Z(TorchTape tape, TorchTensor logitsTE, SequenceLayout layout)
-    {
-        Check.Tokens(logitsTE, layout);
-        return tape.Run(() =>
+    public static TorchTensor Z(TorchTape tape, TorchTensor logitsTE, SequenceLayout layout) =>
+        tape.Run(() =>
         {
             var sequences = tape.Sequences(layout);
             var sumsT = sequences.Tokens(logitsTE.Value).logsumexp(1);
             return sumsT.square().sum().mul(Scalars.Of(1f / Math.Max(1, sequences.TokenCount))).reshape(1);
         });
-    }
 }

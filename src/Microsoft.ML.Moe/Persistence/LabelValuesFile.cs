@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.MlNet;
-using Microsoft.ML.Moe.Classification;
+using Microsoft.ML.Moe.Rows;
 
 namespace Microsoft.ML.Moe.Persistence;
 

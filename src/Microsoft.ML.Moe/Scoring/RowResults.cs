@@ -1,3 +1,7 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Rows;
+
 namespace Microsoft.ML.Moe.Scoring;
 
 /// <summary>The rows that are scored at once, their results, and a hold on the model that scores them, which disposing ends.</summary>
@@ -16,10 +20,51 @@ internal abstract class RowResults : IDisposable
     /// <exception cref="ObjectDisposedException">The hold has ended.</exception>
     public abstract void Score();
 
-    /// <summary>Creates the getter of an added column.</summary>
-    /// <param name="column">Index of the column after scoring.</param>
-    /// <param name="current">Makes sure that the current row is scored, and tells its place among those that were scored at once.</param>
-    public abstract Delegate CreateGetter(int column, Func<int> current);
+    /// <summary>What the model gave for a row.</summary>
+    /// <param name="row">Place of the row among those that were scored at once.</param>
+    public abstract ReadOnlySpan<float> OutputsOf(int row);
+
+    /// <summary>How unsure the routers are about a row; only where that is measured.</summary>
+    /// <param name="row">Place of the row among those that were scored at once.</param>
+    public abstract RowEntropy EntropyOf(int row);
 
     public abstract void Dispose();
+}
+
+/// <summary>Results of rows of one kind.</summary>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+/// <param name="lease">The model; disposed with this.</param>
+/// <param name="read">Reads the table's current row.</param>
+/// <param name="rows">Most rows that are scored at once.</param>
+/// <param name="withEntropies">Whether the routers' entropy is measured.</param>
+internal sealed class RowResults<TRow>(ModelLease<Model<TRow>> lease, RowReader<TRow> read, int rows, bool withEntropies) : RowResults
+{
+    private readonly RowBatch<TRow> _batch = new(lease.Engine, rows);
+    private readonly int _width = lease.Model.Outputs;
+    private readonly float[] _outputs = new float[rows * lease.Model.Outputs];
+    private readonly RowEntropy[] _entropies = withEntropies ? new RowEntropy[rows] : [];
+
+    public override bool IsFull => _batch.IsFull;
+
+    public override void Clear() => _batch.Clear();
+
+    public override void Read() => _batch.Add(read(out var size), size);
+
+    public override void Score()
+    {
+        var encoded = _batch.Encode();
+        lease.Score(model =>
+        {
+            if (withEntropies)
+                model.Score(encoded, _outputs, _entropies);
+            else
+                model.Score(encoded, _outputs);
+        });
+    }
+
+    public override ReadOnlySpan<float> OutputsOf(int row) => _outputs.AsSpan(row * _width, _width);
+
+    public override RowEntropy EntropyOf(int row) => _entropies[row];
+
+    public override void Dispose() => lease.Dispose();
 }

@@ -43,7 +43,7 @@ internal sealed class ScoredRow : DataViewRow
             throw Getters.NotActive(column);
         return column.Index < _model.Input.Count
             ? _input.GetGetter<TValue>(_model.Input[column.Index])
-            : Getters.Cast<TValue>(_results!.CreateGetter(column.Index, Current), column);
+            : Getters.Cast<TValue>(_model.CreateGetter(column.Index, _results!, Current), column);
     }
 
     protected override void Dispose(bool disposing)

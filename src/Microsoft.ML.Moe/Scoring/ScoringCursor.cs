@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Moe.Scoring;
@@ -62,7 +63,7 @@ internal sealed class ScoringCursor : DataViewRowCursor
             throw Getters.NotActive(column);
         var getter = column.Index < _model.Input.Count
             ? _columns[column.Index]!.CreateGetter(Current)
-            : _results.CreateGetter(column.Index, ScoredRow);
+            : _model.CreateGetter(column.Index, _results, ScoredRow);
         return Getters.Cast<TValue>(getter, column);
     }
 

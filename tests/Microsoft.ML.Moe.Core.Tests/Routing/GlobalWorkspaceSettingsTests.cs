@@ -14,14 +14,13 @@ public class GlobalWorkspaceSettingsTests
     public void TheThresholdIsTakenInItsUnit(double threshold, EntropyUnit unit, double nats)
     {
         var settings = new GlobalWorkspaceSettings(
-            threshold, unit, 8, null, GlobalWorkspaceRule.AsReleased, GlobalWorkspaceTokens.Random);
+            threshold, unit, 8, null, GlobalWorkspaceTokens.Random);
 
         settings.Check(8);
         var workspace = Assert.IsType<GlobalWorkspace>(settings.Apply(Inner, block: 3, experts: 8, calibratedNats: 1.25));
 
         Assert.Equal(nats, workspace.EntropyThreshold, 0.001);
         Assert.Equal(8, workspace.MaxTokensPerSequence);
-        Assert.Equal(GlobalWorkspaceRule.AsReleased, workspace.Rule);
         Assert.Equal(GlobalWorkspaceTokens.Random, workspace.Tokens);
     }
 
@@ -53,7 +52,6 @@ public class GlobalWorkspaceSettingsTests
         { new GlobalWorkspaceSettings(0.8, (EntropyUnit)7), nameof(GlobalWorkspaceSettings.Unit) },
         { new GlobalWorkspaceSettings(0.8, MaxTokensPerSequence: -1), nameof(GlobalWorkspaceSettings.MaxTokensPerSequence) },
         { new GlobalWorkspaceSettings(0.8, Blocks: [1, 2]), nameof(GlobalWorkspaceSettings.Blocks) },
-        { new GlobalWorkspaceSettings(0.8, Rule: (GlobalWorkspaceRule)7), nameof(GlobalWorkspaceSettings.Rule) },
         { new GlobalWorkspaceSettings(0.8, Tokens: (GlobalWorkspaceTokens)7), nameof(GlobalWorkspaceSettings.Tokens) },
     };
 

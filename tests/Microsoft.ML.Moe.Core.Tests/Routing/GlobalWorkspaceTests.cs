@@ -60,22 +60,6 @@ public class GlobalWorkspaceTests
     });
 
     [Fact]
-    public void AsReleasedABroadcastTokenIsOnlyCopied() => RandomBatch.ForAll(batch =>
-    {
-        var threshold = 0.5 * Math.Log(batch.Experts);
-        foreach (var (_, inner) in Policies.Plain(batch))
-        {
-            var papers = batch.Route(new GlobalWorkspace(inner, threshold, Slots));
-            var plan = batch.Route(new GlobalWorkspace(inner, threshold, Slots, GlobalWorkspaceRule.AsReleased));
-
-            Assert.Equal(batch.RealTokens.Where(papers.IsBroadcast), batch.RealTokens.Where(plan.IsBroadcast));
-            Assert.Equal(batch.RealTokens.Any(plan.IsBroadcast), plan.CopiesBroadcast);
-            Assert.False(papers.CopiesBroadcast);
-            AssertPairs(batch, inner, plan, t => [batch.Experts - 1]);
-        }
-    });
-
-    [Fact]
     public void RandomTokensAreAsManyOfEachSequenceAsAreUncertain() => RandomBatch.ForAll(batch =>
     {
         var threshold = 0.5 * Math.Log(batch.Experts);

@@ -262,7 +262,6 @@ public class PolicyPropertyTests
         Assert.True(expected.PairTokens.SequenceEqual(actual.PairTokens), name);
         Assert.True(expected.ByToken.Sorted.SequenceEqual(actual.ByToken.Sorted), name);
         Assert.Equal((expected.Tokens, expected.Weights, expected.DroppedPairs), (actual.Tokens, actual.Weights, actual.DroppedPairs));
-        Assert.Equal(expected.CopiesBroadcast, actual.CopiesBroadcast);
         Assert.All(Enumerable.Range(0, expected.Tokens), t => Assert.Equal(expected.IsBroadcast(t), actual.IsBroadcast(t)));
     }
 

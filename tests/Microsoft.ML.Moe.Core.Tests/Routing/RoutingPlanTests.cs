@@ -38,17 +38,4 @@ public class RoutingPlanTests
 
         Assert.Equal(1, fetched);
     }
-
-    [Fact]
-    public void PartsAreThoseOfThePlanOnTheHost()
-    {
-        var plan = new RoutingPlan(3, 2, 3, Rule, OnHost);
-
-        foreach (var broadcast in new[] { false, true })
-        {
-            var part = plan.Part(broadcast, new RoutingPlan());
-            Assert.Equal(OnHost().Part(broadcast, new RoutingPlan()).PairTokens, part.PairTokens);
-            Assert.True(part.HasBroadcast);
-        }
-    }
 }

@@ -135,7 +135,7 @@ public sealed unsafe class InferencePrecisionTests
         private Weights(Parameter matrix, Parameter w1, Parameter w2, Parameter gate)
         {
             (Matrix, W1, W2, Gate) = (matrix, w1, w2, gate);
-            _experts = new Experts(w1, null, w2, null, gate);
+            _experts = new Experts(w1, null, w2, null, Activation.Silu, gate);
         }
 
         public Parameter Matrix { get; }
@@ -159,7 +159,7 @@ public sealed unsafe class InferencePrecisionTests
             var hidden = tape.Linear(tape.Constant(x, tokens, Width), Matrix);
             var logits = tape.Constant(TestNumbers.Normal(6, tokens * Experts), tokens, Experts);
             var plan = tape.Route(logits, new TokenChoice(2, normalizeWeights: true), new SequenceLayout([0, tokens]));
-            return tape.GroupedExperts(hidden, tape.CombineWeights(logits, plan), plan, _experts, Activation.Silu).ToArray();
+            return tape.GroupedExperts(hidden, tape.CombineWeights(logits, plan), plan, _experts).ToArray();
         }
 
         private static Parameter Make(Engine engine, string name, int seed, bool round, params int[] shape)

@@ -43,7 +43,12 @@ public sealed class ManagedEngineTests : EngineTests
         using var engine = new ManagedEngine(2);
         var w = engine.CreateParameter("w", [8, 8], TestNumbers.Normal(1, 64));
         var router = engine.CreateParameter("router", [8, 3], TestNumbers.Normal(2, 24));
-        using var optimizer = engine.CreateAdamW([new ParameterGroup([w, router], 0.1f)]);
+        Parameter[] stacked =
+        [
+            engine.CreateParameter("w1", [3, 8, 4], TestNumbers.Normal(3, 96, 0.3f)),
+            engine.CreateParameter("w2", [3, 4, 8], TestNumbers.Normal(4, 96, 0.3f)),
+        ];
+        using var optimizer = engine.CreateAdamW([new ParameterGroup([w, router, .. stacked], 0.1f)]);
         RoutingPolicy[] policies = [new TokenChoice(2, true), new Unified(1.5), new GlobalWorkspace(new ExpertChoice(1), 0.9)];
         for (var step = 0; step < 12; step++)
         {
@@ -54,7 +59,8 @@ public sealed class ManagedEngineTests : EngineTests
                 var x = tape.Dropout(tape.Linear(tape.Constant(TestNumbers.Normal(step, layout.Tokens * 8), layout.Tokens, 8), w), 0.2f);
                 var logits = tape.RouterLogits(x, router);
                 var plan = tape.Route(logits, policies[step % 3], layout);
-                var y = tape.CopyTokens(x, tape.CombineWeights(logits, plan), plan);
+                var experts = new Experts(stacked[0], null, stacked[1], null, Activation.Tanh);
+                var y = tape.GroupedExperts(x, tape.CombineWeights(logits, plan), plan, experts);
                 var values = tape.Concat(tape.MaxPool(y, layout), tape.MeanPool(tape.Add(x, y), layout));
                 if (passes)
                     tape.Backward(GradientCheck.Readout(tape, values));
@@ -99,7 +105,7 @@ public sealed class ManagedEngineTests : EngineTests
             using var tape = engine.BeginTape(training: true);
             var h = tape.Constant(x.AsSpan(0, rows * 64), rows, 64);
             for (var i = 0; i < 10; i++)
-                h = tape.Linear(h, w, null, Activation.Gelu);
+                h = tape.Linear(h, w, null, Activation.GeluTanh);
             tape.Backward(GradientCheck.Readout(tape, h));
         }
 
@@ -126,8 +132,8 @@ public sealed class ManagedEngineTests : EngineTests
         var w = engine.CreateParameter("w", [Inputs, Outputs], TestNumbers.Normal(1, Inputs * Outputs, 0.1f));
         var x = TestNumbers.Normal(2, 400 * Inputs);
         using var tape = engine.BeginTape(training: false);
-        var all = tape.Linear(tape.Constant(x, 400, Inputs), w, null, Activation.Gelu).ToArray();
-        var few = tape.Linear(tape.Constant(x.AsSpan(0, rows * Inputs), rows, Inputs), w, null, Activation.Gelu).ToArray();
+        var all = tape.Linear(tape.Constant(x, 400, Inputs), w, null, Activation.GeluTanh).ToArray();
+        var few = tape.Linear(tape.Constant(x.AsSpan(0, rows * Inputs), rows, Inputs), w, null, Activation.GeluTanh).ToArray();
         Assert.Equal(all.AsSpan(0, rows * Outputs), few.AsSpan());
     }
 

@@ -109,7 +109,7 @@ public sealed class PackedMatricesTests
             var w1 = engine.CreateParameter("w1", [Experts, Width, HiddenWidth], TestNumbers.Normal(3, Experts * Width * HiddenWidth, 0.3f));
             var w2 = engine.CreateParameter("w2", [Experts, HiddenWidth, Width], TestNumbers.Normal(4, Experts * HiddenWidth * Width, 0.3f));
             var gate = engine.CreateParameter("gate", [Experts, Width, HiddenWidth], TestNumbers.Normal(5, Experts * Width * HiddenWidth, 0.3f));
-            _experts = new Experts(w1, null, w2, null, gate);
+            _experts = new Experts(w1, null, w2, null, Activation.Silu, gate);
             All = [Weight, w1, w2, gate];
         }
 
@@ -135,7 +135,7 @@ public sealed class PackedMatricesTests
             var hidden = tape.Linear(tape.Constant(x, tokens, Width), Weight);
             var logits = tape.Constant(TestNumbers.Normal(6, tokens * Experts), tokens, Experts);
             var plan = tape.Route(logits, new TokenChoice(2, normalizeWeights: true), new SequenceLayout([0, tokens]));
-            return tape.GroupedExperts(hidden, tape.CombineWeights(logits, plan), plan, _experts, Activation.Silu);
+            return tape.GroupedExperts(hidden, tape.CombineWeights(logits, plan), plan, _experts);
         }
     }
 }

@@ -17,8 +17,11 @@ public sealed class ThreadTests
     // Each operation on shapes large enough to be divided; p holds the parameters of Inputs().
     private static readonly Dictionary<string, Func<Tape, Tensor[], Tensor>> _operations = new()
     {
-        ["Linear"] = (tape, p) => tape.Linear(p[0], p[1], p[2], Activation.Gelu),
+        ["Linear"] = (tape, p) => tape.Linear(p[0], p[1], p[2], Activation.GeluTanh),
         ["LayerNorm"] = (tape, p) => tape.LayerNorm(p[0], p[3], p[3]),
+        ["RmsNorm"] = (tape, p) => tape.RmsNorm(p[0], p[3]),
+        ["Multiply"] = (tape, p) => tape.Multiply(p[0], tape.Scale(p[0], 0.3f)),
+        ["Rotary"] = (tape, p) => tape.Rotary(p[0], TestNumbers.Indices(1, Tokens, 50), 4, RotaryFrequencies.OfTheta(16)),
         ["AddScaleConcat"] = (tape, p) => tape.Concat(tape.Add(p[0], tape.Scale(p[0], 0.3f)), p[0]),
         ["Dropout"] = (tape, p) => tape.Dropout(p[0], 0.2f),
         ["AddDropped"] = (tape, p) => tape.AddDropped(tape.Scale(p[0], 0.3f), p[0], 0.2f),
@@ -31,11 +34,6 @@ public sealed class ThreadTests
         ["AttentionPool"] = (tape, p) => tape.AttentionPool(p[0], tape.Linear(p[0], p[5]), _layout),
         ["Experts"] = (tape, p) => Experts(tape, p, false),
         ["GatedExperts"] = (tape, p) => Experts(tape, p, true),
-        ["CopyTokens"] = (tape, p) =>
-        {
-            var plan = Plan();
-            return tape.CopyTokens(p[0], tape.CombineWeights(tape.Linear(p[0], p[5]), plan), plan);
-        },
         ["RouterLosses"] = (tape, p) =>
         {
             var logits = tape.Linear(p[0], p[5]);
@@ -157,7 +155,7 @@ public sealed class ThreadTests
     {
         var plan = Plan();
         var weights = tape.CombineWeights(tape.Linear(p[0], p[5]), plan);
-        return tape.GroupedExperts(p[0], weights, plan, new Experts(p[6], p[8], p[7], p[9], gated ? p[10] : null), Activation.Silu);
+        return tape.GroupedExperts(p[0], weights, plan, new Experts(p[6], p[8], p[7], p[9], Activation.Silu, gated ? p[10] : null));
     }
 
     private static RoutingPlan Plan()

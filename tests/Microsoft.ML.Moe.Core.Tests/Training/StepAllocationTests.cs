@@ -24,17 +24,17 @@ public class StepAllocationTests
     private const int WarmUpEpochs = 1;
     private const int MostWords = 30;
 
-    public static TheoryData<RouterKind, GlobalWorkspaceRule?, int> Trainings
+    public static TheoryData<RouterKind, bool, int> Trainings
     {
         get
         {
-            var data = new TheoryData<RouterKind, GlobalWorkspaceRule?, int>();
+            var data = new TheoryData<RouterKind, bool, int>();
             foreach (var router in Enum.GetValues<RouterKind>())
             {
-                foreach (var rule in new GlobalWorkspaceRule?[] { null, GlobalWorkspaceRule.Paper, GlobalWorkspaceRule.AsReleased })
+                foreach (var hasWorkspace in new[] { false, true })
                 {
-                    data.Add(router, rule, 1);
-                    data.Add(router, rule, 2);
+                    data.Add(router, hasWorkspace, 1);
+                    data.Add(router, hasWorkspace, 2);
                 }
             }
 
@@ -44,7 +44,7 @@ public class StepAllocationTests
 
     [Theory]
     [MemberData(nameof(Trainings))]
-    public void StepsOfAClassifierAllocateNothing(RouterKind router, GlobalWorkspaceRule? rule, int threads)
+    public void StepsOfAClassifierAllocateNothing(RouterKind router, bool hasWorkspace, int threads)
     {
         using var engine = new ManagedEngine(threads);
         var counter = new AllocationCounter();
@@ -58,8 +58,8 @@ public class StepAllocationTests
         void Train(int fewestWords, double uncertain, ITrainingObserver? observer)
         {
             var options = new TextClassifierOptions { BatchSize = BatchSize, MaxEpochs = Epochs, HashBits = 10, Router = router, Seed = 1 };
-            if (rule is { } given)
-                options.GlobalWorkspace = new GlobalWorkspaceSettings(uncertain, EntropyUnit.ShareOfTokens, Rule: given);
+            if (hasWorkspace)
+                options.GlobalWorkspace = new GlobalWorkspaceSettings(uncertain, EntropyUnit.ShareOfTokens);
             var trainer = new TextClassifierTrainer(options, Classes, engine);
             var rows = Texts(fewestWords).Select((text, i) => new LabelledRow<EncodedText>(trainer.Input.Encode(text), i % Classes));
             trainer.Train([.. rows], observer: observer);

@@ -17,7 +17,7 @@ public sealed class FineTuningTests
     {
         using var earlier = Models.Fit(_ml);
         // one start by chance may be a lucky one
-        var started = MeanAccuracy(o => o.InitialModel = MoeInitialModel.From(earlier));
+        var started = MeanAccuracy(o => o.InitialModel = PretrainedModel.From(earlier));
         var fresh = MeanAccuracy(_ => { });
         Assert.True(started > 0.95, $"started: {started}");
         Assert.True(started > fresh + 0.05, $"started: {started}, fresh: {fresh}");
@@ -40,7 +40,7 @@ public sealed class FineTuningTests
         using var encoder = Encoders.Fit(_ml, o => (o.MaxEpochs, o.Layers) = (30, 1), Tables.Rows(300, seed: 5));
         var few = new[] { ("rain sun", 0), ("bread soup", 1), ("train plane", 2), ("sun rain", 0), ("soup bread", 1), ("plane train", 2) };
         var rows = few.Select(f => new Row { Text = f.Item1, Label = Tables.Classes[f.Item2] }).ToList();
-        using var started = Fit(rows, o => (o.InitialModel, o.MaxEpochs) = (MoeInitialModel.From(encoder), 30));
+        using var started = Fit(rows, o => (o.InitialModel, o.MaxEpochs) = (PretrainedModel.From(encoder), 30));
         using var fresh = Fit(rows, o => o.MaxEpochs = 30);
         Assert.True(Accuracy(started) > Accuracy(fresh) + 0.05, $"started: {Accuracy(started)}, fresh: {Accuracy(fresh)}");
     }
@@ -53,7 +53,7 @@ public sealed class FineTuningTests
         using var earlier = pipeline.Fit(_ml.Data.LoadFromEnumerable(Tables.Rows()));
         _ml.Model.Save(earlier, null, folder["earlier.zip"]);
         using var fromFile = FitFew(o => o.InitialModel = folder["earlier.zip"]);
-        using var fromMemory = FitFew(o => o.InitialModel = MoeInitialModel.From(earlier));
+        using var fromMemory = FitFew(o => o.InitialModel = PretrainedModel.From(earlier));
         Models.AssertSame(Models.Score(_ml, fromMemory, Tables.Rows()), Models.Score(_ml, fromFile, Tables.Rows()));
         Assert.Equal(90, earlier.Transform(_ml.Data.LoadFromEnumerable(Tables.Rows())).GetColumn<string>("PredictedLabel").Count());
         File.Delete(folder["earlier.zip"]); // and the file is closed
@@ -65,8 +65,8 @@ public sealed class FineTuningTests
         using var folder = new TemporaryFolder();
         using var encoder = Encoders.Fit(_ml);
         _ml.Model.Save(encoder, null, folder["encoder.zip"]);
-        using var fromFile = FitFew(o => o.InitialModel = MoeInitialModel.FromFile(folder["encoder.zip"]));
-        using var fromMemory = FitFew(o => o.InitialModel = MoeInitialModel.From(encoder));
+        using var fromFile = FitFew(o => o.InitialModel = PretrainedModel.FromFile(folder["encoder.zip"]));
+        using var fromMemory = FitFew(o => o.InitialModel = PretrainedModel.From(encoder));
         Models.AssertSame(Models.Score(_ml, fromMemory, Tables.Rows()), Models.Score(_ml, fromFile, Tables.Rows()));
         Assert.Contains(_log, l => l.StartsWith("Info: Starting from a pretrained encoder.", StringComparison.Ordinal));
     }
@@ -74,10 +74,10 @@ public sealed class FineTuningTests
     [Fact]
     public void ArchitectureInputAndRouterAreTheEarlierModels()
     {
-        using var earlier = Models.Fit(_ml, o => (o.Router, o.Experts, o.ExpertsPerToken, o.MaximumTokens) = (RouterKind.Unified, 3, 1.5, 16));
+        using var earlier = Models.Fit(_ml, o => (o.Router, o.Experts, o.MaximumTokens) = (Router.Unified(1.5), 3, 16));
         using var started = FitFew(o =>
         {
-            o.InitialModel = MoeInitialModel.From(earlier);
+            o.InitialModel = PretrainedModel.From(earlier);
             (o.Width, o.Layers, o.Experts, o.HashBits, o.Lowercase) = (64, 3, 8, 12, false);
         });
         Assert.Equal(earlier.LastTransformer.ParameterCount, started.LastTransformer.ParameterCount);
@@ -90,8 +90,8 @@ public sealed class FineTuningTests
     public void TheSameSeedGivesTheSamePredictions()
     {
         using var earlier = Models.Fit(_ml);
-        using var first = FitFew(o => (o.InitialModel, o.Seed, o.Threads) = (MoeInitialModel.From(earlier), 3, 1));
-        using var second = FitFew(o => (o.InitialModel, o.Seed, o.Threads) = (MoeInitialModel.From(earlier), 3, 2));
+        using var first = FitFew(o => (o.InitialModel, o.Seed, o.Threads) = (PretrainedModel.From(earlier), 3, 1));
+        using var second = FitFew(o => (o.InitialModel, o.Seed, o.Threads) = (PretrainedModel.From(earlier), 3, 2));
         Models.AssertSame(Models.Score(_ml, first, Tables.Rows()), Models.Score(_ml, second, Tables.Rows()));
     }
 
@@ -100,7 +100,7 @@ public sealed class FineTuningTests
     {
         using var folder = new TemporaryFolder();
         var earlier = Models.Fit(_ml);
-        using var started = FitFew(o => o.InitialModel = MoeInitialModel.From(earlier));
+        using var started = FitFew(o => o.InitialModel = PretrainedModel.From(earlier));
         var expected = Models.Score(_ml, started, Tables.Rows()).Select(s => s.Score);
         earlier.Dispose();
         _ml.Model.Save(started.LastTransformer, null, folder["started.zip"]);
@@ -113,7 +113,7 @@ public sealed class FineTuningTests
         using var earlier = Models.Fit(_ml);
         using var started = FitFew(o =>
         {
-            o.InitialModel = MoeInitialModel.From(earlier);
+            o.InitialModel = PretrainedModel.From(earlier);
             o.GlobalWorkspace = new GlobalWorkspaceSettings(0.5);
             o.FreezeRouter = true;
         });
@@ -128,7 +128,7 @@ public sealed class FineTuningTests
     public void FreezingRoutersThatHaveLearnedNothingIsWarnedOf()
     {
         using var model = FitFew(o => o.FreezeRouter = true);
-        Assert.Contains(_log, l => l.StartsWith("Warning: FreezeRouter without InitialModel", StringComparison.Ordinal));
+        Assert.Contains(_log, l => l.StartsWith("Warning: FreezeRouter is set without InitialModel", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -136,11 +136,11 @@ public sealed class FineTuningTests
     {
         using var folder = new TemporaryFolder();
         using var earlier = Models.Fit(_ml);
-        using var whole = FitFew(o => (o.InitialModel, o.MaxEpochs) = (MoeInitialModel.From(earlier), 3));
+        using var whole = FitFew(o => (o.InitialModel, o.MaxEpochs) = (PretrainedModel.From(earlier), 3));
         using var stop = new CancellationTokenSource();
         using var half = FitFew(o =>
         {
-            (o.InitialModel, o.MaxEpochs, o.CheckpointFile) = (MoeInitialModel.From(earlier), 3, folder["state.zip"]);
+            (o.InitialModel, o.MaxEpochs, o.CheckpointFile) = (PretrainedModel.From(earlier), 3, folder["state.zip"]);
             (o.StopToken, o.EpochCompleted) = (stop.Token, _ => stop.Cancel());
         });
         Assert.Contains("state.zip", folder.Files);
@@ -149,7 +149,7 @@ public sealed class FineTuningTests
         var epochs = new List<int>();
         using var resumed = FitFew(o =>
         {
-            (o.InitialModel, o.MaxEpochs, o.CheckpointFile) = (MoeInitialModel.From(earlier), 3, folder["state.zip"]);
+            (o.InitialModel, o.MaxEpochs, o.CheckpointFile) = (PretrainedModel.From(earlier), 3, folder["state.zip"]);
             o.EpochCompleted = report => epochs.Add(report.Epoch);
         });
         Assert.Equal([2, 3], epochs);

@@ -15,12 +15,12 @@ public sealed class InitialModelTests : IDisposable
     public void AMissingFileIsNamed()
     {
         var path = _folder["nowhere.zip"];
-        var error = Assert.Throws<FileNotFoundException>(() => MoeInitialModel.FromFile(path));
+        var error = Assert.Throws<FileNotFoundException>(() => PretrainedModel.FromFile(path));
         Assert.Contains("nowhere.zip", error.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => MoeInitialModel.FromFile(""));
+        Assert.Throws<ArgumentException>(() => PretrainedModel.FromFile(""));
 
         File.WriteAllText(path, "");
-        MoeInitialModel initial = path;
+        PretrainedModel initial = path;
         File.Delete(path);
         Assert.Throws<FileNotFoundException>(() => Models.Fit(_ml, o => o.InitialModel = initial));
     }
@@ -53,8 +53,8 @@ public sealed class InitialModelTests : IDisposable
         var other = _ml.Transforms.CopyColumns("Copy", "Text").Fit(_ml.Data.LoadFromEnumerable(Tables.Rows()));
         _ml.Model.Save(other, null, _folder["other.zip"]);
         var error = Assert.Throws<InvalidOperationException>(() => Models.Fit(_ml, o => o.InitialModel = _folder["other.zip"]));
-        Assert.Contains("other.zip holds no model of MoeTextClassificationTrainer or MoeTextPretrainer", error.Message, StringComparison.Ordinal);
-        Assert.Contains("holds no model", Assert.Throws<ArgumentException>(() => MoeInitialModel.From(other)).Message, StringComparison.Ordinal);
+        Assert.Contains("other.zip holds no model of this library", error.Message, StringComparison.Ordinal);
+        Assert.Contains("holds no model", Assert.Throws<ArgumentException>(() => PretrainedModel.From(other)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -66,15 +66,15 @@ public sealed class InitialModelTests : IDisposable
         _ml.Model.Save(both, null, _folder["both.zip"]);
         var error = Assert.Throws<InvalidOperationException>(() => Models.Fit(_ml, o => o.InitialModel = _folder["both.zip"]));
         Assert.Contains("both.zip holds 2 models", error.Message, StringComparison.Ordinal);
-        Assert.Contains("holds 2 models", Assert.Throws<ArgumentException>(() => MoeInitialModel.From(both)).Message, StringComparison.Ordinal);
-        using var chosen = Models.Fit(_ml, o => o.InitialModel = MoeInitialModel.From(encoder));
+        Assert.Contains("holds 2 models", Assert.Throws<ArgumentException>(() => PretrainedModel.From(both)).Message, StringComparison.Ordinal);
+        using var chosen = Models.Fit(_ml, o => o.InitialModel = PretrainedModel.From(encoder));
     }
 
     [Fact]
     public void ADisposedModelIsAnError()
     {
         var earlier = Models.Fit(_ml);
-        var initial = MoeInitialModel.From(earlier);
+        var initial = PretrainedModel.From(earlier);
         earlier.Dispose();
         Assert.Throws<ObjectDisposedException>(() => Models.Fit(_ml, o => o.InitialModel = initial));
     }
@@ -84,12 +84,12 @@ public sealed class InitialModelTests : IDisposable
     {
         using var dense = Models.Fit(_ml, o => o.MoeEvery = 0);
         var error = Assert.Throws<InvalidOperationException>(
-            () => Models.Fit(_ml, o => (o.InitialModel, o.UncertainColumnName) = (MoeInitialModel.From(dense), "Uncertain")));
+            () => Models.Fit(_ml, o => (o.InitialModel, o.UncertainColumnName) = (PretrainedModel.From(dense), "Uncertain")));
         Assert.Contains("UncertainColumnName", error.Message, StringComparison.Ordinal);
 
         using var earlier = Models.Fit(_ml);
         using var started = Models.Fit(
-            _ml, o => (o.InitialModel, o.UncertainColumnName, o.MoeEvery) = (MoeInitialModel.From(earlier), "Uncertain", 0));
+            _ml, o => (o.InitialModel, o.UncertainColumnName, o.MoeEvery) = (PretrainedModel.From(earlier), "Uncertain", 0));
         Assert.NotNull(started.GetOutputSchema(_ml.Data.LoadFromEnumerable(Tables.Rows()).Schema).GetColumnOrNull("Uncertain"));
     }
 }

@@ -1,6 +1,6 @@
 using System.Text;
 using Microsoft.ML.Data;
-using Microsoft.ML.Moe.FineTuning;
+using Microsoft.ML.Moe.Trainers;
 
 namespace Microsoft.ML.Moe.Tests.FineTuning;
 
@@ -70,7 +70,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
             _ml,
             o =>
             {
-                Freeze(o, MoeInitialModel.From(_earlier));
+                Freeze(o, PretrainedModel.From(_earlier));
                 o.Seed = 2; // with the earlier model's seed the head would start where that model's did
             },
             label: "Number").Fit(_ml.Data.LoadFromEnumerable(rows));
@@ -150,7 +150,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
         return [.. order.SelectMany(label => rows.Where(r => r.Label == label).DefaultIfEmpty(new Row { Text = "song", Label = label }))];
     }
 
-    private static void Freeze(MoeTextClassificationTrainer.Options options, MoeInitialModel initial)
+    private static void Freeze(MoeTextClassificationTrainer.Options options, PretrainedModel initial)
     {
         options.InitialModel = initial;
         options.MaxEpochs = 1;
@@ -170,7 +170,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
         ITransformer earlier, IEnumerable<Row> rows, Action<MoeTextClassificationTrainer.Options>? change = null) =>
         Models.Pipeline(_ml, o =>
         {
-            Freeze(o, MoeInitialModel.From(earlier));
+            Freeze(o, PretrainedModel.From(earlier));
             change?.Invoke(o);
         }).Fit(_ml.Data.LoadFromEnumerable(rows));
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Moe.Tests.ImageClassification;
@@ -14,7 +15,7 @@ internal static class ImageModels
             Heads = 2,
             Layers = 1,
             Experts = 2,
-            ExpertsPerToken = 1,
+            Router = Router.TokenChoice(1),
             ExpertWidth = 16,
             PatchSize = 2,
             MaxEpochs = 6,

@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.ImageClassification;
+using Microsoft.ML.Moe.Rows;
 
 namespace Microsoft.ML.Moe.Tests.ImageClassification;
 

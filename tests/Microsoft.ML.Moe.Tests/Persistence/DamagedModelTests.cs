@@ -122,7 +122,7 @@ public sealed class DamagedModelTests : IDisposable
     [InlineData("\"classes\": 3", "\"classes\": 2000000000")]
     [InlineData("\"classes\": 3", "\"classes\": 4")]
     [InlineData("\"layers\": 1", "\"layers\": 48")]
-    [InlineData("\"version\": 2", "\"version\": 3")]
+    [InlineData("\"version\": 3", "\"version\": 4")]
     [InlineData("\"experts\": 2", "\"experts\": 1000")]
     public void ForgedConfigurationsAreRefused(string before, string after)
     {

@@ -29,8 +29,9 @@ public sealed class RoundTripTests
         Assert.Contains(folder + "Model.key", files.Keys);
 
         using var config = JsonDocument.Parse(files[folder + "Config.json"]);
-        Assert.Equal(16, config.RootElement.GetProperty("width").GetInt32());
-        Assert.Equal(3, config.RootElement.GetProperty("classes").GetInt32());
+        Assert.Equal("moe", config.RootElement.GetProperty("model_type").GetString());
+        Assert.Equal(16, config.RootElement.GetProperty("encoder").GetProperty("width").GetInt32());
+        Assert.Equal(3, config.RootElement.GetProperty("head").GetProperty("classes").GetInt32());
 
         using var labels = JsonDocument.Parse(files[folder + "LabelValues.json"]);
         Assert.Equal("Text", labels.RootElement.GetProperty("type").GetString());

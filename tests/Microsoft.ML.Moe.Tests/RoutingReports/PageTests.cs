@@ -17,9 +17,8 @@ public sealed partial class PageTests
 
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("<img", page, StringComparison.OrdinalIgnoreCase);
-        // whole in the table, shortened in the chart
         Assert.Contains($"<bdi>{Hostile}</bdi>", WebUtility.HtmlDecode(page), StringComparison.Ordinal);
-        Assert.Contains(">&lt;/script&gt;&lt;scrip…</span>", page, StringComparison.Ordinal);
+        Assert.Contains(">&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;img", page, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -30,20 +29,8 @@ public sealed partial class PageTests
     [InlineData("\u001b[31m", "\\u001b[31m")]
     [InlineData("a\u202Eb", "a\\u202eb")]
     public void Charts_show_token_texts_as_they_are(string token, string encoded) =>
-        Assert.Contains($">{encoded}</span>", ChartsOf(Reports.With(token).ToHtml())[3], StringComparison.Ordinal);
-
-    [Theory]
-    [InlineData("1234567890123456", "1234567890123456", 16)]
-    [InlineData("12345678901234567", "123456789012345…", 16)]
-    [InlineData("two words and more of them", "two words and m…", 16)]
-    [InlineData("x日本日本日本日本日本日本日本", "x日本日本日本日…", 16)]
-    [InlineData("日本日本日本日本日本日本日本", "日本日本日本日…", 15)]
-    [InlineData("12345678901234🎈🎈", "12345678901234…", 15)]
-    public void Long_token_texts_are_shortened_to_the_room_that_a_chart_has(string token, string shown, int cells) =>
         Assert.Contains(
-            $"<span class=\"label\" style=\"--cells:{cells}\">{shown}</span>",
-            WebUtility.HtmlDecode(ChartsOf(Reports.With(token).ToHtml())[3]),
-            StringComparison.Ordinal);
+            $"title=\"{encoded}\"><bdi class=\"label\">{encoded}</bdi>", ChartsOf(Reports.With(token).ToHtml())[3], StringComparison.Ordinal);
 
     [Theory]
     [InlineData("\u001b[31mred\n", "\\u001b[31mred\\u000a")]
@@ -52,7 +39,7 @@ public sealed partial class PageTests
     public void Invisible_characters_that_could_mislead_are_shown_as_escapes(string token, string shown)
     {
         Assert.Contains($"<bdi>{shown}</bdi>", WebUtility.HtmlDecode(Reports.With(token).ToHtml()), StringComparison.Ordinal);
-        Assert.Contains(shown, ConsoleTests.Lines(Reports.With(token)), StringComparison.Ordinal);
+        Assert.Contains(shown, TextTests.Text(Reports.With(token)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,7 +62,7 @@ public sealed partial class PageTests
         var report = Reports.With("word");
         var page = (report with { Layers = [report.Layers[0] with { Tokens = 0, EntropyHistogram = [new(0, 1, 0, 0)] }] }).ToHtml();
 
-        Assert.Equal([("0.00 – 1.00", "0.0 %", "", 0)], BarsOf(ChartsOf(page)[2]));
+        Assert.Equal([("0.00 – 1.00", "0.0 %", "first", "0")], BarsOf(ChartsOf(page)[2]));
     }
 
     [Fact]
@@ -111,30 +98,42 @@ public sealed partial class PageTests
 
         var charts = ChartsOf(page);
         Assert.Equal(4, charts.Count);
-        // 52 characters less 10 for a label, 6 for a value and 2 gaps of 2, rounded down; expert 3 has the most, 40 %
+        // expert 3 has the most, 40 %
         Assert.Equal(
             [
-                ("expert 0", "10.0 %", "first", 8), ("", "25.0 %", "second", 20),
-                ("expert 1", "20.0 %", "first", 16), ("", "25.0 %", "second", 20),
-                ("expert 2", "30.0 %", "first", 23), ("", "25.0 %", "second", 20),
-                ("expert 3", "40.0 %", "first", 32), ("", "25.0 %", "second", 20),
-                ("even split", "25.0 %", "reference", 20),
+                ("expert 0", "10.0 %", "first", "25"), ("expert 0", "25.0 %", "second", "62.5"),
+                ("expert 1", "20.0 %", "first", "50"), ("expert 1", "25.0 %", "second", "62.5"),
+                ("expert 2", "30.0 %", "first", "75"), ("expert 2", "25.0 %", "second", "62.5"),
+                ("expert 3", "40.0 %", "first", "100"), ("expert 3", "25.0 %", "second", "62.5"),
+                ("even split", "25.0 %", "reference", "62.5"),
             ],
             BarsOf(charts[0]));
-        Assert.Equal([("0 experts", "10.0 %", "first", 3), ("1 expert", "90.0 %", "first", 33)], BarsOf(charts[1]));
-        // the threshold divides the second bin
+        Assert.Equal([("0 experts", "10.0 %", "first", "11.11"), ("1 expert", "90.0 %", "first", "100")], BarsOf(charts[1]));
+        // the threshold divides the second bin: 40,000, 1,678 and 4,000 tokens
         Assert.Equal(
             [
-                ("0.00 – 0.50", "87.6 %", "first", 31),
-                ("0.50 – 1.00", "3.7 %", "first", 1), ("", "8.8 %", "second", 3),
+                ("0.00 – 0.50", "87.6 %", "first", "100"),
+                ("0.50 – 1.00", "3.7 %", "first", "4.2"), ("0.50 – 1.00", "8.8 %", "second", "10"),
             ],
             BarsOf(charts[2]));
-        Assert.Equal([("word", "7", "second", 43)], BarsOf(charts[3]));
+        Assert.Equal([("word", "7", "second", "100")], BarsOf(charts[3]));
         Assert.Contains("<td>40.0 %</td>", page, StringComparison.Ordinal);
         Assert.Contains(
             "1,234 rows, 45,678 tokens (9 more were cut off); 4 experts; router: Unified, 1.5 experts per token, α 0.5.",
             page,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_group_s_label_is_seen_once_and_every_bar_says_what_it_is_to_those_who_do_not_see_it()
+    {
+        var chart = ChartsOf(Reports.With("word").ToHtml())[0];
+
+        Assert.Equal(
+            ["label", "unseen"], Labels().Matches(chart).Where(label => label.Groups[2].Value == "expert 1").Select(l => l.Groups[1].Value));
+        Assert.Equal(
+            ["even split", "mean router probability", "share of pairs"],
+            BarNames().Matches(chart).Select(bar => bar.Groups[1].Value).Distinct().Order());
     }
 
     [Fact]
@@ -194,21 +193,24 @@ public sealed partial class PageTests
 
     private static List<string> ChartsOf(string page) => [.. ChartElement().Matches(page).Select(match => match.Groups[1].Value)];
 
-    private static List<(string Label, string Value, string Color, int Length)> BarsOf(string chart) =>
+    private static List<(string Label, string Value, string Color, string Width)> BarsOf(string chart) =>
     [
-        .. chart.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
-        {
-            var spans = Span().Matches(line).ToDictionary(span => span.Groups[1].Value, span => span.Groups[2].Value);
-            var color = spans.Keys.SingleOrDefault(key => key is "first" or "second" or "reference", "");
-            var bar = spans.GetValueOrDefault(color, "");
-            Assert.Matches("^█*$", bar);
-            return (spans.GetValueOrDefault("label", ""), spans["value"], color, bar.Length);
-        }),
+        .. BarRow().Matches(WebUtility.HtmlDecode(chart)).Select(
+            bar => (bar.Groups["label"].Value, bar.Groups["value"].Value, bar.Groups["color"].Value, bar.Groups["width"].Value)),
     ];
 
-    [GeneratedRegex("<pre class=\"chart\"[^>]*>\n(.*?)</pre>", RegexOptions.Singleline)]
+    [GeneratedRegex("<table class=\"chart\"[^>]*>(.*?)</table>", RegexOptions.Singleline)]
     private static partial Regex ChartElement();
 
-    [GeneratedRegex("<span class=\"(\\w+)\" style=\"--cells:\\d+\">([^<]*)</span>")]
-    private static partial Regex Span();
+    [GeneratedRegex(
+        "<bdi class=\"\\w+\">(?<label>[^<]*)</bdi>.*?<td class=\"value\">(?<value>.*?)</td>.*?"
+        + "<div class=\"bar (?<color>\\w+)\" style=\"width:(?<width>[0-9.]+)%\">",
+        RegexOptions.Singleline)]
+    private static partial Regex BarRow();
+
+    [GeneratedRegex("<bdi class=\"(\\w+)\">([^<]*)</bdi>")]
+    private static partial Regex Labels();
+
+    [GeneratedRegex("<span class=\"unseen\">([^<]*)</span></div>")]
+    private static partial Regex BarNames();
 }

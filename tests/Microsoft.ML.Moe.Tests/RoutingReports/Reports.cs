@@ -10,7 +10,7 @@ internal static class Reports
 
     /// <summary>A report of one layer.</summary>
     public static RoutingReport Of(int experts, IReadOnlyList<UncertainToken> tokens) => new(
-        new RouterSettings(RouterKind.Unified, 1.5),
+        Router.Unified(1.5),
         experts,
         Rows: 1234,
         Tokens: 45_678,

@@ -78,8 +78,8 @@ public sealed class BadInputTests
 
     [Theory]
     [InlineData("Number", "Int32")]
-    [InlineData("Text", "String")]
-    [InlineData("Label", "Key")]
+    [InlineData("Second", "String")]
+    [InlineData("Flag", "Boolean")]
     public void AWeightColumnThatIsNotASingle(string column, string type) =>
         AssertRefused(Keyed(), o => o.WeightColumnName = column, $"'{column}'", type, "Single");
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.TextClassification;
@@ -14,7 +15,7 @@ public sealed class OptionsTests
         ["Heads"] = o => o.Heads = 3, // does not divide the width
         ["MoeEvery"] = o => o.MoeEvery = -1,
         ["Experts"] = o => o.Experts = 0,
-        ["ExpertsPerToken"] = o => o.ExpertsPerToken = 3, // of two experts
+        ["Router"] = o => o.Router = Router.TokenChoice(3), // of two experts
         ["ExpertWidth"] = o => o.ExpertWidth = 0,
         ["MaxEpochs"] = o => o.MaxEpochs = 0,
         ["BatchSize"] = o => o.BatchSize = 0,
@@ -52,6 +53,33 @@ public sealed class OptionsTests
         Assert.Throws<ArgumentException>(() => Models.Trainer(ml, o => o.Sentence2ColumnName = o.Sentence1ColumnName));
         Assert.Throws<ArgumentException>(() => Models.Trainer(ml, o => o.Sentence1ColumnName = o.LabelColumnName));
         Assert.Throws<ArgumentException>(() => Models.Trainer(ml, o => o.Sentence2ColumnName = o.LabelColumnName));
+    }
+
+    /// <summary>A prediction under the label's name would hide the label, and be compared with itself.</summary>
+    [Theory]
+    [InlineData("PredictedLabelColumnName", "Label")]
+    [InlineData("ScoreColumnName", "Label")]
+    [InlineData("PredictedLabelColumnName", "Text")]
+    [InlineData("ScoreColumnName", "Weight")]
+    [InlineData("RouterEntropyColumnName", "Label")]
+    [InlineData("UncertainColumnName", "Score")]
+    public void AnOutputUnderTheNameOfAnotherColumnIsRefused(string option, string column)
+    {
+        var error = Assert.Throws<ArgumentException>(() => Models.Trainer(new MLContext(), o =>
+        {
+            o.WeightColumnName = "Weight";
+            o.GetType().GetProperty(option)!.SetValue(o, column);
+        }));
+        Assert.Contains(option, error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{column}'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DefaultsAreThoseOfTheConfigurations()
+    {
+        Assert.Equal(new TextClassifierConfig(), new MoeTextClassificationTrainer.Options().ToConfig());
+        Assert.Equal(new ImageClassifierConfig(), new MoeImageClassificationTrainer.Options().ToConfig());
+        Assert.Equal(new TextPretrainingConfig(), new MoeTextPretrainer.Options().ToConfig());
     }
 
     [Fact]

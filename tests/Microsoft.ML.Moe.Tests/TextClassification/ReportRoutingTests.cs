@@ -67,7 +67,7 @@ public sealed class ReportRoutingTests
         Assert.Equal((0, 0), (report.Rows, report.Layers[0].Tokens));
         Assert.Contains("No token was uncertain.", report.ToHtml(), StringComparison.Ordinal);
         Assert.Contains("No tokens were sampled.", report.ToHtml(), StringComparison.Ordinal);
-        Assert.DoesNotContain("NaN", ConsoleTests.Lines(report), StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", TextTests.Text(report), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class ReportRoutingTests
 
         Assert.Equal((0, 1, 0), (report.MaximumEntropy, report.Layers[0].LoadBalancing, report.Layers[0].UncertainShare));
         Assert.Contains("There is one expert only.", report.ToHtml(), StringComparison.Ordinal);
-        Assert.DoesNotContain("NaN", ConsoleTests.Lines(report), StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", TextTests.Text(report), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -100,7 +100,7 @@ public sealed class RouterEntropyTests : IDisposable
         var rows = Tables.Rows(20, seed: 4);
         using var telling = _transformer.WithRouterEntropy(threshold: 0.97);
         using var again = (MoeTextClassificationTransformer)RoundTripTests.Load(RoundTripTests.Save(telling));
-        using var rerouted = again.WithRouting(new(RouterKind.Unified, 1));
+        using var rerouted = again.WithRouting(Router.Unified(1));
 
         AssertSame(Read(telling, rows), Read(again, rows));
         Assert.Equal(20, Read(rerouted, rows).Count);

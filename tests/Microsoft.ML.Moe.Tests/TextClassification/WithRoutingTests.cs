@@ -9,7 +9,7 @@ namespace Microsoft.ML.Moe.Tests.TextClassification;
 /// <summary>Another router on a fitted transformer, and routers side by side.</summary>
 public sealed class WithRoutingTests : IDisposable
 {
-    private static readonly RouterSettings HalfAnExpert = new(RouterKind.Unified, 0.5, 0.3);
+    private static readonly Router HalfAnExpert = Router.Unified(0.5, 0.3);
     private readonly MLContext _ml = new(seed: 1);
     private readonly TransformerChain<MoeTextClassificationTransformer> _model;
     private readonly MoeTextClassificationTransformer _transformer;
@@ -69,7 +69,7 @@ public sealed class WithRoutingTests : IDisposable
         var differing = original.Keys.Where(name => !original[name].SequenceEqual(changed[name]));
         Assert.Equal(["Config.json", "Model.key"], differing.Select(name => Path.GetFileName(name)).Order());
         using var config = JsonDocument.Parse(changed.Single(f => f.Key.EndsWith("/Config.json", StringComparison.Ordinal)).Value);
-        Assert.Equal("unified", config.RootElement.GetProperty("router").GetProperty("kind").GetString());
+        Assert.Equal("unified", config.RootElement.GetProperty("encoder").GetProperty("router").GetProperty("kind").GetString());
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public sealed class WithRoutingTests : IDisposable
     public void ARefusedRouterHoldsNothing()
     {
         Assert.Throws<ArgumentNullException>(() => _transformer.WithRouting(null!));
-        var error = Assert.Throws<ArgumentOutOfRangeException>(() => _transformer.WithRouting(new(RouterKind.TokenChoice, 3)));
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => _transformer.WithRouting(Router.TokenChoice(3, normalizeWeights: false)));
         Assert.Contains("at most Experts (2)", error.Message, StringComparison.Ordinal);
 
         _transformer.Dispose();
@@ -135,7 +135,7 @@ public sealed class WithRoutingTests : IDisposable
     [Fact]
     public void ComparedAccuracyAndLossAreThoseOfEvaluate()
     {
-        RouterSettings[] policies = [HalfAnExpert, _transformer.Router, new(RouterKind.ExpertChoice, 1), new(RouterKind.TokenChoice, 2)];
+        Router[] policies = [HalfAnExpert, _transformer.Router, Router.ExpertChoice(1), Router.TokenChoice(2, normalizeWeights: false)];
         // words of all classes, so that neither all nor none of the predictions are right
         var random = new Random(5);
         var rows = Tables.Rows(400, seed: 5);

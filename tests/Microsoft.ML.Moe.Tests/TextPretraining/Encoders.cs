@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 namespace Microsoft.ML.Moe.Tests.TextPretraining;
 
 /// <summary>Tiny encoders, pretrained in a fraction of a second.</summary>
@@ -13,7 +14,7 @@ internal static class Encoders
             Heads = 2,
             Layers = 1,
             Experts = 2,
-            ExpertsPerToken = 1,
+            Router = Router.TokenChoice(1),
             ExpertWidth = 16,
             HashBits = 10,
             MaximumTokens = 32,

@@ -18,8 +18,7 @@ internal static class Policies
             yield return ($"{name}, capacity of 1", ExpertCapacity.FromTokens(inner, 1, scope));
             foreach (var tokens in Enum.GetValues<GlobalWorkspaceTokens>())
             {
-                foreach (var rule in Enum.GetValues<GlobalWorkspaceRule>())
-                    yield return ($"{name}, workspace {rule}, {tokens}", new GlobalWorkspace(inner, threshold, 2, rule, tokens));
+                yield return ($"{name}, workspace, {tokens}", new GlobalWorkspace(inner, threshold, 2, tokens));
                 yield return ($"{name}, random experts, {tokens}", new RandomExperts(inner, threshold, tokens));
             }
         }

@@ -232,7 +232,7 @@ public abstract class EngineTests
             using var tape = engine.BeginTape(training: false);
             var h = tape.Constant(x, 200, 96);
             for (var i = 0; i < 5; i++)
-                h = tape.Linear(h, w, null, Activation.Gelu);
+                h = tape.Linear(h, w, null, Activation.GeluTanh);
             return tape.Softmax(h).ToArray();
         }
 

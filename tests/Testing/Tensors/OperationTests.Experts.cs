@@ -73,10 +73,11 @@ public abstract partial class OperationTests
 
     public static TheoryData<Activation, bool, bool> ExpertForms => new()
     {
-        { Activation.Gelu, false, false },
-        { Activation.Gelu, true, false },
+        { Activation.GeluTanh, false, false },
+        { Activation.GeluTanh, true, false },
         { Activation.Silu, false, true },
         { Activation.Silu, true, true },
+        { Activation.GeluErf, false, false },
     };
 
     private static Input[] ExpertInputs(int tokens, int pairs, int experts, int width, int hidden) =>
@@ -95,8 +96,7 @@ public abstract partial class OperationTests
             p[0],
             p[1],
             plan,
-            new Experts(p[2], hasBias ? p[4] : null, p[3], hasBias ? p[5] : null, hasGate ? p[6] : null),
-            activation);
+            new Experts(p[2], hasBias ? p[4] : null, p[3], hasBias ? p[5] : null, activation, hasGate ? p[6] : null));
 
     [SkippableTheory]
     [MemberData(nameof(ExpertForms))]
@@ -166,7 +166,7 @@ public abstract partial class OperationTests
         using var engine = CreateEngine();
         var plan = new RoutingPlan(2, [0, 0, 2, 2], [0, 1], new CombineRule(0f, WeightNormalization.None));
         GradientCheck.Run(
-            engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), ExpertInputs(2, 2, 3, 3, 2));
+            engine, (tape, p) => RunExperts(tape, p, plan, Activation.GeluTanh, true, false), ExpertInputs(2, 2, 3, 3, 2));
     }
 
     [SkippableFact]
@@ -175,11 +175,11 @@ public abstract partial class OperationTests
         using var engine = CreateEngine();
         var plan = new RoutingPlan(2, [0, 0, 0], [], new CombineRule(0f, WeightNormalization.None));
         var inputs = ExpertInputs(2, 0, 2, 3, 2);
-        Assert.Equal(new float[6], Forward(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), inputs));
-        GradientCheck.Run(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), inputs);
+        Assert.Equal(new float[6], Forward(engine, (tape, p) => RunExperts(tape, p, plan, Activation.GeluTanh, true, false), inputs));
+        GradientCheck.Run(engine, (tape, p) => RunExperts(tape, p, plan, Activation.GeluTanh, true, false), inputs);
         var empty = new RoutingPlan(0, [0, 0, 0], [], new CombineRule(0f, WeightNormalization.None));
         Assert.Empty(
-            Forward(engine, (tape, p) => RunExperts(tape, p, empty, Activation.Gelu, true, false), ExpertInputs(0, 0, 2, 3, 2)));
+            Forward(engine, (tape, p) => RunExperts(tape, p, empty, Activation.GeluTanh, true, false), ExpertInputs(0, 0, 2, 3, 2)));
     }
 
     [SkippableFact]
@@ -208,10 +208,10 @@ public abstract partial class OperationTests
         var inputs = ExpertInputs(5, 5, 1, 6, 7);
         inputs[1] = new Input([5], [1, 1, 1, 1, 1]);
         var plan = new RoutingPlan(5, [0, 5], [0, 1, 2, 3, 4], new CombineRule(0f, WeightNormalization.None));
-        var sparse = Forward(engine, (tape, p) => RunExperts(tape, p, plan, Activation.Gelu, true, false), inputs);
+        var sparse = Forward(engine, (tape, p) => RunExperts(tape, p, plan, Activation.GeluTanh, true, false), inputs);
         var dense = Forward(
             engine,
-            (tape, p) => tape.Linear(tape.Linear(p[0], p[1], p[2], Activation.Gelu), p[3], p[4]),
+            (tape, p) => tape.Linear(tape.Linear(p[0], p[1], p[2], Activation.GeluTanh), p[3], p[4]),
             inputs[0],
             new Input([6, 7], inputs[2].Values),
             new Input([7], inputs[4].Values),
@@ -229,17 +229,17 @@ public abstract partial class OperationTests
         var rule = new CombineRule(0f, WeightNormalization.None);
         var tensors = Tensors(ExpertInputs(5, 9, 4, 3, 2));
         Assert.Throws<ArgumentException>(() => RunExperts(
-            tape, Tensors(ExpertInputs(4, 9, 4, 3, 2)), Plan(rule), Activation.Gelu, true, true));
+            tape, Tensors(ExpertInputs(4, 9, 4, 3, 2)), Plan(rule), Activation.GeluTanh, true, true));
         Assert.Throws<ArgumentException>(() => RunExperts(
-            tape, Tensors(ExpertInputs(5, 8, 4, 3, 2)), Plan(rule), Activation.Gelu, true, true));
+            tape, Tensors(ExpertInputs(5, 8, 4, 3, 2)), Plan(rule), Activation.GeluTanh, true, true));
         Assert.Throws<ArgumentException>(() => RunExperts(
-            tape, Tensors(ExpertInputs(5, 9, 3, 3, 2)), Plan(rule), Activation.Gelu, true, true));
+            tape, Tensors(ExpertInputs(5, 9, 3, 3, 2)), Plan(rule), Activation.GeluTanh, true, true));
         Assert.Throws<ArgumentException>(() => tape.GroupedExperts(
-            tensors[0], tensors[1], Plan(rule), new Experts(tensors[2], null, tensors[2], null), Activation.Gelu));
+            tensors[0], tensors[1], Plan(rule), new Experts(tensors[2], null, tensors[2], null, Activation.GeluTanh)));
         Assert.Throws<ArgumentOutOfRangeException>(() => RunExperts(
-            tape, tensors, new RoutingPlan(5, [0, 9, 9, 9, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8], rule), Activation.Gelu, true, true));
+            tape, tensors, new RoutingPlan(5, [0, 9, 9, 9, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8], rule), Activation.GeluTanh, true, true));
         Assert.Throws<ArgumentException>(() => RunExperts(
-            tape, tensors, new RoutingPlan(5, [0, 9, -1, 9, 9], [0, 1, 2, 3, 4, 0, 1, 2, 3], rule), Activation.Gelu, true, true));
+            tape, tensors, new RoutingPlan(5, [0, 9, -1, 9, 9], [0, 1, 2, 3, 4, 0, 1, 2, 3], rule), Activation.GeluTanh, true, true));
         Assert.Throws<ArgumentException>(() => tape.CombineWeights(tensors[0], Plan(rule)));
     }
 

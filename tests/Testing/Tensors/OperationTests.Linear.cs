@@ -42,7 +42,9 @@ public abstract partial class OperationTests
 
     [SkippableTheory]
     [InlineData(Activation.None)]
-    [InlineData(Activation.Gelu)]
+    [InlineData(Activation.GeluTanh)]
+    [InlineData(Activation.GeluErf)]
+    [InlineData(Activation.Sigmoid)]
     [InlineData(Activation.Silu)]
     [InlineData(Activation.Tanh)]
     public void LinearGradients(Activation activation)

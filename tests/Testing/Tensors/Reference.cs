@@ -9,11 +9,33 @@ internal static class Reference
     {
         Activation.None => z,
         Activation.Relu => Math.Max(z, 0),
-        Activation.Gelu => 0.5 * z * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))),
+        Activation.GeluTanh => 0.5 * z * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))),
         Activation.Silu => z / (1 + Math.Exp(-z)),
+        Activation.GeluErf => z * NormalDistribution(z),
         Activation.Tanh => Math.Tanh(z),
+        Activation.Sigmoid => 1 / (1 + Math.Exp(-z)),
         _ => throw new ArgumentOutOfRangeException(nameof(activation)),
     };
+
+    /// <summary>Φ(z): a power series near 0 (Abramowitz and Stegun 26.2.11), a continued fraction further out (26.2.14).</summary>
+    public static double NormalDistribution(double z)
+    {
+        var a = Math.Abs(z);
+        var density = Math.Exp(-z * z / 2) / Math.Sqrt(2 * Math.PI);
+        if (a < 3)
+        {
+            var (term, sum) = (z, z);
+            for (var i = 1; Math.Abs(term) > 1e-18 * Math.Abs(sum); i++)
+                sum += term *= z * z / (2 * i + 1);
+            return 0.5 + density * sum;
+        }
+
+        var fraction = a;
+        for (var i = 200; i > 0; i--)
+            fraction = a + i / fraction;
+        var tail = density / fraction;
+        return z < 0 ? tail : 1 - tail;
+    }
 
     public static double[] Linear(
         ReadOnlySpan<float> x,
@@ -90,6 +112,20 @@ internal static class Reference
             var variance = values.Sum(v => (v - mean) * (v - mean)) / columns;
             for (var c = 0; c < columns; c++)
                 y[row * columns + c] = gain[c] * (values[c] - mean) / Math.Sqrt(variance + epsilon) + bias[c];
+        }
+
+        return y;
+    }
+
+    public static double[] RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int columns, double epsilon)
+    {
+        var y = new double[x.Length];
+        for (var row = 0; row < x.Length / columns; row++)
+        {
+            var values = Doubles(x.Slice(row * columns, columns));
+            var root = Math.Sqrt(values.Sum(v => v * v) / columns + epsilon);
+            for (var c = 0; c < columns; c++)
+                y[row * columns + c] = gain[c] * values[c] / root;
         }
 
         return y;

@@ -95,3 +95,26 @@ public sealed record LayerRoutingReport
         }
     }
 }
+
+/// <summary>A bar of an entropy histogram.</summary>
+/// <param name="From">Smallest entropy in it, in nats.</param>
+/// <param name="To">Where the next bin starts; the last bin includes it.</param>
+/// <param name="Tokens">Tokens in it.</param>
+/// <param name="UncertainTokens">How many of them are uncertain; only the bin that H* lies in has both kinds.</param>
+public sealed record EntropyBin(double From, double To, long Tokens, long UncertainTokens);
+
+/// <summary>How much one expert is used.</summary>
+/// <param name="Pairs">Tokens that were sent to it.</param>
+/// <param name="ShareOfPairs">… as a share of all token–expert pairs of the layer; the experts' sum to 1.</param>
+/// <param name="ShareOfTokens">… as a share of all tokens; the experts' sum to the experts per token.</param>
+/// <param name="MeanProbability">Router probability, the mean over all tokens; the experts' sum to 1.</param>
+public sealed record ExpertLoad(long Pairs, double ShareOfPairs, double ShareOfTokens, double MeanProbability);
+
+/// <summary>A token that routers are often unsure about.</summary>
+/// <param name="Text">
+/// The token: a word or symbol, or a tokenizer's subword; <c>[start]</c> at the start of each text; the id in brackets where the
+/// tokenizer tells no text.
+/// </param>
+/// <param name="Count">How often it was uncertain.</param>
+/// <param name="ShareOfUncertain">… as a share of all uncertain tokens of the layer.</param>
+public sealed record UncertainToken(string Text, long Count, double ShareOfUncertain);

@@ -13,7 +13,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="UncertainThreshold">H*, in nats: a token whose router entropy is at least this counts as uncertain.</param>
 /// <param name="Layers">The MoE layers, in the order of the forward pass; at least one.</param>
 public sealed record RoutingReport(
-    RouterSettings Router,
+    Router Router,
     int Experts,
     long Rows,
     long Tokens,

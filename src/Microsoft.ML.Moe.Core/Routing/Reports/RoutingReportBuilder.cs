@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>Makes a <see cref="RoutingReport"/> from the batches of a table.</summary>
 internal sealed class RoutingReportBuilder
 {
-    private readonly RouterSettings _router;
+    private readonly Router _router;
     private readonly int _experts;
     private readonly double _threshold;
     private readonly SortedDictionary<int, LayerTally> _layers = [];
@@ -18,7 +18,7 @@ internal sealed class RoutingReportBuilder
     /// <param name="experts">Experts in each MoE layer, N.</param>
     /// <param name="blocks">Numbers of the transformer blocks with a MoE layer.</param>
     /// <param name="options">Checked options.</param>
-    public RoutingReportBuilder(RouterSettings router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
+    public RoutingReportBuilder(Router router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
     {
         _router = router;
         _experts = experts;
@@ -55,5 +55,24 @@ internal sealed class RoutingReportBuilder
             var start = _pass.StartOf(layer);
             builder._layers[layer.Block].Add(layer, (sequence, position) => textOf(start + sequence, position));
         }
+    }
+}
+
+/// <summary>Tells an observer which rows a layer sees, when a list of rows is scored in several passes one after the other.</summary>
+internal sealed class PassRows
+{
+    private int _block = -1;
+    private int _start;
+    private int _rows;
+
+    /// <summary>Number of the row that is the layer's first sequence.</summary>
+    public int StartOf(RoutedLayer layer)
+    {
+        // blocks follow each other upwards: a step back is the next pass
+        if (layer.Block <= _block)
+            _start += _rows;
+        _block = layer.Block;
+        _rows = layer.Layout.Sequences;
+        return _start;
     }
 }

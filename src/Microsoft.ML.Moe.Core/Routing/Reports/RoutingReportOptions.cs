@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Models;
-
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>What a <see cref="RoutingReport"/> shall hold. All of it can stay as it is.</summary>

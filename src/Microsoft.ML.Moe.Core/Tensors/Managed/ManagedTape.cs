@@ -15,7 +15,6 @@ internal sealed unsafe class ManagedTape : Tape
     private bool _training;
     private ulong _seed;
     private uint _randomKeys;
-    private bool _wentBackward;
 
     /// <summary>Creates a tape, which has still to begin.</summary>
     /// <param name="engine">The engine.</param>
@@ -43,8 +42,8 @@ internal sealed unsafe class ManagedTape : Tape
     /// <returns>This tape.</returns>
     public ManagedTape Begin(TapeStorage storage, bool training, ulong seed)
     {
-        (_storage, _training, _seed, _randomKeys, _wentBackward) = (storage, training, seed, 0, false);
-        AuxiliaryLosses.Clear();
+        (_storage, _training, _seed, _randomKeys) = (storage, training, seed, 0);
+        Restart();
         _leasedTensors?.Reset();
         _leasedPlans?.Reset();
         _leasedLayouts?.Reset();
@@ -98,191 +97,119 @@ internal sealed unsafe class ManagedTape : Tape
     /// <summary>A key for one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
 
-    internal override RoutingPlan NewPlan() => _leasedPlans is null ? base.NewPlan() : _leasedPlans.Next();
+    /// <summary>A plan to be filled, which lives as long as the tape's tensors.</summary>
+    public RoutingPlan NewPlan() => _leasedPlans is null ? new RoutingPlan() : _leasedPlans.Next();
 
-    public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
+    protected override Tensor ConstantCore(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
     {
-        Begin();
         var result = Result(false, shape);
         result.CopyFrom(values);
         return result;
     }
 
-    public override Tensor Embedding(Tensor tableVD, ReadOnlySpan<int> indices)
-    {
-        Begin();
-        return EmbeddingOperation.Forward(this, Use(tableVD, nameof(tableVD)), indices);
-    }
+    protected override Tensor EmbeddingCore(Tensor tableVD, ReadOnlySpan<int> indices) =>
+        EmbeddingOperation.Forward(this, Own(tableVD), indices);
 
-    public override Tensor EmbeddingBag(Tensor tableVD, RaggedIndices bags)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(bags);
-        return EmbeddingBagOperation.Forward(this, Use(tableVD, nameof(tableVD)), bags);
-    }
+    protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags) =>
+        EmbeddingBagOperation.Forward(this, Own(tableVD), bags);
 
-    public override Tensor Linear(Tensor x, Tensor weightIO, Tensor? bias = null, Activation activation = Activation.None)
-    {
-        Begin();
-        return LinearOperation.Forward(
-            this, Use(x, nameof(x)), Use(weightIO, nameof(weightIO)), bias is null ? null : Use(bias, nameof(bias)), activation);
-    }
+    protected override Tensor LinearCore(Tensor x, Tensor weightIO, Tensor? bias, Activation activation) =>
+        LinearOperation.Forward(this, Own(x), Own(weightIO), OwnOrNull(bias), activation);
 
-    public override Tensor LayerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon = 1e-5f)
-    {
-        Begin();
-        return LayerNormOperation.Forward(this, Use(x, nameof(x)), Use(gain, nameof(gain)), Use(bias, nameof(bias)), epsilon);
-    }
+    protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
+        LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 
-    public override Tensor Add(Tensor left, Tensor right)
-    {
-        Begin();
-        return AddOperation.Forward(this, Use(left, nameof(left)), Use(right, nameof(right)));
-    }
+    protected override Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon) =>
+        RmsNormOperation.Forward(this, Own(x), Own(gain), epsilon);
 
-    public override Tensor AddDropped(Tensor left, Tensor right, float rate)
-    {
-        Begin();
-        return AddOperation.Forward(this, Use(left, nameof(left)), Use(right, nameof(right)), rate);
-    }
+    protected override Tensor MultiplyCore(Tensor left, Tensor right) => MultiplyOperation.Forward(this, Own(left), Own(right));
 
-    public override Tensor Scale(Tensor x, float factor)
-    {
-        Begin();
-        return ScaleOperation.Forward(this, Use(x, nameof(x)), factor);
-    }
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+        RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
 
-    public override Tensor Concat(params ReadOnlySpan<Tensor> parts)
-    {
-        Begin();
-        foreach (var part in parts)
-            Use(part, nameof(parts));
-        return ConcatOperation.Forward(this, parts);
-    }
+    protected override Tensor AddCore(Tensor left, Tensor right) => AddOperation.Forward(this, Own(left), Own(right));
 
-    public override Tensor Dropout(Tensor x, float rate)
-    {
-        Begin();
-        return DropoutOperation.Forward(this, Use(x, nameof(x)), rate);
-    }
+    protected override Tensor AddDroppedCore(Tensor left, Tensor right, float rate) =>
+        AddOperation.Forward(this, Own(left), Own(right), rate);
 
-    public override Tensor Attention(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout = 0f)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(layout);
-        return AttentionOperation.Forward(this, Use(qkvT3D, nameof(qkvT3D)), layout, heads, dropout);
-    }
+    protected override Tensor ScaleCore(Tensor x, float factor) => ScaleOperation.Forward(this, Own(x), factor);
 
-    public override Tensor AttentionPool(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(layout);
-        return AttentionPoolOperation.Forward(this, Use(xTD, nameof(xTD)), Use(scoresTQ, nameof(scoresTQ)), layout);
-    }
+    protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts) => ConcatOperation.Forward(this, parts);
 
-    public override Tensor MaxPool(Tensor xTD, SequenceLayout layout)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(layout);
-        return MaxPoolOperation.Forward(this, Use(xTD, nameof(xTD)), layout);
-    }
+    protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);
 
-    public override Tensor MeanPool(Tensor xTD, SequenceLayout layout)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(layout);
-        return MeanPoolOperation.Forward(this, Use(xTD, nameof(xTD)), layout);
-    }
+    protected override Tensor SoftmaxCore(Tensor x) => SoftmaxOperation.Forward(this, Own(x));
 
-    public override Tensor RouterLogits(Tensor xTD, Tensor routerDE)
-    {
-        Begin();
-        var used = Use(xTD, nameof(xTD));
-        Check.Rank(used, 2, nameof(xTD));
-        return LinearOperation.Forward(this, used, Use(routerDE, nameof(routerDE)), null, Activation.None);
-    }
+    protected override Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout) =>
+        AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
 
-    public override RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout) =>
+        AttentionPoolOperation.Forward(this, Own(xTD), Own(scoresTQ), layout);
+
+    protected override Tensor MaxPoolCore(Tensor xTD, SequenceLayout layout) => MaxPoolOperation.Forward(this, Own(xTD), layout);
+
+    protected override Tensor MeanPoolCore(Tensor xTD, SequenceLayout layout) => MeanPoolOperation.Forward(this, Own(xTD), layout);
+
+    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE) =>
+        LinearOperation.Forward(this, Own(xTD), Own(routerDE), null, Activation.None);
+
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {
-        Begin();
-        ArgumentNullException.ThrowIfNull(policy);
-        ArgumentNullException.ThrowIfNull(layout);
-        var plan = RouteOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), policy, layout);
+        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout);
         GC.KeepAlive(this);
         return plan;
     }
 
-    public override Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(plan);
-        return CombineWeightsOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), plan);
-    }
+    protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan) =>
+        CombineWeightsOperation.Forward(this, Own(logitsTE), plan);
 
-    public override Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts, Activation activation)
+    protected override Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
-        Begin();
-        ArgumentNullException.ThrowIfNull(plan);
-        ArgumentNullException.ThrowIfNull(experts);
         var expertTensors = new ExpertTensors(
-            Use(experts.W1, nameof(experts)),
-            experts.B1 is null ? null : Use(experts.B1, nameof(experts)),
-            Use(experts.W2, nameof(experts)),
-            experts.B2 is null ? null : Use(experts.B2, nameof(experts)),
-            experts.Gate is null ? null : Use(experts.Gate, nameof(experts)),
-            activation);
-        return GroupedExpertsOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan, expertTensors);
+            Own(experts.W1),
+            OwnOrNull(experts.B1),
+            Own(experts.W2),
+            OwnOrNull(experts.B2),
+            OwnOrNull(experts.Gate),
+            experts.Activation);
+        return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
 
-    public override Tensor CopyTokens(Tensor xTD, Tensor weightsP, RoutingPlan plan)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(plan);
-        return CopyTokensOperation.Forward(this, Use(xTD, nameof(xTD)), Use(weightsP, nameof(weightsP)), plan);
-    }
+    protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) =>
+        LoadBalancingLossOperation.Forward(this, Own(logitsTE), layout);
 
-    public override Tensor LoadBalancingLoss(Tensor logitsTE, SequenceLayout layout)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(layout);
-        return LoadBalancingLossOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), layout);
-    }
+    protected override Tensor RouterZLossCore(Tensor logitsTE, SequenceLayout layout) =>
+        RouterZLossOperation.Forward(this, Own(logitsTE), layout);
 
-    public override Tensor RouterZLoss(Tensor logitsTE, SequenceLayout layout)
-    {
-        Begin();
-        ArgumentNullException.ThrowIfNull(layout);
-        return RouterZLossOperation.Forward(this, Use(logitsTE, nameof(logitsTE)), layout);
-    }
+    protected override Tensor CrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
+        CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
 
-    public override Tensor CrossEntropy(
-        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing = 0f)
+    protected override void BackwardCore(Tensor loss, float scale)
     {
-        Begin();
-        return CrossEntropyOperation.Forward(this, Use(logitsBC, nameof(logitsBC)), targets, rowWeights, labelSmoothing);
-    }
-
-    public override Tensor Softmax(Tensor x)
-    {
-        Begin();
-        return SoftmaxOperation.Forward(this, Use(x, nameof(x)));
-    }
-
-    public override void Backward(Tensor loss, float scale = 1f)
-    {
-        Begin();
-        if (!_training)
-            throw new InvalidOperationException("The tape was not begun for training.");
-        if (_wentBackward)
-            throw new InvalidOperationException("A tape goes backward once.");
-        var root = Use(loss, nameof(loss));
-        if (root.Tape is null || root.Length != 1)
-            throw new ArgumentException($"The loss must be one element made by this tape but is {Check.Text(loss.Shape)}.", nameof(loss));
-        _wentBackward = true;
+        var root = Own(loss);
         if (root.RequiresGradient)
             *root.GradientToAdd() = scale;
         Storage.Steps.Run(this);
         Storage.Steps.Clear();
+    }
+
+    protected override void Begin()
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        ObjectDisposedException.ThrowIf(Engine.IsDisposed, Engine);
+        Scratch.Reset();
+    }
+
+    protected override bool UseCore(Tensor tensor, string name)
+    {
+        if (tensor is not ManagedTensor used || used.Engine != Engine)
+            throw new ArgumentException($"{name} belongs to another engine.", name);
+        if (used.Tape is null)
+            Storage.Parameters.Add(used);
+        else if (used.Tape != this)
+            throw new ArgumentException($"{name} belongs to another tape.", name);
+        return used.Tape is not null;
     }
 
     protected override void Dispose(bool disposing)
@@ -293,22 +220,7 @@ internal sealed unsafe class ManagedTape : Tape
         Engine.ReturnTapeStorage(storage);
     }
 
-    private void Begin()
-    {
-        ObjectDisposedException.ThrowIf(IsDisposed, this);
-        ObjectDisposedException.ThrowIf(Engine.IsDisposed, Engine);
-        Scratch.Reset();
-    }
+    private static ManagedTensor Own(Tensor tensor) => (ManagedTensor)tensor;
 
-    private ManagedTensor Use(Tensor tensor, string name)
-    {
-        ArgumentNullException.ThrowIfNull(tensor, name);
-        if (tensor is not ManagedTensor used || used.Engine != Engine)
-            throw new ArgumentException($"{name} belongs to another engine.", name);
-        if (used.Tape is null)
-            Storage.Parameters.Add(used);
-        else if (used.Tape != this)
-            throw new ArgumentException($"{name} belongs to another tape.", name);
-        return used;
-    }
+    private static ManagedTensor? OwnOrNull(Tensor? tensor) => (ManagedTensor?)tensor;
 }

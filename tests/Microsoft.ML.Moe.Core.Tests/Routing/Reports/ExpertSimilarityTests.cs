@@ -19,7 +19,7 @@ public sealed class ExpertSimilarityTests : IDisposable
         var (w2, b2) = (Input.Random(3, e, F, D).Values, Input.Random(4, e, D).Values);
         float[][] tokens = [.. TestNumbers.Normal(5, 6 * D).Chunk(D)];
 
-        var similarity = ExpertSimilarity.Of(_engine, Experts(w1, b1, w2, b2), Activation.Gelu, tokens);
+        var similarity = ExpertSimilarity.Of(_engine, Experts(w1, b1, w2, b2), tokens);
 
         for (var i = 0; i < e; i++)
             for (var j = 0; j < e; j++)
@@ -27,7 +27,7 @@ public sealed class ExpertSimilarityTests : IDisposable
 
         double[] Output(int expert, float[] x)
         {
-            var hidden = Reference.Linear(x, Part(w1, expert), Part(b1, expert), 1, D, F, Activation.Gelu);
+            var hidden = Reference.Linear(x, Part(w1, expert), Part(b1, expert), 1, D, F, Activation.GeluTanh);
             return Reference.Linear([.. hidden.Select(h => (float)h)], Part(w2, expert), Part(b2, expert), 1, F, D);
         }
 
@@ -41,7 +41,7 @@ public sealed class ExpertSimilarityTests : IDisposable
         float[] w1EDF = [.. w1, .. w1, .. w1, .. w1];
         float[] w2EFD = [.. w2, .. w2, .. w2.Select(w => -w), .. new float[F * D]];
 
-        var similarity = ExpertSimilarity.Of(_engine, Experts(w1EDF, null, w2EFD, null), Activation.Gelu, [[1, -2, 3], [0.1f, 0.2f, -5]]);
+        var similarity = ExpertSimilarity.Of(_engine, Experts(w1EDF, null, w2EFD, null), [[1, -2, 3], [0.1f, 0.2f, -5]]);
 
         Assert.Equal(1, similarity[0][1], 1e-6);
         Assert.Equal(-1, similarity[0][2], 1e-6);
@@ -57,7 +57,8 @@ public sealed class ExpertSimilarityTests : IDisposable
 
         Assert.InRange(few / (double)many, 3.9, 4.1);
         using var tape = _engine.BeginTape(training: false);
-        var wide = new Experts(tape.Constant(new float[70_000], 1, 70_000, 1), null, tape.Constant(new float[70_000], 1, 1, 70_000), null);
+        var (w1, w2) = (tape.Constant(new float[70_000], 1, 70_000, 1), tape.Constant(new float[70_000], 1, 1, 70_000));
+        var wide = new Experts(w1, null, w2, null, Activation.GeluTanh);
         Assert.InRange(ExpertSimilarity.TokensWithinBounds(wide), 1, int.MaxValue);
     }
 
@@ -68,7 +69,8 @@ public sealed class ExpertSimilarityTests : IDisposable
             Parameter("w1", w1, e, D, F),
             b1 is null ? null : Parameter("b1", b1, e, F),
             Parameter("w2", w2, e, F, D),
-            b2 is null ? null : Parameter("b2", b2, e, D));
+            b2 is null ? null : Parameter("b2", b2, e, D),
+            Activation.GeluTanh);
     }
 
     private Tensor Parameter(string name, float[] values, params int[] shape) => _engine.CreateParameter(name, shape, values).Value;

@@ -145,7 +145,7 @@ public sealed class LayerTallyTests : IDisposable
     private static RoutedLayer Layer(Tape tape, RoutingPlan plan, float[] logitsTE, SequenceLayout layout)
     {
         var (t, e) = (plan.Tokens, plan.Experts);
-        var experts = new Experts(tape.Constant(new float[e * 4], e, 2, 2), null, tape.Constant(new float[e * 4], e, 2, 2), null);
+        var experts = new Experts(tape.Constant(new float[e * 4], e, 2, 2), null, tape.Constant(new float[e * 4], e, 2, 2), null, Activation.GeluTanh);
         var xTD = tape.Constant(new float[t * 2], t, 2);
         return new RoutedLayer(0, tape, xTD, tape.Constant(logitsTE, t, e), plan, layout, experts);
     }

@@ -11,14 +11,20 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             case Activation.Relu:
                 Activate<ReluActivation>(z, y, n);
                 break;
-            case Activation.Gelu:
-                Activate<GeluActivation>(z, y, n);
+            case Activation.GeluTanh:
+                Activate<GeluTanhActivation>(z, y, n);
+                break;
+            case Activation.GeluErf:
+                Activate<GeluErfActivation>(z, y, n);
                 break;
             case Activation.Silu:
                 Activate<SiluActivation>(z, y, n);
                 break;
             case Activation.Tanh:
                 Activate<TanhActivation>(z, y, n);
+                break;
+            case Activation.Sigmoid:
+                Activate<SigmoidActivation>(z, y, n);
                 break;
             default:
                 new Span<float>(z, n).CopyTo(new Span<float>(y, n));
@@ -33,14 +39,20 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             case Activation.Relu:
                 AddBiasAndActivate<ReluActivation>(z, bias, y, stride, rows, n);
                 break;
-            case Activation.Gelu:
-                AddBiasAndActivate<GeluActivation>(z, bias, y, stride, rows, n);
+            case Activation.GeluTanh:
+                AddBiasAndActivate<GeluTanhActivation>(z, bias, y, stride, rows, n);
+                break;
+            case Activation.GeluErf:
+                AddBiasAndActivate<GeluErfActivation>(z, bias, y, stride, rows, n);
                 break;
             case Activation.Silu:
                 AddBiasAndActivate<SiluActivation>(z, bias, y, stride, rows, n);
                 break;
             case Activation.Tanh:
                 AddBiasAndActivate<TanhActivation>(z, bias, y, stride, rows, n);
+                break;
+            case Activation.Sigmoid:
+                AddBiasAndActivate<SigmoidActivation>(z, bias, y, stride, rows, n);
                 break;
             default:
                 AddBiasAndActivate<IdentityActivation>(z, bias, y, stride, rows, n);
@@ -55,14 +67,20 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             case Activation.Relu:
                 ActivateBackward<ReluActivation>(z, dY, dZ, n);
                 break;
-            case Activation.Gelu:
-                ActivateBackward<GeluActivation>(z, dY, dZ, n);
+            case Activation.GeluTanh:
+                ActivateBackward<GeluTanhActivation>(z, dY, dZ, n);
+                break;
+            case Activation.GeluErf:
+                ActivateBackward<GeluErfActivation>(z, dY, dZ, n);
                 break;
             case Activation.Silu:
                 ActivateBackward<SiluActivation>(z, dY, dZ, n);
                 break;
             case Activation.Tanh:
                 ActivateBackward<TanhActivation>(z, dY, dZ, n);
+                break;
+            case Activation.Sigmoid:
+                ActivateBackward<SigmoidActivation>(z, dY, dZ, n);
                 break;
             default:
                 new Span<float>(dY, n).CopyTo(new Span<float>(dZ, n));

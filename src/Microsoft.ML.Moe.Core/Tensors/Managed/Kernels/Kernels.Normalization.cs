@@ -122,4 +122,47 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             StoreUpTo(TSimd.MultiplyAdd(centred, inverses, before), dX + i, count);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override float RmsNorm(float* x, float* gain, float* y, int n, float epsilon)
+    {
+        var inverse = 1f / MathF.Sqrt(Dot(x, x, n) / n + epsilon);
+        var inverses = TSimd.Create(inverse);
+        for (var i = 0; i < n; i += TSimd.Count)
+        {
+            var count = Math.Min(n - i, TSimd.Count);
+            StoreUpTo(TSimd.Multiply(TSimd.Multiply(LoadUpTo(x + i, count), inverses), LoadUpTo(gain + i, count)), y + i, count);
+        }
+
+        return inverse;
+    }
+
+    // With x̂ = x·inverse and g = gain∘dY: dX = inverse·(g − x̂·mean(g∘x̂)).
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void RmsNormBackward(
+        float* x, float* gain, float* dY, float inverse, float* dX, bool accumulate, float* dGain, int n)
+    {
+        var inverses = TSimd.Create(inverse);
+        TVector sum = default;
+        for (var i = 0; i < n; i += TSimd.Count)
+        {
+            var count = Math.Min(n - i, TSimd.Count);
+            var d = LoadUpTo(dY + i, count);
+            var normal = TSimd.Multiply(LoadUpTo(x + i, count), inverses);
+            sum = TSimd.MultiplyAdd(TSimd.Multiply(d, LoadUpTo(gain + i, count)), normal, sum);
+            StoreUpTo(TSimd.MultiplyAdd(d, normal, LoadUpTo(dGain + i, count)), dGain + i, count);
+        }
+
+        if (dX == null)
+            return;
+        var mean = TSimd.Create(TSimd.Sum(sum) / n);
+        for (var i = 0; i < n; i += TSimd.Count)
+        {
+            var count = Math.Min(n - i, TSimd.Count);
+            var normal = TSimd.Multiply(LoadUpTo(x + i, count), inverses);
+            var g = TSimd.Multiply(LoadUpTo(dY + i, count), LoadUpTo(gain + i, count));
+            var before = accumulate ? LoadUpTo(dX + i, count) : default;
+            StoreUpTo(TSimd.MultiplyAdd(TSimd.Subtract(g, TSimd.Multiply(normal, mean)), inverses, before), dX + i, count);
+        }
+    }
 }

@@ -8,10 +8,6 @@ internal readonly unsafe struct AddOperation(ManagedTensor left, ManagedTensor r
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor left, ManagedTensor right, float rate = 0f)
     {
-        Check.Shape(right, left.Shape);
-        Check.Rate(rate);
-        if (!tape.IsTraining)
-            rate = 0f;
         var key = rate > 0f ? tape.NextRandomKey() : 0;
         var result = tape.Result(left.RequiresGradient || right.RequiresGradient, left.Shape);
         if (rate > 0f)

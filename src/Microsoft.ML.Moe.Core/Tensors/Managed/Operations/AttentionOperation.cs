@@ -10,19 +10,10 @@ internal readonly unsafe struct AttentionOperation(
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor qkvT3D, SequenceLayout layout, int heads, float dropout)
     {
-        Check.Tokens(qkvT3D, layout);
-        Check.Rate(dropout);
-        ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
-        if (qkvT3D.Columns % (3 * heads) != 0)
-        {
-            throw new ArgumentException(
-                $"qkvT3D {Check.Text(qkvT3D.Shape)} does not divide into three parts of {heads} heads.", nameof(qkvT3D));
-        }
-
         var width = qkvT3D.Columns / 3;
         var result = tape.Result(qkvT3D.RequiresGradient, layout.Tokens, width);
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
-        var attention = new AttentionHeads(tape, memory, layout, heads, width / heads, tape.IsTraining ? dropout : 0f);
+        var attention = new AttentionHeads(tape, memory, layout, heads, width / heads, dropout);
         var probabilities = result.RequiresGradient ? tape.Memory.Allocate(attention.ProbabilitiesLength) : null;
         var scratchLength = attention.ForwardScratchLength;
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);

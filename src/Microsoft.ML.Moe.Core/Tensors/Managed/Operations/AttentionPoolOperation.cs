@@ -9,8 +9,6 @@ internal readonly unsafe struct AttentionPoolOperation(
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor xTD, ManagedTensor scoresTQ, SequenceLayout layout)
     {
-        Check.Tokens(xTD, layout);
-        Check.Tokens(scoresTQ, layout);
         var (width, queries) = (xTD.Columns, scoresTQ.Columns);
         var result = tape.Result(
             xTD.RequiresGradient || scoresTQ.RequiresGradient, layout.Sequences, checked(queries * width));

@@ -5,19 +5,10 @@ internal readonly unsafe struct ConcatOperation(ManagedTensor part, int firstCol
 {
     public static ManagedTensor Forward(ManagedTape tape, ReadOnlySpan<Tensor> parts)
     {
-        if (parts.Length == 0)
-            throw new ArgumentException("At least one part.", nameof(parts));
         var columns = 0;
         var requiresGradient = false;
         foreach (var part in parts)
         {
-            Check.Rank(part, 2, nameof(parts));
-            if (part.Shape[0] != parts[0].Shape[0])
-            {
-                throw new ArgumentException(
-                    $"Parts {Check.Text(parts[0].Shape)} and {Check.Text(part.Shape)} differ in rows.", nameof(parts));
-            }
-
             columns = checked(columns + part.Columns);
             requiresGradient |= part.RequiresGradient;
         }

@@ -9,17 +9,12 @@ internal readonly unsafe struct CrossEntropyOperation(
     public static ManagedTensor Forward(
         ManagedTape tape, ManagedTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing)
     {
-        Check.Rank(logitsBC, 2);
-        Check.Rate(labelSmoothing);
         var rows = logitsBC.Shape[0];
         var classes = logitsBC.Columns;
-        if (targets.Length != rows)
-            throw new ArgumentException($"{targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
-        Check.Indices(targets, classes);
         var targetsB = tape.Memory.AllocateIntegers(rows);
         var weightsB = tape.Memory.Allocate(rows);
         targets.CopyTo(new Span<int>(targetsB, rows));
-        Normalize(rowWeights, new Span<float>(weightsB, rows));
+        RowWeights.Normalize(rowWeights, new Span<float>(weightsB, rows));
 
         var result = tape.Result(logitsBC.RequiresGradient, 1);
         var probabilitiesBC = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(logitsBC.Length);
@@ -41,39 +36,6 @@ internal readonly unsafe struct CrossEntropyOperation(
         var body = new Gradient(
             tape.Kernels, classes, targetsB, weightsB, labelSmoothing, *result.Gradient, probabilitiesBC, dLogits);
         Blocks.RunRows(tape, logitsBC.Shape[0], classes, body);
-    }
-
-    /// <summary>The weights over their sum; 1/n each where none are given.</summary>
-    internal static float[] NormalizedWeights(ReadOnlySpan<float> rowWeights, int rows)
-    {
-        var weights = new float[rows];
-        Normalize(rowWeights, weights);
-        return weights;
-    }
-
-    private static void Normalize(ReadOnlySpan<float> rowWeights, Span<float> weights)
-    {
-        var rows = weights.Length;
-        if (rowWeights.IsEmpty)
-        {
-            weights.Fill(1f / Math.Max(1, rows));
-            return;
-        }
-
-        if (rowWeights.Length != rows)
-            throw new ArgumentException($"{rowWeights.Length} row weights for {rows} rows.", nameof(rowWeights));
-        var sum = 0.0;
-        foreach (var weight in rowWeights)
-        {
-            if (!(weight >= 0f))
-                throw new ArgumentException($"A row weight is {weight}, not at least 0.", nameof(rowWeights));
-            sum += weight;
-        }
-
-        if (!(sum > 0))
-            throw new ArgumentException("All row weights are 0.", nameof(rowWeights));
-        for (var row = 0; row < rows; row++)
-            weights[row] = (float)(rowWeights[row] / sum);
     }
 
     private readonly struct Losses(

@@ -5,9 +5,6 @@ internal readonly unsafe struct DropoutOperation(ManagedTensor x, float rate, ui
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor x, float rate)
     {
-        Check.Rate(rate);
-        if (rate == 0f || !tape.IsTraining)
-            return x;
         var result = tape.Result(x.RequiresGradient, x.Shape);
         var key = tape.NextRandomKey();
         Blocks.Run(tape, x.Length, new Masking(tape.Kernels, rate, key, x.Data, null, result.Data));

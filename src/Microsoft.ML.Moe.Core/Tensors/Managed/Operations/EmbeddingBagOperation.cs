@@ -8,11 +8,9 @@ internal readonly unsafe struct EmbeddingBagOperation(
 
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, RaggedIndices bags)
     {
-        Check.Rank(tableVD, 2);
         var entries = bags.Entries;
         var result = tape.Result(tableVD.RequiresGradient, bags.Count, tableVD.Columns);
 
-        // Checked and used is a copy, so that nobody can change it in between.
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
         var rows = memory.AllocateIntegers(entries);
         var offsets = memory.AllocateIntegers(bags.Offsets.Length);
@@ -20,12 +18,21 @@ internal readonly unsafe struct EmbeddingBagOperation(
         bags.Indices.CopyTo(new Span<int>(rows, entries));
         bags.Offsets.CopyTo(new Span<int>(offsets, bags.Offsets.Length));
         bags.Weights.CopyTo(new Span<float>(weights, entries));
-        Check.Indices(new ReadOnlySpan<int>(rows, entries), tableVD.Shape[0], nameof(bags));
-        Check.Offsets(new ReadOnlySpan<int>(offsets, bags.Offsets.Length), entries, nameof(bags));
 
         var items = (bags.Count + BagsPerItem - 1) / BagsPerItem;
-        var sums = new Sums(tape.Kernels, tableVD.Data, tableVD.Columns, rows, offsets, weights, bags.Count, result.Data);
-        tape.Workers.Run(items, (long)entries * tableVD.Columns, sums);
+        var width = tableVD.Columns;
+        if (tableVD.ElementType == ElementType.BFloat16)
+        {
+            var table = tableVD.BFloat16Data;
+            var sums = new WidenedSums(tape.Kernels, table, width, rows, offsets, weights, bags.Count, result.Data);
+            tape.Workers.Run(items, (long)entries * width, sums);
+        }
+        else
+        {
+            var sums = new Sums(tape.Kernels, tableVD.Data, width, rows, offsets, weights, bags.Count, result.Data);
+            tape.Workers.Run(items, (long)entries * width, sums);
+        }
+
         tape.Record(result, new EmbeddingBagOperation(tableVD, rows, entries, offsets, weights, result));
         return result;
     }
@@ -48,6 +55,33 @@ internal readonly unsafe struct EmbeddingBagOperation(
                 var first = offsets[bag];
                 kernels.SumRows(
                     table, width, rows + first, weights + first, offsets[bag + 1] - first, y + (long)bag * width, width, false);
+            }
+        }
+    }
+
+    // The same sums, some columns at a time, for which the rows are converted.
+    private readonly struct WidenedSums(
+        Kernels kernels, ushort* table, int width, int* rows, int* offsets, float* weights, int bags, float* y) : ILoopBody
+    {
+        private const int MostColumns = 512;
+
+        public void Run(int item, int worker)
+        {
+            var part = stackalloc float[MostColumns];
+            for (var bag = item * BagsPerItem; bag < Math.Min(bags, (item + 1) * BagsPerItem); bag++)
+            {
+                for (var column = 0; column < width; column += MostColumns)
+                {
+                    var count = Math.Min(MostColumns, width - column);
+                    var sum = y + (long)bag * width + column;
+                    new Span<float>(sum, count).Clear();
+                    for (var entry = offsets[bag]; entry < offsets[bag + 1]; entry++)
+                    {
+                        var row = table + (long)rows[entry] * width + column;
+                        BFloat16.Widen(new ReadOnlySpan<ushort>(row, count), new Span<float>(part, count));
+                        kernels.AddScaled(weights[entry], part, sum, count);
+                    }
+                }
             }
         }
     }

@@ -19,17 +19,4 @@ internal readonly record struct ExpertTensors(
     /// <summary>Whether any of the weights before the second product requires a gradient.</summary>
     public bool HiddenRequiresGradient =>
         W1.RequiresGradient || B1 is { RequiresGradient: true } || Gate is { RequiresGradient: true };
-
-    /// <summary>Checks all shapes against each other.</summary>
-    public void CheckShapes()
-    {
-        Check.Rank(W1, 3);
-        Check.Shape(W2, [Count, HiddenWidth, Width]);
-        if (B1 is not null)
-            Check.Shape(B1, [Count, HiddenWidth]);
-        if (B2 is not null)
-            Check.Shape(B2, [Count, Width]);
-        if (Gate is not null)
-            Check.Shape(Gate, [Count, Width, HiddenWidth]);
-    }
 }

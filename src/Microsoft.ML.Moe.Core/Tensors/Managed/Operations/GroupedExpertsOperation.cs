@@ -13,13 +13,6 @@ internal readonly unsafe struct GroupedExpertsOperation(
     public static ManagedTensor Forward(
         ManagedTape tape, ManagedTensor xTD, ManagedTensor weightsP, RoutingPlan plan, in ExpertTensors experts)
     {
-        experts.CheckShapes();
-        Check.Shape(xTD, [plan.Tokens, experts.Width]);
-        Check.Shape(weightsP, [plan.Pairs]);
-        Check.Plan(plan);
-        if (plan.Experts != experts.Count)
-            throw new ArgumentException($"A plan for {plan.Experts} experts does not fit {experts.Count} experts.", nameof(plan));
-
         var requiresGradient = xTD.RequiresGradient || weightsP.RequiresGradient || experts.RequiresGradient;
         var result = tape.Result(requiresGradient, xTD.Shape);
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;

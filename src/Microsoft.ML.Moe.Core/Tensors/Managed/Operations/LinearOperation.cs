@@ -7,18 +7,8 @@ internal readonly unsafe struct LinearOperation(
     public static ManagedTensor Forward(
         ManagedTape tape, ManagedTensor x, ManagedTensor weightIO, ManagedTensor? bias, Activation activation)
     {
-        Check.AtLeastRank(x, 1);
-        Check.Rank(weightIO, 2);
         var inputs = weightIO.Shape[0];
         var outputs = weightIO.Shape[1];
-        if (x.Columns != inputs)
-        {
-            throw new ArgumentException(
-                $"x {Check.Text(x.Shape)} does not fit weightIO {Check.Text(weightIO.Shape)}.", nameof(x));
-        }
-
-        if (bias is not null)
-            Check.Shape(bias, [outputs]);
         var requiresGradient = x.RequiresGradient || weightIO.RequiresGradient || bias is { RequiresGradient: true };
         Span<int> shape = stackalloc int[x.Rank];
         x.Shape.CopyTo(shape);
@@ -30,7 +20,7 @@ internal readonly unsafe struct LinearOperation(
         var epilogue = new Epilogue(bias is null ? null : bias.Data, activation, y);
         var weight = weightIO.PackedFor(tape) is { } packed
             ? packed[0]
-            : SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs), outputs, inputs, rows);
+            : SecondFactor.Prepare(tape, weightIO.Matrix(), outputs, inputs, rows);
         Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, epilogue);
         tape.Record(result, new LinearOperation(x, weightIO, bias, activation, z, result));
         return result;
@@ -52,7 +42,7 @@ internal readonly unsafe struct LinearOperation(
         if (x.RequiresGradient)
         {
             var dX = x.GradientToWrite(out var accumulate);
-            var weightOI = SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs, isTransposed: true), inputs, outputs, rows);
+            var weightOI = SecondFactor.Prepare(tape, weightIO.Matrix(isTransposed: true), inputs, outputs, rows);
             Gemm.Multiply(tape, rows, new Matrix(dZ, outputs), weightOI, dX, accumulate);
         }
 

@@ -5,7 +5,6 @@ internal readonly unsafe struct MaxPoolOperation(ManagedTensor xTD, int* winners
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor xTD, SequenceLayout layout)
     {
-        Check.Tokens(xTD, layout);
         var result = tape.Result(xTD.RequiresGradient, layout.Sequences, xTD.Columns);
         var winners = (result.RequiresGradient ? tape.Memory : tape.Scratch).AllocateIntegers(result.Length);
         var body = new Largest(tape.Kernels, layout, xTD.Columns, xTD.Data, result.Data, winners);

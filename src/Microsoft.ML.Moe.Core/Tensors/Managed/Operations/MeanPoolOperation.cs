@@ -5,7 +5,6 @@ internal readonly unsafe struct MeanPoolOperation(ManagedTensor xTD, SequenceLay
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor xTD, SequenceLayout layout)
     {
-        Check.Tokens(xTD, layout);
         var result = tape.Result(xTD.RequiresGradient, layout.Sequences, xTD.Columns);
         tape.Workers.Run(layout.Sequences, xTD.Length, new Means(tape.Kernels, layout, xTD.Columns, xTD.Data, result.Data));
         tape.Record(result, new MeanPoolOperation(xTD, layout, result));

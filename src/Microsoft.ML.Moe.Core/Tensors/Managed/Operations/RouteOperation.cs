@@ -13,7 +13,6 @@ internal static unsafe class RouteOperation
 
     public static RoutingPlan Forward(ManagedTape tape, ManagedTensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {
-        Check.Tokens(logitsTE, layout);
         var experts = logitsTE.Columns;
         var runs = tape.Runs;
         runs.Divide(layout, policy.RoutesSequencesApart && tape.Workers.Threads > 1 ? LogitsOfRun / experts : int.MaxValue);

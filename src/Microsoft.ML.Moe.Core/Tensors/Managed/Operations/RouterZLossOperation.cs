@@ -6,7 +6,6 @@ internal readonly unsafe struct RouterZLossOperation(
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor logitsTE, SequenceLayout layout)
     {
-        Check.Tokens(logitsTE, layout);
         var experts = logitsTE.Columns;
         var result = tape.Result(logitsTE.RequiresGradient, 1);
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;

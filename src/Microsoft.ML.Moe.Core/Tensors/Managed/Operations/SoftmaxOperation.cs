@@ -5,7 +5,6 @@ internal readonly unsafe struct SoftmaxOperation(ManagedTensor x, ManagedTensor 
 {
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor x)
     {
-        Check.AtLeastRank(x, 1);
         var result = tape.Result(x.RequiresGradient, x.Shape);
         Blocks.RunRows(tape, x.Rows, x.Columns, new Rows(tape.Kernels, x.Columns, x.Data, result.Data));
         tape.Record(result, new SoftmaxOperation(x, result));

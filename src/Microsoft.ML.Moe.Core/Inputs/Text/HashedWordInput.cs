@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Inputs;
+
+/// <summary>
+/// Words with hashed character n-grams (Bojanowski et al. 2017, "Enriching word vectors with subword information"): each word is
+/// one table row for itself and one for each of its character 3- to 5-grams, word boundaries included. Needs no vocabulary, takes
+/// any Unicode text, and a word never seen in training still says something through its parts.
+/// </summary>
+internal sealed class HashedWordInput : TextInput
+{
+    private const int ShortestGram = 3;
+    private const int LongestGram = 5;
+    private const ulong WordSeed = 1;
+    private const ulong GramSeed = 2;
+
+    /// <summary>Words remembered; beyond that they are hashed anew each time, so that memory stays bounded.</summary>
+    private const int CacheLimit = 1 << 17;
+
+    private readonly int _hashBits;
+    private readonly ConcurrentDictionary<string, TokenFeatures> _cache = new();
+    private int _cached;
+
+    public HashedWordInput(TextInputConfig config)
+        : base(config) => _hashBits = config.HashBits;
+
+    internal override int TableRows => SpecialRows + (1 << _hashBits);
+
+    private protected override (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount)
+    {
+        var lookup = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
+        var tokens = new TokenFeatures[Math.Min(words.Count, MaximumTokens)];
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            var word = text.AsSpan()[words[i]];
+            if (!lookup.TryGetValue(word, out var token))
+            {
+                token = Hash(word);
+                if (_cached < CacheLimit && _cache.TryAdd(token.Text!, token))
+                    Interlocked.Increment(ref _cached);
+            }
+
+            tokens[i] = token;
+        }
+
+        return (tokens, wordCount);
+    }
+
+    private TokenFeatures Hash(ReadOnlySpan<char> word)
+    {
+        Span<char> bounded = stackalloc char[word.Length + 2];
+        bounded[0] = '<';
+        word.CopyTo(bounded[1..]);
+        bounded[^1] = '>';
+        var rows = new List<int> { Row(StableHash.Of(word, WordSeed)) };
+        for (var length = ShortestGram; length <= LongestGram; length++)
+            for (var start = 0; start + length <= bounded.Length; start++)
+                rows.Add(Row(StableHash.Of(bounded.Slice(start, length), GramSeed)));
+        return new TokenFeatures([.. rows], word.ToString());
+    }
+
+    private protected override string TextOfRow(int row) =>
+        throw new InvalidOperationException("Hashed words carry their text: this token is from another input.");
+
+    private int Row(ulong hash) => SpecialRows + StableHash.Bucket(hash, _hashBits);
+}

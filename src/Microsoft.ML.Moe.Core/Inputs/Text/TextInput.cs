@@ -1,0 +1,134 @@
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.Inputs;
+
+/// <summary>
+/// Turns text into tokens for an encoder and into features for the wide branch. Safe to use from several threads. Texts are cut to
+/// the maximum length; a pair shares it, the longer text giving way first.
+/// </summary>
+public abstract class TextInput : Input<EncodedText>
+{
+    /// <summary>Rows 0–2 of every embedding table: the start of the first text, of the second, a masked token.</summary>
+    internal const int SpecialRows = 3;
+
+    /// <summary>About so many characters, the space after it included, make a word.</summary>
+    private const int CharactersOfWord = 4;
+
+    private static readonly TokenFeatures StartOfFirst = new([0]);
+    private static readonly TokenFeatures StartOfSecond = new([1]);
+    private static readonly string[] SpecialTexts = ["[start]", "[start]", "[masked]"];
+    private readonly TextInputConfig _config;
+
+    private protected TextInput(TextInputConfig config) => _config = config;
+
+    /// <summary>Longest input in tokens, start tokens counted.</summary>
+    public int MaximumTokens => _config.MaximumTokens;
+
+    /// <summary>Token that stands for a masked one.</summary>
+    internal static TokenFeatures Masked { get; } = new([2]);
+
+    /// <summary>Rows of the embedding table.</summary>
+    internal abstract int TableRows { get; }
+
+    /// <inheritdoc/>
+    internal override TextInputConfig Config => _config with { UsesTokenizer = this is SubwordInput, TableRows = TableRows };
+
+    /// <summary>A tokenizer's subwords, or hashed words without one.</summary>
+    /// <param name="config">How text becomes tokens.</param>
+    /// <param name="tokenizer">The tokenizer; null for hashed words.</param>
+    public static TextInput Create(TextInputConfig config, ISubwordTokenizer? tokenizer = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return tokenizer is null ? new HashedWordInput(config) : new SubwordInput(tokenizer, config);
+    }
+
+    /// <summary>Encodes a text or a pair.</summary>
+    /// <param name="text">First text; may be empty.</param>
+    /// <param name="second">Second text of a pair, or null.</param>
+    public EncodedText Encode(string text, string? second = null)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var wide = new WideFeatureSet();
+        var first = Tokenize(text, wide);
+        wide.NextText();
+        var other = second is null ? default : Tokenize(second, wide);
+
+        var room = MaximumTokens - (second is null ? 1 : 2);
+        var keptOfOther = Math.Min(other.Count, Math.Max(room - first.Count, room / 2));
+        var keptOfFirst = Math.Min(first.Count, room - keptOfOther);
+        TokenFeatures[] tokens = second is null
+            ? [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst)]
+            : [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst), StartOfSecond, .. other.Tokens.AsSpan(0, keptOfOther)];
+        return new EncodedText(tokens, 1 + keptOfFirst, wide.ToArray(), first.Count + other.Count - keptOfFirst - keptOfOther);
+    }
+
+    /// <inheritdoc/>
+    internal override int TokensOf(EncodedText row) => row.Length;
+
+    /// <inheritdoc/>
+    internal override int TokensCutOffOf(EncodedText row) => row.TokensCutOff;
+
+    /// <inheritdoc/>
+    internal override string TextOf(EncodedText row, int position) => TextOf(row.Tokens[position]);
+
+    /// <inheritdoc/>
+    internal override Packer<EncodedText> CreatePacker(Packing packing) => new TextBatchPacker(packing);
+
+    /// <inheritdoc/>
+    internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) =>
+        new TextEmbedding(store, Config, encoder);
+
+    /// <inheritdoc/>
+    internal override void AddTo(TrainingDigest digest, IEnumerable<EncodedText> rows) => digest.AddTexts(rows);
+
+    /// <summary>What a token of this input reads as, for people.</summary>
+    /// <param name="token">A token of a text that this input has encoded.</param>
+    /// <returns>The text; <c>[start]</c> for a start token.</returns>
+    internal string TextOf(TokenFeatures token) =>
+        token.Rows[0] < SpecialRows ? SpecialTexts[token.Rows[0]] : token.Text ?? TextOfRow(token.Rows[0] - SpecialRows);
+
+    /// <summary>Text of a token that does not carry it.</summary>
+    /// <param name="row">The token's own row, special rows not counted.</param>
+    private protected abstract string TextOfRow(int row);
+
+    /// <summary>
+    /// Encodes a text of any length in pieces of at most <see cref="MaximumTokens"/>, for an encoder alone: without the wide branch's
+    /// features.
+    /// </summary>
+    /// <param name="text">The text; a blank one gives no pieces.</param>
+    public IEnumerable<EncodedText> EncodePieces(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (_config.Lowercase)
+            text = text.ToLowerInvariant();
+        var words = new List<Range>();
+        WordSplitter.Split(text, words, int.MaxValue);
+        foreach (var chunk in words.Chunk(MaximumTokens - 1))
+        {
+            var start = chunk[0].Start.Value;
+            List<Range> own = [.. chunk.Select(w => (w.Start.Value - start)..(w.End.Value - start))];
+            var (tokens, count) = Split(text[start..chunk[^1].End.Value], own, own.Count);
+            TokenFeatures[] kept = [StartOfFirst, .. tokens.Take(MaximumTokens - 1)];
+            yield return new EncodedText(kept, kept.Length, [], count - (kept.Length - 1));
+        }
+    }
+
+    /// <summary>Tokens of one text.</summary>
+    /// <param name="text">The text, lower-cased where asked for.</param>
+    /// <param name="words">Its words and symbols, the first <see cref="MaximumTokens"/> at least.</param>
+    /// <param name="wordCount">Number of words and symbols in the text.</param>
+    /// <returns>The first <see cref="MaximumTokens"/> tokens, and how many there are in all.</returns>
+    private protected abstract (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount);
+
+    private (TokenFeatures[] Tokens, int Count) Tokenize(string text, WideFeatureSet wide)
+    {
+        if (_config.Lowercase)
+            text = text.ToLowerInvariant();
+        var words = new List<Range>(Math.Min(text.Length / CharactersOfWord, MaximumTokens));
+        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, WideFeatureSet.MaximumWords));
+        wide.Add(text, words);
+        return Split(text, words, count);
+    }
+}

@@ -1,0 +1,200 @@
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>
+/// A trained model: an input that makes token vectors of rows, an encoder that puts them in context, and a head that tells something of
+/// each row. Scoring is safe from several threads at once. The engine it lives on belongs to the caller and must outlive it.
+/// </summary>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+public sealed partial class Model<TRow>
+{
+    private readonly ParameterStore _parameters;
+    private readonly TokenEmbedding _embedding;
+    private readonly Encoder _encoder;
+    private readonly RoutingPolicy? _policy;
+
+    // The last call leaves its packer here for the next one; null while a call uses it.
+    private Packer<TRow>? _packer;
+
+    internal Model(Engine engine, ModelConfig config, Input<TRow> input, ParameterStore parameters, RoutingPolicy? policy = null)
+    {
+        Engine = engine;
+        Config = config;
+        Input = input;
+        _parameters = parameters;
+        _policy = policy;
+        _embedding = input.CreateEmbedding(parameters, config.Encoder);
+        _encoder = new Encoder(parameters, config.Encoder);
+        Head = config.Head.CreateHead(parameters, config.Encoder);
+    }
+
+    /// <summary>What the model's rows are. Encodes them for <see cref="Score(IReadOnlyList{TRow}, Span{float})"/>.</summary>
+    public Input<TRow> Input { get; }
+
+    /// <summary>Numbers that the model gives for a row: the probabilities of C classes, or the D numbers of a vector.</summary>
+    public int Outputs => Head.Outputs;
+
+    /// <summary>The router in use; without effect in a model without MoE layers.</summary>
+    public Router Router => Config.Encoder.Router;
+
+    /// <summary>Precision of the weight matrices when scoring; <see cref="InferencePrecision.Full"/> unless changed.</summary>
+    public InferencePrecision Precision => _parameters.Precision;
+
+    /// <summary>Number of trained values.</summary>
+    public long ParameterCount => _parameters.All.Sum(p => (long)p.Parameter.Value.Length);
+
+    /// <summary>Input, architecture and head.</summary>
+    internal ModelConfig Config { get; }
+
+    /// <summary>The head.</summary>
+    internal Head Head { get; }
+
+    /// <summary>The parameters; shared with the trainer.</summary>
+    internal ParameterStore Parameters => _parameters;
+
+    /// <summary>Where it lives.</summary>
+    internal Engine Engine { get; }
+
+    /// <summary>Floating-point operations of scoring rows; see <see cref="ForwardCost"/>.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="pairs">Token–expert pairs of all MoE layers together.</param>
+    internal double Flops(IEnumerable<TRow> rows, long pairs) => ForwardCost.Flops(
+        Config.Encoder, Input.EmbeddingCost(Config.Encoder.Width), Head.Cost(Config.Encoder.Width), rows.Select(Input.TokensOf), pairs);
+
+    /// <summary>What the model gives for rows.</summary>
+    /// <param name="rows">Encoded by this model's input.</param>
+    /// <param name="outputs">Receives rows × <see cref="Outputs"/> values, row-major; probabilities of a row sum to 1.</param>
+    /// <exception cref="ArgumentException"><paramref name="outputs"/> is too short.</exception>
+    public void Score(IReadOnlyList<TRow> rows, Span<float> outputs) => Score(rows, outputs, observer: null);
+
+    /// <summary>As the public method, with an observer of what the MoE layers route where.</summary>
+    internal void Score(IReadOnlyList<TRow> rows, Span<float> outputs, IRoutingObserver? observer)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (outputs.Length < (long)rows.Count * Outputs)
+            throw new ArgumentException($"{rows.Count} rows × {Outputs} numbers need more room.", nameof(outputs));
+        PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
+        // an observer, or a policy from outside, may keep what it is shown
+        var mayBeKept = observer is not null || _policy is not null;
+        var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
+        var start = 0;
+        foreach (var pass in ScoringPasses.Of(rows, Input.TokensOf, padded: !Router.MaskPadding))
+        {
+            using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
+            var scores = Forward(tape, packer.Pack(pass), observer, policies);
+            Head.Write(tape, scores, outputs.Slice(start * Outputs, pass.Count * Outputs));
+            start += pass.Count;
+        }
+
+        if (!mayBeKept)
+            _packer = packer;
+    }
+
+    /// <summary>Runs the network on a batch. What its layers add to the loss is in <see cref="Tape.AuxiliaryLosses"/>.</summary>
+    /// <param name="tape">Operations.</param>
+    /// <param name="batch">B rows.</param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
+    /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
+    internal HeadScores Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null)
+    {
+        var context = new ForwardContext(tape, batch.Layout, observer, policies);
+        var xTD = _encoder.Forward(context, _embedding.Forward(context, batch));
+        return Head.Forward(tape, xTD, batch);
+    }
+
+    /// <summary>What the model asks of batches.</summary>
+    internal Packing Packing(bool keepsLayouts = false) => new(!Router.MaskPadding, keepsLayouts, Head.WideBits);
+
+    /// <summary>This model with another router over the same weights: what USMoE (arXiv 2503.22996) calls training-free use. Nothing is
+    /// copied, and both go on working side by side on the engine, which must outlive both.
+    /// </summary>
+    /// <param name="router">The router; <see cref="Router"/> <c>with</c> a change keeps its other settings.</param>
+    /// <exception cref="ArgumentException">The router does not fit the number of experts.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    public Model<TRow> WithRouting(Router router)
+    {
+        ArgumentNullException.ThrowIfNull(router);
+        Config.Encoder.CheckRoutes();
+        var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
+        return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters));
+    }
+
+    /// <summary>
+    /// As <see cref="WithRouting"/>, with any policy, one of your own too. For experiments: such a model cannot be saved, and
+    /// <see cref="Router"/> still tells the router of this one.
+    /// </summary>
+    /// <param name="policy">Routes the tokens of every MoE layer.</param>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    public Model<TRow> WithPolicy(RoutingPolicy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        Config.Encoder.CheckRoutes();
+        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), policy);
+    }
+
+    /// <summary>
+    /// This model with its weight matrices in another precision when scoring, without training. Both go on working side by side on
+    /// the engine, which must outlive both; the weights are shared, and rounded ones take half as much memory again. Saving writes the
+    /// weights as they were trained, and a loaded model scores in full precision: the precision belongs to the machine, not to the model.
+    /// </summary>
+    /// <param name="precision">The precision.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
+    public Model<TRow> WithPrecision(InferencePrecision precision) => new(
+        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), _policy);
+
+    /// <summary>Saves the model; what it needs besides, such as a tokenizer, is the caller's to save.</summary>
+    /// <param name="config">Receives <c>Config.json</c>.</param>
+    /// <param name="weights">Receives <c>Weights.safetensors</c>.</param>
+    /// <exception cref="InvalidOperationException">It comes from <see cref="WithPolicy"/>.</exception>
+    public void Save(Stream config, Stream weights)
+    {
+        if (_policy is not null)
+            throw new InvalidOperationException(
+                $"A model from {nameof(WithPolicy)} cannot be saved: files hold a {nameof(Router)}. Use {nameof(WithRouting)}.");
+        Config.Write(config);
+        SafeTensors.Write(weights, [.. _parameters.All.Select(p => p.Parameter)]);
+    }
+
+    private Packer<TRow> CreatePacker(bool keepsLayouts = false) => Input.CreatePacker(Packing(keepsLayouts));
+}
+
+/// <summary>Loads models that <see cref="Model{TRow}.Save"/> has written.</summary>
+public static class ModelFiles
+{
+    /// <summary>Loads a model of texts.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="tokenizer">The tokenizer that it was trained with, if any.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    public static Model<EncodedText> LoadText(Stream config, Stream weights, Engine engine, ISubwordTokenizer? tokenizer = null) =>
+        Load<EncodedText, TextInputConfig>(config, weights, engine, input => input.Restore(tokenizer));
+
+    /// <summary>Loads a model of images.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    public static Model<ImagePixels> LoadImage(Stream config, Stream weights, Engine engine) =>
+        Load<ImagePixels, ImageInputConfig>(config, weights, engine, input => new PatchInput(input));
+
+    private static Model<TRow> Load<TRow, TInput>(Stream config, Stream weights, Engine engine, Func<TInput, Input<TRow>> createInput)
+        where TInput : InputConfig
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(engine);
+        var settings = ModelConfig.Read(config);
+        var input = settings.Input as TInput ?? throw new InvalidDataException("Config.json is of a model that reads other rows.");
+        var tensors = SafeTensors.Read(weights);
+        var model = new Model<TRow>(engine, settings, createInput(input), new ParameterStore(engine, tensors.Take));
+        tensors.CheckAllTaken();
+        return model;
+    }
+}

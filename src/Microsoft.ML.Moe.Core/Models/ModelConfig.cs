@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>
+/// All that is needed, beside the weights, to rebuild a model: <c>Config.json</c> of the model zip. Input, encoder and head can be
+/// combined as they like, if the head knows what the input gives.
+/// </summary>
+internal sealed record ModelConfig
+{
+    /// <summary>Version of this form; a reader refuses newer ones.</summary>
+    public const int CurrentVersion = 3;
+
+    /// <summary>What <c>model_type</c> says of models of this form.</summary>
+    private const string Moe = "moe";
+
+    /// <summary>Largest file accepted, in bytes.</summary>
+    private const int MaximumBytes = 1 << 20;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowOutOfOrderMetadataProperties = true,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+    };
+
+    /// <summary>Version of this form.</summary>
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>Which architecture it is, by the name under which other tools look for it.</summary>
+    [JsonPropertyName("model_type")]
+    public string ModelType { get; init; } = Moe;
+
+    /// <summary>What rows are, and how tokens are made of them.</summary>
+    public required InputConfig Input { get; init; }
+
+    /// <summary>The transformer blocks.</summary>
+    public required EncoderConfig Encoder { get; init; }
+
+    /// <summary>What the model tells of a row.</summary>
+    public required HeadConfig Head { get; init; }
+
+    /// <summary>Writes the file.</summary>
+    public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
+
+    /// <summary>Reads and checks the file, of this version or an earlier one.</summary>
+    /// <exception cref="InvalidDataException">It is not such a file, is newer than this library, or holds impossible values.</exception>
+    public static ModelConfig Read(Stream stream)
+    {
+        var bytes = new byte[MaximumBytes];
+        var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        if (length == bytes.Length)
+            throw new InvalidDataException($"Config.json is larger than {MaximumBytes} bytes: this is not a model of this library.");
+        try
+        {
+            var json = JsonNode.Parse(bytes.AsSpan(0, length)) as JsonObject ?? throw new JsonException("No object.");
+            CheckVersion(json);
+            var config = ModelConfigUpgrade.Apply(json).Deserialize<ModelConfig>(Json) ?? throw new JsonException("null");
+            config.Check();
+            return config;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            throw new InvalidDataException("Config.json cannot be read; the model file is damaged or newer than this library.", e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException("Config.json holds an impossible value: " + e.Message, e);
+        }
+    }
+
+    private static void CheckVersion(JsonObject json)
+    {
+        var version = json["version"]?.GetValue<int>() ?? throw new JsonException("No version.");
+        if (version is < 1 or > CurrentVersion)
+            throw new InvalidDataException($"The model has version {version}; this library reads up to {CurrentVersion}. Update it.");
+    }
+
+    private void Check()
+    {
+        if (ModelType != Moe)
+            throw new ArgumentException($"The model is of type '{ModelType}', not '{Moe}'.", nameof(ModelType));
+        Encoder.Check();
+        Input.Check();
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json.Nodes;
+
+namespace Microsoft.ML.Moe.Models;
+
+/// <summary>Brings configurations of earlier versions into today's form.</summary>
+internal static class ModelConfigUpgrade
+{
+    private static readonly string[] OfEncoder =
+    [
+        "width", "layers", "heads", "moeEvery", "experts", "router", "expertWidth", "denseWidth", "loadBalancingCoefficient",
+        "routerZLossCoefficient", "dropout",
+    ];
+
+    private static readonly string[] OfText = ["usesTokenizer", "tableRows", "hashBits", "lowercase", "maximumTokens"];
+
+    private static readonly string[] OfImages =
+        ["imageWidth", "imageHeight", "channels", "patchSize", "patchMargin", "convolutions", "means", "deviations"];
+
+    /// <summary>
+    /// Versions 1 and 2 were flat: architecture, input and classes side by side. A text model without classes is an encoder, whose vectors
+    /// are pooled. Settings that a router has no use for were allowed.
+    /// </summary>
+    /// <param name="json">The configuration, of any version; taken apart.</param>
+    /// <returns>The configuration in today's form.</returns>
+    public static JsonObject Apply(JsonObject json)
+    {
+        if (json["version"]!.GetValue<int>() >= 3)
+            return json;
+        json.Remove("version");
+        var encoder = Take(json, OfEncoder);
+        if (encoder["router"] is JsonObject router)
+            DropUnused(router);
+        var isImage = json.ContainsKey("imageWidth");
+        var input = Take(json, isImage ? OfImages : OfText);
+        input["kind"] = isImage ? "image" : "text";
+        var head = new JsonObject { ["kind"] = "vector" };
+        if (json.ContainsKey("classes"))
+        {
+            head = Take(json, "classes", "wideBits");
+            head["kind"] = "classes";
+        }
+
+        // what is left belongs nowhere, and the reader refuses it
+        json["version"] = ModelConfig.CurrentVersion;
+        (json["input"], json["encoder"], json["head"]) = (input, encoder, head);
+        return json;
+    }
+
+    private static void DropUnused(JsonObject router)
+    {
+        var kind = router["kind"]?.GetValue<string>();
+        if (kind != "unified")
+            router.Remove("alpha");
+        if (kind == "expertChoice")
+            router.Remove("normalizeWeights");
+    }
+
+    private static JsonObject Take(JsonObject json, params ReadOnlySpan<string> names)
+    {
+        var taken = new JsonObject();
+        foreach (var name in names)
+            if (json.ContainsKey(name))
+            {
+                var value = json[name];
+                json.Remove(name);
+                taken[name] = value;
+            }
+
+        return taken;
+    }
+}

@@ -1,0 +1,200 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>How tokens and experts find each other.</summary>
+public enum RouterKind
+{
+    /// <summary>Each token takes its best experts: <see cref="Routing.TokenChoice"/>.</summary>
+    TokenChoice,
+
+    /// <summary>Each expert takes its best tokens: <see cref="Routing.ExpertChoice"/>.</summary>
+    ExpertChoice,
+
+    /// <summary>The best pairs of all, by one score: <see cref="Routing.Unified"/> (USMoE).</summary>
+    Unified,
+}
+
+/// <summary>Which tokens compete with each other for experts, where a policy looks beyond single tokens.</summary>
+public enum RoutingScope
+{
+    /// <summary>
+    /// The tokens of one sequence. A row's result depends on no other row; a later token can take an earlier one's expert, so this
+    /// is not causal. The default for classifiers.
+    /// </summary>
+    Sequence,
+
+    /// <summary>Tokens at the same position of all sequences. Causal in time, but a row's result depends on its batch mates.</summary>
+    TimeStep,
+
+    /// <summary>All tokens of the batch.</summary>
+    Batch,
+}
+
+/// <summary>Which tokens keep an expert that more tokens want than it may take.</summary>
+public enum CapacityPriority
+{
+    /// <summary>The earlier token (Switch Transformers).</summary>
+    Position,
+
+    /// <summary>The token with the larger router probability for the expert; among equals the earlier one.</summary>
+    Score,
+}
+
+/// <summary>
+/// A routing policy as a value: the same in options, in <c>WithRouting</c> and <c>CompareRouting</c>, in reports and in model files.
+/// Made by <see cref="TokenChoice"/>, <see cref="ExpertChoice"/> or <see cref="Unified"/>, and changed by <c>with</c>. Every value is
+/// checked when it is set.
+/// </summary>
+/// <example>
+/// <code language="csharp"><![CDATA[
+/// var router = Router.Unified(1.5, alpha: 0.4);
+/// var frugal = router with { ExpertsPerToken = 1 };
+/// ]]></code>
+/// </example>
+public sealed record Router
+{
+    private const double DefaultAlpha = 0.5;
+
+    [JsonConstructor]
+    private Router(RouterKind kind, double expertsPerToken)
+    {
+        Kind = OptionCheck.Defined(kind, nameof(Kind));
+        ExpertsPerToken = expertsPerToken;
+    }
+
+    /// <summary>Which policy.</summary>
+    public RouterKind Kind { get; }
+
+    /// <summary>
+    /// Experts that each token is sent to, k, over 0: exactly with Token Choice, where it is a whole number, and on average with the
+    /// others, where it may be a fraction.
+    /// </summary>
+    public double ExpertsPerToken
+    {
+        get;
+        init
+        {
+            if (!(value > 0 && double.IsFinite(value)))
+                throw new ArgumentOutOfRangeException(nameof(ExpertsPerToken), value, $"{nameof(ExpertsPerToken)} must be over 0 and finite.");
+            if (Kind == RouterKind.TokenChoice && value != Math.Floor(value))
+                throw new ArgumentOutOfRangeException(
+                    nameof(ExpertsPerToken),
+                    value,
+                    $"{nameof(ExpertsPerToken)} is a whole number with Token Choice; Expert Choice and Unified take fractions.");
+            field = value;
+        }
+    }
+
+    /// <summary>Share of the experts' view in the score of Unified, within [0, 1]. Default 0.5; the other routers have no such view.</summary>
+    public double Alpha
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(Alpha));
+            field = Kind == RouterKind.Unified || value == DefaultAlpha ? value : throw HasNoEffect(nameof(Alpha));
+        }
+    } = DefaultAlpha;
+
+    /// <summary>
+    /// Which tokens compete, with Expert Choice, Unified and a capacity. Any but <see cref="RoutingScope.Sequence"/>, the default, makes
+    /// a row's prediction depend on the rows that it is scored with.
+    /// </summary>
+    public RoutingScope Scope
+    {
+        get;
+        init => field = OptionCheck.Defined(value, nameof(Scope));
+    }
+
+    /// <summary>
+    /// Whether the weights of a token's experts are divided by their sum, with Token Choice and Unified. Expert Choice does not.
+    /// </summary>
+    public bool NormalizeWeights
+    {
+        get;
+        init => field = value && Kind == RouterKind.ExpertChoice ? throw HasNoEffect(nameof(NormalizeWeights)) : value;
+    }
+
+    /// <summary>
+    /// How many times the pairs of an even split an expert takes at most, over 0: ⌈factor·T·k/N⌉ of each group of T tokens
+    /// (<see cref="ExpertCapacity"/>; Switch Transformers use 1 to 2). What is beyond is not sent to it. Default null: no limit.
+    /// </summary>
+    public double? CapacityFactor
+    {
+        get;
+        init => field = value is null or (> 0 and <= ExpertCapacity.LargestFactor)
+            ? value
+            : throw new ArgumentOutOfRangeException(
+                nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+    }
+
+    /// <summary>Which tokens keep an expert that is full. Default <see cref="CapacityPriority.Position"/>.</summary>
+    public CapacityPriority CapacityPriority
+    {
+        get;
+        init => field = OptionCheck.Defined(value, nameof(CapacityPriority));
+    }
+
+    /// <summary>
+    /// Whether padding stays out of the competition, with Expert Choice, Unified and a capacity. Default true. With false each sequence of
+    /// a batch is filled to the longest with padding, as in USMoE's code: results then depend on which rows are scored together.
+    /// </summary>
+    public bool MaskPadding { get; init; } = true;
+
+    /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
+    /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
+    /// <param name="normalizeWeights">
+    /// Whether a token's weights are divided by their sum. null, the default, does so for k over 1 (Mixtral), not for 1 (Switch).
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
+    public static Router TokenChoice(int expertsPerToken = 2, bool? normalizeWeights = null) =>
+        new(RouterKind.TokenChoice, expertsPerToken) { NormalizeWeights = normalizeWeights ?? expertsPerToken > 1 };
+
+    /// <summary>Expert Choice (Zhou et al. 2022): each expert takes its ⌈T·k/N⌉ best tokens of a group.</summary>
+    /// <param name="expertsPerToken">k, on average, over 0. Default 2.</param>
+    /// <param name="scope">Which tokens compete. Default <see cref="RoutingScope.Sequence"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value lies outside its range.</exception>
+    public static Router ExpertChoice(double expertsPerToken = 2, RoutingScope scope = RoutingScope.Sequence) =>
+        new(RouterKind.ExpertChoice, expertsPerToken) { Scope = scope };
+
+    /// <summary>USMoE (arXiv 2503.22996): the ⌊T·k⌋ best token–expert pairs of a group, by one score.</summary>
+    /// <param name="expertsPerToken">k, on average, over 0. Default 2.</param>
+    /// <param name="alpha">Share of the experts' view in the score, within [0, 1]. Default 0.5.</param>
+    /// <param name="scope">Which tokens compete. Default <see cref="RoutingScope.Sequence"/>.</param>
+    /// <param name="normalizeWeights">Whether scores are divided by their sum over all of a token's experts. Default false.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value lies outside its range.</exception>
+    public static Router Unified(
+        double expertsPerToken = 2, double alpha = DefaultAlpha, RoutingScope scope = RoutingScope.Sequence, bool normalizeWeights = false) =>
+        new(RouterKind.Unified, expertsPerToken) { Alpha = alpha, Scope = scope, NormalizeWeights = normalizeWeights };
+
+    /// <summary>The policy that routes so.</summary>
+    public RoutingPolicy CreatePolicy()
+    {
+        RoutingPolicy policy = Kind switch
+        {
+            RouterKind.TokenChoice => new TokenChoice((int)ExpertsPerToken, NormalizeWeights),
+            RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
+            _ => new Unified(ExpertsPerToken, Alpha, Scope, NormalizeWeights, MaskPadding),
+        };
+        return CapacityFactor is { } factor
+            ? ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding)
+            : policy;
+    }
+
+    /// <summary>The router in a few words: <c>Unified, 1.5 experts per token, α 0.5</c>.</summary>
+    public override string ToString()
+    {
+        var text = string.Create(CultureInfo.InvariantCulture, $"{Kind}, {ExpertsPerToken:0.##} {(ExpertsPerToken == 1 ? "expert" : "experts")} per token");
+        if (Kind == RouterKind.Unified)
+            text += string.Create(CultureInfo.InvariantCulture, $", α {Alpha:0.##}");
+        if (Kind != RouterKind.TokenChoice && Scope != RoutingScope.Sequence)
+            text += $", within {Scope}";
+        if (CapacityFactor is { } factor)
+            text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
+        return NormalizeWeights ? text + ", weights normalised" : text;
+    }
+
+    private ArgumentException HasNoEffect(string setting) => new($"{setting} has no effect with {Kind}.", setting);
+}

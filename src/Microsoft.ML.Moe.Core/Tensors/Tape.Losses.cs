@@ -1,0 +1,70 @@
+namespace Microsoft.ML.Moe.Tensors;
+
+// Losses, each one element.
+public abstract partial class Tape
+{
+    /// <summary>
+    /// Load-balancing loss N·Σₑ fracₑ·probₑ (Fedus et al. 2021, "Switch Transformers", eq. 4): frac is the share of tokens whose
+    /// largest logit is the expert's (no gradient), prob the mean router probability; over tokens, not padding.
+    /// </summary>
+    /// <param name="logitsTE">[T, E] router logits.</param>
+    /// <param name="layout">Tells tokens from padding.</param>
+    /// <returns>One element; 0 when there is no token.</returns>
+    public Tensor LoadBalancingLoss(Tensor logitsTE, SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        Begin();
+        Use(logitsTE);
+        Check.Tokens(logitsTE, layout);
+        return LoadBalancingLossCore(logitsTE, layout);
+    }
+
+    /// <summary>Router z-loss, mean of logsumexp(logits)² over tokens, not padding (Zoph et al. 2022, "ST-MoE", eq. 5).</summary>
+    /// <param name="logitsTE">[T, E] router logits.</param>
+    /// <param name="layout">Tells tokens from padding.</param>
+    /// <returns>One element; 0 when there is no token.</returns>
+    public Tensor RouterZLoss(Tensor logitsTE, SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        Begin();
+        Use(logitsTE);
+        Check.Tokens(logitsTE, layout);
+        return RouterZLossCore(logitsTE, layout);
+    }
+
+    /// <summary>
+    /// Σ rowWeight·crossEntropy / Σ rowWeight between softmax(logits) and the targets smoothed towards the uniform distribution:
+    /// (1 − s)·oneHot + s/C.
+    /// </summary>
+    /// <param name="logitsBC">[B, C].</param>
+    /// <param name="targets">B class numbers within [0, C).</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <param name="labelSmoothing">s, within [0, 1).</param>
+    /// <returns>One element.</returns>
+    public Tensor CrossEntropy(Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing = 0f)
+    {
+        Begin();
+        Use(logitsBC);
+        Check.Rank(logitsBC, 2);
+        var rows = logitsBC.Shape[0];
+        if (targets.Length != rows)
+        {
+            throw new ArgumentException(
+                $"CrossEntropy: {targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
+        }
+
+        Check.Indices(targets, logitsBC.Columns);
+        RowWeights.Validate(rowWeights, rows, nameof(CrossEntropy));
+        Check.Rate(labelSmoothing);
+        return CrossEntropyCore(logitsBC, targets, rowWeights, labelSmoothing);
+    }
+
+    /// <inheritdoc cref="LoadBalancingLoss"/>
+    protected abstract Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout);
+
+    /// <inheritdoc cref="RouterZLoss"/>
+    protected abstract Tensor RouterZLossCore(Tensor logitsTE, SequenceLayout layout);
+
+    /// <inheritdoc cref="CrossEntropy"/>
+    protected abstract Tensor CrossEntropyCore(Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing);
+}

@@ -1,0 +1,97 @@
+using Microsoft.ML.Moe.Routing;
+
+namespace Microsoft.ML.Moe.Tensors;
+
+// Routers and experts.
+public abstract partial class Tape
+{
+    /// <summary>
+    /// x·router, in single precision whatever precision the engine takes for other products: choices are discrete, and rounded logits
+    /// would change them (Fedus et al. 2021, "Switch Transformers", section 2.4, "selective precision").
+    /// </summary>
+    /// <param name="xTD">[T, D].</param>
+    /// <param name="routerDE">[D, E].</param>
+    /// <returns>[T, E] router logits.</returns>
+    public Tensor RouterLogits(Tensor xTD, Tensor routerDE)
+    {
+        Begin();
+        Use(xTD);
+        Use(routerDE);
+        Check.Rank(xTD, 2);
+        CheckProduct(xTD, routerDE);
+        return RouterLogitsCore(xTD, routerDE);
+    }
+
+    /// <summary>Lets a policy choose experts for tokens. Selection is discrete: no gradient flows through it.</summary>
+    /// <param name="logitsTE">[T, E] router logits.</param>
+    /// <param name="policy">The policy.</param>
+    /// <param name="layout">Sequences within T.</param>
+    public RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(layout);
+        Begin();
+        Use(logitsTE);
+        Check.Tokens(logitsTE, layout);
+        return RouteCore(logitsTE, policy, layout);
+    }
+
+    /// <summary>The weights with which a plan's pairs enter the sum over experts, as a differentiable function of the logits.</summary>
+    /// <param name="logitsTE">[T, E] router logits.</param>
+    /// <param name="plan">The pairs and the rule of their weights.</param>
+    /// <returns>[P], in the plan's order.</returns>
+    public Tensor CombineWeights(Tensor logitsTE, RoutingPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        Begin();
+        Use(logitsTE);
+        Check.Shape(logitsTE, [plan.Tokens, plan.Experts]);
+        Check.Plan(plan);
+        return CombineWeightsCore(logitsTE, plan);
+    }
+
+    /// <summary>
+    /// The experts over a routing plan: result[t] = Σ over pairs (t, e) of weight·expert_e(x[t]); 0 for a token without pairs.
+    /// </summary>
+    /// <param name="xTD">[T, D].</param>
+    /// <param name="weightsP">[P] from <see cref="CombineWeights"/>.</param>
+    /// <param name="plan">The pairs.</param>
+    /// <param name="experts">Stacked weights and activation.</param>
+    /// <returns>[T, D].</returns>
+    public Tensor GroupedExperts(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(experts);
+        Begin();
+        Use(xTD);
+        Use(weightsP);
+        Use(experts.W1);
+        UseIfGiven(experts.B1);
+        Use(experts.W2);
+        UseIfGiven(experts.B2);
+        UseIfGiven(experts.Gate);
+        Check.Experts(experts);
+        Check.Shape(xTD, [plan.Tokens, experts.Width]);
+        Check.Shape(weightsP, [plan.Pairs]);
+        Check.Plan(plan);
+        if (plan.Experts != experts.Count)
+        {
+            throw new ArgumentException(
+                $"GroupedExperts: a plan for {plan.Experts} experts does not fit {experts.Count} experts.", nameof(plan));
+        }
+
+        return GroupedExpertsCore(xTD, weightsP, plan, experts);
+    }
+
+    /// <inheritdoc cref="RouterLogits"/>
+    protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE);
+
+    /// <inheritdoc cref="Route"/>
+    protected abstract RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout);
+
+    /// <inheritdoc cref="CombineWeights"/>
+    protected abstract Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan);
+
+    /// <inheritdoc cref="GroupedExperts"/>
+    protected abstract Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts);
+}

@@ -1,0 +1,87 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Learning what a model's head tells of a row, whatever kind of rows it reads.</summary>
+internal sealed class ModelObjective<TRow> : ITrainingObjective
+{
+    private readonly Model<TRow> _model;
+    private readonly Packer<TRow> _packer;
+    private readonly Example<TRow>[] _training;
+    private readonly IReadOnlyList<Example<TRow>> _validation;
+    private readonly TrainingConfig _config;
+    private readonly float[]? _classWeights;
+    private readonly WorkspacePolicies? _workspace;
+    private readonly PolicySelector? _policies;
+    private readonly List<TRow> _rows = [];
+    private readonly Targets _targets = new();
+    private Batch? _batch;
+    private ulong _seed;
+
+    public ModelObjective(
+        Model<TRow> model,
+        Packer<TRow> packer,
+        IReadOnlyList<Example<TRow>> training,
+        IReadOnlyList<Example<TRow>> validation,
+        TrainingConfig config)
+    {
+        (_model, _packer, _validation, _config) = (model, packer, validation, config);
+        _training = [.. training.Where(row => row.Weight > 0)];
+        _classWeights = model.Head.ClassWeights(_training.Select(row => row.Target), config.ClassWeighting);
+        if (config.GlobalWorkspace is { } workspace)
+        {
+            _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.Encoder.MoeBlocks);
+            _policies = _workspace.Select;
+        }
+    }
+
+    /// <inheritdoc/>
+    public int Examples => _training.Length;
+
+    /// <inheritdoc/>
+    public void BeginEpoch() => _workspace?.Calibrate(
+        [.. _training.Select(row => row.Input)],
+        (rows, observer) => _model.Score(rows, new float[rows.Count * _model.Outputs], observer));
+
+    /// <inheritdoc/>
+    public void Prepare(ReadOnlySpan<int> examples, Random random)
+    {
+        _rows.Clear();
+        _targets.Begin(examples.Length);
+        foreach (var example in examples)
+        {
+            var row = _training[example];
+            _rows.Add(row.Input);
+            _targets.Add(row.Target, _classWeights is null ? row.Weight : row.Weight * _classWeights[(int)row.Target]);
+        }
+
+        _seed = (ulong)random.NextInt64();
+        _batch = _packer.Pack(_rows, random, withNoise: true);
+    }
+
+    /// <inheritdoc/>
+    public LaterValue Accumulate(float scale)
+    {
+        if (_batch!.IsEmpty)
+            return new LaterValue(0f);
+        using var tape = _model.Engine.LeaseTape(training: true, _seed);
+        var scores = _model.Forward(tape, _batch, policies: _policies);
+        var (loss, reported) = _model.Head.Loss(tape, scores, _batch, _targets, _config);
+        foreach (var extra in tape.AuxiliaryLosses)
+            loss = tape.Add(loss, extra);
+        tape.Backward(loss, scale);
+        return reported.ReadLater();
+    }
+
+    /// <inheritdoc/>
+    public (double Loss, double Metric)? Evaluate()
+    {
+        if (_validation.Count == 0)
+            return null;
+        var measured = _model.Measure(_validation, _packer);
+        return measured.Count == 0 ? null : (measured.Loss, measured.Metric);
+    }
+}

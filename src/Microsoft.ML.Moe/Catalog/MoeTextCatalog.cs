@@ -1,0 +1,50 @@
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.MlNet;
+
+namespace Microsoft.ML;
+
+/// <summary>Extension methods of <see cref="TransformsCatalog.TextTransforms"/>.</summary>
+public static class MoeTextCatalog
+{
+    /// <summary>
+    /// Create a <see cref="MoeTextPretrainer"/>, which pretrains a mixture-of-experts transformer on text without labels: a start for
+    /// classifiers (<see cref="MoeClassifierOptions.InitialModel"/>), and a source of text vectors by itself.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="outputColumnName">Column that receives the text's vector.</param>
+    /// <param name="inputColumnName">Column of the text; null takes <paramref name="outputColumnName"/>.</param>
+    /// <param name="batchSize">Texts for each step of training.</param>
+    /// <param name="maxEpochs">Largest number of passes over the texts; null chooses by the amount of text.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var texts = mlContext.Data.LoadTextLines("Text", "sentences.txt");
+    /// var encoder = mlContext.Transforms.Text.PretrainMoeEncoder("Features", "Text").Fit(texts);
+    /// mlContext.Model.Save(encoder, texts.Schema, "pretrained.zip");
+    /// ]]></code>
+    /// </example>
+    public static MoeTextPretrainer PretrainMoeEncoder(
+        this TransformsCatalog.TextTransforms catalog,
+        string outputColumnName,
+        string? inputColumnName = null,
+        int batchSize = 64,
+        int? maxEpochs = null) =>
+        catalog.PretrainMoeEncoder(new MoeTextPretrainer.Options
+        {
+            InputColumnName = inputColumnName ?? outputColumnName,
+            OutputColumnName = outputColumnName,
+            BatchSize = batchSize,
+            MaxEpochs = maxEpochs,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeTextPretrainer"/>, which pretrains a mixture-of-experts transformer on text without labels, with
+    /// <see cref="MoeTextPretrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="options">Columns, input, architecture and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeTextPretrainer PretrainMoeEncoder(
+        this TransformsCatalog.TextTransforms catalog, MoeTextPretrainer.Options options) =>
+        new(Environments.Of(catalog), options);
+}

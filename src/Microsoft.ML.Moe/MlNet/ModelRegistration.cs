@@ -1,0 +1,95 @@
+using Microsoft.ML;
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Runtime;
+
+[assembly: LoadableClass(
+    typeof(MoeTextClassificationTransformer),
+    typeof(ModelLoader<MoeTextClassificationTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Text Classification",
+    ModelRegistration.TextClassifierLoader)]
+
+[assembly: LoadableClass(
+    typeof(MoeImageClassificationTransformer),
+    typeof(ModelLoader<MoeImageClassificationTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Image Classification",
+    ModelRegistration.ImageClassifierLoader)]
+
+[assembly: LoadableClass(
+    typeof(MoeTextEncoderTransformer),
+    typeof(ModelLoader<MoeTextEncoderTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Text Encoder",
+    ModelRegistration.TextEncoderLoader)]
+
+namespace Microsoft.ML.Moe.MlNet;
+
+/// <summary>The name under which ML.NET finds a kind of model, and its folder in the model zip.</summary>
+/// <param name="modelSignature">Marks the folder; 8 characters.</param>
+/// <param name="loaderSignature">Name under which ML.NET finds the loader; at most 24 characters.</param>
+/// <param name="write">Writes the folder's entries.</param>
+internal sealed class ModelRegistration(
+    string modelSignature, string loaderSignature, Action<ModelFolderWriter, MoeTransformer> write)
+{
+    public const string TextClassifierLoader = "MoeTextClassifier";
+    public const string ImageClassifierLoader = "MoeImageClassifier";
+    public const string TextEncoderLoader = "MoeTextEncoder";
+
+    /// <summary>Form of the folder. Config.json has a version of its own.</summary>
+    private const uint Version = 0x00010001;
+
+    /// <summary>Writes a model's folder.</summary>
+    public void Save(ModelSaveContext context, MoeTransformer transformer)
+    {
+        var folder = new ModelFolderWriter(context, VersionInfo());
+        write(folder, transformer);
+        folder.Finish();
+    }
+
+    /// <summary>Reads a model's folder.</summary>
+    public T Load<T>(IHostEnvironment environment, ModelLoadContext context, Func<ModelFolderReader, T> read)
+    {
+        try
+        {
+            return read(new ModelFolderReader(environment, context, VersionInfo()));
+        }
+        catch (Exception e)
+        {
+            // makes ML.NET report what went wrong as its own errors instead of a TargetInvocationException
+            environment.Process(e);
+            throw;
+        }
+    }
+
+    private VersionInfo VersionInfo() => new(
+        modelSignature: modelSignature,
+        verWrittenCur: Version,
+        verReadableCur: Version,
+        verWeCanReadBack: Version,
+        loaderAssemblyName: typeof(ModelRegistration).Assembly.FullName,
+        loaderSignature: loaderSignature);
+}
+
+/// <summary>A transformer that ML.NET can load.</summary>
+/// <typeparam name="TSelf">The transformer.</typeparam>
+internal interface ISavedTransformer<TSelf>
+{
+    /// <summary>Its name and folder.</summary>
+    static abstract ModelRegistration Kind { get; }
+
+    /// <summary>Reads the folder's entries.</summary>
+    /// <exception cref="InvalidDataException">An entry is missing or damaged; the message names it.</exception>
+    static abstract TSelf Read(ModelFolderReader folder);
+}
+
+/// <summary>Called by ML.NET, which finds it by its name and parameters.</summary>
+internal static class ModelLoader<T>
+    where T : ISavedTransformer<T>
+{
+    internal static T Create(IHostEnvironment env, ModelLoadContext ctx) => T.Kind.Load(env, ctx, T.Read);
+}

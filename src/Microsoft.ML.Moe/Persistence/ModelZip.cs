@@ -1,0 +1,104 @@
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Trainers;
+
+namespace Microsoft.ML.Moe.Persistence;
+
+/// <summary>What a model's folder in the zip holds.</summary>
+/// <param name="Columns">Names of the columns.</param>
+/// <param name="Model">Configuration and weights.</param>
+/// <param name="Labels">Values behind the label's keys, if any.</param>
+/// <param name="Tokenizer">The tokenizer that text goes through, if any.</param>
+internal sealed record SavedModel<TColumns>(TColumns Columns, FittedModel Model, LabelValues? Labels = null, TextTokenizer? Tokenizer = null);
+
+/// <summary>Writes and reads the folder of any model: columns, configuration, weights, and label values and tokenizer where there are any.</summary>
+internal static class ModelZip
+{
+    private const string Columns = "Columns.json";
+    private const string Config = "Config.json";
+    private const string Weights = "Weights.safetensors";
+    private const int MaximumJsonLength = 1 << 20;
+    private const long MaximumWeightsLength = 1L << 40;
+
+    /// <summary>Loads a model from <c>Config.json</c> and <c>Weights.safetensors</c>.</summary>
+    public delegate Model<TRow> Loader<TRow>(Stream config, Stream weights, Engine engine, TextTokenizer? tokenizer);
+
+    /// <summary>Writes the files.</summary>
+    public static void Write<TColumns>(ModelFolderWriter folder, SavedModel<TColumns> saved)
+    {
+        JsonEntry.Write(folder, Columns, saved.Columns);
+        folder.AddEntry(Config, config => folder.AddEntry(Weights, weights => saved.Model.Save(config, weights)));
+        if (saved.Labels is not null)
+            LabelValuesFile.Write(folder, saved.Labels);
+        if (saved.Tokenizer is not null)
+            TokenizerFile.Write(folder, saved.Tokenizer);
+    }
+
+    /// <summary>Reads the files; the model lives on an engine of its own.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="load">Loads the model.</param>
+    /// <param name="createRows">Reads its rows from a table.</param>
+    /// <param name="create">Makes the transformer, which owns the model from then on.</param>
+    /// <exception cref="InvalidDataException">A file is missing or damaged; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">The tokenizer is not known in this process.</exception>
+    public static TTransformer Read<TColumns, TRow, TTransformer>(
+        ModelFolderReader folder,
+        Loader<TRow> load,
+        Func<TColumns, Model<TRow>, RowSource<TRow>> createRows,
+        Func<SavedModel<TColumns>, TTransformer> create)
+        where TColumns : class
+    {
+        var columns = JsonEntry.Read<TColumns>(folder, Columns, MaximumJsonLength);
+        var labels = LabelValuesFile.ReadOrNull(folder);
+        var tokenizer = TokenizerFile.ReadOrNull(folder);
+        var engine = Engines.Create(folder.Environment);
+        try
+        {
+            var model = folder.Read(Config, MaximumJsonLength, config =>
+                folder.Read(Weights, MaximumWeightsLength, weights => load(config, weights, engine, tokenizer)));
+            Check(columns, model.Config.Head, model.Experts, labels);
+            var fitted = new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), createRows(columns, model));
+            return create(new SavedModel<TColumns>(columns, fitted, labels, tokenizer));
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    private static void Check(object columns, HeadConfig head, int experts, LabelValues? labels)
+    {
+        if (columns is not ClassificationColumns names)
+        {
+            if (head is not VectorHeadConfig)
+                throw new InvalidDataException($"{Config} is not of a model that gives vectors: the model file is damaged.");
+            return;
+        }
+
+        if (head is not ClassesHeadConfig { Classes: var classes })
+            throw new InvalidDataException($"{Config} is not of a classifier: the model file is damaged.");
+        if (labels is not null && labels.Texts.Count != classes)
+            throw new InvalidDataException($"The model file is damaged: {labels.Texts.Count} label values for {classes} classes.");
+        CheckUncertainty(names, experts);
+    }
+
+    private static void CheckUncertainty(ClassificationColumns columns, int experts)
+    {
+        if (columns.Uncertainty is { } uncertainty && experts == 0)
+            throw new InvalidDataException($"{Columns} asks for {uncertainty}, but the model has no MoE layers: the file is damaged.");
+        try
+        {
+            columns.CheckUncertainty(
+                nameof(UncertaintyColumns.Entropy), nameof(UncertaintyColumns.Uncertain), nameof(UncertaintyColumns.Threshold));
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{Columns} holds an impossible value: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe.Rows;
+
+/// <summary>A table as it was read for training or validation.</summary>
+/// <param name="Rows">Rows with a label.</param>
+/// <param name="MissingLabels">Rows left out because their label is missing.</param>
+/// <param name="UnknownLabels">Rows left out because their label is not among the classes.</param>
+internal sealed record LabelledTable<TRow>(IReadOnlyList<Example<TRow>> Rows, int MissingLabels, int UnknownLabels)
+{
+    /// <summary>Logs what was left out.</summary>
+    /// <param name="channel">The log.</param>
+    /// <param name="which">What the log calls the table.</param>
+    /// <param name="label">Name of the label column.</param>
+    public void Log(IChannel channel, string which, string label)
+    {
+        if (MissingLabels > 0)
+            channel.Warning(
+                MessageSensitivity.Schema, $"{MissingLabels} {which} rows are left out: their label in column '{label}' is missing.");
+        if (UnknownLabels > 0)
+            channel.Warning(
+                MessageSensitivity.Schema,
+                $"{UnknownLabels} {which} rows are left out: their label in column '{label}' is not in the training set.");
+    }
+}
+
+/// <summary>Reads labelled rows in one pass over a table.</summary>
+/// <param name="checkGoesOn">Asks, at every row, whether to go on; null where nothing can stop reading.</param>
+/// <param name="source">Reads what is classified.</param>
+/// <param name="engine">Its threads encode rows.</param>
+internal sealed class LabelledTableReader<TRow>(
+    Action? checkGoesOn, RowSource<TRow> source, Engine engine)
+{
+    /// <summary>Reads a table.</summary>
+    /// <param name="data">The table.</param>
+    /// <param name="columns">Its columns that the source reads.</param>
+    /// <param name="label">Its label column.</param>
+    /// <param name="weight">Its column of example weights, if any.</param>
+    /// <param name="createLabelReader">Reads the label of a cursor's row as a class number.</param>
+    /// <exception cref="InvalidOperationException">A weight is negative or not a number.</exception>
+    /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
+    public LabelledTable<TRow> Read(
+        IDataView data,
+        DataViewSchema.Column[] columns,
+        DataViewSchema.Column label,
+        DataViewSchema.Column? weight,
+        Func<DataViewRow, Func<int>> createLabelReader)
+    {
+        var needed = columns.Append(label);
+        using var cursor = data.GetRowCursor(weight is { } w ? needed.Append(w) : needed);
+        var readInput = source.CreateReader(cursor, columns);
+        var readLabel = createLabelReader(cursor);
+        var readWeight = weight is { } column ? WeightReader(cursor, column) : () => 1f;
+        var rows = new List<Example<TRow>>();
+        var batch = new RowBatch<Example<TRow>>(engine);
+        var (missing, unknown) = (0, 0);
+        while (cursor.MoveNext())
+        {
+            checkGoesOn?.Invoke();
+            switch (readLabel())
+            {
+                case LabelReader.Missing:
+                    missing++;
+                    break;
+                case LabelReader.Unknown:
+                    unknown++;
+                    break;
+                case var known:
+                    var (encode, weightOfRow) = (readInput(out var size), readWeight());
+                    batch.Add(() => new Example<TRow>(encode(), known, weightOfRow), size);
+                    break;
+            }
+
+            if (batch.IsFull)
+                TakeBatch();
+        }
+
+        TakeBatch();
+        return new LabelledTable<TRow>(rows, missing, unknown);
+
+        void TakeBatch()
+        {
+            rows.AddRange(batch.Encode());
+            batch.Clear();
+        }
+    }
+
+    private static Func<float> WeightReader(DataViewRowCursor cursor, DataViewSchema.Column column)
+    {
+        var getter = cursor.GetGetter<float>(column);
+        var weight = 0f;
+        return () =>
+        {
+            getter(ref weight);
+            return weight >= 0 && float.IsFinite(weight)
+                ? weight
+                : throw new InvalidOperationException(
+                    $"Row {cursor.Position + 1} has weight {weight} in column '{column.Name}'; weights must be numbers of at least 0.");
+        };
+    }
+}

@@ -1,0 +1,51 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Rows;
+
+namespace Microsoft.ML.Moe.Trainers;
+
+/// <summary>What a training takes over from an earlier model.</summary>
+/// <param name="Values">Architecture and weights.</param>
+/// <param name="Tokenizer">The tokenizer to go on with, if any.</param>
+/// <param name="Images">The images that the earlier model reads; null where it reads text.</param>
+/// <param name="Experts">Experts in a MoE layer; 0 without any.</param>
+/// <param name="Description">A sentence about it for the log.</param>
+internal sealed record StartingPoint(WarmStart Values, TextTokenizer? Tokenizer, ImageInput? Images, int Experts, string Description)
+{
+    /// <summary>Takes over what the new training can go on with.</summary>
+    /// <param name="earlier">The earlier model.</param>
+    /// <param name="labels">Values behind the new label's keys, if any.</param>
+    /// <param name="classCount">Number of new classes.</param>
+    /// <param name="tokenizer">The new tokenizer; null goes on with the earlier model's.</param>
+    public static StartingPoint Of(MoeTransformer earlier, LabelValues? labels, int classCount, TextTokenizer? tokenizer)
+    {
+        using var hold = earlier.Hold();
+        var own = earlier switch
+        {
+            MoeTextClassificationTransformer text => text.Tokenizer,
+            MoeTextEncoderTransformer encoder => encoder.Tokenizer,
+            _ => null,
+        };
+        var tokens = VocabularyMatch.Of(tokenizer, own);
+        int[]? classes = null;
+        var description = "Starting from a pretrained encoder. ";
+        if (earlier is MoeClassificationTransformer classifier)
+        {
+            classes = ClassMatch.Of(labels, classCount, classifier.Labels, classifier.ClassCount);
+            description = $"Starting from a classifier of {classifier.ClassCount} classes, which knows "
+                + $"{classes?.Count(c => c >= 0) ?? 0} of the {classCount}. ";
+        }
+
+        return new StartingPoint(
+            earlier.Model.ToWarmStart(classes, tokens),
+            tokenizer ?? own,
+            (earlier.Model.Config.Input as ImageInputConfig)?.Size,
+            earlier.Model.Experts,
+            description + TakenOver(tokens));
+    }
+
+    private static string TakenOver(int[]? tokens) => tokens is null
+        ? "Input, architecture and router are taken over from it."
+        : "Architecture and router are taken over from it, and what it learned of "
+            + $"{tokens.Count(id => id >= 0)} of the tokenizer's {tokens.Length} entries.";
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe.Trainers;
+
+/// <summary>Passes on how training goes: to ML.NET's progress channel, to the log and to the caller, and asks whether to go on.</summary>
+internal sealed class FitObserver : ITrainingObserver
+{
+    private static readonly string[] Metrics = ["Training loss", "Validation loss", "Validation accuracy", "Rows per second"];
+    private static readonly string[] Units = ["epochs", "steps"];
+
+    private readonly IHost _host;
+    private readonly IChannel _channel;
+    private readonly IProgressChannel _progress;
+    private readonly Action<EpochReport>? _epochCompleted;
+    private volatile Tuple<int, int, int> _now = new(0, 0, 0);
+
+    public FitObserver(IHost host, IChannel channel, IProgressChannel progress, Action<EpochReport>? epochCompleted)
+    {
+        _host = host;
+        _channel = channel;
+        _progress = progress;
+        _epochCompleted = epochCompleted;
+        progress.SetHeader(new ProgressHeader(Metrics, Units), entry =>
+        {
+            // asked by another thread
+            var (epoch, step, steps) = _now;
+            entry.SetProgress(0, epoch);
+            entry.SetProgress(1, step, steps);
+        });
+    }
+
+    /// <summary>Steps taken in all.</summary>
+    public int Steps { get; private set; }
+
+    public void OnStep(int epoch, int step, int steps, double loss)
+    {
+        Steps++;
+        _now = new(epoch, step, steps);
+        Environments.ThrowIfCanceled(_host);
+    }
+
+    public void OnEpoch(EpochReport report)
+    {
+        _progress.Checkpoint(
+            report.TrainingLoss, report.ValidationLoss, report.ValidationAccuracy, report.RowsPerSecond, report.Epoch, null);
+        _channel.Info(MessageSensitivity.None, Describe(report));
+        _epochCompleted?.Invoke(report);
+    }
+
+    private static string Describe(EpochReport report)
+    {
+        var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy }
+            ? string.Create(CultureInfo.InvariantCulture, $", validation loss {loss:F4}, accuracy {accuracy:P2}{(report.IsBest ? " (best)" : "")}")
+            : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}, {report.RowsPerSecond:F0} rows/s.");
+    }
+}

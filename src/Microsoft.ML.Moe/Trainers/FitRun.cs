@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe.Trainers;
+
+/// <summary>A training inside <c>Fit</c>: on an engine of its own, with progress, log, and both ways to end it.</summary>
+/// <param name="name">Name of the trainer.</param>
+/// <param name="host">The estimator's; can cancel.</param>
+/// <param name="channel">Takes the log.</param>
+/// <param name="options">Device, callbacks and stop.</param>
+internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrainerOptions options)
+{
+    private const double Mebibyte = 1 << 20;
+
+    /// <summary>Takes the log.</summary>
+    public IChannel Channel => channel;
+
+    /// <summary>Asks, at every row that is read, whether to go on.</summary>
+    /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
+    public void CheckGoesOn()
+    {
+        Environments.ThrowIfCanceled(host);
+        options.StopToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Trains a model.</summary>
+    /// <param name="prepare">Reads the tables and gives what reads rows, and what trains.</param>
+    /// <returns>The model, which owns its engine.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled, or stopped before its first step.</exception>
+    public FittedModel<TRow> Run<TRow>(Func<Engine, (RowSource<TRow> Rows, Func<ITrainingObserver, Model<TRow>> Train)> prepare)
+    {
+        var engine = Engines.Create(host, options.Device, options.Precision, options.Threads);
+        try
+        {
+            var (rows, train) = prepare(engine);
+            var model = Train(train);
+            channel.Info(MessageSensitivity.None, $"The model has {model.ParameterCount} parameters.");
+            LogPeakMemory(engine);
+            return new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), rows);
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    private TModel Train<TModel>(Func<ITrainingObserver, TModel> train)
+    {
+        using var progress = host.StartProgressChannel(name);
+        var observer = new FitObserver(host, channel, progress, options.EpochCompleted);
+        var model = train(observer);
+        if (options.StopToken.IsCancellationRequested)
+        {
+            if (observer.Steps == 0)
+                throw new OperationCanceledException("Training was stopped before its first step.", options.StopToken);
+            channel.Warning(MessageSensitivity.None, "Training was stopped early; the best epoch so far is kept.");
+        }
+
+        return model;
+    }
+
+    /// <summary>Logs the engine's peak and the process's; nothing where the engine does not know its own.</summary>
+    private void LogPeakMemory(Engine engine)
+    {
+        if (engine.PeakMemory is not { } bytes)
+            return;
+        using var process = Process.GetCurrentProcess();
+
+        // not every system tells
+        var peak = process.PeakWorkingSet64;
+        var ofProcess = peak > 0 ? string.Create(CultureInfo.InvariantCulture, $", {peak / Mebibyte:F0} MiB the process") : "";
+        channel.Info(
+            MessageSensitivity.None,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Peak memory of the managed engine: {bytes / Mebibyte:F0} MiB in buffers, "
+                + $"{(engine.PackedWeights ?? 0) / Mebibyte:F0} MiB of them weights packed for scoring{ofProcess}."));
+    }
+}

@@ -1,0 +1,162 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Trainers;
+
+/// <summary>A trained model together with what reads its rows from a table, whatever kind of rows they are.</summary>
+internal abstract class FittedModel
+{
+    /// <summary>Input, architecture and head.</summary>
+    public abstract ModelConfig Config { get; }
+
+    /// <summary>Numbers that the model gives for a row.</summary>
+    public abstract int Outputs { get; }
+
+    /// <summary>Experts in each MoE layer, N; 0 in a model without MoE layers.</summary>
+    public abstract int Experts { get; }
+
+    /// <summary>Number of trained values.</summary>
+    public abstract long ParameterCount { get; }
+
+    /// <summary>Precision of the weight matrices when scoring.</summary>
+    public abstract InferencePrecision Precision { get; }
+
+    /// <summary>How often rows, one or a batch, were scored.</summary>
+    public abstract long ScoringCalls { get; }
+
+    /// <summary>Whether the model is still in memory.</summary>
+    public abstract bool IsAlive { get; }
+
+    /// <summary>Ends the use by the transformer that owns it.</summary>
+    public abstract void Release();
+
+    /// <summary>Takes a hold on the model; null when it has gone.</summary>
+    public abstract IDisposable? TryHold();
+
+    /// <summary>Finds the columns that are read.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is missing or of the wrong type; the message names it.</exception>
+    public abstract DataViewSchema.Column[] Find(DataViewSchema schema);
+
+    /// <summary>Takes a hold on the model and makes room for results; null when it has gone.</summary>
+    public abstract RowResults? CreateResults(DataViewRow row, DataViewSchema.Column[] columns, int rows, bool withEntropies);
+
+    /// <summary>A model with another router over the same weights, which it holds.</summary>
+    public abstract FittedModel WithRouting(Router router, IDisposable hold);
+
+    /// <summary>A model in another precision over the same weights, which it holds.</summary>
+    public abstract FittedModel WithPrecision(InferencePrecision precision, IDisposable hold);
+
+    /// <summary>This model once more, with a hold of its own.</summary>
+    public abstract FittedModel Again(IDisposable hold);
+
+    /// <summary>Measures what the model does with other routers.</summary>
+    public abstract IReadOnlyList<RoutingComparison> CompareRouting(
+        IDataView data, IReadOnlyList<Router> routers, string label, LabelValues? labels);
+
+    /// <summary>Tells what the routers do with a table.</summary>
+    public abstract RoutingReport ReportRouting(IDataView data, RoutingReportOptions? options, CancellationToken cancellationToken);
+
+    /// <summary>What training of another model can start from.</summary>
+    public abstract WarmStart ToWarmStart(IReadOnlyList<int>? classes, IReadOnlyList<int>? tokens);
+
+    /// <summary>Saves the model.</summary>
+    public abstract void Save(Stream config, Stream weights);
+}
+
+/// <inheritdoc/>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+/// <param name="shared">The model.</param>
+/// <param name="rows">Reads its rows.</param>
+internal sealed class FittedModel<TRow>(SharedModel<Model<TRow>> shared, RowSource<TRow> rows) : FittedModel
+{
+    /// <inheritdoc/>
+    public override ModelConfig Config => shared.Model.Config;
+
+    /// <inheritdoc/>
+    public override int Outputs => shared.Model.Outputs;
+
+    /// <inheritdoc/>
+    public override int Experts => shared.Model.Experts;
+
+    /// <inheritdoc/>
+    public override long ParameterCount => shared.Model.ParameterCount;
+
+    /// <inheritdoc/>
+    public override InferencePrecision Precision => shared.Model.Precision;
+
+    /// <inheritdoc/>
+    public override long ScoringCalls => shared.ScoringCalls;
+
+    /// <inheritdoc/>
+    public override bool IsAlive => shared.IsAlive;
+
+    /// <inheritdoc/>
+    public override void Release() => shared.Release();
+
+    /// <inheritdoc/>
+    public override ModelLease<Model<TRow>>? TryHold() => shared.TryAcquire() ? new ModelLease<Model<TRow>>(shared) : null;
+
+    /// <inheritdoc/>
+    public override DataViewSchema.Column[] Find(DataViewSchema schema) => rows.Find(schema);
+
+    /// <inheritdoc/>
+    public override RowResults? CreateResults(DataViewRow row, DataViewSchema.Column[] columns, int most, bool withEntropies)
+    {
+        var read = rows.CreateReader(row, columns);
+        return TryHold() is { } lease ? new RowResults<TRow>(lease, read, most, withEntropies) : null;
+    }
+
+    /// <inheritdoc/>
+    public override FittedModel WithRouting(Router router, IDisposable hold) => Over(shared.Model.WithRouting(router), hold);
+
+    /// <inheritdoc/>
+    public override FittedModel WithPrecision(InferencePrecision precision, IDisposable hold) =>
+        Over(shared.Model.WithPrecision(precision), hold);
+
+    /// <inheritdoc/>
+    public override FittedModel Again(IDisposable hold) => Over(shared.Model, hold);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<RoutingComparison> CompareRouting(
+        IDataView data, IReadOnlyList<Router> routers, string label, LabelValues? labels)
+    {
+        var columns = rows.Find(data.Schema);
+        var labelColumn = InputColumns.Find(data.Schema, label, "label");
+        var table = new LabelledTableReader<TRow>(checkGoesOn: null, rows, shared.Engine).Read(
+            data, columns, labelColumn, weight: null, row => LabelReader.Matching(row, labelColumn, Outputs, labels, "data to compare on"));
+        if (table.Rows.Count == 0)
+            throw new InvalidOperationException(
+                $"The table has no rows whose label, in column '{label}', is among the training set's.");
+        return shared.Model.CompareRouting(table.Rows, routers);
+    }
+
+    /// <inheritdoc/>
+    public override RoutingReport ReportRouting(IDataView data, RoutingReportOptions? options, CancellationToken cancellationToken) =>
+        shared.Model.ReportRouting(Read(data, rows.Find(data.Schema)), options, cancellationToken);
+
+    /// <inheritdoc/>
+    public override WarmStart ToWarmStart(IReadOnlyList<int>? classes, IReadOnlyList<int>? tokens) =>
+        WarmStart.From(shared.Model, classes, tokens);
+
+    /// <inheritdoc/>
+    public override void Save(Stream config, Stream weights) => shared.Model.Save(config, weights);
+
+    private IEnumerable<TRow> Read(IDataView data, DataViewSchema.Column[] columns)
+    {
+        using var cursor = data.GetRowCursor(columns);
+        var read = rows.CreateReader(cursor, columns);
+        var batch = new RowBatch<TRow>(shared.Engine);
+        for (var more = true; more; batch.Clear())
+        {
+            while (!batch.IsFull && (more = cursor.MoveNext()))
+                batch.Add(read(out var size), size);
+            foreach (var row in batch.Encode())
+                yield return row;
+        }
+    }
+
+    private FittedModel<TRow> Over(Model<TRow> model, IDisposable hold) => new(new SharedModel<Model<TRow>>(model, shared.Engine, hold), rows);
+}

@@ -1,0 +1,121 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Trainers;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe;
+
+public sealed partial class MoeImageClassificationTrainer
+{
+    /// <summary>
+    /// Columns, input, architecture and training of <see cref="MoeImageClassificationTrainer"/>. The defaults suit tables of a thousand to
+    /// ten thousand small images. All of it can stay as it is, but for the columns' names.
+    /// </summary>
+    public sealed class Options : MoeClassifierOptions
+    {
+        /// <summary>
+        /// Column of the image. Either an <see cref="Data.MLImage"/> of any size; or a vector of bytes, which is a PNG, JPEG, WebP, GIF or
+        /// BMP file of up to 64 MiB and 2^26 pixels, of several frames the first; or a vector of numbers of known size, which are pixels row
+        /// by row from the top, all channels of a pixel together: single-precision numbers, or bytes in three dimensions. Default
+        /// <c>Features</c>.
+        /// </summary>
+        public string FeatureColumnName { get; set; } = "Features";
+
+        /// <summary>
+        /// Pixels in a row. Files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images' fixed size (up to
+        /// 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions, or else that of a
+        /// square. Within [1, 1024]. Default null.
+        /// </summary>
+        public int? ImageWidth { get; set; }
+
+        /// <summary>Rows of pixels; see <see cref="ImageWidth"/>. Default null.</summary>
+        public int? ImageHeight { get; set; }
+
+        /// <summary>
+        /// Numbers of a pixel: 1 for grey, 3 for colours. null takes 3 for files and images, and for vectors of pixels their dimensions, or else 1
+        /// where that makes a square, and 3 where that does. Within [1, 16]. Default null.
+        /// </summary>
+        public int? Channels { get; set; }
+
+        /// <summary>
+        /// Side of the square patches that an image is divided into, in pixels: one token each. Within [1, 64]; null takes the smallest,
+        /// of 2 at least, with at most 64 patches. Default null.
+        /// </summary>
+        public int? PatchSize { get; set; }
+
+        /// <summary>
+        /// What a patch sees of its neighbours on each side, as a share of its size: with 0.5 neighbouring patches overlap by half of what
+        /// they see. Within [0, 1]. Default 0.5.
+        /// </summary>
+        public float PatchMargin { get; set; } = 0.5f;
+
+        /// <summary>
+        /// 3×3 convolutions over the patches before the transformer blocks: they know that neighbours belong together, which a transformer
+        /// has to learn (Xiao et al. 2021, "Early convolutions help transformers see better"). Within [0, 8]. Default 2.
+        /// </summary>
+        public int Convolutions { get; set; } = 2;
+
+        /// <summary>
+        /// Largest random shift of an image while training, as a share of its width and height, within [0, 0.5]. Default 0.1.
+        /// </summary>
+        public float MaxShift { get; set; } = 0.1f;
+
+        /// <summary>Largest random zoom while training: images are scaled by e^−z to e^z. Within [0, 1]. Default 0.1.</summary>
+        public float MaxZoom { get; set; } = 0.1f;
+
+        /// <summary>Largest random rotation while training, in degrees, within [0, 180]. Default 10.</summary>
+        public float MaxRotation { get; set; } = 10f;
+
+        /// <summary>
+        /// Whether half of the images are mirrored, left to right, while training: for photographs, but not for writing. Default false.
+        /// </summary>
+        public bool HorizontalFlip { get; set; }
+
+        /// <summary>
+        /// Probability that a rectangle of 2 to 20 % of an image is blanked while training (Zhong et al. 2020). Within [0, 1). Default 0.25.
+        /// </summary>
+        public float EraseRate { get; set; } = 0.25f;
+
+        /// <inheritdoc/>
+        internal override ImageClassificationColumns Columns =>
+            new(FeatureColumnName, PredictedLabelColumnName, ScoreColumnName, Uncertainty);
+
+        private protected override ColumnNames Names => base.Names.Read(FeatureColumnName, nameof(FeatureColumnName));
+
+        private protected override void CheckTask()
+        {
+            base.CheckTask();
+            OptionCheck.Range(ImageWidth, 1, ImageInput.MaximumSide, nameof(ImageWidth));
+            OptionCheck.Range(ImageHeight, 1, ImageInput.MaximumSide, nameof(ImageHeight));
+            OptionCheck.Range(Channels, 1, ImageInput.MaximumChannels, nameof(Channels));
+            _ = ToConfig();
+        }
+
+        /// <summary>Architecture and training.</summary>
+        internal ImageClassifierConfig ToConfig() => new()
+        {
+            Encoder = ToEncoderConfig(),
+            PatchSize = PatchSize,
+            PatchMargin = PatchMargin,
+            Convolutions = Convolutions,
+            Augmentation = new AugmentationConfig
+            {
+                MaxShift = MaxShift,
+                MaxZoom = MaxZoom,
+                MaxRotation = MaxRotation,
+                EraseRate = EraseRate,
+                HorizontalFlip = HorizontalFlip,
+            },
+            Training = ToTrainingConfig(),
+        };
+    }
+}
+
+/// <summary>Names of the columns that a trained image classifier reads and writes.</summary>
+/// <param name="Features">Image to classify.</param>
+/// <param name="PredictedLabel">Receives the most probable label.</param>
+/// <param name="Score">Receives the labels' probabilities.</param>
+/// <param name="Uncertainty">Columns about the routers' uncertainty; null when there are none.</param>
+internal sealed record ImageClassificationColumns(
+    string Features, string PredictedLabel, string Score, UncertaintyColumns? Uncertainty = null)
+    : ClassificationColumns(PredictedLabel, Score, Uncertainty);

@@ -1,0 +1,198 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Trainers;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>What all trainers have in common: the encoder's architecture, how it is trained, and on what.</summary>
+public abstract class MoeTrainerOptions
+{
+    private protected MoeTrainerOptions()
+    {
+    }
+
+    /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>
+    public int Width { get; set; } = 128;
+
+    /// <summary>Number of transformer blocks. Within [0, 48]; 0 pools the token vectors as they are. Default 2.</summary>
+    public int Layers { get; set; } = 2;
+
+    /// <summary>Attention heads, H; divides <see cref="Width"/>. Default 4.</summary>
+    public int Heads { get; set; } = 4;
+
+    /// <summary>
+    /// Every n-th block has a MoE layer in place of the dense feed-forward network: 1 all, 2 every second beginning with the
+    /// second, 0 none. Within [0, 48]. Default 1.
+    /// </summary>
+    public int MoeEvery { get; set; } = 1;
+
+    /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
+    public int Experts { get; set; } = 4;
+
+    /// <summary>
+    /// How tokens and experts find each other: each token takes its best experts, each expert its best tokens, or the best pairs of
+    /// all are taken (USMoE, arXiv 2503.22996). Default <see cref="Router.TokenChoice"/> with two experts for each token.
+    /// </summary>
+    public Router Router { get; set; } = Router.TokenChoice();
+
+    /// <summary>
+    /// Width of one expert, F; a dense block is k times as wide, so that both cost the same (k: the router's experts for each token).
+    /// Within [8, 65536]. Default 256.
+    /// </summary>
+    public int ExpertWidth { get; set; } = 256;
+
+    /// <summary>Coefficient of the load-balancing loss (Fedus et al. 2021), within [0, 1000]. Default 0.01.</summary>
+    public float LoadBalancingCoefficient { get; set; } = 0.01f;
+
+    /// <summary>Coefficient of the router z-loss (Zoph et al. 2022), within [0, 1000]. Default 0.</summary>
+    public float RouterZLossCoefficient { get; set; }
+
+    /// <summary>Dropout rate inside the encoder, within [0, 1). Default 0.2 for text classifiers, 0.1 elsewhere.</summary>
+    public float Dropout { get; set; } = 0.1f;
+
+    /// <summary>
+    /// Largest number of passes over the training rows; null chooses by the number of rows and their length. At least 1. Default null.
+    /// </summary>
+    public int? MaxEpochs { get; set; }
+
+    /// <summary>Rows for each optimiser step. Within [1, 65536]. Default 64.</summary>
+    public int BatchSize { get; set; } = 64;
+
+    /// <summary>
+    /// Number of parts that a batch is split into, each with its own forward and backward pass, to save memory. Within
+    /// [1, <see cref="BatchSize"/>]. Default 1.
+    /// </summary>
+    public int AccumulationSteps { get; set; } = 1;
+
+    /// <summary>Peak learning rate of the dense weights, over 0. Default 1e-3.</summary>
+    public float LearningRate { get; set; } = 1e-3f;
+
+    /// <summary>Decoupled weight decay of the dense weight matrices, within [0, 1000]. Default 0.05.</summary>
+    public float WeightDecay { get; set; } = 0.05f;
+
+    /// <summary>Share of all steps over which the learning rate rises to its peak, within [0, 1]. Default 0.1.</summary>
+    public float WarmupShare { get; set; } = 0.1f;
+
+    /// <summary>How the learning rate falls after the warm-up. Default <see cref="LearningRateDecay.Cosine"/>.</summary>
+    public LearningRateDecay Decay { get; set; } = LearningRateDecay.Cosine;
+
+    /// <summary>Largest joint norm of the dense gradients; larger ones are scaled down. Over 0. Default 1.</summary>
+    public float MaxGradientNorm { get; set; } = 1f;
+
+    /// <summary>
+    /// Share of the training rows, drawn by class where there are classes, that is held out for validation when no validation set is
+    /// given. Within [0, 0.5]; 0 trains on everything and keeps the last epoch. Default 0.02 for pretraining, 0 elsewhere.
+    /// </summary>
+    public float ValidationShare { get; set; }
+
+    /// <summary>
+    /// Epochs without a better validation loss after which training stops; needs validation data. null never stops early; the best
+    /// epoch is restored either way. At least 1. Default null.
+    /// </summary>
+    public int? EarlyStoppingPatience { get; set; }
+
+    /// <summary>
+    /// Seeds initial weights, shuffling and dropout; the same seed gives the same model on the same engine. null takes that of the
+    /// <see cref="MLContext"/>, or else 0. Default null.
+    /// </summary>
+    public int? Seed { get; set; }
+
+    /// <summary>Worker threads of the managed engine; null uses all CPUs. Within [1, 1024]. Default null.</summary>
+    public int? Threads { get; set; }
+
+    /// <summary>
+    /// Where training keeps its state, so that it can be taken up again after an interruption: written every minute or so and after
+    /// each epoch, taken up by the next training with the same options and rows, which ends as if nothing had happened, and deleted
+    /// once training is complete. As large as the model three times over. null keeps none. Default null.
+    /// </summary>
+    public string? CheckpointFile { get; set; }
+
+    /// <summary>
+    /// What the model is trained on. A GPU needs one of TorchSharp's packages for CUDA in the application; a model that was trained
+    /// on one is scored on any machine. Default <see cref="MoeDevice.Automatic"/>.
+    /// </summary>
+    public MoeDevice Device { get; set; } = MoeDevice.Automatic;
+
+    /// <summary>
+    /// Precision of matrix products while training by TorchSharp; the managed engine trains in single precision always. Default
+    /// <see cref="TrainingPrecision.Automatic"/>: bfloat16 on GPUs that compute in it.
+    /// </summary>
+    public TrainingPrecision Precision { get; set; } = TrainingPrecision.Automatic;
+
+    /// <summary>Is called after each epoch, on the training thread. Default null.</summary>
+    public Action<EpochReport>? EpochCompleted { get; set; }
+
+    /// <summary>
+    /// Ends training after the current step; the model of the best epoch so far is kept. Default <see cref="CancellationToken.None"/>.
+    /// </summary>
+    public CancellationToken StopToken { get; set; }
+
+    /// <summary>Whether there are rows to choose the best epoch by.</summary>
+    private protected virtual bool HasValidation => ValidationShare > 0;
+
+    /// <summary>Whether the options tell if there are MoE layers, and not an earlier model.</summary>
+    private protected virtual bool DecidesArchitecture => true;
+
+    /// <summary>Names of the columns that are read and written.</summary>
+    private protected abstract ColumnNames Names { get; }
+
+    /// <summary>Checks every option and their combinations.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An option lies outside its documented range; the message names it.</exception>
+    /// <exception cref="ArgumentException">Options contradict each other; the message names them.</exception>
+    public void Validate()
+    {
+        Names.Check();
+        OptionCheck.Range(Threads, 1, 1024, nameof(Threads));
+        OptionCheck.Defined(Device, nameof(Device));
+        OptionCheck.Defined(Precision, nameof(Precision));
+        CheckTask();
+        var encoder = ToEncoderConfig();
+        ToTrainingConfig().Check(DecidesArchitecture ? encoder.Check() : encoder);
+        if (EarlyStoppingPatience is not null && !HasValidation)
+            throw new ArgumentException(
+                $"{nameof(EarlyStoppingPatience)} needs validation rows: {HowToValidate}.", nameof(EarlyStoppingPatience));
+    }
+
+    /// <summary>What to set to have validation rows.</summary>
+    private protected virtual string HowToValidate => $"set {nameof(ValidationShare)}";
+
+    /// <summary>Checks what only this kind of trainer has.</summary>
+    private protected abstract void CheckTask();
+
+    /// <summary>The architecture.</summary>
+    internal EncoderConfig ToEncoderConfig() => new()
+    {
+        Width = Width,
+        Layers = Layers,
+        Heads = Heads,
+        MoeEvery = MoeEvery,
+        Experts = Experts,
+        Router = Router,
+        ExpertWidth = ExpertWidth,
+        LoadBalancingCoefficient = LoadBalancingCoefficient,
+        RouterZLossCoefficient = RouterZLossCoefficient,
+        Dropout = Dropout,
+    };
+
+    /// <summary>How the model is trained.</summary>
+    internal virtual TrainingConfig ToTrainingConfig() => new()
+    {
+        MaxEpochs = MaxEpochs,
+        BatchSize = BatchSize,
+        AccumulationSteps = AccumulationSteps,
+        LearningRate = LearningRate,
+        WeightDecay = WeightDecay,
+        WarmupShare = WarmupShare,
+        Decay = Decay,
+        MaxGradientNorm = MaxGradientNorm,
+        ValidationShare = ValidationShare,
+        EarlyStoppingPatience = EarlyStoppingPatience,
+        Seed = Seed ?? 0,
+        CheckpointFile = CheckpointFile,
+    };
+
+    /// <summary>A copy that later changes do not reach.</summary>
+    internal MoeTrainerOptions Clone() => (MoeTrainerOptions)MemberwiseClone();
+}
