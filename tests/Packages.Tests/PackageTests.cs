@@ -18,7 +18,10 @@ public sealed class PackageTests
         {
             "MlNetMoe",
             "Microsoft.ML.Moe",
-            ["Microsoft.ML", "Microsoft.ML.Tokenizers", "MlNetMoe.Core", "MlNetMoe.TorchSharp", "Spectre.Console", "StbImageSharp"]
+            [
+                "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.Tokenizers", "MlNetMoe.Core", "MlNetMoe.TorchSharp", "SkiaSharp",
+                "SkiaSharp.NativeAssets.Linux.NoDependencies",
+            ]
         },
     };
 

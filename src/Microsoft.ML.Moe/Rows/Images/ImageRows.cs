@@ -1,6 +1,5 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.Moe.Rows;
