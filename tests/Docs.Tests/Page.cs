@@ -54,6 +54,9 @@ public sealed partial class Page(string path)
     /// <summary>Targets of links and pictures.</summary>
     public IEnumerable<string> Links => _document.Descendants<LinkInline>().Select(link => link.Url ?? "");
 
+    /// <summary>What stands between backticks in a line.</summary>
+    public IEnumerable<string> CodeSpans => _document.Descendants<CodeInline>().Select(code => code.Content);
+
     /// <summary>Blocks of code.</summary>
     public IEnumerable<CodeBlock> CodeBlocks
     {

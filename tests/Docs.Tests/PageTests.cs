@@ -33,6 +33,21 @@ public sealed partial class PageTests
         }
     }
 
+    [Theory]
+    [InlineData("docs/architecture.md")]
+    [InlineData("docs/routing.md")]
+    public void Names_of_code_on_a_page_are_in_the_source(string path)
+    {
+        // folders count as names too
+        var source = string.Concat(((string[])["src", "tests"])
+            .SelectMany(folder => Directory.GetFiles(Page.Within(folder), "*.cs", SearchOption.AllDirectories))
+            .Select(file => $"{file}\n{File.ReadAllText(file)}"));
+        var names = new Page(path).CodeSpans.Where(code => Identifier().IsMatch(code)).SelectMany(code => code.Split('.')).Distinct().ToList();
+
+        Assert.NotEmpty(names);
+        Assert.All(names, name => Assert.Matches($@"\b{name}\b", source));
+    }
+
     [Fact]
     public void The_first_page_is_short() => Assert.InRange(new Page("README.md").Text.Split('\n').Length, 1, 111);
 
@@ -48,6 +63,10 @@ public sealed partial class PageTests
         var listed = new Page("README.md").Links.ToHashSet();
         Assert.All(Page.All.Where(page => page.Path.StartsWith("docs/", StringComparison.Ordinal)), page => Assert.Contains(page.Path, listed));
     }
+
+    // a type, or a member of one; folders and files are checked as links
+    [GeneratedRegex(@"^[A-Z]\w+(\.[A-Z]\w+)?$")]
+    private static partial Regex Identifier();
 
     // [`Type.Member`](path.cs)
     [GeneratedRegex(@"\[`(?<name>[\w.]+)`\]\((?<file>[\w./]+\.cs)\)")]
