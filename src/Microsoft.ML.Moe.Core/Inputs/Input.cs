@@ -90,6 +90,9 @@ internal abstract class Batch
     /// <summary>B bags of wide features; null where there are none.</summary>
     public RaggedIndices? Wide { get; protected set; }
 
+    /// <summary>Seeds what is random in the forward pass of training; 0 for scoring.</summary>
+    public ulong Seed { get; set; }
+
     /// <summary>Whether there is nothing in it to learn or to measure.</summary>
     public virtual bool IsEmpty => false;
 }

@@ -34,6 +34,18 @@ public sealed class WarmStart
     /// <summary>Bits of the wide table to go on with; 0 where there is nothing in it to go on with.</summary>
     internal int WideBits { get; }
 
+    /// <summary>The architecture of a model that starts so, or as a configuration says where there is no start.</summary>
+    /// <param name="start">What to start from; null for random weights.</param>
+    /// <param name="config">Rates and coefficients of training, which are no part of the architecture, are this one's either way.</param>
+    internal static EncoderConfig EncoderOf(WarmStart? start, EncoderConfig config) => start is null
+        ? config
+        : start.Encoder with
+        {
+            LoadBalancingCoefficient = config.LoadBalancingCoefficient,
+            RouterZLossCoefficient = config.RouterZLossCoefficient,
+            Dropout = config.Dropout,
+        };
+
     /// <summary>Starts from a trained model.</summary>
     /// <param name="model">The model: a classifier or an encoder.</param>
     /// <param name="classes">

@@ -61,7 +61,7 @@ public sealed class ImageClassifierTrainer : ModelTrainer<ImagePixels>
     /// </exception>
     public ImageClassifierTrainer(
         ImageClassifierConfig config, ImageInput input, int classCount, Engine engine, WarmStart? start = null)
-        : base((start?.Encoder ?? config.Encoder) with { Dropout = config.Encoder.Dropout }, config.Training, engine, start)
+        : base(WarmStart.EncoderOf(start, config.Encoder), config.Training, engine, start)
     {
         ArgumentNullException.ThrowIfNull(input);
         ClassTargets.CheckCount(classCount);

@@ -49,7 +49,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     /// <exception cref="ArgumentException">Values of the configuration contradict each other; the message names them.</exception>
     public TextClassifierTrainer(
         TextClassifierConfig config, int classCount, Engine engine, ISubwordTokenizer? tokenizer = null, WarmStart? start = null)
-        : base((start?.Encoder ?? config.Encoder) with { Dropout = config.Encoder.Dropout }, config.Training, engine, start)
+        : base(WarmStart.EncoderOf(start, config.Encoder), config.Training, engine, start)
     {
         ClassTargets.CheckCount(classCount);
         (_config, _classCount, _start) = (config, classCount, start);
