@@ -1,10 +1,10 @@
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 
-namespace Microsoft.ML.Moe.Tests.Text;
+namespace Microsoft.ML.Moe.Tests.Inputs;
 
 public class TextInputTests
 {
-    private static readonly HashedWordInput Input = new(lowercase: true, maximumTokens: 8, hashBits: 16);
+    private static readonly TextInput Input = TextInput.Create(new() { MaximumTokens = 8 });
 
     [Fact]
     public void BeginsWithAStartTokenAndKeepsOrder()
@@ -58,7 +58,7 @@ public class TextInputTests
     [Fact]
     public void LowercaseIsAnOption()
     {
-        var cased = new HashedWordInput(lowercase: false, maximumTokens: 8, hashBits: 16);
+        var cased = TextInput.Create(new() { Lowercase = false, MaximumTokens = 8 });
 
         Assert.Equal(Input.Encode("Cat").Tokens[1].Rows, Input.Encode("cAT").Tokens[1].Rows);
         Assert.NotEqual(cased.Encode("Cat").Tokens[1].Rows, cased.Encode("cat").Tokens[1].Rows);
@@ -84,7 +84,7 @@ public class TextInputTests
     [Fact]
     public void SubwordsAreOneRowEach()
     {
-        var input = new SubwordInput(new LetterTokenizer(), lowercase: true, maximumTokens: 8);
+        var input = TextInput.Create(new() { MaximumTokens = 8 }, new LetterTokenizer());
 
         var encoded = input.Encode("AbC");
 
@@ -95,7 +95,7 @@ public class TextInputTests
     [Fact]
     public void AnIdBeyondTheVocabularyIsAnError()
     {
-        var input = new SubwordInput(new LetterTokenizer(), lowercase: true, maximumTokens: 8);
+        var input = TextInput.Create(new() { MaximumTokens = 8 }, new LetterTokenizer());
 
         var error = Assert.Throws<InvalidOperationException>(() => input.Encode("é"));
 
