@@ -1,6 +1,6 @@
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 
-namespace Microsoft.ML.Moe.Tests.Text;
+namespace Microsoft.ML.Moe.Tests.Inputs;
 
 public class WordSplitterTests
 {

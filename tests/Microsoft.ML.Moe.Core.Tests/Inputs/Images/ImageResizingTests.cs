@@ -1,6 +1,6 @@
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
 
-namespace Microsoft.ML.Moe.Tests.Images;
+namespace Microsoft.ML.Moe.Tests.Inputs;
 
 public class ImageResizingTests
 {

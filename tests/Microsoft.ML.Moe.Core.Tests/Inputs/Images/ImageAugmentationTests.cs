@@ -1,10 +1,10 @@
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
 
-namespace Microsoft.ML.Moe.Tests.Images;
+namespace Microsoft.ML.Moe.Tests.Inputs;
 
 public class ImageAugmentationTests
 {
-    private static readonly AugmentationOptions Nothing = new(0, 0, 0, 0, HorizontalFlip: false);
+    private static readonly AugmentationConfig Nothing = new() { MaxShift = 0, MaxZoom = 0, MaxRotation = 0, EraseRate = 0 };
     private static readonly ImageInput Input = new(6, 5, 2);
     private static readonly float[] Image = [.. Enumerable.Range(1, Input.Length).Select(i => (float)i)];
 
@@ -14,7 +14,7 @@ public class ImageAugmentationTests
     [Fact]
     public void TheSameChanceGivesTheSameImage()
     {
-        var options = new AugmentationOptions(0.2f, 0.2f, 20f, 0.5f, HorizontalFlip: true);
+        var options = new AugmentationConfig { MaxShift = 0.2f, MaxZoom = 0.2f, MaxRotation = 20f, EraseRate = 0.5f, HorizontalFlip = true };
 
         Assert.Equal(Apply(options, seed: 1), Apply(options, seed: 1));
         Assert.NotEqual(Apply(options, seed: 1), Apply(options, seed: 2));
@@ -37,11 +37,12 @@ public class ImageAugmentationTests
     public void AnImageOfOneValueIsOnlyChangedByBlanking()
     {
         var input = new ImageInput(9, 9, 1);
+        var moved = new AugmentationConfig { MaxShift = 0.3f, MaxZoom = 0.3f, MaxRotation = 45f, EraseRate = 0, HorizontalFlip = true };
         var pixels = new float[81];
         for (var seed = 0; seed < 50; seed++)
         {
             Array.Fill(pixels, 3f);
-            new ImageAugmentation(input, new(0.3f, 0.3f, 45f, 0, HorizontalFlip: true)).Apply(pixels, new Random(seed));
+            new ImageAugmentation(input, moved).Apply(pixels, new Random(seed));
             Assert.All(pixels, p => Assert.Equal(3f, p, 1e-5f));
         }
     }
@@ -83,7 +84,7 @@ public class ImageAugmentationTests
         Assert.InRange(moved, 2, 4.3);
     }
 
-    private static float[] Apply(AugmentationOptions options, int seed)
+    private static float[] Apply(AugmentationConfig options, int seed)
     {
         float[] pixels = [.. Image];
         new ImageAugmentation(Input, options).Apply(pixels, new Random(seed));

@@ -1,10 +1,11 @@
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.LinearModels;
 
-namespace Microsoft.ML.Moe.Tests.Text;
+namespace Microsoft.ML.Moe.Tests.Inputs;
 
 public class TextInputTests
 {
-    private static readonly HashedWordInput Input = new(lowercase: true, maximumTokens: 8, hashBits: 16);
+    private static readonly TextInput Input = TextInput.Create(new() { MaximumTokens = 8, Linear = LinearInput.Words });
 
     [Fact]
     public void BeginsWithAStartTokenAndKeepsOrder()
@@ -58,11 +59,11 @@ public class TextInputTests
     [Fact]
     public void LowercaseIsAnOption()
     {
-        var cased = new HashedWordInput(lowercase: false, maximumTokens: 8, hashBits: 16);
+        var cased = TextInput.Create(new() { Lowercase = false, MaximumTokens = 8, Linear = LinearInput.Words });
 
         Assert.Equal(Input.Encode("Cat").Tokens[1].Rows, Input.Encode("cAT").Tokens[1].Rows);
         Assert.NotEqual(cased.Encode("Cat").Tokens[1].Rows, cased.Encode("cat").Tokens[1].Rows);
-        Assert.NotEqual(cased.Encode("Cat").WideFeatures, cased.Encode("cat").WideFeatures);
+        Assert.NotEqual(Words(cased.Encode("Cat")), Words(cased.Encode("cat")));
     }
 
     [Fact]
@@ -70,21 +71,59 @@ public class TextInputTests
     {
         // Models on disk depend on these numbers; they were computed by a program of its own.
         Assert.Equal([34024, 51958, 63258, 25174, 41370, 37184, 4521], Input.Encode("cat").Tokens[1].Rows);
-        Assert.Equal([477601883, 1153893377, 1588343602, 1908768165], Input.Encode("a b").WideFeatures);
+        // of the words' hashes those models kept 31 bits
+        Assert.Equal([477601883, 1153893377, 1588343602, 1908768165], Words(Input.Encode("a b")).Select(id => (int)(id >> (LinearRow.HashBits - 31))));
     }
 
     [Fact]
-    public void WideFeaturesAreASet()
+    public void WhatALinearBranchReadsIsASet()
     {
-        Assert.Equal(Input.Encode("a b a b").WideFeatures, Input.Encode("a b a b a b").WideFeatures);
-        Assert.Empty(Input.Encode("a").WideFeatures.Intersect(Input.Encode("", "a").WideFeatures));
-        Assert.Equal(Input.Encode("a b c").WideFeatures.Order(), Input.Encode("a b c").WideFeatures);
+        Assert.Equal(Words(Input.Encode("a b a b")), Words(Input.Encode("a b a b a b")));
+        Assert.Empty(Words(Input.Encode("a")).Intersect(Words(Input.Encode("", "a"))));
+        Assert.Equal(Words(Input.Encode("a b c")).Order(), Words(Input.Encode("a b c")));
+    }
+
+    [Fact]
+    public void WhatALinearBranchReadsIsNotCutOff()
+    {
+        var text = Input.Encode("one two three four five six seven eight nine ten");
+
+        Assert.Equal(3, text.TokensCutOff);
+        Assert.Equal(10 + 10, Words(text).Length);
+    }
+
+    [Fact]
+    public void ATextIsReadOnceMoreByAnInputThatIsSettled()
+    {
+        var open = TextInput.Create(new() { Linear = LinearInput.Undecided });
+        var settled = TextInput.Create(new() { MaximumTokens = 8, Linear = LinearInput.WordsAndCharacters });
+        const string text = "one two three four five six seven eight nine ten";
+
+        var read = settled.Read(open.Encode(text));
+
+        Assert.Equal((8, 3), (read.Length, read.TokensCutOff));
+        Assert.Equal(settled.Encode(text).Linear!.Blocks, read.Linear!.Blocks);
+        Assert.Null(read.Source);
+    }
+
+    [Theory]
+    [InlineData(20, 128)]
+    [InlineData(300, 300)]
+    [InlineData(2000, 512)]
+    public void TheLengthFollowsTheTexts(int longest, int expected)
+    {
+        var config = new TextInputConfig();
+        // 5 % are longer, which does not count
+        var lengths = Enumerable.Repeat(longest, 96).Concat(Enumerable.Repeat(512, 4)).Select(n => Math.Min(n, 512));
+
+        Assert.Equal(expected, config.LengthFor(lengths));
+        Assert.Equal(40, (config with { MaximumTokens = 40 }).LengthFor([1, 2]));
     }
 
     [Fact]
     public void SubwordsAreOneRowEach()
     {
-        var input = new SubwordInput(new LetterTokenizer(), lowercase: true, maximumTokens: 8);
+        var input = TextInput.Create(new() { MaximumTokens = 8 }, new LetterTokenizer());
 
         var encoded = input.Encode("AbC");
 
@@ -95,7 +134,7 @@ public class TextInputTests
     [Fact]
     public void AnIdBeyondTheVocabularyIsAnError()
     {
-        var input = new SubwordInput(new LetterTokenizer(), lowercase: true, maximumTokens: 8);
+        var input = TextInput.Create(new() { MaximumTokens = 8 }, new LetterTokenizer());
 
         var error = Assert.Throws<InvalidOperationException>(() => input.Encode("é"));
 
@@ -108,4 +147,7 @@ public class TextInputTests
 
         public IReadOnlyList<int> Encode(string text) => [.. text.Select(c => c - 'a')];
     }
+
+    /// <summary>Hashes of the words and pairs of neighbouring words that a linear branch reads.</summary>
+    private static ulong[] Words(EncodedText text) => text.Linear!.Blocks[0];
 }
