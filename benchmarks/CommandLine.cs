@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Microsoft.ML.Moe.Benchmarks.Gpu;
 using Microsoft.ML.Moe.Benchmarks.Measurement;
-using Microsoft.ML.Moe.Benchmarks.Peer;
 using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Benchmarks.Reporting;
 
@@ -18,14 +17,11 @@ internal static class CommandLine
         DefaultValueFactory = _ => [All],
     };
 
-    private static readonly Option<FileInfo?> Json = new("--json") { Description = "Also write the figures as JSON.", HelpName = "FILE" };
+    /// <summary>Where the figures are written to.</summary>
+    public static Option<FileInfo?> Json { get; } = new("--json") { Description = "Also write the figures as JSON.", HelpName = "FILE" };
 
-    private static readonly Option<int> Rounds = new("--rounds")
-    {
-        Description = "Rounds of each pair, at least 25.",
-        HelpName = "N",
-        DefaultValueFactory = _ => PairedRunner.FewestRounds,
-    };
+    /// <summary>Rounds of each pair.</summary>
+    public static Option<int> Rounds { get; } = CreateRounds();
 
     private static readonly Option<int[]> Threads = new("--threads")
     {
@@ -54,7 +50,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(), new PeerCommand(Json, Rounds),
+            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(),
         };
         Ids.Validators.Add(result =>
         {
@@ -63,11 +59,6 @@ internal static class CommandLine
                 if (!Suite.Ids.Prepend(All).Contains(id, StringComparer.OrdinalIgnoreCase))
                     result.AddError($"'{id}' is not measured here; known are {All}, {string.Join(", ", Suite.Ids)}.");
             }
-        });
-        Rounds.Validators.Add(result =>
-        {
-            if (result.Tokens is [var token] && !(int.TryParse(token.Value, out var rounds) && rounds >= PairedRunner.FewestRounds))
-                result.AddError($"--rounds takes a whole number of at least {PairedRunner.FewestRounds}.");
         });
         Threads.Validators.Add(result =>
         {
@@ -89,5 +80,21 @@ internal static class CommandLine
                 JsonReport.Write(file, figures);
         });
         return root.Parse(args);
+    }
+
+    private static Option<int> CreateRounds()
+    {
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = $"Rounds of each pair, at least {PairedRunner.FewestRounds}.",
+            HelpName = "N",
+            DefaultValueFactory = _ => PairedRunner.FewestRounds,
+        };
+        rounds.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !(int.TryParse(token.Value, out var rounds) && rounds >= PairedRunner.FewestRounds))
+                result.AddError($"--rounds takes a whole number of at least {PairedRunner.FewestRounds}.");
+        });
+        return rounds;
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Benchmarks.Peer;
 
-/// <summary>The command <c>peer</c>.</summary>
-internal sealed class PeerCommand : System.CommandLine.Command
+/// <summary>The program's command line.</summary>
+internal sealed class PeerCommand : RootCommand
 {
     private const string Processor = "cpu";
     private const string Gpu = "gpu";
@@ -32,8 +32,8 @@ internal sealed class PeerCommand : System.CommandLine.Command
         HelpName = "N",
     };
 
-    public PeerCommand(Option<FileInfo?> json, Option<int> rounds)
-        : base("peer", $"Compares the text classifier with ML.NET's own {TextClassificationPeer.Name} on the same rows and device.")
+    public PeerCommand()
+        : base($"Compares the text classifier with ML.NET's own {TextClassificationPeer.Name} on the same rows and device.")
     {
         Device.AcceptOnlyFromAmong(Gpu, Processor);
         Rows.Validators.Add(result =>
@@ -47,8 +47,8 @@ internal sealed class PeerCommand : System.CommandLine.Command
         Add(Weights);
         Add(Device);
         Add(Rows);
-        Add(json);
-        Add(rounds);
+        Add(CommandLine.Json);
+        Add(CommandLine.Rounds);
         SetAction(result =>
         {
             var options = new PeerOptions(
@@ -57,11 +57,11 @@ internal sealed class PeerCommand : System.CommandLine.Command
                 result.GetValue(Weights),
                 IsGpu(result.GetValue(Device)),
                 result.GetValue(Rows),
-                result.GetValue(rounds));
+                result.GetValue(CommandLine.Rounds));
             try
             {
                 var figures = new PeerComparison(options).Run();
-                if (result.GetValue(json) is { } file)
+                if (result.GetValue(CommandLine.Json) is { } file)
                     JsonReport.WriteAll(file, figures);
                 return 0;
             }

@@ -57,12 +57,7 @@ internal sealed class PeerComparison(PeerOptions options)
     {
         whyNot = "";
         var context = CreateContext();
-        if (TextClassificationPeer.Create(context, options.Weights, folder) is not { } trainer)
-        {
-            whyNot = TextClassificationPeer.Missing;
-            return null;
-        }
-
+        var trainer = TextClassificationPeer.Create(context, options.Weights, folder);
         if (LibTorch.Missing is { } missing)
         {
             whyNot = missing;

@@ -1,0 +1,3 @@
+using Microsoft.ML.Moe.Benchmarks.Peer;
+
+return new PeerCommand().Parse(args).Invoke();

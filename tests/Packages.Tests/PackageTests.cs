@@ -1,0 +1,88 @@
+using System.IO.Compression;
+using System.Reflection;
+using System.Xml.Linq;
+
+namespace Microsoft.ML.Moe.Packages.Tests;
+
+/// <summary>What is in the packages.</summary>
+public sealed class PackageTests
+{
+    private static readonly string Feed = typeof(PackageTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(metadata => metadata.Key == "PackageFeed").Value!;
+
+    /// <summary>Each package with the packages that it asks for.</summary>
+    public static TheoryData<string, string, string[]> Packages => new()
+    {
+        { "MlNetMoe.Core", "Microsoft.ML.Moe.Core", [] },
+        { "MlNetMoe.TorchSharp", "Microsoft.ML.Moe.TorchSharp", ["MlNetMoe.Core", "TorchSharp"] },
+        {
+            "MlNetMoe",
+            "Microsoft.ML.Moe",
+            [
+                "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.Tokenizers", "MlNetMoe.Core", "MlNetMoe.TorchSharp", "SkiaSharp",
+                "SkiaSharp.NativeAssets.Linux.NoDependencies",
+            ]
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Packages))]
+    public void PackageAsksForWhatItNeedsAndNoMore(string id, string assembly, string[] dependencies)
+    {
+        _ = assembly;
+        var metadata = Metadata(id);
+        var version = Value(metadata, "version");
+        var found = metadata.Descendants().Where(element => element.Name.LocalName == "dependency")
+            .ToDictionary(element => element.Attribute("id")!.Value, element => element.Attribute("version")!.Value);
+        Assert.Equal(dependencies.Order(StringComparer.Ordinal), found.Keys.Order(StringComparer.Ordinal));
+        // Our packages use internal members of each other.
+        Assert.All(found.Where(pair => pair.Key.StartsWith("MlNetMoe", StringComparison.Ordinal)), pair => Assert.Equal($"[{version}]", pair.Value));
+        // The next major version of ML.NET may change what we use of its internals.
+        Assert.All(found.Where(pair => pair.Key.StartsWith("Microsoft.ML", StringComparison.Ordinal)), pair => Assert.EndsWith(".0.0)", pair.Value, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Packages))]
+    public void PackageHoldsOneAssemblyWithItsDocumentation(string id, string assembly, string[] dependencies)
+    {
+        _ = dependencies;
+        using var package = Open(id, "nupkg");
+        Assert.Equal(
+            ["README.md", $"lib/net10.0/{assembly}.dll", $"lib/net10.0/{assembly}.xml"],
+            package.Entries.Select(entry => entry.FullName)
+                .Where(name => !name.EndsWith(".nuspec", StringComparison.Ordinal) && !name.StartsWith("_rels/", StringComparison.Ordinal)
+                    && !name.StartsWith("package/", StringComparison.Ordinal) && name != "[Content_Types].xml")
+                .Order(StringComparer.Ordinal));
+        using var symbols = Open(id, "snupkg");
+        Assert.Contains(symbols.Entries, entry => entry.FullName == $"lib/net10.0/{assembly}.pdb");
+    }
+
+    [Theory]
+    [MemberData(nameof(Packages))]
+    public void PackageSaysWhatItIs(string id, string assembly, string[] dependencies)
+    {
+        _ = (assembly, dependencies);
+        var metadata = Metadata(id);
+        Assert.Equal(id, Value(metadata, "id"));
+        Assert.Equal("MIT", Value(metadata, "license"));
+        Assert.Equal("README.md", Value(metadata, "readme"));
+        Assert.Contains("mixture-of-experts", Value(metadata, "tags").Split(' '));
+        Assert.True(Value(metadata, "description").Length > 40);
+        var repository = metadata.Elements().Single(element => element.Name.LocalName == "repository");
+        Assert.Equal("git", repository.Attribute("type")!.Value);
+        Assert.Matches("^[0-9a-f]{40}$", repository.Attribute("commit")!.Value);
+    }
+
+    private static XElement Metadata(string id)
+    {
+        using var package = Open(id, "nupkg");
+        using var nuspec = package.GetEntry($"{id}.nuspec")!.Open();
+        return XDocument.Load(nuspec).Root!.Elements().Single(element => element.Name.LocalName == "metadata");
+    }
+
+    private static string Value(XElement metadata, string name) =>
+        metadata.Elements().Single(element => element.Name.LocalName == name).Value;
+
+    private static ZipArchive Open(string id, string extension) =>
+        ZipFile.OpenRead(Directory.GetFiles(Feed, $"{id}.*.{extension}").Single(path => char.IsAsciiDigit(Path.GetFileName(path)[id.Length + 1])));
+}
