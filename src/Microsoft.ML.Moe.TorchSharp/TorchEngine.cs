@@ -14,6 +14,7 @@ public sealed class TorchEngine : Engine
 {
     // Weak: a parameter that nobody uses any more gives its memory back before the engine is disposed.
     private readonly ConditionalWeakTable<TorchTensor, object?> _parameters = [];
+    private readonly ConditionalWeakTable<TorchKeyValueCache, object?> _caches = [];
     private readonly WorkerPool _workers;
 
     /// <summary>Creates the engine.</summary>
@@ -99,6 +100,15 @@ public sealed class TorchEngine : Engine
     }
 
     /// <inheritdoc/>
+    public override KeyValueCache CreateKeyValueCache(int sequences, int capacity, int keyWidth, int valueWidth)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        var cache = new TorchKeyValueCache(this, sequences, capacity, keyWidth, valueWidth);
+        _caches.Add(cache, null);
+        return cache;
+    }
+
+    /// <inheritdoc/>
     public override Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups)
     {
         ArgumentNullException.ThrowIfNull(groups);
@@ -119,6 +129,9 @@ public sealed class TorchEngine : Engine
         foreach (var (tensor, _) in _parameters)
             tensor.Release();
         _parameters.Clear();
+        foreach (var (cache, _) in _caches)
+            cache.Dispose();
+        _caches.Clear();
     }
 
     private static string Threads(int count) => $"{count} {(count == 1 ? "thread" : "threads")}";

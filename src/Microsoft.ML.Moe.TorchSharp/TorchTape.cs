@@ -134,6 +134,26 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
     }
 
+    protected override Tensor AttentionCore(
+        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+    {
+        Note(queries);
+        Note(keys);
+        return AttentionOperation.Forward(
+            this, Own(qTD), Own(kSD), Own(vSD), spec, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+    }
+
+    protected override Tensor CachedAttentionCore(
+        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+    {
+        if (cache is not TorchKeyValueCache own || own.Engine != engine)
+            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        Note(layout);
+        if (kTD is not null)
+            own.Append(this, Own(kTD), Own(vTD!), layout);
+        return AttentionOperation.Forward(this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+    }
+
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
     {
         Note(layout);
