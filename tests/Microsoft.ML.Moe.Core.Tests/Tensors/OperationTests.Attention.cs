@@ -135,14 +135,12 @@ public abstract partial class OperationTests
     public void AttentionGradientsOfAllKinds(float dropout)
     {
         using var engine = CreateEngine();
-        for (var seed = 100; seed < 112; seed++)
+        for (var seed = 100; seed < 106; seed++)
         {
-            var attention = AttentionCase.Random(seed, longest: 5, dropout);
+            var attention = AttentionCase.Random(seed, longest: 3, dropout);
             GradientCheck.Run(engine, attention.Run, attention.Inputs);
-            GradientCheck.Run(
-                engine,
-                (tape, p) => tape.Concat(attention.Run(tape, p), attention.Run(tape, p)),
-                attention.Inputs);
+            if (seed == 100)
+                GradientCheck.Run(engine, (tape, p) => tape.Concat(attention.Run(tape, p), attention.Run(tape, p)), attention.Inputs);
         }
     }
 
@@ -150,19 +148,13 @@ public abstract partial class OperationTests
     public void AttentionGradientsOverBlocksOfQueries()
     {
         using var engine = CreateEngine();
-        var layout = new SequenceLayout([0, 150]);
-        foreach (var spec in new[]
-        {
-            new AttentionSpec(1) { IsCausal = true },
-            new AttentionSpec(1) { IsCausal = true, Window = 20 },
-            new AttentionSpec(1) { Window = 33, Dropout = 0.2f },
-        })
-        {
-            GradientCheck.Run(
-                engine,
-                (tape, p) => tape.Attention(p[0], p[1], p[2], spec, layout, null, new AttentionBias(p[3], 149)),
-                [Input.Random(1, 150, 1), Input.Random(2, 150, 1), Input.Random(3, 150, 1), Input.Random(4, 299, 1)]);
-        }
+        const int Length = 133;
+        var layout = new SequenceLayout([0, Length]);
+        var spec = new AttentionSpec(1) { IsCausal = true, Window = 20, Dropout = 0.2f };
+        GradientCheck.Run(
+            engine,
+            (tape, p) => tape.Attention(p[0], p[1], p[2], spec, layout, null, new AttentionBias(p[3], 19)),
+            [Input.Random(1, Length, 1), Input.Random(2, Length, 1), Input.Random(3, Length, 1), Input.Random(4, 20, 1)]);
     }
 
     [SkippableFact]
