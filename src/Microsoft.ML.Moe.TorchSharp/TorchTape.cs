@@ -212,6 +212,12 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
         CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
 
+    protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLosses.Squared(this, Own(valuesBC), targets, rowWeights);
+
+    protected override Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLosses.BinaryCrossEntropy(this, Own(logitsBC), targets, rowWeights);
+
     protected override void BackwardCore(Tensor loss, float scale)
     {
         var root = Own(loss);

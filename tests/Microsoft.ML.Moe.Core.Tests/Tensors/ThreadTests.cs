@@ -49,6 +49,8 @@ public sealed class ThreadTests
             var logits = tape.Linear(p[0], p[5]);
             return tape.Add(tape.LoadBalancingLoss(logits, _layout), tape.RouterZLoss(logits, _layout));
         },
+        ["SquaredError"] = (tape, p) => tape.SquaredError(p[0], TestNumbers.Normal(1, Tokens * Width), []),
+        ["BinaryCrossEntropy"] = (tape, p) => tape.BinaryCrossEntropy(p[0], new float[Tokens * Width], []),
         ["CrossEntropy"] = (tape, p) => tape.CrossEntropy(p[0], TestNumbers.Indices(1, Tokens, Width), [], 0.1f),
     };
 

@@ -204,6 +204,12 @@ internal sealed unsafe class ManagedTape : Tape
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
         CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
 
+    protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLossOperation<SquaredError>.Forward(this, Own(valuesBC), targets, rowWeights);
+
+    protected override Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLossOperation<BinaryCrossEntropy>.Forward(this, Own(logitsBC), targets, rowWeights);
+
     protected override void BackwardCore(Tensor loss, float scale)
     {
         var root = Own(loss);
