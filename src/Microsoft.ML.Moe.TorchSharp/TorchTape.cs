@@ -91,7 +91,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     public override Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
     {
         Begin();
-        DeviceMemory.CheckLength(values, shape);
+        DeviceMemory.CheckLength(values.Length, shape, nameof(values));
         var (copy, sizes) = (values.ToArray(), shape.ToArray());
         return Run(() => Device.Upload(copy, sizes));
     }
