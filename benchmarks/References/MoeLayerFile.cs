@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Benchmarks.References;

@@ -83,13 +83,26 @@ public sealed class TorchEngine : Engine
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (sparseRows && shape.Length < 2)
             throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
-        Check.Values(values, shape);
+        Check.Length(values.Length, shape, nameof(values));
         var (copy, sizes) = (values.ToArray(), shape.ToArray());
         var value = OutOfMemory.Explained(this, batch: null, () => Device.Upload(copy, sizes).DetachFromDisposeScope());
         value.requires_grad = true;
         var tensor = new TorchTensor(this, value, sparseRows);
         _parameters.Add(tensor, null);
         return new Parameter(name, tensor, sparseRows);
+    }
+
+    /// <inheritdoc/>
+    internal override Parameter CreateParameter(string name, int[] shape, BFloat16Values values)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (shape.Length < 2)
+            throw new ArgumentException($"A parameter in bfloat16 needs two dimensions; '{name}' has {shape.Length}.", nameof(shape));
+        Check.Length(values.Length, shape, nameof(values));
+        var tensor = new TorchTensor(this, OutOfMemory.Explained(this, batch: null, () => Device.UploadBFloat16(values, shape)));
+        _parameters.Add(tensor, null);
+        return new Parameter(name, tensor);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 
 namespace Microsoft.ML;
 

@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Images;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;

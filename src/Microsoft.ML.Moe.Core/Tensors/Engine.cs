@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors.Managed;
+
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
@@ -39,6 +41,28 @@ public abstract class Engine : IDisposable
         var values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
         ForEachRow(shape, (row, columns) => initialRow(row, values.AsSpan(row * columns, columns)));
         return CreateParameter(name, shape, values, sparseRows);
+    }
+
+    /// <summary>As the first, with initial values that are written where they stay, as far as the engine can.</summary>
+    internal virtual Parameter CreateParameter(string name, int[] shape, FillValues fill, bool sparseRows = false)
+    {
+        var values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
+        fill(values);
+        return CreateParameter(name, shape, values, sparseRows);
+    }
+
+    /// <summary>
+    /// Creates a frozen tensor in bfloat16, see <see cref="Tensor.ElementType"/>: the values stay where they are, and are converted when they
+    /// are multiplied. An engine that has no such tensors makes one in single precision.
+    /// </summary>
+    /// <param name="name">Name within the model.</param>
+    /// <param name="shape">Sizes of the dimensions, two at least.</param>
+    /// <param name="values">As many as the shape asks for; they must not change.</param>
+    internal virtual Parameter CreateParameter(string name, int[] shape, BFloat16Values values)
+    {
+        var parameter = CreateParameter(name, shape, (Span<float> target) => BFloat16.Widen(values.Bits, target));
+        parameter.IsFrozen = true;
+        return parameter;
     }
 
     /// <summary>Runs body(row, columns) for each row of a shape, some rows after one another on the same thread.</summary>

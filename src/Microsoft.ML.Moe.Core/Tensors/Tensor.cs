@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// A dense, row-major array of 32-bit floats that belongs to an <see cref="Engine"/>. Tensors that a <see cref="Tape"/> makes live
+/// A dense, row-major array of floats that belongs to an <see cref="Engine"/>. Tensors that a <see cref="Tape"/> makes live
 /// until that tape is disposed; the values of a <see cref="Parameter"/> live until their engine is disposed.
 /// </summary>
 public abstract class Tensor
@@ -28,6 +28,13 @@ public abstract class Tensor
     /// <summary>Product of all dimensions but the last.</summary>
     public int Rows => Rank == 0 || Columns == 0 ? 0 : Length / Columns;
 
+    /// <summary>
+    /// What the elements are stored in: <see cref="ElementType.Float32"/> but for parameters that were made of bfloat16 values, which are
+    /// frozen and of which <see cref="Tape.Linear"/>, <see cref="Tape.RouterLogits"/>, <see cref="Tape.GroupedExperts"/>,
+    /// <see cref="Tape.Embedding"/> and <see cref="Tape.EmbeddingBag"/> take matrices and tables. Default <see cref="ElementType.Float32"/>.
+    /// </summary>
+    public virtual ElementType ElementType => ElementType.Float32;
+
     /// <summary>Whether a backward pass accumulates a gradient for this tensor.</summary>
     public abstract bool RequiresGradient { get; }
 
@@ -42,6 +49,7 @@ public abstract class Tensor
 
     /// <summary>Overwrites the values, row-major.</summary>
     /// <param name="source">Exactly <see cref="Length"/> elements.</param>
+    /// <exception cref="InvalidOperationException">The tensor is in bfloat16, which stays as it is.</exception>
     public abstract void CopyFrom(ReadOnlySpan<float> source);
 
     /// <summary>Copies a parameter's gradient out, row-major; zeros where no backward pass has reached it.</summary>
@@ -68,6 +76,10 @@ public abstract class Tensor
         CopyTo(values);
         return values;
     }
+
+    /// <summary>The bits of a tensor in bfloat16 as a new array.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not in bfloat16.</exception>
+    internal virtual ushort[] ToBFloat16Array() => throw new InvalidOperationException("The tensor is not in bfloat16.");
 
     /// <summary>Gives the handle another shape, for an engine that uses it again.</summary>
     private protected void Reshape(ReadOnlySpan<int> shape)

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;

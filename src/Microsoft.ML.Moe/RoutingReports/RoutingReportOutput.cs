@@ -1,5 +1,5 @@
 using System.Text;
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.RoutingReports;

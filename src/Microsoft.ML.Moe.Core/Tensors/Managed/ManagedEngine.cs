@@ -69,10 +69,31 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override unsafe Parameter CreateParameter(string name, int[] shape, FillValues fill, bool sparseRows = false)
+    {
+        var tensor = CreateTensor(name, shape, sparseRows);
+        fill(new Span<float>(tensor.Data, tensor.Length));
+        return new Parameter(name, tensor, sparseRows);
+    }
+
+    /// <inheritdoc/>
+    internal override Parameter CreateParameter(string name, int[] shape, BFloat16Values values)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (shape.Length < 2)
+            throw new ArgumentException($"A parameter in bfloat16 needs two dimensions; '{name}' has {shape.Length}.", nameof(shape));
+        var tensor = new ManagedTensor(this, shape, values);
+        return tensor.Length == values.Length
+            ? new Parameter(name, tensor)
+            : throw new ArgumentException($"{values.Length} values for '{name}' {Check.Text(shape)}.", nameof(values));
+    }
+
+    /// <inheritdoc/>
     internal override Parameter InPrecision(Parameter parameter, InferencePrecision precision)
     {
         var tensor = (ManagedTensor)parameter.Value;
-        if (tensor.Precision == precision)
+        if (tensor.Precision == precision || tensor.ElementType == ElementType.BFloat16)
             return parameter;
         var value = precision == InferencePrecision.Full ? tensor.Source : new ManagedTensor(tensor.Source, precision);
         return new Parameter(parameter.Name, value, parameter.SparseRows);

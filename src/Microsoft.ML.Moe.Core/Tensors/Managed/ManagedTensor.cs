@@ -8,6 +8,7 @@ internal sealed unsafe class ManagedTensor : Tensor
 {
     private readonly ManagedTensor? _source;
     private readonly MemoryBlock? _values;
+    private readonly BFloat16Values? _bfloat16;
     private float* _data;
     private MemoryBlock? _gradientBlock;
     private float* _gradient;
@@ -25,6 +26,14 @@ internal sealed unsafe class ManagedTensor : Tensor
         _data = _values.Data;
         SparseGradient = sparseRows ? new SparseGradient(shape[0], shape[0] == 0 ? 0 : Length / shape[0]) : null;
         _requiresGradient = true;
+    }
+
+    /// <summary>Creates a frozen parameter of values in bfloat16, which stay where they are.</summary>
+    public ManagedTensor(ManagedEngine engine, ReadOnlySpan<int> shape, BFloat16Values values)
+        : base(shape)
+    {
+        Engine = engine;
+        _bfloat16 = values;
     }
 
     /// <summary>Creates a tape's tensor, which has still to <see cref="Become"/> one.</summary>
@@ -72,6 +81,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
     public ManagedTape? Tape { get; }
 
+    public override ElementType ElementType => _bfloat16 is null ? ElementType.Float32 : ElementType.BFloat16;
+
     public override bool RequiresGradient => _requiresGradient;
 
     /// <summary>The gradient of a table with sparse rows; null for others.</summary>
@@ -88,13 +99,36 @@ internal sealed unsafe class ManagedTensor : Tensor
     }
 
     /// <summary>The values.</summary>
+    /// <exception cref="InvalidOperationException">They are in bfloat16.</exception>
     public float* Data
     {
         get
         {
             ThrowIfDisposed();
-            return _data;
+            return _bfloat16 is null ? _data : throw new InvalidOperationException(
+                $"A parameter {Check.Text(Shape)} in bfloat16 is used by an operation that needs single precision: load it as float32.");
         }
+    }
+
+    /// <summary>The bits of a parameter in bfloat16; null for others.</summary>
+    public ushort* BFloat16Data
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _bfloat16 is null ? null : _bfloat16.Data;
+        }
+    }
+
+    /// <summary>One of the matrices, those of the last two dimensions, as a factor of products.</summary>
+    /// <param name="number">Number of the matrix; 0 where it is the only one.</param>
+    /// <param name="isTransposed">Whether the factor is its transpose.</param>
+    public Matrix Matrix(int number = 0, bool isTransposed = false)
+    {
+        var start = (long)number * Shape[^2] * Columns;
+        return _bfloat16 is null
+            ? new Matrix(Data + start, Columns, isTransposed)
+            : new Matrix(null, Columns, isTransposed) { BFloat16 = BFloat16Data + start };
     }
 
     /// <summary>Grows with every change of the values.</summary>
@@ -118,7 +152,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// </summary>
     public PackedMatrices? PackedFor(ManagedTape tape)
     {
-        if (tape.IsTraining || Tape is not null)
+        if (tape.IsTraining || Tape is not null || _bfloat16 is not null)
             return null;
         if (_packed is null)
         {
@@ -194,7 +228,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         if (Tape is not null)
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
-        if (_source is not null && requiresGradient)
+        if ((_source is not null || _bfloat16 is not null) && requiresGradient)
             throw new InvalidOperationException("A parameter in reduced precision is for inference and cannot be trained.");
         _requiresGradient = requiresGradient;
         ClearGradient();
@@ -202,14 +236,30 @@ internal sealed unsafe class ManagedTensor : Tensor
 
     public override void CopyTo(Span<float> destination)
     {
-        new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
+        ThrowIfDisposed();
+        if (_bfloat16 is not null)
+            BFloat16.Widen(_bfloat16.Bits, destination);
+        else
+            new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
         GC.KeepAlive(this);
+    }
+
+    internal override ushort[] ToBFloat16Array()
+    {
+        ThrowIfDisposed();
+        if (_bfloat16 is null)
+            return base.ToBFloat16Array();
+        var bits = _bfloat16.Bits.ToArray();
+        GC.KeepAlive(this);
+        return bits;
     }
 
     public override void CopyFrom(ReadOnlySpan<float> source)
     {
         if (source.Length != Length)
             throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
+        if (_bfloat16 is not null)
+            throw new InvalidOperationException($"A parameter {Check.Text(Shape)} in bfloat16 stays as it is: load it as float32.");
         source.CopyTo(new Span<float>(Data, Length));
         Changed();
         GC.KeepAlive(this);

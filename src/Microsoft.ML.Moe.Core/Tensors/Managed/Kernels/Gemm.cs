@@ -142,14 +142,14 @@ internal static unsafe class Gemm
         var depth = Math.Min(DepthBlock, b.Depth - firstK);
         for (var column = block.FirstColumn; column < block.FirstColumn + block.Columns; column += kernels.TileColumns)
         {
-            var panel = b.Rows(column / kernels.TileColumns, firstK, spare, out var stride);
+            var panel = b.Rows(column / kernels.TileColumns, firstK, block.Rows, spare, out var stride, out var form);
             var width = Math.Min(kernels.TileColumns, block.FirstColumn + block.Columns - column);
             for (var row = 0; row < block.Rows; row += kernels.TileRows)
             {
                 var height = Math.Min(kernels.TileRows, block.Rows - row);
                 var rowsA = packedA + row * PackedRows.Stride;
                 var target = c + (block.FirstRow + row) * cStride + column;
-                kernels.Tile(b.Precision, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
+                kernels.Tile(form, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
             }
 
             if (firstK + depth == b.Depth)

@@ -36,18 +36,18 @@ internal abstract unsafe class Kernels
     /// The core of the matrix product: a tile of c, or what of it is wanted, from packed rows of a and a panel of b. Each element is one chain
     /// of multiply–adds in the order of k, then stored or added to c.
     /// </summary>
-    /// <param name="precision">How the panel of b is stored: floats, or what <see cref="RoundPanel"/> makes.</param>
+    /// <param name="form">How the panel of b is stored.</param>
     /// <param name="rows">Rows, at most <see cref="TileRows"/>; fewer take less time by sixths.</param>
     /// <param name="columns">Columns, at most <see cref="TileColumns"/>; no more than half take half the time.</param>
     /// <param name="depth">k.</param>
     /// <param name="a"><see cref="TileRows"/> rows at a distance of <see cref="PackedRows.Stride"/>.</param>
     /// <param name="b">For each k, at a distance of <paramref name="bStride"/>, the <see cref="TileColumns"/> elements of a row.</param>
-    /// <param name="bStride">Distance of b's rows.</param>
+    /// <param name="bStride">Distance of b's rows, in floats.</param>
     /// <param name="c">The tile.</param>
     /// <param name="cStride">Distance of c's rows.</param>
     /// <param name="accumulate">Whether to add to c.</param>
     public abstract void Tile(
-        InferencePrecision precision,
+        PanelForm form,
         int rows,
         int columns,
         int depth,
@@ -63,6 +63,13 @@ internal abstract unsafe class Kernels
     /// <param name="source">The rows, <see cref="TileColumns"/> floats each.</param>
     /// <param name="target">Receives the rows, in half the memory.</param>
     public abstract void RoundPanel(int depth, float* source, float* target);
+
+    /// <summary>Converts columns of a second factor in bfloat16, as many as a panel has, to floats.</summary>
+    /// <param name="depth">Rows of the panel.</param>
+    /// <param name="source">First row.</param>
+    /// <param name="stride">Distance of the rows.</param>
+    /// <param name="target">Receives the rows, <see cref="TileColumns"/> floats each.</param>
+    public abstract void WidenPanel(int depth, ushort* source, nint stride, float* target);
 
     /// <summary>Rows that <see cref="MultiplyUnpacked"/> reads of its first factor are rounded up to a multiple of this.</summary>
     public abstract int RowMultiple { get; }

@@ -13,6 +13,12 @@ internal readonly unsafe struct Matrix(float* data, nint stride, bool isTranspos
     /// <summary>Distance of the rows in memory.</summary>
     public nint Stride => stride;
 
+    /// <summary>The first element of a matrix in bfloat16, a second factor only, which has no data else; null for one of floats.</summary>
+    public ushort* BFloat16 { get; init; }
+
+    /// <summary>Where a row of a matrix in bfloat16 lies in memory.</summary>
+    public ushort* BFloat16Row(int row) => BFloat16 + row * stride;
+
     /// <summary>Where a row lies in memory.</summary>
     public float* Row(int row) => data + (rowNumbers == null ? row : rowNumbers[row]) * stride;
 }

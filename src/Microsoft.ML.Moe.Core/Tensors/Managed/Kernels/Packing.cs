@@ -106,6 +106,52 @@ internal static unsafe class Packing
         }
     }
 
+    /// <summary>Packs lanes of a matrix in bfloat16 as floats: its columns, or, of a transposed one, the rows in memory.</summary>
+    /// <param name="kernels">Inner loops, whose tiles have as many columns as the panel lanes.</param>
+    /// <param name="source">The matrix.</param>
+    /// <param name="firstLane">First lane.</param>
+    /// <param name="lanes">Number of lanes.</param>
+    /// <param name="firstK">First row of the factor.</param>
+    /// <param name="depth">Rows of the factor.</param>
+    /// <param name="panel">Receives depth rows.</param>
+    public static void WidenBFloat16(Kernels kernels, in Matrix source, int firstLane, int lanes, int firstK, int depth, float* panel)
+    {
+        var width = kernels.TileColumns;
+        if (lanes < width)
+            new Span<float>(panel, depth * width).Clear();
+        if (source.IsTransposed)
+        {
+            WidenTransposed(source, firstLane, lanes, firstK, depth, width, panel);
+        }
+        else if (lanes == width)
+        {
+            kernels.WidenPanel(depth, source.BFloat16Row(firstK) + firstLane, source.Stride, panel);
+        }
+        else
+        {
+            for (var k = 0; k < depth; k++)
+                BFloat16.Widen(new ReadOnlySpan<ushort>(source.BFloat16Row(firstK + k) + firstLane, lanes), new Span<float>(panel + k * width, lanes));
+        }
+    }
+
+    private static void WidenTransposed(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
+    {
+        const int MostColumns = 64;
+        var floats = stackalloc float[MostColumns * lanes];
+        var rows = new Matrix(floats, MostColumns);
+        for (var k = 0; k < depth; k += MostColumns)
+        {
+            var count = Math.Min(MostColumns, depth - k);
+            for (var lane = 0; lane < lanes; lane++)
+            {
+                var row = new ReadOnlySpan<ushort>(source.BFloat16Row(firstLane + lane) + firstK + k, count);
+                BFloat16.Widen(row, new Span<float>(floats + lane * MostColumns, count));
+            }
+
+            Transpose(rows, 0, lanes, 0, count, width, panel + k * width);
+        }
+    }
+
     // Four rows in each quarter of a 512-bit register, all quarters transposed by the same shuffles.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeSixteen(in Matrix source, int firstLane, int firstK, int depth, int stride, float* target)

@@ -20,8 +20,19 @@ internal readonly unsafe struct EmbeddingBagOperation(
         bags.Weights.CopyTo(new Span<float>(weights, entries));
 
         var items = (bags.Count + BagsPerItem - 1) / BagsPerItem;
-        var sums = new Sums(tape.Kernels, tableVD.Data, tableVD.Columns, rows, offsets, weights, bags.Count, result.Data);
-        tape.Workers.Run(items, (long)entries * tableVD.Columns, sums);
+        var width = tableVD.Columns;
+        if (tableVD.ElementType == ElementType.BFloat16)
+        {
+            var table = tableVD.BFloat16Data;
+            var sums = new WidenedSums(tape.Kernels, table, width, rows, offsets, weights, bags.Count, result.Data);
+            tape.Workers.Run(items, (long)entries * width, sums);
+        }
+        else
+        {
+            var sums = new Sums(tape.Kernels, tableVD.Data, width, rows, offsets, weights, bags.Count, result.Data);
+            tape.Workers.Run(items, (long)entries * width, sums);
+        }
+
         tape.Record(result, new EmbeddingBagOperation(tableVD, rows, entries, offsets, weights, result));
         return result;
     }
@@ -44,6 +55,33 @@ internal readonly unsafe struct EmbeddingBagOperation(
                 var first = offsets[bag];
                 kernels.SumRows(
                     table, width, rows + first, weights + first, offsets[bag + 1] - first, y + (long)bag * width, width, false);
+            }
+        }
+    }
+
+    // The same sums, some columns at a time, for which the rows are converted.
+    private readonly struct WidenedSums(
+        Kernels kernels, ushort* table, int width, int* rows, int* offsets, float* weights, int bags, float* y) : ILoopBody
+    {
+        private const int MostColumns = 512;
+
+        public void Run(int item, int worker)
+        {
+            var part = stackalloc float[MostColumns];
+            for (var bag = item * BagsPerItem; bag < Math.Min(bags, (item + 1) * BagsPerItem); bag++)
+            {
+                for (var column = 0; column < width; column += MostColumns)
+                {
+                    var count = Math.Min(MostColumns, width - column);
+                    var sum = y + (long)bag * width + column;
+                    new Span<float>(sum, count).Clear();
+                    for (var entry = offsets[bag]; entry < offsets[bag + 1]; entry++)
+                    {
+                        var row = table + (long)rows[entry] * width + column;
+                        BFloat16.Widen(new ReadOnlySpan<ushort>(row, count), new Span<float>(part, count));
+                        kernels.AddScaled(weights[entry], part, sum, count);
+                    }
+                }
             }
         }
     }

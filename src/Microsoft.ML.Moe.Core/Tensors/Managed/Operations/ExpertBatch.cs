@@ -88,11 +88,15 @@ internal readonly unsafe struct ExpertBatch
     {
         var kept = isTransposed ? null : weights.PackedFor(_tape);
         if (kept is not null)
-            return new ExpertFactors(_tape.Kernels, weights.Data, columns, depth, isTransposed, null, kept);
+            return new ExpertFactors(_tape.Kernels, weights, columns, depth, isTransposed, null, kept);
         var packed = (float**)_tape.Scratch.Allocate(sizeof(float*) / sizeof(float) * Experts.Count);
         for (var expert = 0; expert < Experts.Count; expert++)
-            packed[expert] = SecondFactor.Allocate(_tape, isTransposed, columns, depth, Offsets[expert + 1] - Offsets[expert]);
-        return new ExpertFactors(_tape.Kernels, weights.Data, columns, depth, isTransposed, packed, null);
+        {
+            var rows = Offsets[expert + 1] - Offsets[expert];
+            packed[expert] = SecondFactor.Allocate(_tape, weights.Matrix(expert, isTransposed), columns, depth, rows);
+        }
+
+        return new ExpertFactors(_tape.Kernels, weights, columns, depth, isTransposed, packed, null);
     }
 
     /// <summary>The factors of a forward pass, packed; the gate's is the default where there is no gate.</summary>

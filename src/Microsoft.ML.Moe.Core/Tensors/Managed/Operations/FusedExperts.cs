@@ -30,6 +30,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private readonly float* _outPD;
     private readonly int _outStride;
     private readonly int _mostRows;
+    private readonly bool _widensPanels;
     private readonly float* _scratch;
     private readonly long _scratchLength;
 
@@ -49,7 +50,8 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         var tileRows = _kernels.TileRows;
         var wanted = Math.Max(PackedFloats / (_width + Gemm.DepthBlock) / tileRows, FewestTiles) * tileRows;
         _mostRows = Math.Min(wanted, batch.RunRows);
-        _scratchLength = SpareLength + GateLength + PackedRows.Length(_kernels, _mostRows, _width) +
+        _widensPanels = experts.W1.ElementType == ElementType.BFloat16 || experts.Gate is { ElementType: ElementType.BFloat16 };
+        _scratchLength = SpareLength + GateLength + 2 * WidenedLength + PackedRows.Length(_kernels, _mostRows, _width) +
             PackedRows.Length(_kernels, _mostRows, Math.Min(_hidden, Gemm.DepthBlock));
         _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
     }
@@ -57,6 +59,9 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private long SpareLength => Gemm.SpareLength(_kernels, Math.Max(_width, _hidden));
 
     private long GateLength => (long)_kernels.TileRows * _kernels.TileColumns;
+
+    // A panel of the first product, of which every tile of rows would else convert its own.
+    private long WidenedLength => _widensPanels ? (long)_width * _kernels.TileColumns : 0;
 
     /// <summary>Writes what each pair's expert makes of its token.</summary>
     /// <param name="tape">The tape.</param>
@@ -71,7 +76,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     {
         var scratch = _scratch + worker * _scratchLength;
         var gate = scratch + SpareLength;
-        var packed = gate + GateLength;
+        var packed = gate + GateLength + 2 * WidenedLength;
         var parts = new RowParts(_kernels, run.Rows, _mostRows);
         for (var i = 0; i < parts.Count; i++)
         {
@@ -94,25 +99,42 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private void HiddenBlock(int expert, in PackedRows x, int firstColumn, float* h, float* gate, float* scratch)
     {
         var end = Math.Min(firstColumn + Gemm.DepthBlock, _hidden);
+        var widened = gate + GateLength;
         for (var column = firstColumn; column < end; column += _kernels.TileColumns)
         {
+            var w1 = PanelOf(_w1[expert], x.Rows, column, widened);
+            var wGate = _hasGate ? PanelOf(_gate[expert], x.Rows, column, widened + WidenedLength) : default;
             for (var row = 0; row < x.Rows; row += _kernels.TileRows)
-                HiddenTile(expert, x, row, column, h + row * PackedRows.Stride + column - firstColumn, gate, scratch);
+                HiddenTile(expert, w1, wGate, x, row, column, h + row * PackedRows.Stride + column - firstColumn, gate, scratch);
         }
     }
 
-    private void HiddenTile(int expert, in PackedRows x, int row, int column, float* tile, float* gate, float* scratch)
+    private (SecondFactor Factor, int Panel) PanelOf(in SecondFactor factor, int rows, int column, float* widened)
+    {
+        var panel = column / _kernels.TileColumns;
+        return rows > _kernels.TileRows && factor.IsReadInBFloat16 ? (factor.Widened(panel, widened), 0) : (factor, panel);
+    }
+
+    private void HiddenTile(
+        int expert,
+        in (SecondFactor Factor, int Panel) w1,
+        in (SecondFactor Factor, int Panel) wGate,
+        in PackedRows x,
+        int row,
+        int column,
+        float* tile,
+        float* gate,
+        float* scratch)
     {
         var tileColumns = _kernels.TileColumns;
-        var panel = column / tileColumns;
         var height = Math.Min(_kernels.TileRows, x.Rows - row);
         var width = Math.Min(tileColumns, _hidden - column);
-        Gemm.MultiplyTile(_kernels, x, row, _w1[expert], panel, tile, PackedRows.Stride, scratch);
+        Gemm.MultiplyTile(_kernels, x, row, w1.Factor, w1.Panel, tile, PackedRows.Stride, scratch);
         var bias = _b1 == null ? null : _b1 + (long)expert * _hidden + column;
         _kernels.AddBiasAndActivate(_activation, tile, bias, tile, PackedRows.Stride, height, width);
         if (!_hasGate)
             return;
-        Gemm.MultiplyTile(_kernels, x, row, _gate[expert], panel, gate, tileColumns, scratch);
+        Gemm.MultiplyTile(_kernels, x, row, wGate.Factor, wGate.Panel, gate, tileColumns, scratch);
         for (var i = 0; i < height; i++)
             _kernels.Multiply(tile + i * PackedRows.Stride, gate + i * tileColumns, tile + i * PackedRows.Stride, width);
     }

@@ -20,7 +20,7 @@ internal readonly unsafe struct LinearOperation(
         var epilogue = new Epilogue(bias is null ? null : bias.Data, activation, y);
         var weight = weightIO.PackedFor(tape) is { } packed
             ? packed[0]
-            : SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs), outputs, inputs, rows);
+            : SecondFactor.Prepare(tape, weightIO.Matrix(), outputs, inputs, rows);
         Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, epilogue);
         tape.Record(result, new LinearOperation(x, weightIO, bias, activation, z, result));
         return result;
@@ -42,7 +42,7 @@ internal readonly unsafe struct LinearOperation(
         if (x.RequiresGradient)
         {
             var dX = x.GradientToWrite(out var accumulate);
-            var weightOI = SecondFactor.Prepare(tape, new Matrix(weightIO.Data, outputs, isTransposed: true), inputs, outputs, rows);
+            var weightOI = SecondFactor.Prepare(tape, weightIO.Matrix(isTransposed: true), inputs, outputs, rows);
             Gemm.Multiply(tape, rows, new Matrix(dZ, outputs), weightOI, dX, accumulate);
         }
 

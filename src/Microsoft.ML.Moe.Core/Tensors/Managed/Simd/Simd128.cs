@@ -54,6 +54,14 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         ((RoundedBits(first) >>> 16) | (RoundedBits(second) & Vector128.Create(BFloat16.Mask))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenBFloat16(ushort* source, out Vector128<float> first, out Vector128<float> second)
+    {
+        var (lower, upper) = Vector128.Widen(Vector128.Load(source));
+        first = (lower << 16).AsSingle();
+        second = (upper << 16).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Create(float x) => Vector128.Create(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -53,6 +53,14 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         ((RoundedBits(first) >>> 16) | (RoundedBits(second) & Vector256.Create(BFloat16.Mask))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenBFloat16(ushort* source, out Vector256<float> first, out Vector256<float> second)
+    {
+        var (lower, upper) = Vector256.Widen(Vector256.Load(source));
+        first = (lower << 16).AsSingle();
+        second = (upper << 16).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Create(float x) => Vector256.Create(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

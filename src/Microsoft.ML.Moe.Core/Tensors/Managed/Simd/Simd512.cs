@@ -53,6 +53,14 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         ((RoundedBits(first) >>> 16) | (RoundedBits(second) & Vector512.Create(BFloat16.Mask))).Store((uint*)destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenBFloat16(ushort* source, out Vector512<float> first, out Vector512<float> second)
+    {
+        var (lower, upper) = Vector512.Widen(Vector512.Load(source));
+        first = (lower << 16).AsSingle();
+        second = (upper << 16).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Create(float x) => Vector512.Create(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

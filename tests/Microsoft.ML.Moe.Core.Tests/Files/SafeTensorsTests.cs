@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
-using Microsoft.ML.Moe.Checkpoints;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Checkpoints;
+namespace Microsoft.ML.Moe.Tests.Files;
 
 public class SafeTensorsTests
 {
@@ -38,7 +38,7 @@ public class SafeTensorsTests
     }
 
     [Theory]
-    [InlineData("""{"w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}""", "F16")]
+    [InlineData("""{"w":{"dtype":"F12","shape":[2],"data_offsets":[0,3]}}""", "F12")]
     [InlineData("""{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", "3 elements")]
     [InlineData("""{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", "negative")]
     [InlineData("""{"w":{"dtype":"F32","shape":[65536,65536,65536,65536,65536],"data_offsets":[0,8]}}""", "header")]

@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Checkpoints;
+namespace Microsoft.ML.Moe.Files;
 
 /// <summary>Writes files that are complete or not there at all.</summary>
 public static class AtomicFile

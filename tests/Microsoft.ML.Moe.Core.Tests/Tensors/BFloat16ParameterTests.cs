@@ -1,0 +1,255 @@
+using System.Runtime.Intrinsics;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+/// <summary>Parameters in bfloat16: every operation that takes them computes what it does with the same numbers in single precision.</summary>
+public sealed class BFloat16ParameterTests
+{
+    public static TheoryData<int> Widths => [128, 256, 512];
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void LinearIsThatOfTheSameNumbersInSinglePrecision(int bits)
+    {
+        using var engine = new ManagedEngine(2, Create(bits));
+        foreach (var (inputs, outputs) in new[] { (1, 1), (7, 64), (70, 33), (600, 130), (513, 96) })
+        {
+            var (rounded, single) = Both(engine, [inputs, outputs]);
+            foreach (var rows in new[] { 1, 2, 4, 12, 13, 40, 150 })
+            {
+                var x = TestNumbers.Normal(rows, rows * inputs);
+                AssertEqual(Run(engine, single), Run(engine, rounded));
+
+                float[] Run(Engine on, Parameter weight)
+                {
+                    using var tape = on.BeginTape(training: false);
+                    return tape.Linear(tape.Constant(x, rows, inputs), weight).ToArray();
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void ExpertsAreThoseOfTheSameNumbersInSinglePrecision(int bits)
+    {
+        using var engine = new ManagedEngine(2, Create(bits));
+        foreach (var (width, hidden, tokens, isGated) in new[] { (40, 600, 3, true), (40, 600, 100, true), (530, 70, 100, false), (31, 33, 40, true) })
+        {
+            var model = new ExpertCase(engine, width, hidden, isGated);
+            AssertEqual(model.Run(engine, tokens, training: false, rounded: false), model.Run(engine, tokens, training: false, rounded: true));
+            AssertEqual(model.Run(engine, tokens, training: true, rounded: false), model.Run(engine, tokens, training: true, rounded: true));
+        }
+    }
+
+    [Fact]
+    public void EmbeddingsAndRouterLogitsAreThoseOfTheSameNumbersInSinglePrecision()
+    {
+        using var engine = new ManagedEngine(2);
+        foreach (var width in new[] { 1, 37, 1100 })
+        {
+            var (rounded, single) = Both(engine, [50, width]);
+            var indices = TestNumbers.Indices(3, 70, 50);
+            var weights = TestNumbers.Normal(4, 70);
+            var x = TestNumbers.Normal(5, 9 * 50);
+            Assert.Equal(Run(single), Run(rounded));
+
+            float[] Run(Parameter table)
+            {
+                using var tape = engine.BeginTape(training: false);
+                var bags = new RaggedIndices([0, 20, 20, 70], indices, weights);
+                return
+                [
+                    .. tape.Embedding(table, indices).ToArray(),
+                    .. tape.EmbeddingBag(table, bags).ToArray(),
+                    .. tape.RouterLogits(tape.Constant(x, 9, 50), table).ToArray(),
+                ];
+            }
+        }
+    }
+
+    [Fact]
+    public void ResultsAreTheSameForEveryNumberOfThreads()
+    {
+        float[]? expected = null;
+        foreach (var threads in new[] { 1, 2, 5 })
+        {
+            using var engine = new ManagedEngine(threads, Kernels.Create(), smallestWork: 1);
+            var experts = new ExpertCase(engine, width: 300, hidden: 530, isGated: true);
+            var (weight, _) = Both(engine, [300, 96]);
+            using var tape = engine.BeginTape(training: false);
+            var linear = tape.Linear(tape.Constant(TestNumbers.Normal(8, 37 * 300), 37, 300), weight).ToArray();
+            float[] actual = [.. linear, .. experts.Run(engine, 60, training: false, rounded: true)];
+            Assert.Equal(expected ??= actual, actual);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void GradientsFlowThroughToTheInputs(int bits)
+    {
+        using var engine = new ManagedEngine(2, Create(bits));
+        var (rounded, single) = Both(engine, [70, 35]);
+        single.IsFrozen = true;
+        var x = engine.CreateParameter("x", [20, 70], TestNumbers.Normal(1, 20 * 70));
+        var experts = new ExpertCase(engine, width: 35, hidden: 90, isGated: true);
+
+        var expected = Gradient(single, false);
+        var actual = Gradient(rounded, true);
+
+        Assert.Contains(expected, g => Math.Abs(g) > 1e-4);
+        AssertEqual(expected, actual);
+
+        float[] Gradient(Parameter weight, bool isRounded)
+        {
+            x.IsFrozen = true;
+            x.IsFrozen = false;
+            using var tape = engine.BeginTape(training: true);
+            var y = experts.On(tape, tape.Linear(x, weight, activation: Activation.GeluTanh), isRounded);
+            var loss = tape.CrossEntropy(y, new int[20], []);
+            tape.Backward(loss);
+            var gradient = new float[x.Value.Length];
+            x.Value.CopyGradientTo(gradient);
+            return gradient;
+        }
+    }
+
+    [Fact]
+    public void TwoBytesAValueAreTakenAndNoMoreForProducts()
+    {
+        const int Width = 4096;
+        using var engine = new ManagedEngine(1);
+        var bits = new ushort[Width * Width];
+        var x = new float[40 * Width];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var values = BFloat16Values.Copy(bits);
+        var weight = engine.CreateParameter("w", [Width, Width], values);
+        foreach (var rows in new[] { 1, 4, 40 })
+        {
+            using var tape = engine.BeginTape(training: false);
+            tape.Linear(tape.Constant(x.AsSpan(0, rows * Width), rows, Width), weight);
+        }
+
+        var taken = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.InRange(values.OwnedBytes, 2L * bits.Length, 2L * bits.Length + 64);
+        Assert.InRange(values.OwnedBytes + engine.PeakMemory ?? 0, 1, (long)(1.1 * 2 * bits.Length));
+        Assert.InRange(taken, 1, (long)(1.1 * 2 * bits.Length));
+        Assert.Equal(0, engine.PackedWeights);
+    }
+
+    [Fact]
+    public void AParameterInBFloat16IsFrozenAndSaysHowToTrainIt()
+    {
+        using var engine = new ManagedEngine(1);
+        var (rounded, single) = Both(engine, [4, 6]);
+
+        Assert.Equal(ElementType.BFloat16, rounded.Value.ElementType);
+        Assert.Equal(ElementType.Float32, single.Value.ElementType);
+        Assert.True(rounded.IsFrozen);
+        rounded.IsFrozen = true;
+        var error = Assert.Throws<InvalidOperationException>(() => rounded.IsFrozen = false);
+        Assert.Contains("'rounded'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("load it as float32", error.Message, StringComparison.Ordinal);
+        Assert.Equal(single.Value.ToArray(), rounded.Value.ToArray());
+        Assert.Throws<InvalidOperationException>(() => rounded.Value.CopyFrom(new float[24]));
+        Assert.Throws<ArgumentException>(() => engine.CreateParameter("short", [4, 7], BFloat16Values.Copy(new ushort[24])));
+        Assert.Throws<ArgumentException>(() => engine.CreateParameter("vector", [24], BFloat16Values.Copy(new ushort[24])));
+        Assert.Same(rounded, engine.InPrecision(rounded, InferencePrecision.BFloat16));
+        using var optimizer = engine.CreateAdamW([new ParameterGroup([rounded, single], LearningRate: 0.1f, WeightDecay: 0.1f)]);
+        optimizer.Step(1f);
+        Assert.Equal(ElementType.BFloat16, rounded.Value.ElementType);
+    }
+
+    [Fact]
+    public void AnOperationThatNeedsSinglePrecisionSaysSo()
+    {
+        using var engine = new ManagedEngine(1);
+        var (rounded, _) = Both(engine, [4, 6]);
+        using var tape = engine.BeginTape(training: false);
+
+        var error = Assert.Throws<InvalidOperationException>(() => tape.Softmax(rounded));
+
+        Assert.Contains("load it as float32", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RoundingAndWideningAreThoseOfTheFormat()
+    {
+        var bits = Enumerable.Range(0, 1 << 16).Select(b => (ushort)b).ToArray();
+        var values = new float[bits.Length];
+        BFloat16.Widen(bits, values);
+        for (var i = 0; i < bits.Length; i++)
+            Assert.Equal((uint)i << 16, BitConverter.SingleToUInt32Bits(values[i]));
+
+        var back = new ushort[bits.Length];
+        BFloat16.Round(values, back);
+        for (var i = 0; i < bits.Length; i++)
+            Assert.Equal(float.IsNaN(values[i]) ? (ushort)(i | 0x40) : i, back[i]);
+
+        // one bit more than the format has: of two equally near the even one; then a little more and less
+        float[] between = [1 + 1f / 256, 1 + 3f / 256, 1 + 1.001f / 256, 1 + 2.999f / 256, -1 - 1f / 256, float.MaxValue];
+        Assert.Equal([0x3F80, 0x3F82, 0x3F81, 0x3F81, 0xBF80, 0x7F80], [.. between.Select(x =>
+        {
+            var one = new ushort[1];
+            BFloat16.Round([x], one);
+            return (int)one[0];
+        })]);
+    }
+
+    /// <summary>A parameter in bfloat16 and one with the same numbers in single precision.</summary>
+    private static (Parameter Rounded, Parameter Single) Both(Engine engine, int[] shape, int seed = 7)
+    {
+        var bits = new ushort[TestNumbers.Product(shape)];
+        BFloat16.Round(TestNumbers.Normal(seed, bits.Length), bits);
+        var values = new float[bits.Length];
+        BFloat16.Widen(bits, values);
+        return (engine.CreateParameter("rounded", shape, BFloat16Values.Copy(bits)), engine.CreateParameter("single", shape, values));
+    }
+
+    private static void AssertEqual(float[] expected, float[] actual)
+    {
+        var scale = expected.Max(Math.Abs);
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < expected.Length; i++)
+            Assert.InRange(Math.Abs(expected[i] - actual[i]), 0, 1e-6f * scale);
+    }
+
+    private static Kernels Create(int bits) => bits switch
+    {
+        128 => new Kernels<Simd128, Vector128<float>>(),
+        256 => new Kernels<Simd256, Vector256<float>>(),
+        _ => new Kernels<Simd512, Vector512<float>>(),
+    };
+
+    /// <summary>Four experts, of which some get all tokens, some a few and one none.</summary>
+    private sealed class ExpertCase(Engine engine, int width, int hidden, bool isGated)
+    {
+        private const int Count = 4;
+        private readonly (Parameter Rounded, Parameter Single) _w1 = Both(engine, [Count, width, hidden], 1);
+        private readonly (Parameter Rounded, Parameter Single) _w2 = Both(engine, [Count, hidden, width], 2);
+        private readonly (Parameter Rounded, Parameter Single) _gate = Both(engine, [Count, width, hidden], 3);
+        private readonly Parameter _b1 = engine.CreateParameter("b1", [Count, hidden], TestNumbers.Normal(4, Count * hidden));
+
+        public float[] Run(Engine on, int tokens, bool training, bool rounded)
+        {
+            using var tape = on.BeginTape(training);
+            return On(tape, tape.Constant(TestNumbers.Normal(6, tokens * width), tokens, width), rounded).ToArray();
+        }
+
+        public Tensor On(Tape tape, Tensor x, bool rounded)
+        {
+            var experts = new Experts(Of(_w1), _b1, Of(_w2), null, Activation.Silu, isGated ? Of(_gate).Value : null);
+            var tokens = x.Shape[0];
+            var logits = tape.Constant(
+                [.. Enumerable.Range(0, tokens).SelectMany(t => new[] { 2f, t % 9 == 0 ? 1f : -1f, 0f, -2f })], tokens, Count);
+            var layout = new SequenceLayout([0, tokens]);
+            var plan = tape.Route(logits, new TokenChoice(2, normalizeWeights: true), layout);
+            return tape.GroupedExperts(x, tape.CombineWeights(logits, plan), plan, experts);
+
+            Parameter Of((Parameter Rounded, Parameter Single) pair) => rounded ? pair.Rounded : pair.Single;
+        }
+    }
+}
