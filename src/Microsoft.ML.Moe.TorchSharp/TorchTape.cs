@@ -4,7 +4,8 @@ using TorchSharp;
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
-/// A tape on libtorch's autograd: hands each operation to the class that implements it, and keeps the results until it is disposed. What an operation makes on its way dies with the operation.
+/// A tape on libtorch's autograd: hands each operation to the class that implements it, and keeps the results until it is disposed.
+/// What an operation makes on its way dies with the operation.
 /// </summary>
 internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) : Tape
 {

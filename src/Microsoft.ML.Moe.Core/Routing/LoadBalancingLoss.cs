@@ -1,9 +1,9 @@
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
-/// The load-balancing loss of a router (Fedus et al. 2021, "Switch Transformers", eq. 4): N·Σₑ fₑ·Pₑ over N experts, with fₑ the share of the
-/// tokens whose largest logit is the expert's, which has no gradient, and Pₑ the mean of its probability softmax(logits)ₑ over the tokens.
-/// 1 for an even spread, up to N when one expert has everything.
+/// The load-balancing loss of a router (Fedus et al. 2021, "Switch Transformers", eq. 4): N·Σₑ fₑ·Pₑ over N experts. fₑ is the share of
+/// the tokens whose largest logit is the expert's, which has no gradient; Pₑ is the mean over the tokens of its probability
+/// softmax(logits)ₑ. 1 for an even spread, up to N when one expert has everything.
 /// </summary>
 internal static class LoadBalancingLoss
 {

@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
-/// The z-loss of a router (Zoph et al. 2022, "ST-MoE", eq. 5): the mean over tokens of z², with z = ln Σₑ e^logitₑ, which keeps logits small.
+/// The z-loss of a router (Zoph et al. 2022, "ST-MoE", eq. 5), which keeps logits small: the mean over tokens of z², with
+/// z = ln Σₑ e^logitₑ.
 /// </summary>
 internal static class RouterZLoss
 {

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// What kind of attention <see cref="Tape.Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>
-/// computes. Queries stand at the end of their sequence's keys: of T queries and S keys, query i has the position i + S − T among the keys,
+/// What kind of attention
+/// <see cref="Tape.Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/> computes. Queries stand at the end of their sequence's keys: of T queries and S keys, query i has the position i + S − T among the keys,
 /// so that decoding token by token, with the keys so far, is the same operation as a pass over all tokens.
 /// </summary>
 public sealed record AttentionSpec
@@ -75,7 +75,8 @@ public sealed record AttentionSpec
 /// positions (Raffel et al. 2020, as the embedding of each distance's bucket), ALiBi's slopes (Press et al. 2022, as constants).
 /// </summary>
 /// <param name="ValuesRH">
-/// [R, H]: row r is for keys at the distance r − <paramref name="Zero"/> from the query, ahead of it where that is over 0. Receives a gradient.
+/// [R, H]: row r is for keys at the distance r − <paramref name="Zero"/> from the query, ahead of it where that is over 0. Receives a
+/// gradient.
 /// </param>
 /// <param name="Zero">The row of distance 0, within [0, R).</param>
 public readonly record struct AttentionBias(Tensor ValuesRH, int Zero);

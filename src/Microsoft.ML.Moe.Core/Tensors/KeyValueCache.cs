@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// Keys and values of the tokens that an attention layer has seen, for decoding: <see cref="Tape.CachedAttention"/> appends those of the new
-/// tokens and attends to all. The memory belongs to the engine and outlives tapes; it is for one thread at a time, and for inference.
+/// Keys and values of the tokens that an attention layer has seen, for decoding: <see cref="Tape.CachedAttention"/> appends those of the
+/// new tokens and attends to all. The memory belongs to the engine and outlives tapes; it is for one thread at a time, and for inference.
 /// </summary>
 public abstract class KeyValueCache : IDisposable
 {
@@ -26,7 +26,7 @@ public abstract class KeyValueCache : IDisposable
             throw new ArgumentOutOfRangeException(
                 nameof(capacity),
                 capacity,
-                $"{sequences} sequences of {capacity} tokens with {Math.Max(keyWidth, valueWidth)} columns are more than {MostNumbers} numbers.");
+                $"{sequences} sequences of {capacity} tokens with {Math.Max(keyWidth, valueWidth)} columns are over {MostNumbers} numbers.");
         }
 
         (Sequences, Capacity, KeyWidth, ValueWidth) = (sequences, capacity, keyWidth, valueWidth);
@@ -72,7 +72,9 @@ public abstract class KeyValueCache : IDisposable
         Array.Clear(_lengths);
     }
 
-    /// <summary>Goes on with other sequences, as beams do: sequence i continues what sequence sources[i] was, which may be named repeatedly.</summary>
+    /// <summary>
+    /// Goes on with other sequences, as beams do: sequence i continues what sequence sources[i] was, which may be named repeatedly.
+    /// </summary>
     /// <param name="sources">B sequences, within [0, B).</param>
     /// <exception cref="ArgumentException">There are not as many.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
@@ -111,7 +113,7 @@ public abstract class KeyValueCache : IDisposable
             _lengths[sequence] += layout.Offsets[sequence + 1] - layout.Offsets[sequence];
     }
 
-    /// <summary>Checks that a layout is one of the cache's sequences, and that its tokens find room where they are to be appended.</summary>
+    /// <summary>Checks that a layout is of the cache's sequences, and that its tokens find room where they are appended.</summary>
     internal void CheckFits(SequenceLayout layout, bool appends)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);

@@ -97,7 +97,8 @@ public abstract partial class Tape
     protected abstract Tensor RouterZLossCore(Tensor logitsTE, SequenceLayout layout);
 
     /// <inheritdoc cref="CrossEntropy"/>
-    protected abstract Tensor CrossEntropyCore(Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing);
+    protected abstract Tensor CrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing);
 
     /// <inheritdoc cref="SquaredError"/>
     protected abstract Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights);

@@ -32,8 +32,8 @@ public abstract partial class Tape
     }
 
     /// <summary>
-    /// Attention of queries to keys within each sequence, softmax(scale·QKᵀ + bias)·V: self-attention and cross-attention, with shared heads
-    /// of keys and values, causal or not, within a window or not; see <see cref="AttentionSpec"/>. Padding is no key. A query that sees no
+    /// Attention of queries to keys within each sequence, softmax(scale·QKᵀ + bias)·V: self-attention and cross-attention, with shared
+    /// heads of keys and values, causal or not, within a window or not; see <see cref="AttentionSpec"/>. Padding is no key. A query that sees no
     /// key gives zeros.
     /// </summary>
     /// <param name="qTD">[T, H·K]: queries, heads of width K side by side.</param>
@@ -83,8 +83,8 @@ public abstract partial class Tape
     }
 
     /// <summary>
-    /// As <see cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>, to keys and values
-    /// of a cache, after those of the new tokens are appended to it. Only without training.
+    /// As <see cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>, to keys and
+    /// values of a cache, after those of the new tokens are appended to it. Only without training.
     /// </summary>
     /// <param name="qTD">[T, H·K]: queries of the new tokens.</param>
     /// <param name="kTD">[T, G·K]: their keys; null to append nothing, such as where the cache holds an encoder's.</param>
@@ -239,7 +239,8 @@ public abstract partial class Tape
         if (keyWidth != qTD.Columns / heads * shared)
         {
             throw new ArgumentException(
-                $"{operation}: keys of {keyWidth} columns are not {shared} heads of the queries' width {qTD.Columns / heads}.", nameof(spec));
+                $"{operation}: keys of {keyWidth} columns are not {shared} heads of the queries' width {qTD.Columns / heads}.",
+                nameof(spec));
         }
 
         if (valueWidth % shared != 0)

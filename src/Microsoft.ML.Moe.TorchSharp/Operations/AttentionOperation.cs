@@ -44,7 +44,13 @@ internal static class AttentionOperation
 
     /// <summary>Attention to what a cache holds.</summary>
     public static TorchTensor Forward(
-        TorchTape tape, TorchTensor qTD, AttentionSpec spec, SequenceLayout queries, TorchKeyValueCache cache, TorchTensor? bias, int zero) =>
+        TorchTape tape,
+        TorchTensor qTD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        TorchKeyValueCache cache,
+        TorchTensor? bias,
+        int zero) =>
         tape.Run(() =>
         {
             var pairs = new AttentionPairs(tape, queries, cache);
@@ -76,7 +82,14 @@ internal static class AttentionOperation
     }
 
     private static torch.Tensor Attend(
-        TorchTape tape, TorchTensor qTD, torch.Tensor kASD, torch.Tensor vASD, AttentionSpec spec, AttentionPairs pairs, TorchTensor? bias, int zero)
+        TorchTape tape,
+        TorchTensor qTD,
+        torch.Tensor kASD,
+        torch.Tensor vASD,
+        AttentionSpec spec,
+        AttentionPairs pairs,
+        TorchTensor? bias,
+        int zero)
     {
         var (count, most, mostKeys) = (pairs.Count, pairs.MostQueries, pairs.MostKeys);
         var (heads, groups) = (spec.Heads, spec.KeyValueHeads);

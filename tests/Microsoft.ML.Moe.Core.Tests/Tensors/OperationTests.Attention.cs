@@ -178,7 +178,9 @@ public abstract partial class OperationTests
         const int Width = 12;
         var layout = Layout(padded: true);
         var qkv = TestNumbers.Normal(1, 11 * 3 * Width);
-        Input Part(int part) => new([11, Width], [.. Enumerable.Range(0, 11 * Width).Select(i => qkv[i / Width * 3 * Width + part * Width + i % Width])]);
+        Input Part(int part) => new(
+            [11, Width],
+            [.. Enumerable.Range(0, 11 * Width).Select(i => qkv[i / Width * 3 * Width + part * Width + i % Width])]);
         var packed = Forward(engine, (tape, p) => tape.Attention(p[0], layout, 3), new Input([11, 3 * Width], qkv));
         var parts = Forward(
             engine, (tape, p) => tape.Attention(p[0], p[1], p[2], new AttentionSpec(3), layout), Part(0), Part(1), Part(2));

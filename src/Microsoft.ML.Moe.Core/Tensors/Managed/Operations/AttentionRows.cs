@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Where queries, keys and values, or their gradients, lie: row 0 of each and the distance of its rows. One packed matrix and three of their
-/// own look alike. A null pointer has no part.
+/// Where queries, keys and values, or their gradients, lie: row 0 of each and the distance of its rows. One packed matrix and three of
+/// their own look alike. A null pointer has no part.
 /// </summary>
 /// <param name="queries">Row 0 of the queries.</param>
 /// <param name="queryStride">Distance of their rows.</param>
