@@ -211,17 +211,6 @@ public sealed unsafe class KernelTests
         }
     }
 
-    [Fact]
-    public void LoadBalancingLossOfPublishedExample()
-    {
-        // Probabilities and choices from the tests of a well-known Switch Transformer implementation.
-        float[] probabilities =
-        [
-            .35490513f, .60419905f, .4275843f, .23061597f, .32985854f, .43953657f, .25099766f, .27730572f, .7678207f, .71474564f,
-        ];
-        Assert.Equal(0.8741045f, LoadBalancingLossOperation.Loss(probabilities, [0, 1, 1, 0, 0], new float[2]), 1e-6f);
-    }
-
     public static TheoryData<int, Activation> GeluForms
     {
         get

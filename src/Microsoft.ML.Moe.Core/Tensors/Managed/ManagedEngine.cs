@@ -115,6 +115,13 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    public override KeyValueCache CreateKeyValueCache(int sequences, int capacity, int keyWidth, int valueWidth)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new ManagedKeyValueCache(this, sequences, capacity, keyWidth, valueWidth);
+    }
+
+    /// <inheritdoc/>
     public override Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups)
     {
         ArgumentNullException.ThrowIfNull(groups);
