@@ -269,7 +269,8 @@ internal static unsafe class Gemm
             {
                 var height = Math.Min(kernels.TileRows, block.Rows - row);
                 var target = c + (block.FirstRow + row) * cStride + column;
-                kernels.MultiplyBFloat16(height, width, depth, packedA + row * PackedRows.Stride, source, stride, target, cStride, accumulate);
+                var rowsA = packedA + row * PackedRows.Stride;
+                kernels.MultiplyBFloat16(height, width, depth, rowsA, source, stride, target, cStride, accumulate);
             }
         }
     }

@@ -71,15 +71,15 @@ internal abstract unsafe class Kernels
     /// <param name="target">Receives the rows, <see cref="TileColumns"/> floats each.</param>
     public abstract void WidenPanel(int depth, ushort* source, nint stride, float* target);
 
-    /// <summary>Most elements of the result of one call of <see cref="MultiplyBFloat16"/>: three quarters of the first-level cache.</summary>
+    /// <summary>Most elements of the result of one <see cref="MultiplyBFloat16"/>: most of the first-level cache.</summary>
     public const int MostBFloat16Sums = 6144;
 
     /// <summary>
-    /// c = a·b or c += a·b for a b in bfloat16 that is read once, where it lies, row by row: for few rows of a. The sums stay in the first-level
-    /// cache meanwhile. Each element is one chain of multiply–adds in the order of k, then stored or added to c, as in <see cref="Tile"/>.
+    /// c = a·b or c += a·b for a b in bfloat16 that is read once, where it lies, row by row: for few rows of a. The sums stay in the
+    /// first-level cache meanwhile. Each element is one chain of multiply–adds in the order of k, then stored or added to c, as in <see cref="Tile"/>.
     /// </summary>
     /// <param name="rows">Rows, at most <see cref="TileRows"/>.</param>
-    /// <param name="columns">Columns, so many that the result has at most <see cref="MostBFloat16Sums"/> elements, at whole vectors a row.</param>
+    /// <param name="columns">Columns; whole vectors of them for all rows at most <see cref="MostBFloat16Sums"/>.</param>
     /// <param name="depth">k.</param>
     /// <param name="a">The rows at a distance of <see cref="PackedRows.Stride"/>.</param>
     /// <param name="b">First row.</param>
