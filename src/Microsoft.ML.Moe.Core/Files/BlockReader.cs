@@ -131,10 +131,17 @@ internal readonly unsafe struct BlockReader<T>
             .Select(d => (d.Size, d.SourceStride, Target: d.Step * strides[d.Axis]))
             .OrderByDescending(d => d.SourceStride))
         {
-            if (joined is [.., var outer] && outer.Source == size * source && outer.Target == size * target && (long)outer.Size * size <= int.MaxValue)
+            if (joined is [.., var outer]
+                && outer.Source == size * source
+                && outer.Target == size * target
+                && (long)outer.Size * size <= int.MaxValue)
+            {
                 joined[^1] = (outer.Size * size, source, target);
+            }
             else
+            {
                 joined.Add((size, source, target));
+            }
         }
 
         return joined;

@@ -11,9 +11,8 @@ internal sealed record TensorBlock(int[] Shape, IReadOnlyList<TensorBlock.Piece>
     public static TensorBlock Of(TensorInfo tensor)
     {
         var strides = Strides(tensor.Shape);
-        return new TensorBlock(
-            tensor.Shape,
-            [new Piece(tensor, 0, 0, new int[strides.Length], [.. tensor.Shape.Select((size, axis) => new Dimension(size, strides[axis], axis, 1))])]);
+        Dimension[] dimensions = [.. tensor.Shape.Select((size, axis) => new Dimension(size, strides[axis], axis, 1))];
+        return new TensorBlock(tensor.Shape, [new Piece(tensor, 0, 0, new int[strides.Length], dimensions)]);
     }
 
     /// <summary>One number everywhere.</summary>

@@ -36,14 +36,15 @@ internal sealed class WeightRules(string architecture)
     public WeightRules Stack(string target, string source, bool transpose = false)
     {
         var names = Names(target, source, 1);
-        return Add(target, new WeightSource.Stack(names, names[0].Variables.First(v => !new NamePattern(target).Variables.Contains(v)), transpose));
+        var known = new NamePattern(target).Variables;
+        return Add(target, new WeightSource.Stack(names, names[0].Variables.First(v => !known.Contains(v)), transpose));
     }
 
     /// <summary>The parameter is [E, …], each of its parts one and the same tensor: experts that begin as copies of a dense layer.</summary>
     public WeightRules Repeat(string target, string source, bool transpose = false) =>
         Add(target, new WeightSource.Repeat(new WeightSource.Tensor(Names(target, source, 0), transpose)));
 
-    /// <summary>The parameter is one of the equal parts of a tensor: queries, keys or values of all three, gates of gates and others.</summary>
+    /// <summary>The parameter is one of the equal parts of a tensor: queries of queries, keys and values, gates of gates and others.</summary>
     /// <param name="target">The parameter.</param>
     /// <param name="source">The tensor.</param>
     /// <param name="part">Number of the part, from 0.</param>

@@ -76,7 +76,11 @@ internal abstract class WeightSource
                 return new WeightMatch { Missing = request.TextOf(names) };
             return TensorBlock.Slice(tensor, axis, groups, part, of) is { } block
                 ? Found(tensor, block, transpose)
-                : new WeightMatch { Tensors = [tensor], Misfit = $"{tensor.Name} {tensor.ShapeText} cannot be divided into {groups} × {of} parts" };
+                : new WeightMatch
+                {
+                    Tensors = [tensor],
+                    Misfit = $"{tensor.Name} {tensor.ShapeText} cannot be divided into {groups} × {of} parts",
+                };
         }
     }
 

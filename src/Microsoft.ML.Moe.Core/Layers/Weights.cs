@@ -62,10 +62,14 @@ internal sealed class Weights
     /// </exception>
     public void Complete()
     {
-        string[] unexpected = [.. _source.Tensors.Keys.Where(name => !_used.Contains(name) && !_rules.IsIgnored(name)).Order(StringComparer.Ordinal)];
+        var unused = _source.Tensors.Keys.Where(name => !_used.Contains(name) && !_rules.IsIgnored(name));
+        string[] unexpected = [.. unused.Order(StringComparer.Ordinal)];
         string?[] parts = [Text("missing", _missing), Text("of another shape", _misfits), Text("unexpected", unexpected)];
         if (parts.Any(p => p is not null))
-            throw new InvalidDataException($"{_source.Name} does not hold the weights of {_rules.Architecture}: {string.Join("; ", parts.OfType<string>())}.");
+        {
+            throw new InvalidDataException(
+                $"{_source.Name} does not hold the weights of {_rules.Architecture}: {string.Join("; ", parts.OfType<string>())}.");
+        }
     }
 
     private static string? Text(string kind, IReadOnlyList<string> names) => names.Count == 0 ? null :

@@ -56,7 +56,10 @@ public sealed class WeightsTests : IDisposable
     public void PartsOfATensorAreSlicedAndJoined()
     {
         // rows 0–1 queries, 2–3 keys, 4–5 values
-        Write(Tensor("qkv", [6, 2], [.. Enumerable.Range(0, 12).Select(i => (float)i)]), Tensor("gate", [1, 2], [70, 71]), Tensor("up", [1, 2], [80, 81]));
+        Write(
+            Tensor("qkv", [6, 2], [.. Enumerable.Range(0, 12).Select(i => (float)i)]),
+            Tensor("gate", [1, 2], [70, 71]),
+            Tensor("up", [1, 2], [80, 81]));
         var rules = new WeightRules("Test")
             .Slice("key", "qkv", part: 1, of: 3)
             .Slice("key.transposed", "qkv", part: 1, of: 3, transpose: true)
@@ -69,7 +72,12 @@ public sealed class WeightsTests : IDisposable
 
         var made = Make(
             rules,
-            ("key", [2, 2]), ("key.transposed", [2, 2]), ("of.columns", [6, 1]), ("query.by.head", [2, 2]), ("below", [2, 2]), ("beside", [2, 2]));
+            ("key", [2, 2]),
+            ("key.transposed", [2, 2]),
+            ("of.columns", [6, 1]),
+            ("query.by.head", [2, 2]),
+            ("below", [2, 2]),
+            ("beside", [2, 2]));
 
         Assert.Equal([4, 5, 6, 7], made[0].Value.ToArray());
         Assert.Equal([4, 6, 5, 7], made[1].Value.ToArray());
@@ -85,7 +93,8 @@ public sealed class WeightsTests : IDisposable
         const int Rows = 1100;
         const int Columns = 77;
         var random = new Random(2);
-        var experts = Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, Rows * Columns).Select(_ => (float)random.Next(256)).ToArray()).ToArray();
+        float[] Matrix() => [.. Enumerable.Range(0, Rows * Columns).Select(_ => (float)random.Next(256))];
+        float[][] experts = [Matrix(), Matrix(), Matrix()];
         foreach (var type in new[] { ElementType.Float32, ElementType.BFloat16 })
         {
             Write([.. experts.Select((values, e) => Tensor($"e.{e}", [Rows, Columns], values, type))]);
@@ -113,7 +122,11 @@ public sealed class WeightsTests : IDisposable
             .Copy("bias", "b")
             .Constant("bias", 0.5f)
             .Ignore("*.ids", "unused");
-        Write(Tensor("model.norm.gamma", [1], [1]), Tensor("experts.gate_up", [2, 2], [1, 2, 3, 4]), Tensor("model.unused", [1], [1]), Tensor("x.ids", [1], [1]));
+        Write(
+            Tensor("model.norm.gamma", [1], [1]),
+            Tensor("experts.gate_up", [2, 2], [1, 2, 3, 4]),
+            Tensor("model.unused", [1], [1]),
+            Tensor("x.ids", [1], [1]));
 
         var made = Make(rules, ("norm", [1]), ("w", [2, 1]), ("bias", [2]));
 
@@ -125,7 +138,12 @@ public sealed class WeightsTests : IDisposable
     [Fact]
     public void EverythingThatIsWrongIsToldAtOnce()
     {
-        Write(Tensor("a", [2], [1, 2]), Tensor("left", [2], [1, 2]), Tensor("e.0", [1], [1]), Tensor("e.2", [1], [1]), Tensor("odd", [3], [1, 2, 3]));
+        Write(
+            Tensor("a", [2], [1, 2]),
+            Tensor("left", [2], [1, 2]),
+            Tensor("e.0", [1], [1]),
+            Tensor("e.2", [1], [1]),
+            Tensor("odd", [3], [1, 2, 3]));
         var rules = new WeightRules("Bert").Copy("a", "a").Copy("b", "b | c").Stack("e", "e.{e}").Slice("odd", "odd", part: 0, of: 2);
 
         var error = Assert.Throws<InvalidDataException>(() => Make(rules, ("a", [3]), ("b", [1]), ("e", [3, 1]), ("odd", [1]), ("new", [1])));
@@ -320,8 +338,12 @@ public sealed class WeightsTests : IDisposable
         .Copy("layers.{l}.attention.value.bias", "encoder.layer.{l}.attention.self.value.bias")
         .Copy("layers.{l}.attention.output.weight", "encoder.layer.{l}.attention.output.dense.weight", transpose: true)
         .Copy("layers.{l}.attention.output.bias", "encoder.layer.{l}.attention.output.dense.bias")
-        .Copy("layers.{l}.attention.norm.gain", "encoder.layer.{l}.attention.output.LayerNorm.weight | encoder.layer.{l}.attention.output.LayerNorm.gamma")
-        .Copy("layers.{l}.attention.norm.bias", "encoder.layer.{l}.attention.output.LayerNorm.bias | encoder.layer.{l}.attention.output.LayerNorm.beta")
+        .Copy(
+            "layers.{l}.attention.norm.gain",
+            "encoder.layer.{l}.attention.output.LayerNorm.weight | encoder.layer.{l}.attention.output.LayerNorm.gamma")
+        .Copy(
+            "layers.{l}.attention.norm.bias",
+            "encoder.layer.{l}.attention.output.LayerNorm.bias | encoder.layer.{l}.attention.output.LayerNorm.beta")
         .Copy("layers.{l}.feedforward.up.weight", "encoder.layer.{l}.intermediate.dense.weight", transpose: true)
         .Copy("layers.{l}.feedforward.up.bias", "encoder.layer.{l}.intermediate.dense.bias")
         .Copy("layers.{l}.feedforward.down.weight", "encoder.layer.{l}.output.dense.weight", transpose: true)

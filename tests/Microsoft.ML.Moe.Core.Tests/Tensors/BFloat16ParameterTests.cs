@@ -37,7 +37,8 @@ public sealed class BFloat16ParameterTests
     public void ExpertsAreThoseOfTheSameNumbersInSinglePrecision(int bits)
     {
         using var engine = new ManagedEngine(2, Create(bits));
-        foreach (var (width, hidden, tokens, isGated) in new[] { (40, 600, 3, true), (40, 600, 100, true), (530, 70, 100, false), (31, 33, 40, true) })
+        (int, int, int, bool)[] cases = [(40, 600, 3, true), (40, 600, 100, true), (530, 70, 100, false), (31, 33, 40, true)];
+        foreach (var (width, hidden, tokens, isGated) in cases)
         {
             var model = new ExpertCase(engine, width, hidden, isGated);
             AssertEqual(model.Run(engine, tokens, training: false, rounded: false), model.Run(engine, tokens, training: false, rounded: true));

@@ -132,7 +132,7 @@ public sealed unsafe class KernelTests
             {
                 var c = (float[])before.Clone();
                 fixed (float* pa = a, pb = b, pc = c)
-                    kernels.Tile(PanelForm.Single, height, width, depth, pa, pb, columns, pc, columns, accumulate);
+                    kernels.Tile(InferencePrecision.Full, height, width, depth, pa, pb, columns, pc, columns, accumulate);
                 return c;
             }
         }
@@ -152,8 +152,8 @@ public sealed unsafe class KernelTests
         var (set, added) = ((float[])before.Clone(), (float[])before.Clone());
         fixed (float* pa = a, pb = b, pSet = set, pAdded = added)
         {
-            kernels.Tile(PanelForm.Single, rows, columns, depth, pa, pb, columns, pSet, stride, false);
-            kernels.Tile(PanelForm.Single, rows, columns, depth, pa, pb, columns, pAdded, stride, true);
+            kernels.Tile(InferencePrecision.Full, rows, columns, depth, pa, pb, columns, pSet, stride, false);
+            kernels.Tile(InferencePrecision.Full, rows, columns, depth, pa, pb, columns, pAdded, stride, true);
         }
 
         for (var i = 0; i < before.Length; i++)
