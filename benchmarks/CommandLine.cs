@@ -32,7 +32,7 @@ internal static class CommandLine
     private static readonly Option<int?> VectorBits = new("--vector-bits")
     {
         Description =
-            "Measure as on a processor whose vector registers have so many bits: 512, 256 (AVX2) or 128 (SSE). The program starts itself "
+            "Measure as on a CPU whose vector registers have so many bits: 512, 256 (AVX2) or 128 (SSE). The program starts itself "
             + "again with DOTNET_EnableAVX512=0 or DOTNET_EnableAVX=0, and with what makes OpenBLAS and PyTorch keep to the same "
             + "instructions. By default all use the widest that there are.",
         HelpName = "BITS",

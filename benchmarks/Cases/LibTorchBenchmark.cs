@@ -5,7 +5,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
-/// <summary>A training step of the default text model on the processor: the managed engine against the one on libtorch.</summary>
+/// <summary>A training step of the default text model on the CPU: the managed engine against the one on libtorch.</summary>
 internal sealed class LibTorchBenchmark : IBenchmark
 {
     public string Id => "libtorch";

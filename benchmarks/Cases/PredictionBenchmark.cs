@@ -8,7 +8,7 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// <summary>
 /// C8: one call of a PredictionEngine, from text to label and score, against PyTorch's forward pass of the same model on the same row,
 /// which gets it as tensors and runs on one thread: on two, waking the second costs it more than a row's work. A loaded model uses all
-/// processors; on fewer threads the model is measured as it comes from training.
+/// CPUs; on fewer threads the model is measured as it comes from training.
 /// </summary>
 internal sealed class PredictionBenchmark : IBenchmark
 {

@@ -7,7 +7,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
 /// <summary>The default text model as a user of ML.NET trains, saves, loads and calls it.</summary>
-/// <param name="threads">Threads of training and of the model that it gives; a loaded model uses all processors.</param>
+/// <param name="threads">Threads of training and of the model that it gives; a loaded model uses all CPUs.</param>
 internal sealed class TextPipeline(int threads)
 {
     private readonly MLContext _ml = new(seed: 1);

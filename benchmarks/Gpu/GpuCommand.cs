@@ -33,7 +33,7 @@ internal sealed class GpuCommand : System.CommandLine.Command
     };
 
     public GpuCommand(Option<FileInfo?> json, Option<int> rounds)
-        : base("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the processor at part of the sizes.")
+        : base("gpu", "Measures the TorchSharp engine on a GPU, or tries to on the CPU at part of the sizes.")
     {
         Add(Device);
         Add(Scale);

@@ -2,7 +2,7 @@ namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
 /// <summary>A part of the suite that is measured in a process of its own.</summary>
 /// <param name="Id">Row of the table; null for the device's limits.</param>
-/// <param name="Gpu">Number of the GPU; null for a trial on the processor.</param>
+/// <param name="Gpu">Number of the GPU; null for a trial on the CPU.</param>
 /// <param name="InBFloat16">Precision of products.</param>
 /// <param name="Scale">What tokens, width and expert width are divided by.</param>
 /// <param name="Rounds">Rounds of each pair.</param>

@@ -21,7 +21,7 @@ internal static class GpuSuite
     private static readonly MoeShape ManySmallExperts = new(16384, 2048, 1024, 64, 8);
 
     /// <summary>Measures everything, each row in single precision and in bfloat16.</summary>
-    /// <param name="gpu">Number of the GPU; null for a trial on the processor.</param>
+    /// <param name="gpu">Number of the GPU; null for a trial on the CPU.</param>
     /// <param name="scale">What tokens, width and expert width are divided by.</param>
     /// <param name="rounds">Rounds of each pair.</param>
     /// <param name="time">What it may take; then the table has what is there.</param>
@@ -55,7 +55,7 @@ internal static class GpuSuite
         foreach (var part in parts.TakeWhile(part => !IsTimeUp(part)))
             Measure(part);
 
-        var title = device.IsTrial ? "TRIAL on the processor: no figure of a GPU. Median of paired ratios" : "Median of paired ratios";
+        var title = device.IsTrial ? "TRIAL on the CPU: no figure of a GPU. Median of paired ratios" : "Median of paired ratios";
         Report.ShowFigures(figures, (work, seconds, _) => limits.Share(work, seconds), title, judges: !device.IsTrial);
         return new GpuReport(description, device.IsTrial, scale, limits, figures);
 

@@ -6,7 +6,7 @@ using Microsoft.ML.Moe.Routing;
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
 /// <summary>
-/// What C4 and C5 measure on the processor: the other policies against Token Choice at equal numbers of pairs, and whether a workspace
+/// What C4 and C5 measure on the CPU: the other policies against Token Choice at equal numbers of pairs, and whether a workspace
 /// costs more time than its additional pairs cost FLOPs.
 /// </summary>
 internal sealed class PolicyBenchmark(string id, MoeShape shape, TorchDevice device) : IBenchmark

@@ -7,12 +7,12 @@ using TorchSharp;
 
 namespace Microsoft.ML.Moe.Benchmarks.Gpu;
 
-/// <summary>Where the GPU's benchmarks run: on a GPU, or on the processor to try them; and in which precision.</summary>
-/// <param name="gpu">Number of the GPU; null for the processor.</param>
+/// <summary>Where the GPU's benchmarks run: on a GPU, or on the CPU to try them; and in which precision.</summary>
+/// <param name="gpu">Number of the GPU; null for the CPU.</param>
 /// <param name="inBFloat16">Whether factors of products are rounded to bfloat16, instead of being in single precision.</param>
 internal sealed class TorchDevice(int? gpu, bool inBFloat16)
 {
-    /// <summary>Number of the GPU; null for the processor.</summary>
+    /// <summary>Number of the GPU; null for the CPU.</summary>
     public int? Gpu => gpu;
 
     /// <summary>Whether this is no GPU, so that no figure is one of a GPU.</summary>

@@ -22,7 +22,7 @@ internal sealed class PeerCommand : RootCommand
 
     private static readonly Option<string?> Device = new("--device")
     {
-        Description = $"{Gpu}, the first, or {Processor}. Without it the GPU, or where there is none the processor.",
+        Description = $"{Gpu}, the first, or {Processor}. Without it the GPU, or where there is none the CPU.",
         HelpName = $"{Gpu}|{Processor}",
     };
 

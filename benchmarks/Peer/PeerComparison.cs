@@ -95,7 +95,7 @@ internal sealed class PeerComparison(PeerOptions options)
 
     private Figure FigureOf(string ours, string theirs, double ratio, double spread)
     {
-        var title = $"{options.Train.Name}, {(options.OnGpu ? "GPU" : "processor")}: {ours} / {TextClassificationPeer.Name} {theirs}".TrimEnd();
+        var title = $"{options.Train.Name}, {(options.OnGpu ? "GPU" : "CPU")}: {ours} / {TextClassificationPeer.Name} {theirs}".TrimEnd();
         return new Figure(Id, title, options.OnGpu ? 1 : Environment.ProcessorCount, ratio, spread, null);
     }
 

@@ -23,7 +23,7 @@ internal sealed unsafe class OpenBlas
     /// <summary>The library; null when it is not installed.</summary>
     public static OpenBlas? Instance { get; } = Load();
 
-    /// <summary>Version and processor type that the library chose.</summary>
+    /// <summary>Version and CPU type that the library chose.</summary>
     public string Description { get; }
 
     /// <summary>Sets the threads of the next products.</summary>

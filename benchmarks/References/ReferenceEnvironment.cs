@@ -26,7 +26,7 @@ internal static class ReferenceEnvironment
         start.Environment.Remove("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE");
         start.Environment.Remove("NVIDIA_TF32_OVERRIDE");
         start.Environment[Marker] = "1";
-        // Waiting threads must not take the processors that the other side runs on: 2^16 cycles of spinning, and not 2^26.
+        // Waiting threads must not take the CPUs that the other side runs on: 2^16 cycles of spinning, and not 2^26.
         start.Environment["OPENBLAS_THREAD_TIMEOUT"] = "16";
         start.Environment["OMP_WAIT_POLICY"] = "PASSIVE";
         // PyTorch's own loops, oneDNN's and OpenBLAS's products each have a variable; the runtime has one that turns off what is wider.

@@ -27,7 +27,7 @@ internal sealed class TextModelFiles : IDisposable
             PathOf("Batch.json"), JsonSerializer.Serialize(new { scoring = Describe(new TextBatchPacker(model.Packing()).Pack(rows)), probabilities, training }));
     }
 
-    /// <summary>PyTorch's forward pass, on the processor.</summary>
+    /// <summary>PyTorch's forward pass, on the CPU.</summary>
     public string Scoring => $"text/scoring/fp32/cpu/{_folder.FullName}";
 
     /// <summary>PyTorch's training step.</summary>

@@ -56,7 +56,7 @@ internal static class Report
             "fp32: products in single precision, TF32 off on both sides. bf16: weights in single precision, factors of products rounded to "
             + "bfloat16, as in training; a forward pass is then that of a training step on both sides, which keeps what a backward pass needs.");
         if (isTrial)
-            AnsiConsole.MarkupLine("[yellow]TRIAL on the processor: this shows that the benchmarks run. No figure below is one of a GPU.[/]");
+            AnsiConsole.MarkupLine("[yellow]TRIAL on the CPU: this shows that the benchmarks run. No figure below is one of a GPU.[/]");
     }
 
     public static void ShowReference(string? description)

@@ -12,13 +12,13 @@ public sealed class DeviceTests
     public DeviceTests() => _ml.Log += (_, e) => _log.Add($"{e.Kind}: {e.RawMessage}");
 
     [Theory]
-    // the processor, whatever there is
+    // the CPU, whatever there is
     [InlineData(MoeDevice.Cpu, null, false, 2, null)]
     [InlineData(MoeDevice.Cpu, 1, false, 2, null)]
     // nothing named: the first GPU, if there is one
     [InlineData(MoeDevice.Automatic, null, false, 2, 0)]
     [InlineData(MoeDevice.Automatic, null, false, 0, null)]
-    // one named: that one, or an error, unless the processor may take its place
+    // one named: that one, or an error, unless the CPU may take its place
     [InlineData(MoeDevice.Automatic, 1, false, 2, 1)]
     [InlineData(MoeDevice.Automatic, 2, false, 2, 2)]
     [InlineData(MoeDevice.Automatic, 2, true, 2, null)]
@@ -91,7 +91,7 @@ public sealed class DeviceTests
     {
         using var model = Models.Fit(_ml, o => (o.Device, o.Precision) = (MoeDevice.Cpu, TrainingPrecision.BFloat16));
 
-        Assert.Contains(_log, l => l.StartsWith("Warning: The engine in C# trains in single precision", StringComparison.Ordinal));
+        Assert.Contains(_log, l => l.StartsWith("Warning: The managed engine trains in single precision", StringComparison.Ordinal));
     }
 
     private static void SkipWithGpu() => Skip.If(TorchEngine.GpuCount > 0, "This machine has a GPU that TorchSharp can use.");

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Layers;
 /// <summary>What the layers of one forward pass share.</summary>
 /// <param name="tape">Operations.</param>
 /// <param name="layout">Sequences within T.</param>
-/// <param name="observer">Is shown what the MoE layers route where; null for nobody.</param>
+/// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
 /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
 internal readonly struct ForwardContext(
     Tape tape, SequenceLayout layout, IRoutingObserver? observer = null, PolicySelector? policies = null)
@@ -17,7 +17,7 @@ internal readonly struct ForwardContext(
     /// <summary>Sequences within T.</summary>
     public SequenceLayout Layout { get; } = layout;
 
-    /// <summary>Is shown what the MoE layers route where; null for nobody.</summary>
+    /// <summary>Is shown what the MoE layers route where; null for none.</summary>
     public IRoutingObserver? Observer { get; } = observer;
 
     /// <summary>The policy of a block's MoE layer in this pass.</summary>

@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe.Layers;
 /// <summary>
 /// Normally distributed numbers as a function of a key and a place, so that any of them can be drawn alone, by any thread. The numbers of a
 /// counter, mixed as in SplitMix64 (Steele, Lea and Flood 2014), give radius and angle of a pair (Box and Muller 1958). What is drawn in one
-/// go, and where, does not depend on the width of the processor's vectors.
+/// go, and where, does not depend on the width of the CPU's vectors.
 /// </summary>
 internal static class NormalNumbers
 {

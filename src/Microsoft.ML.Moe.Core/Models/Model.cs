@@ -32,7 +32,7 @@ public sealed partial class Model<TRow>
         RoutingPolicy? policy = null)
     {
         Engine = engine;
-        Config = config;
+        Config = config with { Linear = branch?.Config };
         Input = input;
         _parameters = parameters;
         _policy = policy;

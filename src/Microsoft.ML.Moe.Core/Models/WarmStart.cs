@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Models;
 
 /// <summary>
 /// What training starts from instead of random weights: the input and encoder of a trained model, and, for classes that it knows
-/// already, what it learned of them. The values are copied: the model that they come from may go.
+/// already, what it learned of them. The values are copied, so that model can be disposed.
 /// </summary>
 public sealed class WarmStart
 {

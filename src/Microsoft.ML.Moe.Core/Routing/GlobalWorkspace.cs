@@ -23,7 +23,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// </param>
 /// <param name="tokens">Which tokens are broadcast: the uncertain ones, or as many of each sequence at random.</param>
 /// <param name="seed">
-/// Of the chance with which random tokens are drawn, which depends on nothing but this and the logits. Default 0.
+/// Seed of the random tokens, which depend on nothing but it and the logits. Default 0.
 /// </param>
 public sealed class GlobalWorkspace(
     RoutingPolicy inner,

@@ -69,7 +69,7 @@ internal readonly ref struct PairMatrix
         return new PlanTerms(plan.Weights, plan.HasBroadcast, plan.DroppedPairs);
     }
 
-    /// <summary>Makes a plan the plan of these pairs.</summary>
+    /// <summary>Fills a plan with these pairs.</summary>
     /// <param name="terms">What the policy says about them.</param>
     /// <param name="plan">The plan; what it was before is lost.</param>
     /// <returns>The plan.</returns>

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="inner">Routes the other tokens, and says how many experts a token gets and how pairs are weighted.</param>
 /// <param name="entropyThreshold">H*, in nats: a token is uncertain when its router entropy is at least this.</param>
 /// <param name="tokens">Which tokens get random experts: the uncertain ones, or as many of each sequence at random.</param>
-/// <param name="seed">Of the chance, which depends on nothing but this and the logits: the same batch gets the same plan. Default 0.</param>
+/// <param name="seed">Seed of the random experts, which depend on nothing but it and the logits: the same batch gets the same plan. Default 0.</param>
 public sealed class RandomExperts(
     RoutingPolicy inner,
     double entropyThreshold,

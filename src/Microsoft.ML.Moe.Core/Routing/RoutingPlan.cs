@@ -100,7 +100,7 @@ public sealed class RoutingPlan
 
     /// <summary>Tokens of one expert, ascending.</summary>
     /// <param name="expert">Expert number within [0, E).</param>
-    /// <exception cref="ObjectDisposedException">Nobody has asked for the pairs while they were on a device.</exception>
+    /// <exception cref="ObjectDisposedException">The pairs were on a device that is gone, and were never copied from it.</exception>
     public ReadOnlySpan<int> TokensOf(int expert) => PairTokens[ExpertOffsets[expert]..ExpertOffsets[expert + 1]];
 
     /// <summary>Whether a token was sent to all experts (GW-MoE).</summary>

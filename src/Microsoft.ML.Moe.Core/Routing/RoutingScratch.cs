@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
-/// Memory that a policy's caller lends it while it chooses: whoever is handed it takes pieces from its front, and all are free again when he
-/// returns. So a thread that chooses for the first time allocates nothing.
+/// Memory that the caller of a policy lends it. A method that receives it takes pieces from its front; they are free again when the method
+/// returns. So a policy allocates nothing, even when a thread uses it for the first time.
 /// </summary>
 /// <param name="memory">At least <see cref="RoutingPolicy.ScratchBytes"/>, on a boundary of eight bytes.</param>
 internal ref struct RoutingScratch(Span<byte> memory)

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
-/// Chance without state: numbers that depend on a token's logits and a seed only, so that a batch always gives the same plan, on any
+/// Random numbers without state: numbers that depend on a token's logits and a seed only, so that a batch always gives the same plan, on any
 /// number of threads.
 /// </summary>
 internal static class TokenHash

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="EntropyThreshold">H*, in nats: a token is uncertain when its router entropy is at least this; 0 or less, all are.</param>
 /// <param name="MaxTokensPerSequence">Only the first so many of each sequence, by position, count; null for all.</param>
 /// <param name="Tokens">Those tokens, or as many of each sequence at random.</param>
-/// <param name="Seed">Of the chance with which random tokens are drawn.</param>
+/// <param name="Seed">Seed of the random tokens.</param>
 internal readonly record struct UncertainTokens(
     double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed)
 {

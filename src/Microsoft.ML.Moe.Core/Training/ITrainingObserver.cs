@@ -1,6 +1,6 @@
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>Is told how training goes, on the training thread.</summary>
+/// <summary>Receives the progress of training, on the training thread.</summary>
 public interface ITrainingObserver
 {
     /// <summary>A step was taken. May throw <see cref="OperationCanceledException"/> to abandon training.</summary>

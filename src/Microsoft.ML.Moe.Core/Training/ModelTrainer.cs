@@ -38,7 +38,7 @@ public abstract class ModelTrainer<TRow>
     /// <param name="validation">
     /// Rows to choose the best epoch by; null draws <see cref="TrainingConfig.ValidationShare"/> of the training rows.
     /// </param>
-    /// <param name="observer">Is told how it goes.</param>
+    /// <param name="observer">Receives the progress; null for none.</param>
     /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
     /// <returns>The model as it was after the best epoch, or after the last without validation rows.</returns>
     /// <exception cref="ArgumentException">There are no rows, or a row, target or weight is impossible.</exception>

@@ -73,7 +73,7 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
     /// <param name="texts">
     /// Texts to learn from. <see cref="TrainingConfig.ValidationShare"/> of them, drawn at random, choose the best epoch instead.
     /// </param>
-    /// <param name="observer">Is told how it goes; accuracy is the share of hidden words predicted right.</param>
+    /// <param name="observer">Receives the progress; accuracy is the share of hidden words predicted right.</param>
     /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
     /// <returns>The encoder as it was after the best epoch, or after the last without validation texts.</returns>
     /// <exception cref="ArgumentException">There are fewer than two different words to predict.</exception>

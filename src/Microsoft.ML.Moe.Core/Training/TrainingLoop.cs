@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="objective">What is descended.</param>
 /// <param name="optimizer">Takes the steps.</param>
 /// <param name="parameters">Of the model; the best epoch's are kept.</param>
-/// <param name="observer">Is told how it goes.</param>
+/// <param name="observer">Receives the progress.</param>
 /// <param name="checkpoint">Keeps the state; null keeps none.</param>
 internal sealed class TrainingLoop(
     TrainingSchedule schedule,

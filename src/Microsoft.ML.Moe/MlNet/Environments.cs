@@ -23,7 +23,7 @@ internal static class Environments
     /// <summary>The seed that <see cref="MLContext"/> was made with, if any.</summary>
     public static int? SeedOf(IHostEnvironment environment) => (environment as IHostEnvironmentInternal)?.Seed;
 
-    /// <summary>The GPU that <see cref="MLContext"/> names, if any, and whether the processor may take its place.</summary>
+    /// <summary>The GPU that <see cref="MLContext"/> names, if any, and whether the CPU may take its place.</summary>
     public static (int? Number, bool MayFallBack) GpuOf(IHostEnvironment environment) =>
         environment is IHostEnvironmentInternal own ? (own.GpuDeviceId, own.FallbackToCpu) : (null, true);
 

@@ -10,10 +10,10 @@ internal static class Engines
     private static int _saidWithoutGpu;
 
     /// <summary>Creates an engine.</summary>
-    /// <param name="environment">Tells which GPU, and whether the processor may take its place; takes the log.</param>
+    /// <param name="environment">Tells which GPU, and whether the CPU may take its place; takes the log.</param>
     /// <param name="device">What was asked for.</param>
     /// <param name="precision">Precision of matrix products while training by TorchSharp.</param>
-    /// <param name="threads">Worker threads on the processor; null uses all processors.</param>
+    /// <param name="threads">Worker threads of the managed engine; null uses all CPUs.</param>
     /// <exception cref="InvalidOperationException">The GPU cannot be used; the message says why, and what to add.</exception>
     public static Engine Create(
         IHostEnvironment environment,
@@ -29,18 +29,18 @@ internal static class Engines
             return CreateTorch(
                 chosen, precision, threads, $"GPU {chosen} cannot be used", $"Set {nameof(MLContext)}.{nameof(MLContext.FallbackToCpu)} to go on without it.");
         if (device == MoeDevice.Gpu || (device == MoeDevice.Automatic && number is not null))
-            Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the processor takes its place. {WhyNot(number ?? 0)}");
+            Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the CPU takes its place. {WhyNot(number ?? 0)}");
         else if (device == MoeDevice.Automatic && Interlocked.Exchange(ref _saidWithoutGpu, 1) == 0)
-            Log(environment, ChannelMessageKind.Info, $"Everything runs on the processor, by the engine in C#. {WhyNot(0)}");
+            Log(environment, ChannelMessageKind.Info, $"Everything runs on the CPU, on the managed engine. {WhyNot(0)}");
         if (precision == TrainingPrecision.BFloat16)
-            Log(environment, ChannelMessageKind.Warning, "The engine in C# trains in single precision, not in bfloat16.");
+            Log(environment, ChannelMessageKind.Warning, "The managed engine trains in single precision, not in bfloat16.");
         return new ManagedEngine(threads);
     }
 
-    /// <summary>The GPU to use; null for the processor.</summary>
+    /// <summary>The GPU to use; null for the CPU.</summary>
     /// <param name="device">What was asked for.</param>
     /// <param name="number">The GPU that the context names, if it names one.</param>
-    /// <param name="mayFallBack">Whether the processor may take its place.</param>
+    /// <param name="mayFallBack">Whether the CPU may take its place.</param>
     /// <param name="count">Counts the GPUs that can be used; asked only when the answer matters.</param>
     internal static int? Choose(MoeDevice device, int? number, bool mayFallBack, Func<int> count)
     {

@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.Trainers;
 
-/// <summary>Passes on how training goes: to ML.NET's progress channel, to the log and to the caller, and asks whether to go on.</summary>
+/// <summary>Reports the progress of training to ML.NET's progress channel, to the log and to the caller, and checks whether training was cancelled.</summary>
 internal sealed class FitObserver : ITrainingObserver
 {
     private static readonly string[] Metrics = ["Training loss", "Validation loss", "Validation accuracy", "Rows per second"];

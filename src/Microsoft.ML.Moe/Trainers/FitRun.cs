@@ -22,7 +22,7 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
     /// <summary>Takes the log.</summary>
     public IChannel Channel => channel;
 
-    /// <summary>Asks, at every row that is read, whether to go on.</summary>
+    /// <summary>Checks, at every row that is read, whether reading was stopped or cancelled.</summary>
     /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
     public void CheckGoesOn()
     {

@@ -2,20 +2,20 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// What a model is trained on. <see cref="MLContext.GpuDeviceId"/> tells which GPU; <see cref="MLContext.FallbackToCpu"/> whether the
-/// processor may take its place when it cannot be used.
+/// CPU may take its place when it cannot be used.
 /// </summary>
 public enum MoeDevice
 {
     /// <summary>
     /// The GPU that <see cref="MLContext.GpuDeviceId"/> names; where it names none, the first that TorchSharp can use, or else the
-    /// processor.
+    /// CPU.
     /// </summary>
     Automatic,
 
-    /// <summary>The processor, by the engine in C#.</summary>
+    /// <summary>The CPU, on the managed engine.</summary>
     Cpu,
 
-    /// <summary>The processor, by libtorch: needs the package TorchSharp-cpu in the application. For comparisons; usually slower.</summary>
+    /// <summary>The CPU, on libtorch: needs the package TorchSharp-cpu in the application. For comparisons; usually slower.</summary>
     CpuLibTorch,
 
     /// <summary>A GPU: the one that <see cref="MLContext.GpuDeviceId"/> names, or the first.</summary>

@@ -28,10 +28,10 @@ internal sealed class TokenMasking(MaskedVocabulary vocabulary, float share)
                 if (!vocabulary.TryGetNumber(tokens[position], out var target) || random.NextSingle() >= share)
                     continue;
                 _masked.Add(i, position, target);
-                var chance = random.NextDouble();
-                if (chance < Hidden)
+                var draw = random.NextDouble();
+                if (draw < Hidden)
                     tokens[position] = TextInput.Masked;
-                else if (chance < Replaced)
+                else if (draw < Replaced)
                     tokens[position] = vocabulary[random.Next(vocabulary.Count)];
             }
         }

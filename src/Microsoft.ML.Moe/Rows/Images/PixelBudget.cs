@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Rows;
 
 /// <summary>
-/// Bounds the memory of images that several threads decode at once: those beyond wait for the others. One alone always goes ahead.
+/// Bounds the memory of images that several threads decode at once: a thread whose image does not fit waits for the others. A thread that
+/// decodes alone never waits.
 /// </summary>
 /// <param name="pixels">Most pixels at a time.</param>
 internal sealed class PixelBudget(long pixels)

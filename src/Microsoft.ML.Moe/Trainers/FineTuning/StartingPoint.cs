@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Trainers;
 
 /// <summary>What a training takes over from an earlier model.</summary>
 /// <param name="Values">Architecture and weights.</param>
-/// <param name="Tokenizer">The tokenizer to go on with, if any.</param>
+/// <param name="Tokenizer">The tokenizer that the new model uses, if any.</param>
 /// <param name="Images">The images that the earlier model reads; null where it reads text.</param>
 /// <param name="Experts">Experts in a MoE layer; 0 without any.</param>
 /// <param name="Description">A sentence about it for the log.</param>

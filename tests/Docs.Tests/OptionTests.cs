@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Routing;
+
+namespace Docs.Tests;
+
+/// <summary>The tables of options name every option with the default that it has.</summary>
+public sealed partial class OptionTests
+{
+    // what the shared tables tell the defaults of
+    private static readonly MoeClassifierOptions Usual = new MoeImageClassificationTrainer.Options();
+
+    [Theory]
+    [InlineData("All trainers", typeof(MoeTrainerOptions))]
+    [InlineData("Classifiers", typeof(MoeClassifierOptions))]
+    public void Shared_options(string heading, Type type) => AssertTable(heading, Usual, type, differences: []);
+
+    [Theory]
+    [InlineData("Text classifier", typeof(MoeTextClassificationTrainer.Options))]
+    [InlineData("Image classifier", typeof(MoeImageClassificationTrainer.Options))]
+    [InlineData("Pretraining", typeof(MoeTextPretrainer.Options))]
+    public void Options_of_a_trainer_and_what_it_has_other_defaults_for(string heading, Type type)
+    {
+        var options = Activator.CreateInstance(type)!;
+        var different = Written(options, property => property.DeclaringType != type).Except(Written(Usual, _ => true));
+        AssertTable(heading, options, type, different);
+    }
+
+    [Fact]
+    public void Members_of_a_router() => AssertTable("Router", Router.Unified(), typeof(Router), []);
+
+    [Fact]
+    public void Members_of_a_global_workspace() =>
+        AssertTable("Global workspace", new GlobalWorkspaceSettings(double.NaN), typeof(GlobalWorkspaceSettings), []);
+
+    private static void AssertTable(string heading, object options, Type type, IEnumerable<string> differences) =>
+        Assert.Equal(Written(options, property => property.DeclaringType == type).Concat(differences).Order(), Rows(heading).Order());
+
+    private static IEnumerable<string> Written(object options, Func<System.Reflection.PropertyInfo, bool> isListed) =>
+        options.GetType().GetProperties().Where(isListed).Select(property => $"{property.Name} {Written(property.GetValue(options))}");
+
+    private static IEnumerable<string> Rows(string heading)
+    {
+        var page = new Page("docs/options.md").Text;
+        var section = page.Split("\n## ").Single(section => section.StartsWith(heading + "\n", StringComparison.Ordinal));
+        return OptionRow().Matches(section).Select(row => $"{row.Groups["name"]} {row.Groups["value"]}");
+    }
+
+    private static string Written(object? value) => value switch
+    {
+        null => "null",
+        bool flag => flag ? "true" : "false",
+        CancellationToken => "none",
+        double.NaN => "required",
+        Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+
+    [GeneratedRegex(@"^\| `(?<name>\w+)` \| `?(?<value>[^|`]+?)`? \|", RegexOptions.Multiline)]
+    private static partial Regex OptionRow();
+}

@@ -1,0 +1,119 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Moe;
+
+namespace Docs.Tests;
+
+/// <summary>A block without a setup: it has the files of <see cref="Samples"/>, and has to name what it uses.</summary>
+public class Setup;
+
+/// <summary>A block of a page whose readers have an <see cref="MLContext"/>. The names of properties are those of a program's variables.</summary>
+public class Context : Setup
+{
+    /// <summary>Seeded, so that a block does the same each time.</summary>
+    protected MLContext ml { get; } = new(seed: 1);
+}
+
+/// <summary>A block that has a table of texts.</summary>
+public class Table : Context
+{
+    /// <summary>Columns Label and Text.</summary>
+    protected IDataView data => Samples.Texts(ml);
+
+    /// <summary>Rows to train on, and rows to test with.</summary>
+    protected DataOperationsCatalog.TrainTestData split => ml.Data.TrainTestSplit(data, testFraction: 0.2);
+}
+
+/// <summary>A block that has a trained classifier of texts.</summary>
+public class Trained : Table
+{
+    /// <summary>Label to key, classifier, key to label.</summary>
+    protected TransformerChain<ITransformer> model => field ??= (TransformerChain<ITransformer>)ml.Model.Load(Samples.Model, out _);
+
+    /// <summary>The classifier alone.</summary>
+    protected MoeTextClassificationTransformer trained => model.OfType<MoeTextClassificationTransformer>().Single();
+}
+
+/// <summary>A block that has a table of image files.</summary>
+public class Images : Context
+{
+    /// <summary>Columns Label and ImagePath.</summary>
+    protected IDataView data =>
+        ml.Data.LoadFromTextFile("images.tsv", [new("Label", DataKind.String, 0), new("ImagePath", DataKind.String, 1)], hasHeader: true);
+}
+
+/// <summary>The files that blocks find in the current folder: small tables of made-up texts and pictures, and a tiny model.</summary>
+internal static class Samples
+{
+    /// <summary>The trained model's file.</summary>
+    public const string Model = "intents.zip";
+
+    private static readonly (string Label, string[] Words)[] Classes =
+    [
+        ("weather", ["rain", "sun", "cloud", "storm", "wind"]),
+        ("food", ["bread", "soup", "apple", "cheese", "rice"]),
+        ("travel", ["train", "plane", "ticket", "hotel", "road"]),
+    ];
+
+    /// <summary>Writes all files into the current folder.</summary>
+    public static void Write()
+    {
+        var random = new Random(1);
+        var rows = Enumerable.Range(0, 60).Select(i => Classes[i % 3]).Select(c => (c.Label, Text: Sentence(c.Words, random))).ToList();
+        File.WriteAllLines("intents.tsv", rows.Select(row => $"{row.Label}\t{row.Text}").Prepend("Label\tText"));
+        File.WriteAllLines("sentences.txt", rows.Select(row => row.Text));
+        File.WriteAllLines("more.txt", rows.Select(row => row.Text).Reverse());
+        File.WriteAllLines("vocabulary.txt", ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Classes.SelectMany(c => c.Words)]);
+        WriteImages(random);
+        TrainModel();
+    }
+
+    /// <summary>The table of texts.</summary>
+    public static IDataView Texts(MLContext ml) =>
+        ml.Data.LoadFromTextFile("intents.tsv", [new("Label", DataKind.String, 0), new("Text", DataKind.String, 1)], hasHeader: true);
+
+    private static string Sentence(string[] words, Random random) =>
+        string.Join(' ', Enumerable.Range(0, 5).Select(_ => words[random.Next(words.Length)]));
+
+    private static void TrainModel()
+    {
+        var ml = new MLContext(seed: 1);
+        var texts = Texts(ml);
+        var model = ml.Transforms.Conversion.MapValueToKey("Label")
+            .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(new MoeTextClassificationTrainer.Options
+            {
+                Sentence1ColumnName = "Text",
+                Width = 16,
+                Heads = 2,
+                ExpertWidth = 16,
+                HashBits = 10,
+                MaxEpochs = 4,
+            }))
+            .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))
+            .Fit(texts);
+        ml.Model.Save(model, texts.Schema, Model);
+    }
+
+    // dark pictures and bright ones, as uncompressed bitmaps of 16 × 16 pixels in three colours
+    private static void WriteImages(Random random)
+    {
+        const int side = 16;
+        Directory.CreateDirectory("photos");
+        var lines = new List<string> { "Label\tImagePath" };
+        for (var i = 0; i < 4; i++)
+        {
+            var (label, brightness) = i % 2 == 0 ? ("dark", 0) : ("bright", 160);
+            var pixels = new byte[side * side * 3];
+            for (var p = 0; p < pixels.Length; p++)
+                pixels[p] = (byte)(brightness + random.Next(90));
+            using var file = new BinaryWriter(File.Create(Path.Combine("photos", $"{i}.bmp")));
+            file.Write("BM"u8);
+            foreach (var number in (int[])[54 + pixels.Length, 0, 54, 40, side, side, 1 | 24 << 16, 0, pixels.Length, 2835, 2835, 0, 0])
+                file.Write(number);
+            file.Write(pixels);
+            lines.Add($"{label}\t{i}.bmp");
+        }
+
+        File.WriteAllLines("images.tsv", lines);
+    }
+}
