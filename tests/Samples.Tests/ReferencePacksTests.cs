@@ -1,0 +1,24 @@
+namespace Samples.Tests;
+
+public class ReferencePacksTests : TemporaryFolder
+{
+    [Fact]
+    public void The_newest_version_of_each_pack_is_read_and_a_file_in_both_once()
+    {
+        const string Core = "packs/Microsoft.NETCore.App.Ref", Web = "packs/Microsoft.AspNetCore.App.Ref";
+        Write($"{Core}/9.0.9/ref/net9.0/System.Runtime.xml", "");
+        Write($"{Core}/10.0.0-rc.1.25451.107/ref/net10.0/System.Runtime.xml", "");
+        var runtime = Write($"{Core}/10.0.0/ref/net10.0/System.Runtime.xml", "");
+        Write($"{Core}/10.0.0/ref/net10.0/System.Runtime.dll", "");
+        Write($"{Web}/10.0.0/ref/net10.0/System.Runtime.xml", "");
+        var mvc = Write($"{Web}/10.0.0/ref/net10.0/Microsoft.AspNetCore.Mvc.xml", "");
+        Write("packs/Microsoft.WindowsDesktop.App.Ref/10.0.0/ref/net10.0/WPF.xml", "");
+        Assert.Equal([mvc, runtime], ReferencePacks.DocumentationFiles(Folder));
+    }
+
+    [Fact]
+    public void A_folder_without_packs_gives_no_files() => Assert.Empty(ReferencePacks.DocumentationFiles(Folder));
+
+    [Fact]
+    public void The_SDK_that_runs_this_has_documentation() => Assert.True(ReferencePacks.DocumentationFiles().Count > 100);
+}
