@@ -15,6 +15,20 @@ internal static class BranchWeights
     private const int MostSteps = 50;
     private const double SmallestDecrease = 1e-10;
 
+    /// <summary>The mean log-loss with the weights that <see cref="Fit"/> finds, on the rows that it finds them on.</summary>
+    public static double LossOf(
+        IReadOnlyList<float[]> logarithms, ReadOnlySpan<int> labels, ReadOnlySpan<float> rowWeights, IReadOnlyList<double> assumed)
+    {
+        var weights = Fit(logarithms, labels, rowWeights, assumed);
+        var sum = 0.0;
+        foreach (var weight in rowWeights)
+            sum += weight;
+        if (!(sum > 0))
+            return 0;
+        return Evaluate(
+            logarithms, labels, rowWeights, logarithms[0].Length / labels.Length, assumed, 0, weights, new Curve(weights.Length)) / sum;
+    }
+
     /// <summary>Fits the weights by log-loss on rows that no branch has learned from.</summary>
     /// <param name="logarithms">For each branch log probabilities of n rows × C classes.</param>
     /// <param name="labels">Class of each of the n rows.</param>

@@ -141,6 +141,8 @@ internal sealed class LinearFeatures
             }
         }
 
+        if (ids.Count == 0)
+            return ([0], [0]);
         if (ids.Count <= room)
             return ([.. ids], [.. frequencies]);
         // of equally frequent ones those with the lower hash

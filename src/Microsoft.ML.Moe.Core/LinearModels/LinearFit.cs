@@ -1,57 +1,96 @@
 namespace Microsoft.ML.Moe.LinearModels;
 
-/// <summary>Fits linear models.</summary>
+/// <summary>
+/// Fits linear models: logistic regression with an L2 penalty. Its strength C says what the loss of a row counts against half the sum
+/// of squared weights: the larger, the closer it fits. The same rows give the same model, whatever the number of threads.
+/// </summary>
 /// <param name="classes">Number of classes, C.</param>
 /// <param name="threads">Threads at most.</param>
 internal sealed class LinearFit(int classes, int threads)
 {
-    /// <summary>Strengths that the choice by held-out rows tries: what the loss of a row counts against half the sum of squared weights.</summary>
-    public static readonly float[] Strengths = [0.3f, 1f, 3f, 10f, 30f];
+    /// <summary>Norm of the gradient, as a share of that at zero weights, at which a fit ends.</summary>
+    public const double Tolerance = 1e-2;
 
-    /// <summary>Norm of the gradient, as a share of that at zero weights, at which a final fit ends.</summary>
-    public const double Tolerance = 1e-3;
-
-    /// <summary>How little the weights of what is always 1 are held back, as a share of the others.</summary>
+    /// <summary>How little the weight of what is always 1 is held back, as a share of the others.</summary>
     private const float PenaltyOfConstant = 0.01f;
-    public static (int, int) Last;
 
-    /// <summary>How little the weights of the counts of a pair are held back, as a share of the others.</summary>
-    public static float PenaltyOfCounts = 0.1f;
+    /// <summary>How little the weights of a pair's counts are held back: there are few of them.</summary>
+    private const float PenaltyOfCounts = 0.1f;
+
+    /// <summary>How much lower the held-out loss of a stronger model has to be to be worth it.</summary>
+    private const double WorthIt = 0.998;
+
+    /// <summary>What the scores of a model are expected to be multiplied by: the penalty holds them too low.</summary>
+    private const double AssumedScale = 1.5;
+
+    /// <summary>The strength where there are no rows to choose by.</summary>
+    public const float UsualStrength = 10f;
+
+    /// <summary>Strengths that <see cref="Choose"/> tries.</summary>
+    public static ReadOnlySpan<float> Strengths => [1f, 3f, 10f, 30f];
+
+    /// <summary>
+    /// Fits models of all strengths and takes the one with the lowest log-loss on held-out rows once its scores are scaled as
+    /// <see cref="BranchWeights"/> will scale them. Without held-out rows it is one of strength <see cref="UsualStrength"/>.
+    /// </summary>
+    /// <param name="training">Rows to fit.</param>
+    /// <param name="heldOut">Rows to choose by.</param>
+    /// <param name="stop">Ends it, with an exception.</param>
+    /// <returns>The model, and its strength for a fit to all rows.</returns>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public (LinearModel Model, float Strength) Choose(
+        LinearExamples training, LinearExamples heldOut, CancellationToken stop = default)
+    {
+        if (heldOut.Count == 0)
+            return (Fit(training, UsualStrength, null, stop), UsualStrength);
+        var features = LinearFeatures.Of(training.Rows, classes);
+        var x = features.Transform(training.Rows);
+        var logarithms = new float[heldOut.Count * classes];
+        LinearModel? best = null, last = null;
+        var (strength, lowest) = (0f, double.PositiveInfinity);
+        foreach (var tried in Strengths)
+        {
+            last = Fit(features, x, training, tried, last, null, stop);
+            last.ScoreLogarithms(heldOut.Rows, logarithms);
+            var loss = BranchWeights.LossOf([logarithms], heldOut.Labels, heldOut.Weights, [AssumedScale]);
+            if (best is null || loss < lowest * WorthIt)
+                (best, strength, lowest) = (last, tried, loss);
+        }
+
+        return (best!, strength);
+    }
 
     /// <summary>Fits a model.</summary>
-    /// <param name="features">Its features.</param>
-    /// <param name="x">Rows as the features transform them.</param>
-    /// <param name="labels">Class of each.</param>
-    /// <param name="weights">Weight of each.</param>
-    /// <param name="strength">C: the larger, the closer it fits.</param>
-    /// <param name="tolerance">See <see cref="Tolerance"/>.</param>
-    /// <param name="start">A model with the same features to start from; null for zeros.</param>
+    /// <param name="examples">Rows to fit.</param>
+    /// <param name="strength">C, over 0.</param>
     /// <param name="stepTaken">Is told the objective after each step.</param>
     /// <param name="stop">Ends it, with an exception.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public LinearModel Fit(
+        LinearExamples examples, float strength, Action<double>? stepTaken = null, CancellationToken stop = default)
+    {
+        var features = LinearFeatures.Of(examples.Rows, classes);
+        return Fit(features, features.Transform(examples.Rows), examples, strength, null, stepTaken, stop);
+    }
+
+    private LinearModel Fit(
         LinearFeatures features,
         SparseRows x,
-        ReadOnlySpan<int> labels,
-        ReadOnlySpan<float> weights,
+        LinearExamples examples,
         float strength,
-        double tolerance = Tolerance,
-        LinearModel? start = null,
-        Action<double>? stepTaken = null,
-        CancellationToken stop = default)
+        LinearModel? start,
+        Action<double>? stepTaken,
+        CancellationToken stop)
     {
-        var sum = 0.0;
-        foreach (var weight in weights)
-            sum += weight;
+        var penalty = (float)(1 / (strength * examples.Weights.Sum(w => (double)w)));
         var penalties = new float[x.Columns];
-        var penalty = (float)(1 / (strength * sum));
         penalties.AsSpan().Fill(penalty);
         penalties.AsSpan(features.Index.Count, features.CountMeans.Length).Fill(penalty * PenaltyOfCounts);
         penalties[^1] = penalty * PenaltyOfConstant;
-        var objective = new SoftmaxRegression(x, labels, weights, classes, penalties, threads);
+        var objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, penalties, threads);
         var w = new float[objective.Length];
         start?.Weights.CopyTo(w);
-        var method = new NewtonMethod(objective); method.Descend(w, tolerance, stepTaken, stop); Last = (method.Steps, method.Products);
+        new NewtonMethod(objective).Descend(w, Tolerance, stepTaken, stop);
         return new LinearModel(features, classes, w);
     }
 }

@@ -76,6 +76,13 @@ internal sealed class LinearModel
         LogSoftmax(logarithms[..Classes]);
     }
 
+    /// <summary>Natural logarithms of the probabilities of rows, [rows, C].</summary>
+    public void ScoreLogarithms(IReadOnlyList<LinearRow> rows, Span<float> logarithms)
+    {
+        for (var i = 0; i < rows.Count; i++)
+            ScoreLogarithms(rows[i], logarithms.Slice(i * Classes, Classes));
+    }
+
     /// <summary>Turns scores into logarithms of probabilities.</summary>
     public static void LogSoftmax(Span<float> scores)
     {

@@ -31,7 +31,7 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     /// <summary>Norm of the gradient where it ended, as a share of that at zero weights.</summary>
     public double RelativeGradient { get; private set; }
 
-    /// <summary>Descends.</summary>
+    /// <summary>Descends; at least one step, as a start that was good for a near objective would else be the end.</summary>
     /// <param name="w">Weights to start from, which become those of the minimum.</param>
     /// <param name="tolerance">Norm of the gradient to end at, as a share of that at zero weights.</param>
     /// <param name="stepTaken">Is told the objective after each step.</param>
