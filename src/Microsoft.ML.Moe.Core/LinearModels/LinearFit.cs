@@ -42,7 +42,7 @@ internal sealed class LinearFit(int classes, int threads)
         LinearExamples training, LinearExamples heldOut, CancellationToken stop = default)
     {
         if (heldOut.Count == 0)
-            return (Fit(training, UsualStrength, null, stop), UsualStrength);
+            return (Fit(training, UsualStrength, stop: stop), UsualStrength);
         var features = LinearFeatures.Of(training.Rows, classes);
         var x = features.Transform(training.Rows);
         var logarithms = new float[heldOut.Count * classes];
@@ -63,14 +63,19 @@ internal sealed class LinearFit(int classes, int threads)
     /// <summary>Fits a model.</summary>
     /// <param name="examples">Rows to fit.</param>
     /// <param name="strength">C, over 0.</param>
+    /// <param name="start">A model to start from, fitted to some of the rows; null for zeros. It saves time and changes little else.</param>
     /// <param name="stepTaken">Is told the objective after each step.</param>
     /// <param name="stop">Ends it, with an exception.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public LinearModel Fit(
-        LinearExamples examples, float strength, Action<double>? stepTaken = null, CancellationToken stop = default)
+        LinearExamples examples,
+        float strength,
+        LinearModel? start = null,
+        Action<double>? stepTaken = null,
+        CancellationToken stop = default)
     {
         var features = LinearFeatures.Of(examples.Rows, classes);
-        return Fit(features, features.Transform(examples.Rows), examples, strength, null, stepTaken, stop);
+        return Fit(features, features.Transform(examples.Rows), examples, strength, start, stepTaken, stop);
     }
 
     private LinearModel Fit(
@@ -89,7 +94,7 @@ internal sealed class LinearFit(int classes, int threads)
         penalties[^1] = penalty * PenaltyOfConstant;
         var objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, penalties, threads);
         var w = new float[objective.Length];
-        start?.Weights.CopyTo(w);
+        start?.CopyWeights(features, w);
         new NewtonMethod(objective).Descend(w, Tolerance, stepTaken, stop);
         return new LinearModel(features, classes, w);
     }

@@ -29,6 +29,23 @@ public class LinearModelTests
     }
 
     [Fact]
+    public void AStart_LeadsToTheSameModel()
+    {
+        var (some, all) = (Rows.Topics(200, 1), Rows.Topics(200, 1).With(Rows.Topics(100, 2)));
+        var fit = new LinearFit(3, 1);
+        var fromZero = fit.Fit(all, 10);
+        var fromSome = fit.Fit(all, 10, fit.Fit(some, 10));
+        var (a, b) = (new float[3], new float[3]);
+        foreach (var row in Rows.Topics(30, 3).Rows)
+        {
+            fromZero.ScoreLogarithms(row, a);
+            fromSome.ScoreLogarithms(row, b);
+            for (var c = 0; c < 3; c++)
+                Assert.Equal(a[c], b[c], 0.1f);
+        }
+    }
+
+    [Fact]
     public void TextsWithoutWords_AreFitted()
     {
         var model = new LinearFit(2, 1).Fit(new LinearExamples([Rows.Of(""), Rows.Of(""), Rows.Of("")], [0, 0, 1], [1, 1, 1]), 100);
