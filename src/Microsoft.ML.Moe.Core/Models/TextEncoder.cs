@@ -14,6 +14,7 @@ internal sealed class TextEncoder
     private readonly Parameter _tableVD;
     private readonly Parameter _positionsSD;
     private readonly Parameter _segments2D;
+    private readonly Parameter _marks2D;
     private readonly LayerNorm _inputNorm;
     private readonly TransformerBlocks _blocks;
     private readonly float _inputDropout;
@@ -24,6 +25,7 @@ internal sealed class TextEncoder
         _tableVD = store.Normal(TokenTable, ParameterRole.Embedding, EmbeddingDeviation, config.TableRows, d);
         _positionsSD = store.Normal("positions", ParameterRole.Bias, EmbeddingDeviation / 4, config.MaximumTokens, d);
         _segments2D = store.Normal("segments", ParameterRole.Bias, EmbeddingDeviation / 4, 2, d);
+        _marks2D = store.Normal("marks", ParameterRole.Bias, EmbeddingDeviation, 2, d);
         _inputNorm = new LayerNorm(store, "inputNorm", d);
         _inputDropout = config.Dropout / 2;
         _blocks = new TransformerBlocks(store, config);
@@ -36,7 +38,7 @@ internal sealed class TextEncoder
         var xTD = tape.EmbeddingBag(_tableVD, batch.Tokens);
         xTD = tape.Add(xTD, tape.Embedding(_positionsSD, batch.Positions));
         if (batch.HasSegments)
-            xTD = tape.Add(xTD, tape.Embedding(_segments2D, batch.Segments));
+            xTD = tape.Add(tape.Add(xTD, tape.Embedding(_segments2D, batch.Segments)), tape.Embedding(_marks2D, batch.Marks));
         xTD = tape.Dropout(_inputNorm.Forward(tape, xTD), _inputDropout);
         return _blocks.Forward(context, xTD);
     }

@@ -26,6 +26,19 @@ public sealed class EncodedText
     /// <summary>Position of the first token of the second text; <see cref="Length"/> when there is none.</summary>
     internal int SecondStart { get; }
 
+    /// <summary>Whether a token also occurs in the other text of a pair, as far as both are kept: by the token's own row.</summary>
+    internal bool IsShared(int position)
+    {
+        if (SecondStart == Length || Tokens[position].Rows[0] < TextInput.SpecialRows)
+            return false;
+        _shared ??= [.. Rows(0, SecondStart).Intersect(Rows(SecondStart, Length))];
+        return _shared.Contains(Tokens[position].Rows[0]);
+
+        IEnumerable<int> Rows(int start, int end) => Tokens[start..end].Select(token => token.Rows[0]);
+    }
+
+    private HashSet<int>? _shared;
+
     /// <summary>Hashes of word and word-pair features for the wide branch, each once, ascending.</summary>
     internal int[] WideFeatures { get; }
 }

@@ -7,6 +7,7 @@ internal sealed class TextBatch
 {
     private ReadOnlyMemory<int> _positions;
     private ReadOnlyMemory<int> _segments;
+    private ReadOnlyMemory<int> _marks;
 
     /// <summary>Where each row's tokens lie.</summary>
     public SequenceLayout Layout { get; private set; } = new();
@@ -19,6 +20,9 @@ internal sealed class TextBatch
 
     /// <summary>0 for tokens of the first text, 1 for the second.</summary>
     public ReadOnlySpan<int> Segments => _segments.Span;
+
+    /// <summary>1 for tokens that the other text has too.</summary>
+    public ReadOnlySpan<int> Marks => _marks.Span;
 
     /// <summary>Whether any row has a second text.</summary>
     public bool HasSegments { get; private set; }
@@ -40,9 +44,10 @@ internal sealed class TextBatch
     /// <summary>Makes this another batch; see the properties.</summary>
     /// <returns>This batch.</returns>
     public TextBatch Become(
-        SequenceLayout layout, RaggedIndices tokens, ReadOnlyMemory<int> positions, ReadOnlyMemory<int> segments, RaggedIndices? wide)
+        SequenceLayout layout, RaggedIndices tokens, ReadOnlyMemory<int> positions, ReadOnlyMemory<int> segments, RaggedIndices? wide, ReadOnlyMemory<int> marks)
     {
         (Layout, Tokens, _positions, _segments, Wide) = (layout, tokens, positions, segments, wide);
+        _marks = marks;
         HasSegments = segments.Span.Contains(1);
         return this;
     }

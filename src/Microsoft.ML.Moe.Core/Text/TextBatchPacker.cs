@@ -21,6 +21,7 @@ internal sealed class TextBatchPacker(int wideBits, bool padToLongest, bool keep
     private int[] _lengths = [];
     private int[] _positions = [];
     private int[] _segments = [];
+    private int[] _marks = [];
 
     /// <summary>Packs rows.</summary>
     /// <param name="rows">The rows.</param>
@@ -40,6 +41,7 @@ internal sealed class TextBatchPacker(int wideBits, bool padToLongest, bool keep
         {
             _positions = new int[Math.Max(tokens, 2 * _positions.Length)];
             _segments = new int[_positions.Length];
+            _marks = new int[_positions.Length];
         }
 
         _tokens.Clear(tokens);
@@ -51,6 +53,7 @@ internal sealed class TextBatchPacker(int wideBits, bool padToLongest, bool keep
                 var isToken = position < tokensOfRow.Length;
                 _positions[token] = position;
                 _segments[token] = isToken && position >= rows[i].SecondStart ? 1 : 0;
+                _marks[token] = isToken && rows[i].IsShared(position) ? 1 : 0;
                 if (isToken)
                     AddToken(_tokens, tokensOfRow[position], noise);
                 _tokens.EndBag();
@@ -58,7 +61,7 @@ internal sealed class TextBatchPacker(int wideBits, bool padToLongest, bool keep
         }
 
         return _batch.Become(
-            layout, _tokens.Build(), _positions.AsMemory(0, tokens), _segments.AsMemory(0, tokens), PackWide(rows, noise));
+            layout, _tokens.Build(), _positions.AsMemory(0, tokens), _segments.AsMemory(0, tokens), PackWide(rows, noise), _marks.AsMemory(0, tokens));
     }
 
     private SequenceLayout LayoutOf(IReadOnlyList<EncodedText> rows)
