@@ -26,8 +26,11 @@ internal sealed class LinearFit(int classes, int threads)
     /// <summary>The strength where there are no rows to choose by.</summary>
     public const float UsualStrength = 10f;
 
-    /// <summary>Strengths that <see cref="Choose"/> tries.</summary>
+    /// <summary>Strengths that <see cref="Choose"/> tries for single texts.</summary>
     public static ReadOnlySpan<float> Strengths => [1f, 3f, 10f, 30f];
+
+    /// <summary>Strengths that <see cref="Choose"/> tries for pairs, whose counts may be all that there is to learn.</summary>
+    public static ReadOnlySpan<float> StrengthsOfPairs => [0.03f, 0.1f, 0.3f, 1f, 3f, 10f];
 
     /// <summary>
     /// Fits models of all strengths and takes the one with the lowest log-loss on held-out rows once its scores are scaled as
@@ -48,7 +51,7 @@ internal sealed class LinearFit(int classes, int threads)
         var logarithms = new float[heldOut.Count * classes];
         LinearModel? best = null, last = null;
         var (strength, lowest) = (0f, double.PositiveInfinity);
-        foreach (var tried in Strengths)
+        foreach (var tried in features.CountMeans.IsEmpty ? Strengths : StrengthsOfPairs)
         {
             last = Fit(features, x, training, tried, last, null, stop);
             last.ScoreLogarithms(heldOut.Rows, logarithms);

@@ -14,6 +14,12 @@ internal sealed class TextSurvey
     /// <summary>Words up to which character n-grams are taken: beyond there is text enough, and they would cost too much.</summary>
     public const long MostWordsForGrams = 8_000_000;
 
+    /// <summary>
+    /// Tokens of all rows at most, where reading more than <see cref="FewestTokens"/> of each makes them many: passes over more than
+    /// that take minutes, and the linear branch reads all words anyway.
+    /// </summary>
+    public const long MostTokensOfAll = 650_000;
+
     private const double CoveredShare = 0.95;
     private readonly int[] _rowsOfLength = new int[MostTokens + 1];
     private readonly List<Range> _none = [];
@@ -44,7 +50,10 @@ internal sealed class TextSurvey
         _rowsOfLength[Math.Min(MostTokens, words + starts)]++;
     }
 
-    /// <summary>Tokens that cover all of 95 % of the rows, start tokens counted, within [128, 512].</summary>
+    /// <summary>
+    /// Tokens that cover all of 95 % of the rows, start tokens counted, within [128, 512]; fewer, down to 128, where there are so many
+    /// rows that this would be more than 650,000 tokens.
+    /// </summary>
     public int MaximumTokens
     {
         get
@@ -52,7 +61,7 @@ internal sealed class TextSurvey
             var (length, covered) = (0, 0L);
             while (length < MostTokens && (covered += _rowsOfLength[length]) < CoveredShare * Rows)
                 length++;
-            return Math.Max(FewestTokens, length);
+            return (int)Math.Max(FewestTokens, Math.Min(length, MostTokensOfAll / Math.Max(1, Rows)));
         }
     }
 

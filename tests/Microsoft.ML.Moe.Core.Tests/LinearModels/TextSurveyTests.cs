@@ -20,6 +20,19 @@ public class TextSurveyTests
     }
 
     [Fact]
+    public void ManyLongRows_AreCutShorter()
+    {
+        var survey = new TextSurvey();
+        var text = Text(400);
+        for (var i = 0; i < 2000; i++)
+            survey.Add(text);
+        Assert.Equal(325, survey.MaximumTokens);
+        for (var i = 0; i < 8000; i++)
+            survey.Add(text);
+        Assert.Equal(128, survey.MaximumTokens);
+    }
+
+    [Fact]
     public void Pairs_ShareTheTokens_AndTakeNoGrams()
     {
         var survey = new TextSurvey();
