@@ -89,17 +89,18 @@ internal sealed class WeighedBranches(TextSet set, int seed, Engine engine, int?
     private static LinearRow Row(LabelledText row, bool grams)
     {
         var builder = new LinearRowBuilder(grams);
-        Add(row.First);
-        if (row.Second is not null)
-            Add(row.Second);
-        return builder.Build();
+        var (first, words) = Words(row.First);
+        if (row.Second is null)
+            return builder.Build(first, words);
+        var (second, secondWords) = Words(row.Second);
+        return builder.Build(first, words, second, secondWords);
 
-        void Add(string text)
+        static (string Text, List<Range> Words) Words(string text)
         {
             text = text.ToLowerInvariant();
             var words = new List<Range>();
             WordSplitter.Split(text, words, LinearRowBuilder.MaximumWords);
-            builder.Add(text, words);
+            return (text, words);
         }
     }
 }

@@ -8,10 +8,10 @@ internal static class Rows
 {
     public static LinearRow Of(string text, string? second = null, bool grams = false)
     {
-        var builder = new LinearRowBuilder(grams).Add(text, Words(text));
-        if (second is not null)
-            builder.Add(second, Words(second));
-        return builder.Build();
+        var builder = new LinearRowBuilder(grams);
+        return second is null
+            ? builder.Build(text, Words(text))
+            : builder.Build(text, Words(text), second, Words(second));
     }
 
     public static List<Range> Words(string text)
