@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.LinearModels;
@@ -12,8 +11,8 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// </summary>
 /// <param name="classes">Number of classes, C.</param>
 /// <param name="training">How classes are weighted, and the seed.</param>
-/// <param name="engine">Whose threads do it.</param>
-internal sealed class LinearBranchTraining(int classes, TrainingConfig training, Engine engine)
+/// <param name="threads">Threads at most.</param>
+internal sealed class LinearBranchTraining(int classes, TrainingConfig training, int threads)
 {
     /// <summary>Share of the training rows that is held out where there are no validation rows.</summary>
     private const float HeldOutShare = 0.1f;
@@ -25,9 +24,9 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     private const long MostTokensForGrams = 8_000_000;
 
     /// <summary>a and b where no rows are held out, and what they are pulled to where those are few.</summary>
-    private static readonly double[] AssumedWeights = [0.6, 1.2];
+    private static readonly double[] AssumedWeights = [0.7, 0.8];
 
-    private readonly LinearFit _fit = new(classes, engine);
+    private readonly LinearFit _fit = new(classes, threads);
     private LinearModel? _model;
     private float _strength;
 
@@ -96,7 +95,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         try
         {
             if (heldOut.Count > 0 && rows.IsDrawn)
-                model = _fit.Fit(ExamplesOf(rows.Training).With(heldOut), _strength, stop: stop);
+                model = _fit.Fit(ExamplesOf(rows.Training).With(heldOut), _strength, model, stop: stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

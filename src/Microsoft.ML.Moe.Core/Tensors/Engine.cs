@@ -132,6 +132,9 @@ public abstract class Engine : IDisposable
         loop.ThrowIfFailed();
     }
 
+    /// <summary>Threads that work on the host beside the engine may take, its own among them.</summary>
+    internal virtual int HostThreads => Environment.ProcessorCount;
+
     /// <summary>Runs body(item, worker) for each item within [0, items), at the same time where the engine has threads for it.</summary>
     /// <param name="items">Number of items.</param>
     /// <param name="body">Raises no errors.</param>

@@ -59,7 +59,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         ClassTargets.CheckCount(classCount);
         (_config, _classCount, _tokenizer) = (config, classCount, tokenizer);
         if (config.LinearBranch)
-            _linear = new LinearBranchTraining(classCount, config.Training, engine);
+            _linear = new LinearBranchTraining(classCount, config.Training, engine.HostThreads);
         var input = ((TextInputConfig?)start?.Input ?? config.Input) with { MaximumTokens = config.Input.MaximumTokens };
         Input = _input = TextInput.Create(
             input with { Linear = config.LinearBranch ? LinearInput.Undecided : LinearInput.None }, tokenizer);

@@ -141,7 +141,6 @@ public class ModelConfigTests
     [InlineData("\"dropout\": 0.25", "\"dropout\": 1", "Dropout")]
     [InlineData("\"maximumTokens\": 16", "\"maximumTokens\": 1000000", "MaximumTokens")]
     [InlineData("\"classes\": 3", "\"classes\": 2000000000", "Classes")]
-    [InlineData("\"wideBits\": 11", "\"wideBits\": 31", "WideBits")]
     public void WhatCannotBeIsRefusedInAnyVersion(string before, string after, string reason)
     {
         foreach (var text in new[] { Text2, Write(Read(Text2)) })
@@ -150,6 +149,12 @@ public class ModelConfigTests
             Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         }
     }
+
+    [Theory]
+    [InlineData("\"wideBits\": 11", "\"wideBits\": 31")]
+    [InlineData("\"wideBits\": 11", "\"wideBits\": -1")]
+    public void ATableOfAnEarlierVersionHasItsBounds(string before, string after) =>
+        Assert.Contains("HashedBits", Assert.Throws<InvalidDataException>(() => Read(Text2, before, after)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("\"version\": 2", "\"version\": 4", "Update")]

@@ -61,6 +61,7 @@ public class StepAllocationTests
         {
             var config = new TextClassifierConfig
             {
+                LinearBranch = false,
                 Input = new() { HashBits = 10 },
                 Encoder = new() { Router = Routers.Default(router) },
                 Training = Training with

@@ -1,7 +1,9 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tests.Routing;
 using Microsoft.ML.Moe.Training;
 
@@ -99,7 +101,7 @@ public class TextClassifierTrainerTests
     {
         using var engine = new ManagedEngine(2);
         // a rate that is wild enough that the last epoch need not be the best
-        var config = ToyTable.Config(6).WithTraining(t => t with { LearningRate = 0.05f });
+        var config = ToyTable.Config(6).WithTraining(t => t with { LearningRate = 0.05f }) with { LinearBranch = false };
         var trainer = new TextClassifierTrainer(config, Classes, engine);
         var validation = ToyTable.Encoded(trainer.Input, 60, seed: 2);
         var observer = new Recorder();
@@ -111,6 +113,98 @@ public class TextClassifierTrainerTests
         var best = observer.Epochs.Last(e => e.IsBest);
         Assert.Equal(observer.Epochs.Min(e => e.ValidationLoss), best.ValidationLoss);
         Assert.Equal(best.ValidationLoss!.Value, classifier.Measure(validation).Loss, 1e-6);
+    }
+
+    [Fact]
+    public void TheBranchesAreWeighedOnRowsThatNeitherLearned()
+    {
+        using var engine = new ManagedEngine(2);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(12), Classes, engine);
+        var training = ToyTable.Encoded(trainer.Input, 240, seed: 1);
+        var observer = new Recorder();
+
+        var classifier = trainer.Train(training, observer: observer);
+
+        // a tenth is held out: 24 of 240
+        Assert.Equal(12 * 14, observer.Steps);
+        Assert.Contains(observer.Messages, m => m.Contains("chosen by 24 rows", StringComparison.Ordinal));
+        var branch = (LinearBranch)classifier.Branch!;
+        Assert.True(branch.Weights.Encoder + branch.Weights.Linear > 0.5f);
+        var test = ToyTable.Encoded(trainer.Input, 200, seed: 2);
+        var network = new Model<EncodedText>(engine, classifier.Config, classifier.Input, new ParameterStore(classifier.Parameters));
+        Assert.InRange(classifier.Measure(test).Loss, 0, network.Measure(test).Loss);
+    }
+
+    [Fact]
+    public void ABranchThatSaysNothingCountsLittle()
+    {
+        // the label is the number of words, which no word or pair tells; the encoder has positions
+        using var engine = new ManagedEngine(2);
+        var config = ToyTable.Config(30);
+        var trainer = new TextClassifierTrainer(config, 2, engine);
+        var rows = Enumerable.Range(0, 300)
+            .Select(i => new Example<EncodedText>(trainer.Input.Encode(string.Join(' ', Enumerable.Repeat("cat", 3 + i % 2 * 4))), i % 2))
+            .ToList();
+
+        var branch = (LinearBranch)trainer.Train(rows).Branch!;
+
+        Assert.True(branch.Weights.Encoder > branch.Weights.Linear, $"{branch.Weights}");
+    }
+
+    [Fact]
+    public void FewRowsAreAllLearned()
+    {
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2), Classes, engine);
+        var observer = new Recorder();
+
+        trainer.Train(ToyTable.Encoded(trainer.Input, 48, seed: 1), observer: observer);
+
+        Assert.Equal(2 * 3, observer.Steps);
+        Assert.Contains(observer.Messages, m => m.Contains("by 0 rows", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void TheLengthFollowsTheTextsAndLongerOnesAreCutOff()
+    {
+        using var engine = new ManagedEngine(1);
+        var config = ToyTable.Config(1).WithInput(i => i with { MaximumTokens = null });
+        var trainer = new TextClassifierTrainer(config, 2, engine);
+        var rows = Enumerable.Range(0, 60)
+            .Select(i => new Example<EncodedText>(trainer.Input.Encode(string.Join(' ', Enumerable.Repeat("cat", i == 0 ? 600 : 199))), i % 2))
+            .ToList();
+        var observer = new Recorder();
+
+        var classifier = trainer.Train(rows, observer: observer);
+
+        Assert.Equal(200, ((TextInput)classifier.Input).MaximumTokens);
+        Assert.Contains(observer.Messages, m => m.Contains("MaximumTokens = 200", StringComparison.Ordinal) && m.Contains("1 of 60", StringComparison.Ordinal));
+        Assert.Equal(401, classifier.Input.Encode(string.Join(' ', Enumerable.Repeat("cat", 600))).TokensCutOff);
+    }
+
+    [Fact]
+    public void StoppedTrainingKeepsWhatWasLearnedWithBothBranches()
+    {
+        using var engine = new ManagedEngine(2);
+        using var stop = new CancellationTokenSource();
+        var trainer = new TextClassifierTrainer(ToyTable.Config(12), Classes, engine);
+        var observer = new Recorder { AfterStep = step => { if (step == 20) stop.Cancel(); } };
+
+        var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1), observer: observer, stop: stop.Token);
+
+        Assert.Equal(20, observer.Steps);
+        Assert.NotNull(classifier.Branch);
+        Assert.InRange(Accuracy(classifier), 0.8, 1);
+    }
+
+    [Fact]
+    public void StoppedBeforeItBeganItTrainsNothing()
+    {
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2), Classes, engine);
+
+        Assert.Throws<OperationCanceledException>(
+            () => trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1), stop: new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -227,9 +321,15 @@ public class TextClassifierTrainerTests
 
         public int Steps { get; private set; }
 
+        public List<string> Messages { get; } = [];
+
         public Action<int> AfterEpoch { get; init; } = _ => { };
 
-        public void OnStep(int epoch, int step, int steps, double loss) => Steps++;
+        public Action<int> AfterStep { get; init; } = _ => { };
+
+        public void OnStep(int epoch, int step, int steps, double loss) => AfterStep(++Steps);
+
+        public void OnMessage(string message) => Messages.Add(message);
 
         public void OnEpoch(EpochReport report)
         {

@@ -139,6 +139,9 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    /// <inheritdoc/>
+    internal override int HostThreads => Workers.Threads;
+
     private protected override void Share(int items, Action<int, int> body) => Workers.Run(items, long.MaxValue, body);
 
     /// <summary>Storage for a tape, which <see cref="ReturnTapeStorage"/> takes back.</summary>

@@ -27,7 +27,8 @@ public sealed partial class MoeTextClassificationTrainer
 
         /// <summary>
         /// Longest input in tokens, both columns of a pair together; what lies beyond is cut off, counted and reported. Within
-        /// [8, 4096]. null follows the training texts: 19 of 20 are read whole, as far as 512 tokens do, and 128 tokens always are.
+        /// [8, 4096]. null follows the training texts: 19 of 20 are read whole, as far as 512 tokens do, or 650,000 for all rows together,
+        /// but 128 always are.
         /// Default null.
         /// </summary>
         public int? MaximumTokens { get; set; }
