@@ -3,7 +3,7 @@ using MoeTool.Data;
 
 namespace MoeTool.Tests;
 
-public class DelimitedFileTests : TemporaryFolder
+public class DelimitedFileTests : FolderTests
 {
     private readonly MLContext _ml = new(1);
 

@@ -3,7 +3,7 @@ using MoeTool.Data;
 
 namespace MoeTool.Tests;
 
-public class ImageFilesTests : TemporaryFolder
+public class ImageFilesTests : FolderTests
 {
     private static readonly SourceColumn PathColumn = new("file", "ImagePath", "--path");
     private static readonly SourceColumn LabelColumn = new("kind", "Label", "--label");

@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Training;
 
 namespace MoeTool.Tests;
 
-public class OptionsFileTests : TemporaryFolder
+public class OptionsFileTests : FolderTests
 {
     [Fact]
     public void Any_option_is_set_by_its_name()
@@ -12,11 +12,11 @@ public class OptionsFileTests : TemporaryFolder
         var options = Applied("""
             {
                 // comments, and either way to write a name
-                "layers": 1, "Width": 64, "dropout": 0.25, "wideBranch": false, "maxEpochs": null, "classWeighting": "Balanced",
+                "layers": 1, "Width": 64, "dropout": 0.25, "linearBranch": false, "maxEpochs": null, "classWeighting": "Balanced",
                 "decay": "linear", "checkpointFile": "state.bin",
             }
             """);
-        Assert.Equal((1, 64, 0.25f, false, null), (options.Layers, options.Width, options.Dropout, options.WideBranch, options.MaxEpochs));
+        Assert.Equal((1, 64, 0.25f, false, null), (options.Layers, options.Width, options.Dropout, options.LinearBranch, options.MaxEpochs));
         Assert.Equal((ClassWeighting.Balanced, LearningRateDecay.Linear, "state.bin"), (options.ClassWeighting, options.Decay, options.CheckpointFile));
         Assert.Equal(new MoeTextClassificationTrainer.Options().Heads, options.Heads);
     }
@@ -52,7 +52,7 @@ public class OptionsFileTests : TemporaryFolder
     [InlineData("""{ "layers": 1.5 }""", "layers = 1.5 is impossible: it is a whole number")]
     [InlineData("""{ "layers": null }""", "layers = null is impossible: it is a whole number")]
     [InlineData("""{ "dropout": true }""", "dropout = true is impossible: it is a number")]
-    [InlineData("""{ "wideBranch": 1 }""", "wideBranch = 1 is impossible: it is true or false")]
+    [InlineData("""{ "linearBranch": 1 }""", "linearBranch = 1 is impossible: it is true or false")]
     [InlineData("""{ "decay": "none of them" }""", "impossible: it is one of")]
     [InlineData("""{ "router": "unified" }""", "a router is an object")]
     [InlineData("""{ "router": { "alpha": 0.5 } }""", "a router needs a \"kind\"")]

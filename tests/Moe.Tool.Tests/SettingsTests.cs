@@ -6,7 +6,7 @@ using Spectre.Console.Testing;
 
 namespace MoeTool.Tests;
 
-public class SettingsTests : TemporaryFolder
+public class SettingsTests : FolderTests
 {
     [Fact]
     public void Every_option_of_train_text_is_read()

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace MoeTool.Tests;
 
 /// <summary>Images from the folder to the report, on small files.</summary>
-public class TrainImagesTests : TemporaryFolder
+public class TrainImagesTests : FolderTests
 {
     [Fact]
     public void A_model_is_trained_tested_saved_evaluated_used_and_explained()

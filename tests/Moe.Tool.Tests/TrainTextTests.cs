@@ -4,7 +4,7 @@ using System.Text;
 namespace MoeTool.Tests;
 
 /// <summary>Texts from the table to the report, on small tables.</summary>
-public class TrainTextTests : TemporaryFolder
+public class TrainTextTests : FolderTests
 {
     [Fact]
     public void A_model_is_trained_tested_saved_evaluated_used_and_explained()

@@ -29,10 +29,10 @@ internal sealed record ToolConsole(IAnsiConsole Output, TextWriter Error, TextRe
     public void Line(string text = "") => Output.WriteLine(text);
 
     /// <summary>Writes what the routers did.</summary>
-    public void Write(RoutingReport report) => report.WriteTable(Output);
+    public void Write(RoutingReport report) => Output.Write(new Text(report.ToText()));
 
     /// <summary>Writes what other routers would do.</summary>
-    public void Write(IEnumerable<RoutingComparison> comparisons) => comparisons.WriteTable(Output);
+    public void Write(IEnumerable<RoutingComparison> comparisons) => Output.Write(new Text(comparisons.ToText()));
 
     /// <summary>Shows what the library says while it works.</summary>
     public void ShowMessages(MLContext ml) => ml.Log += (_, message) =>
