@@ -8,7 +8,8 @@ namespace Microsoft.ML.Moe.Experiments.Data;
 /// without spaces, pairs of sentences. The same folder and SDK give the same sets.
 /// </summary>
 /// <param name="folder">Where clinc150, snips and movie_sentences are.</param>
-internal sealed class TextSets(string folder)
+/// <param name="rows">Rows of training and test at most, drawn at random; null for all.</param>
+internal sealed class TextSets(string folder, int? rows = null)
 {
     private static readonly string[] QuestionWords =
     [
@@ -43,7 +44,15 @@ internal sealed class TextSets(string folder)
     public IEnumerable<string> Names => Makers.Keys;
 
     /// <summary>Makes a set.</summary>
-    public TextSet Make(string name) => Makers[name]() with { Name = name };
+    public TextSet Make(string name)
+    {
+        var set = Makers[name]() with { Name = name };
+        if (rows is not { } most)
+            return set;
+        var known = Draw(set.Train, most, 1);
+        var labels = known.Select(row => row.Label).ToHashSet();
+        return new TextSet(name, known, Draw(set.Test.Where(row => labels.Contains(row.Label)), most, 1));
+    }
 
     private TextSet Official(string name, string train, string test) =>
         new(name, Read(Path.Combine(folder, name, train)), Read(Path.Combine(folder, name, test)));
@@ -102,14 +111,13 @@ internal sealed class TextSets(string folder)
     /// <summary>Short first sentences of documentation by area, six areas; no type is in training and test.</summary>
     private TextSet DocAreas()
     {
-        var rows = _members.Value
+        var sentences = _members.Value
             .Select(member => (member.Type, Row: new LabelledText(member.Area, member.Summary.Split(". ")[0].TrimEnd('.'))))
             .Where(row => row.Row.First.Split(' ').Length is >= 4 and <= 14)
             .DistinctBy(row => row.Row.First)
             .ToList();
         string[] areas = ["System.Net", "System.Security", "System.Xml", "Microsoft.AspNetCore", "System.Data", "System.Threading"];
-        rows = rows.FindAll(row => areas.Contains(row.Row.Label));
-        return SplitByType(rows, 5500, 3000, 12);
+        return SplitByType(sentences.FindAll(row => areas.Contains(row.Row.Label)), 5500, 3000, 12);
     }
 
     /// <summary>All that is said of a type, hundreds of words, by area: the twelve largest.</summary>
@@ -281,7 +289,7 @@ internal sealed class TextSets(string folder)
     private TextSet PairsOfReturns()
     {
         var random = new Random(23);
-        var rows = new List<(string, LabelledText)>();
+        var pairs = new List<(string, LabelledText)>();
         foreach (var type in _members.Value.Where(m => m.Returns.Length > 20).GroupBy(m => m.Type))
         {
             var members = type.DistinctBy(m => m.Returns).DistinctBy(m => m.Summary).Take(8).ToArray();
@@ -291,11 +299,11 @@ internal sealed class TextSets(string folder)
             {
                 var isSame = random.Next(2) == 0;
                 var other = isSame ? i : (i + random.Next(1, members.Length)) % members.Length;
-                rows.Add((type.Key, new LabelledText(isSame ? "same" : "other", members[i].Summary, members[other].Returns)));
+                pairs.Add((type.Key, new LabelledText(isSame ? "same" : "other", members[i].Summary, members[other].Returns)));
             }
         }
 
-        return SplitByType(rows, 2500, 2000, 24);
+        return SplitByType(pairs, 2500, 2000, 24);
     }
 
     private static TextSet SplitByType(IEnumerable<(string Type, LabelledText Row)> rows, int train, int test, int seed)
