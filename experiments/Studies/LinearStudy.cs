@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.Moe.Experiments.Data;
@@ -23,7 +24,7 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     private static readonly string[] Arms = [MlNet, Defaults, Linear, Network, Weighed];
     private static readonly string[] Columns = ["accuracy", "macroAccuracy", "logLoss", "calibrationError"];
     private readonly TextSets _sets = new(arguments.Data, arguments.Rows);
-    private readonly Dictionary<string, TextSet> _made = [];
+    private readonly ConcurrentDictionary<string, TextSet> _made = [];
 
     /// <inheritdoc/>
     public IEnumerable<Run> Runs =>
@@ -36,7 +37,8 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     /// <inheritdoc/>
     public string Report(RunLog log)
     {
-        var text = new StringBuilder("## Defaults on kinds of data\n\n").Append(CultureInfo.InvariantCulture, $"Means of the seeds {string.Join(", ", arguments.Seeds)}.\n\n");
+        var text = new StringBuilder("## Defaults on kinds of data\n\n")
+            .Append(CultureInfo.InvariantCulture, $"Means of the seeds {string.Join(", ", arguments.Seeds)}.\n\n");
         var table = new MarkdownTable(["set", "model", "accuracy, %", "macro, %", "log-loss", "calibration error, %"]);
         foreach (var name in _sets.Names)
             foreach (var arm in Arms)
@@ -52,12 +54,16 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     }
 
     private RunKey Key(string name, string arm, int seed) =>
-        new("linear", name, arm, seed, FormattableString.Invariant($"epochs {arguments.Epochs?.ToString() ?? "by rule"}, rows {arguments.Rows?.ToString() ?? "all"}"));
+        new(
+        "linear",
+        name,
+        arm,
+        seed,
+        FormattableString.Invariant($"epochs {arguments.Epochs?.ToString() ?? "by rule"}, rows {arguments.Rows?.ToString() ?? "all"}"));
 
     private IReadOnlyDictionary<string, double> Execute(string name, string arm, int seed, Engine engine, CancellationToken stop)
     {
-        if (!_made.TryGetValue(name, out var set))
-            _made[name] = set = _sets.Make(name);
+        var set = _made.GetOrAdd(name, _sets.Make);
         int[] labels = [.. set.Test.Select(set.ClassOf)];
         switch (arm)
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Microsoft.ML.Moe.Experiments.Data;
@@ -86,7 +85,7 @@ internal sealed class TextSets(string folder, int? rows = null)
         }
     }
 
-    /// <summary>Utterances that are questions, labelled by what they are about; half of the intents of the test rows are rare in training.</summary>
+    /// <summary>Utterances that are questions, labelled by what they are about; half of the intents are rare in training.</summary>
     private TextSet Questions()
     {
         string[] domains = ["banking", "travel", "kitchen_and_dining", "auto_and_commute", "utility", "work"];
@@ -124,10 +123,12 @@ internal sealed class TextSets(string folder, int? rows = null)
     private TextSet LongDocs()
     {
         var types = _members.Value.GroupBy(member => (member.Area, member.Type))
-            .Select(type => (type.Key.Area, type.Key.Type, Text: string.Join(' ', type.Select(m => m.Summary + " " + m.Returns).Distinct())))
+            .Select(type => (
+                type.Key.Area, type.Key.Type, Text: string.Join(' ', type.Select(m => m.Summary + " " + m.Returns).Distinct())))
             .Where(type => type.Text.Length > 1200)
             .ToList();
-        var areas = types.CountBy(type => type.Area).OrderByDescending(count => count.Value).Take(12).Select(count => count.Key).ToHashSet();
+        var areas = types.CountBy(type => type.Area).OrderByDescending(count => count.Value).Take(12)
+            .Select(count => count.Key).ToHashSet();
         return SplitByType(
             types.FindAll(type => areas.Contains(type.Area))
                 .Select(type => (type.Type, new LabelledText(type.Area, type.Text[..Math.Min(type.Text.Length, 5000)]))), 4000, 3000, 13);
@@ -148,9 +149,11 @@ internal sealed class TextSets(string folder, int? rows = null)
             var random = new Random(seed);
             var byLabel = sentences.GroupBy(row => row.Label).OrderBy(group => group.Key, StringComparer.Ordinal)
                 .Select(group => group.ToArray()).ToArray();
-            return [.. Enumerable.Range(0, count).Select(i => new LabelledText(byLabel[i % 2][0].Label, string.Join(' ', Enumerable.Range(0, 32)
-                .Select(_ => byLabel[random.NextDouble() < 0.62 ? i % 2 : 1 - i % 2])
-                .Select(own => own[random.Next(own.Length)].First))))];
+            return [.. Enumerable.Range(0, count).Select(i => new LabelledText(byLabel[i % 2][0].Label, Review(i % 2)))];
+
+            string Review(int polarity) => string.Join(' ', Enumerable.Range(0, 32)
+                .Select(_ => byLabel[random.NextDouble() < 0.62 ? polarity : 1 - polarity])
+                .Select(own => own[random.Next(own.Length)].First));
         }
     }
 
@@ -191,7 +194,8 @@ internal sealed class TextSets(string folder, int? rows = null)
     private TextSet NoSpaces()
     {
         var set = Official("movie_sentences", "train.tsv", "val.tsv");
-        return new TextSet("", [.. Join(set.Train, 2)], [.. Join([.. set.Test, .. Read(Path.Combine(folder, "movie_sentences", "test.tsv"))], 2)]);
+        var test = Read(Path.Combine(folder, "movie_sentences", "test.tsv"));
+        return new TextSet("", [.. Join(set.Train, 2)], [.. Join([.. set.Test, .. test], 2)]);
 
         static IEnumerable<LabelledText> Join(IReadOnlyList<LabelledText> rows, int sentences) =>
             from ofLabel in rows.GroupBy(row => row.Label)
@@ -251,7 +255,7 @@ internal sealed class TextSets(string folder, int? rows = null)
         }
     }
 
-    /// <summary>A sentence of documentation and one edited: does it still say the same? Edits that keep it reorder and drop; others change.</summary>
+    /// <summary>A sentence of documentation and one edited: does it still say the same?</summary>
     private TextSet PairsEdited()
     {
         var sentences = _members.Value.Select(member => member.Summary.Split(". ")[0].TrimEnd('.'))
@@ -322,9 +326,4 @@ internal sealed class TextSets(string folder, int? rows = null)
         var known = drawn.Select(row => row.Label).ToHashSet();
         return new TextSet("", drawn, Draw(testing.Where(row => known.Contains(row.Label)), test, seed));
     }
-
-    /// <summary>A line about a set.</summary>
-    public static string Describe(TextSet set) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{set.Name}: {set.Train.Count} / {set.Test.Count} rows, {set.Train.Select(r => r.Label).Distinct().Count()} classes, {set.Train.Average(r => r.First.Split(' ').Length + (r.Second?.Split(' ').Length ?? 0)):F0} words");
 }
