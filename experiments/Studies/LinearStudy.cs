@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.Moe.Experiments.Data;
@@ -18,12 +19,12 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     private const string MlNet = "ML.NET linear";
     private const string Defaults = "defaults";
     private const string Linear = "linear branch alone";
-    private const string Encoder = "encoder alone";
+    private const string Network = "network alone";
     private const string Weighed = "both, weighed";
-    private static readonly string[] Arms = [MlNet, Defaults, Linear, Encoder, Weighed];
+    private static readonly string[] Arms = [MlNet, Defaults, Linear, Network, Weighed];
     private static readonly string[] Columns = ["accuracy", "macroAccuracy", "logLoss", "calibrationError"];
-    private readonly TextSets _sets = new(arguments.Data);
-    private readonly Dictionary<string, TextSet> _made = [];
+    private readonly TextSets _sets = new(arguments.Data, arguments.Rows);
+    private readonly ConcurrentDictionary<string, TextSet> _made = [];
 
     /// <inheritdoc/>
     public IEnumerable<Run> Runs =>
@@ -36,7 +37,8 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     /// <inheritdoc/>
     public string Report(RunLog log)
     {
-        var text = new StringBuilder("## Defaults on kinds of data\n\n").Append(CultureInfo.InvariantCulture, $"Means of the seeds {string.Join(", ", arguments.Seeds)}.\n\n");
+        var text = new StringBuilder("## Defaults on kinds of data\n\n")
+            .Append(CultureInfo.InvariantCulture, $"Means of the seeds {string.Join(", ", arguments.Seeds)}.\n\n");
         var table = new MarkdownTable(["set", "model", "accuracy, %", "macro, %", "log-loss", "calibration error, %"]);
         foreach (var name in _sets.Names)
             foreach (var arm in Arms)
@@ -46,18 +48,22 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
 
     private string Cell(RunLog log, string name, string arm, string column)
     {
-        var (run, prefix) = arm is Linear or Encoder ? (Weighed, arm + " ") : (arm, "");
+        var (run, prefix) = arm is Linear or Network ? (Weighed, arm + " ") : (arm, "");
         var values = arguments.Seeds.Select(seed => log.Find(Key(name, run, seed))?.Values[prefix + column]).OfType<double>();
         return new Sample([.. values]).Format(column == "logLoss" ? 1 : 100, column == "logLoss" ? "0.000" : "0.0");
     }
 
     private RunKey Key(string name, string arm, int seed) =>
-        new("linear", name, arm, seed, FormattableString.Invariant($"epochs {arguments.Epochs?.ToString() ?? "by rule"}"));
+        new(
+        "linear",
+        name,
+        arm,
+        seed,
+        FormattableString.Invariant($"epochs {arguments.Epochs?.ToString() ?? "by rule"}, rows {arguments.Rows?.ToString() ?? "all"}"));
 
     private IReadOnlyDictionary<string, double> Execute(string name, string arm, int seed, Engine engine, CancellationToken stop)
     {
-        if (!_made.TryGetValue(name, out var set))
-            _made[name] = set = _sets.Make(name);
+        var set = _made.GetOrAdd(name, _sets.Make);
         int[] labels = [.. set.Test.Select(set.ClassOf)];
         switch (arm)
         {
@@ -71,9 +77,9 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
                 var values = new Dictionary<string, double>(Quality.Of(both.Probabilities(), labels).Values);
                 foreach (var (value, number) in Quality.Of(both.LinearProbabilities(), labels).Values)
                     values.Add($"{Linear} {value}", number);
-                foreach (var (value, number) in Quality.Of(both.EncoderProbabilities(), labels).Values)
-                    values.Add($"{Encoder} {value}", number);
-                values.Add("weight of the encoder", both.Weights[0]);
+                foreach (var (value, number) in Quality.Of(both.NetworkProbabilities(), labels).Values)
+                    values.Add($"{Network} {value}", number);
+                values.Add("weight of the network", both.Weights[0]);
                 values.Add("weight of the linear branch", both.Weights[1]);
                 return values;
         }

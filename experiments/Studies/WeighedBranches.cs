@@ -8,8 +8,9 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.Experiments.Studies;
 
 /// <summary>
-/// An encoder and a linear model trained apart, each on nine tenths of the rows; the last tenth chooses the linear model's strength and
-/// the branches' weights; then the linear model is fitted to all rows.
+/// The network as it is, an encoder with a wide table that learns beside it, and a linear model, each trained on nine tenths of the rows.
+/// The last tenth chooses the network's best epoch, the linear model's strength and the weights of both; then the linear model is
+/// fitted to all rows.
 /// </summary>
 /// <param name="set">The set.</param>
 /// <param name="seed">Seed of the training.</param>
@@ -19,11 +20,10 @@ internal sealed class WeighedBranches(TextSet set, int seed, Engine engine, int?
 {
     private const float HeldOutShare = 0.1f;
     private const int ScoredAtOnce = 512;
-    private static readonly double[] Assumed = [0.7, 0.8];
-    private float[] _encoder = [];
+    private float[] _network = [];
     private float[] _linear = [];
 
-    /// <summary>Weight of the encoder and of the linear branch.</summary>
+    /// <summary>Weight of the network and of the linear branch.</summary>
     public double[] Weights { get; private set; } = [];
 
     /// <summary>Trains both and scores the test rows.</summary>
@@ -40,32 +40,30 @@ internal sealed class WeighedBranches(TextSet set, int seed, Engine engine, int?
         var (chosen, strength) = fit.Choose(some, rest, stop);
         var linear = fit.Fit(some.With(rest), strength, chosen, stop: stop);
 
-        var options = new TextClassifierOptions
-        {
-            Seed = seed, WideBranch = false, MaxEpochs = epochs, MaximumTokens = survey.MaximumTokens,
-        };
+        var options = new TextClassifierOptions { Seed = seed, MaxEpochs = epochs, MaximumTokens = survey.MaximumTokens };
         var trainer = new TextClassifierTrainer(options, set.Classes.Count, engine);
-        var encoder = trainer.Train(
-            [.. training.Select(row => new LabelledRow<EncodedText>(trainer.Input.Encode(row.Input.First, row.Input.Second), row.Label))],
-            stop: stop);
+        var network = trainer.Train(Encode(training), Encode(heldOut), stop: stop);
 
         var linearHeldOut = new float[rest.Count * set.Classes.Count];
         chosen.ScoreLogarithms(rest.Rows, linearHeldOut);
         Weights = BranchWeights.Fit(
-            [Logarithms(encoder, heldOut.Select(row => row.Input)), linearHeldOut], rest.Labels, rest.Weights, Assumed);
-        _encoder = Logarithms(encoder, set.Test);
+            [Logarithms(network, heldOut.Select(row => row.Input)), linearHeldOut], rest.Labels, rest.Weights, BranchWeights.Assumed);
+        _network = Logarithms(network, set.Test);
         _linear = new float[set.Test.Count * set.Classes.Count];
         linear.ScoreLogarithms([.. set.Test.Select(row => Row(row, survey.CharacterGrams))], _linear);
+
+        List<LabelledRow<EncodedText>> Encode(IEnumerable<LabelledRow<LabelledText>> rows) =>
+            [.. rows.Select(row => new LabelledRow<EncodedText>(trainer.Input.Encode(row.Input.First, row.Input.Second), row.Label))];
     }
 
     /// <summary>Of the test rows by both branches.</summary>
-    public float[] Probabilities() => Exponentials(BranchWeights.Combine([_encoder, _linear], Weights, set.Classes.Count));
+    public float[] Probabilities() => Exponentials(BranchWeights.Combine([_network, _linear], Weights, set.Classes.Count));
 
     /// <summary>Of the test rows by the linear branch.</summary>
     public float[] LinearProbabilities() => Exponentials(_linear);
 
-    /// <summary>Of the test rows by the encoder.</summary>
-    public float[] EncoderProbabilities() => Exponentials(_encoder);
+    /// <summary>Of the test rows by the network.</summary>
+    public float[] NetworkProbabilities() => Exponentials(_network);
 
     /// <summary>A classifier's probabilities.</summary>
     public static float[] Score(TextClassifier classifier, IEnumerable<LabelledText> rows)

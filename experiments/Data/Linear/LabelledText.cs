@@ -10,7 +10,8 @@ internal sealed record TextSet(string Name, IReadOnlyList<LabelledText> Train, I
 
     /// <summary>Number of each label of the training rows, in their order.</summary>
     public IReadOnlyDictionary<string, int> Classes => _classes ??=
-        Train.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal).Index().ToDictionary(label => label.Item, label => label.Index);
+        Train.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal).Index()
+            .ToDictionary(label => label.Item, label => label.Index);
 
     /// <summary>Whether its rows are pairs.</summary>
     public bool IsPairs => Train[0].Second is not null;

@@ -66,7 +66,7 @@ internal sealed class LinearFit(int classes, int threads)
     /// <summary>Fits a model.</summary>
     /// <param name="examples">Rows to fit.</param>
     /// <param name="strength">C, over 0.</param>
-    /// <param name="start">A model to start from, fitted to some of the rows; null for zeros. It saves time and changes little else.</param>
+    /// <param name="start">A model to start from, fitted to some of the rows; null for zeros. It saves time.</param>
     /// <param name="stepTaken">Is told the objective after each step.</param>
     /// <param name="stop">Ends it, with an exception.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>

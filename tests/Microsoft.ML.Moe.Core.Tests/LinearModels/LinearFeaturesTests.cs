@@ -33,7 +33,10 @@ public class LinearFeaturesTests
         var features = LinearFeatures.Of(rows, 2);
         Assert.Equal(4, features.Index.Count);
         var (common, rare) = (1.0, Math.Log(3 / 2.0) + 1);
-        Assert.Equal([common, common, rare, rare], features.Idf.ToArray().Order().Select(idf => Math.Round(idf, 6)).ToArray(), (e, a) => Math.Abs(e - a) < 1e-5);
+        Assert.Equal(
+            [common, common, rare, rare],
+            features.Idf.ToArray().Order().Select(idf => (double)idf),
+            (e, a) => Math.Abs(e - a) < 1e-5);
         var x = features.Transform(rows);
         Assert.Equal(features.Columns, x.Columns);
         Assert.Equal([Math.Sqrt(0.5), Math.Sqrt(0.5), 1], x.ValuesOf(0).ToArray().Select(v => (double)v), (e, a) => Math.Abs(e - a) < 1e-6);

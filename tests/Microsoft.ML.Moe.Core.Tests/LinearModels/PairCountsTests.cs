@@ -7,7 +7,7 @@ public class PairCountsTests
     [Fact]
     public void Counts_AreThoseWorkedByHand()
     {
-        // A = {the, dog, ate, 2, bones}, B = {the, dog, did, not, eat}; A₂ = {·the, the dog, dog ate, ate 2, 2 bones}, B₂ = {·the, the dog, …}
+        // A = {the, dog, ate, 2, bones}, B = {the, dog, did, not, eat}; of five pairs each they share ·the and the dog
         float[] expected =
         [
             2 / 5f, 2 / 5f, 2 / 8f, 2 / 5f, 2 / 5f, MathF.Log(6), MathF.Log(6), 0, 0, 1, 1, 0, 1,
