@@ -17,11 +17,10 @@ namespace Microsoft.ML.Moe.Experiments.Studies;
 internal sealed class LinearStudy(Arguments arguments) : IStudy
 {
     private const string MlNet = "ML.NET linear";
-    private const string Defaults = "defaults";
     private const string Linear = "linear branch alone";
     private const string Network = "network alone";
-    private const string Weighed = "both, weighed";
-    private static readonly string[] Arms = [MlNet, Defaults, Linear, Network, Weighed];
+    private const string Weighed = "defaults: both, weighed";
+    private static readonly string[] Arms = [MlNet, Linear, Network, Weighed];
     private static readonly string[] Columns = ["accuracy", "macroAccuracy", "logLoss", "calibrationError"];
     private readonly TextSets _sets = new(arguments.Data, arguments.Rows);
     private readonly ConcurrentDictionary<string, TextSet> _made = [];
@@ -30,7 +29,7 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     public IEnumerable<Run> Runs =>
         from name in _sets.Names
         from seed in arguments.Seeds
-        from arm in new[] { MlNet, Defaults, Weighed }
+        from arm in new[] { MlNet, Weighed }
         where arm != MlNet || seed == arguments.Seeds[0]
         select new Run(Key(name, arm, seed), (engine, stop) => Execute(name, arm, seed, engine, stop));
 
@@ -55,11 +54,11 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
 
     private RunKey Key(string name, string arm, int seed) =>
         new(
-        "linear",
-        name,
-        arm,
-        seed,
-        FormattableString.Invariant($"epochs {arguments.Epochs?.ToString() ?? "by rule"}, rows {arguments.Rows?.ToString() ?? "all"}"));
+            "linear",
+            name,
+            arm,
+            seed,
+            FormattableString.Invariant($"epochs {arguments.Epochs?.ToString() ?? "by rule"}, rows {arguments.Rows?.ToString() ?? "all"}"));
 
     private IReadOnlyDictionary<string, double> Execute(string name, string arm, int seed, Engine engine, CancellationToken stop)
     {
@@ -69,8 +68,6 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
         {
             case MlNet:
                 return Quality.Of(MlNetLinearModel.Score(set, seed), labels).Values;
-            case Defaults:
-                return Quality.Of(ScoreDefaults(set, seed, engine, stop), labels).Values;
             default:
                 var both = new WeighedBranches(set, seed, engine, arguments.Epochs);
                 both.Train(stop);
@@ -79,18 +76,9 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
                     values.Add($"{Linear} {value}", number);
                 foreach (var (value, number) in Quality.Of(both.NetworkProbabilities(), labels).Values)
                     values.Add($"{Network} {value}", number);
-                values.Add("weight of the network", both.Weights[0]);
-                values.Add("weight of the linear branch", both.Weights[1]);
+                values.Add("weight of the network", both.Weights.Network);
+                values.Add("weight of the linear branch", both.Weights.Linear);
                 return values;
         }
-    }
-
-    private float[] ScoreDefaults(TextSet set, int seed, Engine engine, CancellationToken stop)
-    {
-        var options = new TextClassifierOptions { Seed = seed, MaxEpochs = arguments.Epochs };
-        var trainer = new TextClassifierTrainer(options, set.Classes.Count, engine);
-        var classifier = trainer.Train([.. set.Train.Select(row => new LabelledRow<Text.EncodedText>(
-            trainer.Input.Encode(row.First, row.Second), set.ClassOf(row)))], stop: stop);
-        return WeighedBranches.Score(classifier, set.Test);
     }
 }

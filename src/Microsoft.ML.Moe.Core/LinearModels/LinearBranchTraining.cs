@@ -6,8 +6,9 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
-/// Trains the <see cref="LinearBranch"/> of a text classifier: before the encoder, its strength chosen by held-out rows; after it, how
-/// much each of the two counts, by the same rows; at last once more, on all rows that may be learned from.
+/// Trains the <see cref="LinearBranch"/> of a text classifier: before the encoder, its strength chosen by held-out rows, which choose the
+/// encoder's best epoch too; after it, how much each of the two counts, by the same rows; at last once more, on all rows that may be
+/// learned from.
 /// </summary>
 /// <param name="classes">Number of classes, C.</param>
 /// <param name="training">How classes are weighted, and the seed.</param>
@@ -22,9 +23,6 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
 
     /// <summary>Tokens of all training texts up to which character n-grams are taken: beyond, there are words enough.</summary>
     private const long MostTokensForGrams = 8_000_000;
-
-    /// <summary>a and b where no rows are held out, and what they are pulled to where those are few.</summary>
-    private static readonly double[] AssumedWeights = [0.7, 0.8];
 
     private readonly LinearFit _fit = new(classes, threads);
     private LinearModel? _model;
@@ -55,16 +53,16 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public TrainingRows<EncodedText> Fit(TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
-        if (rows.HeldOut.Count == 0 && rows.Training.Count >= FewestRowsToHoldOut)
+        if (rows.Validation.Count == 0 && rows.Training.Count >= FewestRowsToHoldOut)
         {
             var (learned, heldOut) = StratifiedSplit.Of(rows.Training, HeldOutShare, new Random(training.Seed));
-            rows = rows with { Training = learned, HeldOut = heldOut, IsDrawn = true };
+            rows = new TrainingRows<EncodedText>(learned, heldOut, IsDrawn: true);
         }
 
-        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(rows.HeldOut), stop);
+        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(rows.Validation), stop);
         observer?.OnMessage(string.Create(
             CultureInfo.InvariantCulture,
-            $"Linear branch: {_model.Features.Index.Count} features, strength {_strength}, chosen by {rows.HeldOut.Count} rows."));
+            $"Linear branch: {_model.Features.Index.Count} features, strength {_strength}, chosen by {rows.Validation.Count} rows."));
         return rows;
     }
 
@@ -77,16 +75,16 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         Model<EncodedText> network, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
         var model = _model!;
-        var heldOut = ExamplesOf(rows.HeldOut);
-        var weights = AssumedWeights;
+        var heldOut = ExamplesOf(rows.Validation);
+        var weights = BranchWeights.Assumed;
         if (heldOut.Count > 0)
         {
             var (ofNetwork, ofLinear) = (new float[heldOut.Count * classes], new float[heldOut.Count * classes]);
-            network.Score([.. rows.HeldOut.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
+            network.Score([.. rows.Validation.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
             foreach (ref var value in ofNetwork.AsSpan())
                 value = LinearBranch.Logarithm(value);
             model.ScoreLogarithms(heldOut.Rows, ofLinear);
-            weights = BranchWeights.Fit([ofNetwork, ofLinear], heldOut.Labels, heldOut.Weights, AssumedWeights);
+            weights = BranchWeights.Fit([ofNetwork, ofLinear], heldOut.Labels, heldOut.Weights, BranchWeights.Assumed);
         }
 
         var (a, b) = ((float)weights[0], (float)weights[1]);

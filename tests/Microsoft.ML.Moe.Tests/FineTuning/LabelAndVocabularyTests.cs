@@ -16,7 +16,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
 
     public LabelAndVocabularyTests()
     {
-        _earlier = Models.Fit(_ml);
+        _earlier = Models.Fit(_ml, o => o.LinearBranch = false);
         _ml.Log += (_, e) => _log.Add($"{e.Kind}: {e.RawMessage}");
     }
 
@@ -91,7 +91,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
     [Fact]
     public void SubwordsOfAnotherOrderKeepWhatIsKnownOfThem()
     {
-        using var earlier = Models.Fit(_ml, o => o.Tokenizer = Tokenizer(TestVocabulary.Pieces));
+        using var earlier = Models.Fit(_ml, o => (o.LinearBranch, o.Tokenizer) = (false, Tokenizer(TestVocabulary.Pieces)));
         var other = Tokenizer([.. TestVocabulary.Pieces.Reverse(), "unheard"]);
         using var started = Start(earlier, Rows(Tables.Classes), o => o.Tokenizer = other);
         AssertSameProbabilities(Tables.Classes, Probabilities(earlier), Probabilities(started));
@@ -102,7 +102,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
     [Fact]
     public void TheEarlierTokenizerGoesOnWhenNoneIsGiven()
     {
-        using var earlier = Models.Fit(_ml, o => o.Tokenizer = Tokenizer(TestVocabulary.Pieces));
+        using var earlier = Models.Fit(_ml, o => (o.LinearBranch, o.Tokenizer) = (false, Tokenizer(TestVocabulary.Pieces)));
         using var started = Start(earlier, Rows(Tables.Classes));
         using var same = Start(earlier, Rows(Tables.Classes), o => o.Tokenizer = Tokenizer(TestVocabulary.Pieces));
         Assert.Equal(TestVocabulary.Pieces.Length, started.LastTransformer.Tokenizer!.VocabularySize);

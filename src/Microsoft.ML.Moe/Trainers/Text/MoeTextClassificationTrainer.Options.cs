@@ -49,7 +49,8 @@ public sealed partial class MoeTextClassificationTrainer
         /// <summary>
         /// Whether a linear model over words, word pairs and character n-grams counts beside the encoder. It carries small and many-class
         /// tables. It is fitted apart, and how much each of the two counts is fitted on rows that neither has learned from: the
-        /// validation rows, or else a tenth of the training rows, which the encoder then does not see. Default true.
+        /// validation rows, or else a tenth of the training rows, which the encoder then does not see, and which choose
+        /// its best epoch. Default true.
         /// </summary>
         public bool LinearBranch { get; set; } = true;
 
