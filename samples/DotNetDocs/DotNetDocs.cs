@@ -29,7 +29,9 @@ public static class DotNetDocs
     /// </summary>
     /// <exception cref="InvalidOperationException">There is no SDK, or it comes without documentation.</exception>
     public static DocTables Pairs() => Written(
-        "Pairs", "Label\tSentence1\tSentence2", files => DocPairs.Load(files).Select(pair => $"{pair.Label}\t{pair.Sentence1}\t{pair.Sentence2}"));
+        "Pairs",
+        "Label\tSentence1\tSentence2",
+        files => DocPairs.Load(files).Select(pair => $"{pair.Label}\t{pair.Sentence1}\t{pair.Sentence2}"));
 
     private static DocTables Written(string name, string header, Func<IReadOnlyList<string>, DocSplit<string>> rowsOf)
     {

@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.Training;
-
+using Spectre.Console.Testing;
 
 namespace MoeTool.Tests;
 
@@ -19,4 +19,14 @@ public class LiveTrainingTests
     [Fact]
     public void Progress_is_not_known_before_the_first_epoch_has_ended() =>
         Assert.Null(LiveTraining.ShareDone(null, TimeSpan.Zero, TimeSpan.FromSeconds(10)));
+
+    [Fact]
+    public void The_first_request_ends_training_and_the_second_the_program()
+    {
+        using var console = new TestConsole();
+        using var training = new LiveTraining(new ToolConsole(console, TextWriter.Null, TextReader.Null));
+        Assert.True(training.Run(() => training.Stop() && training.StopToken.IsCancellationRequested));
+        Assert.Contains("Ending training", console.Output, StringComparison.Ordinal);
+        Assert.False(training.Stop());
+    }
 }

@@ -33,17 +33,21 @@ internal static class App
         config.Settings.Registrar.RegisterInstance(console);
         config.SetInterceptor(new ValueCheck());
         config.SetExceptionHandler((failure, _) => Report(failure, args, console.Error));
-        config.AddCommand<TrainTextCommand>("train-text").WithDescription("Trains a classifier of texts, or of pairs of texts, and tests it.")
-            .WithExample("train-text", "--train", "train.tsv", "--test", "test.tsv", "--label", "Intent", "--text", "Utterance", "--model", "intents.zip");
+        config.AddCommand<TrainTextCommand>("train-text")
+            .WithDescription("Trains a classifier of texts, or of pairs of texts, and tests it.")
+            .WithExample("train-text", "--train", "train.tsv", "--test", "test.tsv", "--label", "Intent",
+                "--text", "Utterance", "--model", "intents.zip");
         config.AddCommand<TrainImagesCommand>("train-images").WithDescription("Trains a classifier of image files, and tests it.")
             .WithExample("train-images", "--data", "photos", "--size", "64", "--flip", "--model", "photos.zip");
         config.AddCommand<PretrainCommand>("pretrain").WithDescription("Trains an encoder on plain text, for train-text to start from.")
             .WithExample("pretrain", "--text-file", "corpus.txt", "--model", "encoder.zip");
         config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved classifier.")
             .WithExample("evaluate", "--model", "intents.zip", "--data", "test.tsv");
-        config.AddCommand<PredictCommand>("predict").WithDescription("Predicts with a saved classifier, rows of a file or lines of the standard input.")
+        config.AddCommand<PredictCommand>("predict")
+            .WithDescription("Predicts with a saved classifier, rows of a file or lines of the standard input.")
             .WithExample("predict", "--model", "intents.zip", "--data", "new.tsv", "--out", "predicted.tsv");
-        config.AddCommand<ReportCommand>("report").WithDescription("Shows what the routers of a saved classifier do with rows, and compares routers.")
+        config.AddCommand<ReportCommand>("report")
+            .WithDescription("Shows what the routers of a saved classifier do with rows, and compares routers.")
             .WithExample("report", "--model", "intents.zip", "--data", "test.tsv", "--html", "routing.html", "--compare");
     }
 
@@ -68,8 +72,10 @@ internal static class App
             return $"{args[^1]} needs a value.";
         if (failure.InnerException is not FormatException { Message: var reason })
             return OneLine(failure);
-        var option = args.Zip(args.Skip(1)).Concat(args.Select(word => word.Split('=', 2)).Where(parts => parts.Length > 1).Select(parts => (parts[0], parts[1])))
-            .FirstOrDefault(pair => pair.Item1.StartsWith("--", StringComparison.Ordinal) && reason.EndsWith($"'{pair.Item2}'.", StringComparison.Ordinal))
+        var option = args.Zip(args.Skip(1))
+            .Concat(args.Select(word => word.Split('=', 2)).Where(parts => parts.Length > 1).Select(parts => (parts[0], parts[1])))
+            .FirstOrDefault(pair => pair.Item1.StartsWith("--", StringComparison.Ordinal)
+                && reason.EndsWith($"'{pair.Item2}'.", StringComparison.Ordinal))
             .Item1;
         return option is null ? reason : $"{option}: {reason}";
     }

@@ -34,7 +34,10 @@ internal static class OptionsFile
         Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
-    private static readonly JsonSerializerOptions Values = new(Plain) { Converters = { new RouterJson(), new InitialModelJson(), new TokenizerJson() } };
+    private static readonly JsonSerializerOptions Values = new(Plain)
+    {
+        Converters = { new RouterJson(), new InitialModelJson(), new TokenizerJson() },
+    };
 
     /// <summary>Sets what a file names.</summary>
     /// <param name="path">The file.</param>
@@ -85,7 +88,8 @@ internal static class OptionsFile
         options.GetProperties().Where(property => property.CanWrite && !NotOfFile.Contains(property.Name));
 
     private static string Possible(Type options) =>
-        "Possible are " + string.Join(", ", PropertiesOf(options).Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)).Order()) + ".";
+        "Possible are "
+        + string.Join(", ", PropertiesOf(options).Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)).Order()) + ".";
 
     private static string Shortened(JsonElement value) => value.GetRawText() is { Length: > 80 } text ? text[..79] + "…" : value.GetRawText();
 

@@ -39,7 +39,9 @@ internal sealed class ClassifierRun(ToolConsole console, MLContext ml, Classifie
         var label = options.LabelColumnName;
         var labels = ShowSizes(tables, label);
 
-        var pipeline = ml.Transforms.Conversion.MapValueToKey(label).Append(pipelineOf()).Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+        var pipeline = ml.Transforms.Conversion.MapValueToKey(label)
+            .Append(pipelineOf())
+            .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
         var model = training.Run(() => pipeline.Fit(tables.Train));
         using var disposal = model;
         if (modelFile is not null)

@@ -53,7 +53,8 @@ internal sealed class PredictCommand(ToolConsole console) : Command<PredictSetti
         Predictions.Read(model.Transform(rows), model.Inputs, model.Label);
 
     private static string Line(Predicted row) =>
-        FormattableString.Invariant($"{Predictions.Field(row.Label)}\t{row.Probability:0.0000}\t{string.Join('\t', row.Texts.Select(Predictions.Field))}");
+        FormattableString.Invariant($"{Predictions.Field(row.Label)}\t{row.Probability:0.0000}\t")
+        + $"{string.Join('\t', row.Texts.Select(Predictions.Field))}";
 
     private IEnumerable<string> Lines()
     {

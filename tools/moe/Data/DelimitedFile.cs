@@ -27,7 +27,8 @@ internal sealed class DelimitedFile
     /// <summary>A row with another number of fields than the header, in words; null when there is none.</summary>
     public string? Ragged => _scan.RaggedRows == 0
         ? null
-        : $"'{_path}': {_scan.RaggedRows:N0} rows do not have {Header.Count} fields as the header; the first is on line {_scan.FirstRaggedLine}.";
+        : $"'{_path}': {_scan.RaggedRows:N0} rows do not have {Header.Count} fields as the header; "
+            + $"the first is on line {_scan.FirstRaggedLine}.";
 
     /// <summary>Looks at a file.</summary>
     /// <exception cref="UserException">The file is not there or has no rows.</exception>

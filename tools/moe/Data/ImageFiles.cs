@@ -40,7 +40,8 @@ internal static class ImageFiles
         var all = images.ToArray();
         new Random(seed).Shuffle(all);
         var (train, test) = (new List<ImageRow>(), new List<ImageRow>());
-        foreach (var group in all.GroupBy(row => row.Label).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => group.ToList()))
+        foreach (var group in all.GroupBy(row => row.Label)
+                     .OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => group.ToList()))
         {
             if (group.Count < 2)
                 throw new UserException($"There is only one image of '{group[0].Label}'; a class needs one to learn from and one to test on.");

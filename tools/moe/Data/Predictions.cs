@@ -51,7 +51,9 @@ internal static class Predictions
 
     /// <summary>A field of a tab-separated line, in quotes where it has to be.</summary>
     public static string Field(string text) =>
-        text.StartsWith('"') || text.AsSpan().ContainsAny('\t', '\n', '\r') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+        text.StartsWith('"') || text.AsSpan().ContainsAny('\t', '\n', '\r')
+            ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\""
+            : text;
 
     private static Func<string> TextOf(DataViewRow row, DataViewSchema.Column column)
     {

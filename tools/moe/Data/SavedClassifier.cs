@@ -20,7 +20,8 @@ internal sealed class SavedClassifier : IDisposable
         var output = chain.GetOutputSchema(input);
         var keyed = input.Where(column => column.Type is not KeyDataViewType && output[column.Name].Type is KeyDataViewType).ToList();
         Label = keyed is [{ Type: TextDataViewType }] ? keyed[0].Name : throw Unfit("one column of labels, as text");
-        Inputs = [.. input.Where(column => !column.IsHidden && column.Name != Label && column.Type is TextDataViewType).Select(column => column.Name)];
+        Inputs = [.. input.Where(column => !column.IsHidden && column.Name != Label && column.Type is TextDataViewType)
+            .Select(column => column.Name)];
         if (IsOfImages ? Inputs.Count != 1 : Inputs.Count is < 1 or > 2)
             throw Unfit(IsOfImages ? "one column of images' paths" : "one or two columns of text");
     }
@@ -91,7 +92,8 @@ internal sealed class SavedClassifier : IDisposable
     {
         if (IsOfImages && lines.FirstOrDefault(line => !File.Exists(line)) is { } missing)
             throw new UserException($"There is no image '{missing}'.");
-        var rows = lines.Select(line => line.Split('\t', Inputs.Count)).Select(texts => new Pair { First = texts[0], Second = texts.Length > 1 ? texts[1] : "" });
+        var rows = lines.Select(line => line.Split('\t', Inputs.Count))
+            .Select(texts => new Pair { First = texts[0], Second = texts.Length > 1 ? texts[1] : "" });
         var schema = SchemaDefinition.Create(typeof(Pair));
         schema[nameof(Pair.First)].ColumnName = Inputs[0];
         if (Inputs.Count > 1)
