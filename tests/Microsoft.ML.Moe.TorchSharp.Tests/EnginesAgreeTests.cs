@@ -76,7 +76,7 @@ public sealed class EnginesAgreeTests : IDisposable
         float[] Train(Engine engine)
         {
             var config = ToyTable.Config(epochs: 2).WithEncoder(e => e with { Dropout = 0f })
-                with { Noise = new() { TokenMaskRate = 0f, WideDropRate = 0f, WordDropRate = 0f } };
+                with { Noise = new() { TokenMaskRate = 0f, WordDropRate = 0f } };
             var trainer = new TextClassifierTrainer(_variants[variant](config), 3, engine);
             return Score(trainer.Train(ToyTable.Encoded(trainer.Input, 96, seed: 1)));
         }
