@@ -144,9 +144,9 @@ public class StepAllocationTests
             Assert.All(others, s => Assert.Equal(BytesOfRandom(), s.Second.Own - s.First.Own));
             Assert.All(last, s => Assert.Equal(0, s.Second.Own - s.First.Own));
 
-            // The test host's own threads count here, when they happen to run: what a step's loops left would be there in every step.
+            // The test host's own threads count here, when they happen to run: what a step's loops left would be there in every step. The
+            // last steps are too few to tell.
             Assert.Equal(BytesOfRandom(), others.Min(s => s.Second.All - s.First.All));
-            Assert.Equal(0, last.Min(s => s.Second.All - s.First.All));
         }
 
         public void OnStep(int epoch, int step, int steps, double loss) => _steps[_count++] =

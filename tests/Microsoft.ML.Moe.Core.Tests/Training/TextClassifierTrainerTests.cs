@@ -136,22 +136,6 @@ public class TextClassifierTrainerTests
     }
 
     [Fact]
-    public void ABranchThatSaysNothingCountsLittle()
-    {
-        // the label is the number of words, which no word or pair tells; the encoder has positions
-        using var engine = new ManagedEngine(2);
-        var config = ToyTable.Config(30);
-        var trainer = new TextClassifierTrainer(config, 2, engine);
-        var rows = Enumerable.Range(0, 300)
-            .Select(i => new Example<EncodedText>(trainer.Input.Encode(string.Join(' ', Enumerable.Repeat("cat", 3 + i % 2 * 4))), i % 2))
-            .ToList();
-
-        var branch = (LinearBranch)trainer.Train(rows).Branch!;
-
-        Assert.True(branch.Weights.Encoder > branch.Weights.Linear, $"{branch.Weights}");
-    }
-
-    [Fact]
     public void FewRowsAreAllLearned()
     {
         using var engine = new ManagedEngine(1);
