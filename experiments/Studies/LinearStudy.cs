@@ -25,9 +25,11 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     private readonly TextSets _sets = new(arguments.Data, arguments.Rows);
     private readonly ConcurrentDictionary<string, TextSet> _made = [];
 
+    private IEnumerable<string> Names => arguments.Sets ?? _sets.Names;
+
     /// <inheritdoc/>
     public IEnumerable<Run> Runs =>
-        from name in _sets.Names
+        from name in Names
         from seed in arguments.Seeds
         from arm in new[] { MlNet, Weighed }
         where arm != MlNet || seed == arguments.Seeds[0]
@@ -39,7 +41,7 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
         var text = new StringBuilder("## Defaults on kinds of data\n\n")
             .Append(CultureInfo.InvariantCulture, $"Means of the seeds {string.Join(", ", arguments.Seeds)}.\n\n");
         var table = new MarkdownTable(["set", "model", "accuracy, %", "macro, %", "log-loss", "calibration error, %"]);
-        foreach (var name in _sets.Names)
+        foreach (var name in Names)
             foreach (var arm in Arms)
                 table.Add([name, arm, .. Columns.Select(column => Cell(log, name, arm, column))]);
         return text.Append(table).ToString();

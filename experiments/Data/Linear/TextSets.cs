@@ -45,7 +45,9 @@ internal sealed class TextSets(string folder, int? rows = null)
     /// <summary>Makes a set.</summary>
     public TextSet Make(string name)
     {
-        var set = Makers[name]() with { Name = name };
+        if (!Makers.TryGetValue(name, out var make))
+            throw new UserException($"There is no set '{name}'; known are {string.Join(", ", Names)}.");
+        var set = make() with { Name = name };
         if (rows is not { } most)
             return set;
         var known = Draw(set.Train, most, 1);
