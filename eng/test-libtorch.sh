@@ -54,7 +54,7 @@ inside() {
             mkdir -p "$root$folder"
             mount --bind "$folder" "$root$folder"
         done <<< "$folders"
-        exec chroot "$root" env HOME=/tmp DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 "$@"
+        exec chroot "$root" env HOME=/tmp OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}" DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 "$@"
     ' - "$root" "$(printf '%s\n' "${folders[@]}")" "$@"
 }
 

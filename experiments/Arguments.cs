@@ -19,6 +19,9 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Rows of each table at most, for trying the program out; null takes all.</summary>
     public int? Rows { get; init; }
 
+    /// <summary>Sets of the study <c>linear</c>, in the order in which they run; null takes all.</summary>
+    public IReadOnlyList<string>? Sets { get; init; }
+
     /// <summary>Whether nothing is trained and the tables of the finished runs are written.</summary>
     public bool ReportOnly { get; init; }
 }

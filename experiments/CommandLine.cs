@@ -51,6 +51,13 @@ internal static class CommandLine
     private static readonly Option<int?> Epochs = Number("--epochs", "Passes over the training rows instead of those prescribed.");
     private static readonly Option<int?> Rows = Number("--rows", "Rows of each table at most, to try the program out. Default: all.");
 
+    private static readonly Option<string[]> Sets = new("--sets")
+    {
+        Description = "Sets of the study 'linear'. Default: all.",
+        HelpName = "NAME",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private static readonly Option<bool> ReportOnly = new("--report-only")
     {
         Description = "Train nothing; write the tables of the finished runs.",
@@ -72,7 +79,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -93,6 +100,7 @@ internal static class CommandLine
         {
             Epochs = result.GetValue(Epochs),
             Rows = result.GetValue(Rows),
+            Sets = result.GetValue(Sets) is { Length: > 0 } sets ? sets : null,
             ReportOnly = result.GetValue(ReportOnly),
         };
         return arguments with

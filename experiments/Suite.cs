@@ -14,6 +14,7 @@ internal static class Suite
         ["finetune"] = (arguments, folder) => new FineTuneStudy(arguments, folder),
         ["routers"] = (arguments, folder) => new RouterStudy(arguments, folder),
         ["flops"] = (arguments, folder) => new FlopsStudy(arguments, folder),
+        ["linear"] = (arguments, _) => new LinearStudy(arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 

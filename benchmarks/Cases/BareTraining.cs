@@ -24,7 +24,7 @@ internal sealed class BareTraining
         _classes = labels.Length;
         _input = TextInput.Create(_config.Input);
         _rows = [.. rows.Select(row => new Example<EncodedText>(_input.Encode(row.Text), Array.IndexOf(labels, row.Label)))];
-        var packing = new Packing(PadToLongest: false, KeepsLayouts: true, WideTable.BitsFor(_rows, _classes));
+        var packing = new Packing(false, KeepsLayouts: true);
         _batches = [.. _rows.Chunk(_config.Training.BatchSize).Select(batch => Pack(batch, packing))];
     }
 
@@ -42,7 +42,7 @@ internal sealed class BareTraining
     {
         using var engine = new ManagedEngine(_threads);
         var store = new ParameterStore(engine, seed: 1) { UsedRows = UsedRows.Of(_input.TableRows, _rows.Select(row => row.Input)) };
-        var model = TextTraining.Create(engine, _config, _input, _rows, _classes, store);
+        var model = TextTraining.Create(engine, _config, _input, _classes, store);
         using var optimizer = ModelOptimizer.Create(engine, store, _config.Training);
         for (var epoch = 0; epoch < epochs; epoch++)
         {
@@ -50,7 +50,7 @@ internal sealed class BareTraining
             {
                 using (var tape = engine.BeginTape(training: true, seed: 1))
                 {
-                    var (loss, _) = model.Head.Loss(tape, model.Forward(tape, batch), batch, targets, _config.Training);
+                    var loss = model.Head.Loss(tape, model.Forward(tape, batch), batch, targets, _config.Training);
                     foreach (var extra in tape.AuxiliaryLosses)
                         loss = tape.Add(loss, extra);
                     tape.Backward(loss);

@@ -34,15 +34,15 @@ internal sealed class TextTraining : IDisposable
             .. Enumerable.Range(0, rows).Select(i => new Example<EncodedText>(
                 input.Encode(Text(random, random.Next(fewestWords, mostWords + 1))), i % Classes)),
         ];
-        _model = Create(engine, _config, input, _rows, Classes, new ParameterStore(engine, seed: 1));
+        _model = Create(engine, _config, input, Classes, new ParameterStore(engine, seed: 1));
         Steps = new TrainingSteps<EncodedText>(_config.Training, _model, new TextBatchPacker(_model.Packing(), _config.Noise), _rows);
     }
 
     /// <summary>The model that the text trainer would make.</summary>
     public static Model<EncodedText> Create(
-        Engine engine, TextClassifierConfig config, TextInput input, Example<EncodedText>[] rows, int classes, ParameterStore store)
+        Engine engine, TextClassifierConfig config, TextInput input, int classes, ParameterStore store)
     {
-        var head = new ClassesHeadConfig { Classes = classes, WideBits = WideTable.BitsFor(rows, classes) };
+        var head = new ClassesHeadConfig { Classes = classes };
         return new Model<EncodedText>(
             engine, new ModelConfig { Input = input.Config, Encoder = config.Encoder, Head = head }, input, store);
     }
@@ -63,7 +63,6 @@ internal sealed class TextTraining : IDisposable
             labelSmoothing = training.LabelSmoothing,
             learningRate = training.LearningRate,
             embeddingLearningRate = training.EmbeddingLearningRate,
-            wideLearningRate = training.WideLearningRate,
             weightDecay = training.WeightDecay,
             maxGradientNorm = training.MaxGradientNorm,
         });

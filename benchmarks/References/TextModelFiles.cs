@@ -38,7 +38,7 @@ internal sealed class TextModelFiles : IDisposable
     /// <summary>A batch as PyTorch reads it.</summary>
     public static object Describe(TextBatch batch) => new
     {
-        offsets = batch.Layout.Offsets.ToArray(), tokens = Describe(batch.Tokens), wide = Describe(batch.Wide!),
+        offsets = batch.Layout.Offsets.ToArray(), tokens = Describe(batch.Tokens),
     };
 
     public void Dispose() => _folder.Delete(recursive: true);

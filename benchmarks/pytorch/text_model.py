@@ -55,7 +55,7 @@ class Batch:
         self.positions = torch.arange(len(sequence), device=device) - offsets[sequence]
         self.slots = sequence * self.longest + self.positions
         self.is_padding = torch.arange(self.longest, device=device) >= lengths[:, None]
-        self.tokens, self.wide = bags(content["tokens"], device), bags(content["wide"], device)
+        self.tokens = bags(content["tokens"], device)
 
     def pad(self, x, filling=0.0):
         """[T, ...] to [B, S, ...]."""
@@ -86,7 +86,7 @@ class TextModel:
         return torch.softmax(self.forward(batch, False)[0], -1)
 
     def forward(self, batch, training):
-        """Summed, deep and wide class scores, and the MoE layers' losses."""
+        """Class scores, and the MoE layers' losses."""
         config, w = self.config, self.weights
         rate, losses = config["dropout"], []
 
@@ -112,9 +112,7 @@ class TextModel:
         scores = batch.pad(linear(x, "pooling"), -math.inf).transpose(1, 2)
         pooled = (torch.softmax(scores, -1) @ padded).flatten(1)
         largest = padded if batch.is_even else padded.masked_fill(batch.is_padding[:, :, None], -math.inf)
-        deep = linear(dropout(torch.cat([pooled, largest.max(1)[0]], -1), 1.5), "head")
-        wide = bag(w["wide.weight"], batch.wide)
-        return deep + wide, deep, wide, losses
+        return linear(dropout(torch.cat([pooled, largest.max(1)[0]], -1), 1.5), "head"), losses
 
     def attention(self, batch, qkv, dropout):
         heads = self.config["heads"]
@@ -138,16 +136,16 @@ class TextModel:
 
 
 class Training:
-    """Training steps on one batch: AdamW, and for the two tables Adam on the rows that the batch has touched."""
+    """Training steps on one batch: AdamW, and for the table of tokens Adam on the rows that the batch has touched."""
 
-    TABLES = ("tokens", "wide.weight")
+    TABLE = "tokens"
 
     def __init__(self, model, batch, settings, precision):
         self.model, self.batch, self.settings, self.precision = model, batch, settings, precision
         self.targets = torch.tensor(settings["targets"], device=batch.positions.device)
         for weight in model.weights.values():
             weight.requires_grad_()
-        dense = {name: weight for name, weight in model.weights.items() if name not in self.TABLES}
+        dense = {name: weight for name, weight in model.weights.items() if name != self.TABLE}
         self.dense = list(dense.values())
         decayed = [weight for name, weight in dense.items() if name.split(".")[-1] in ("weight", "w1", "w2")]
         others = [weight for name, weight in dense.items() if name.split(".")[-1] not in ("weight", "w1", "w2")]
@@ -156,23 +154,18 @@ class Training:
             lr=settings["learningRate"],
             betas=(0.9, 0.98),
         )
-        rates = (settings["embeddingLearningRate"], settings["wideLearningRate"])
-        self.tables = [RowAdam(model.weights[name], rate) for name, rate in zip(self.TABLES, rates)]
+        self.table = RowAdam(model.weights[self.TABLE], settings["embeddingLearningRate"])
 
     def step(self):
         with torch.enable_grad():
             with torch.autocast(self.targets.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-                logits, deep, wide, losses = self.model.forward(self.batch, True)
-                loss = sum(
-                    (functional.cross_entropy(x, self.targets, label_smoothing=self.settings["labelSmoothing"]) for x in (logits, deep, wide)),
-                    sum(losses),
-                )
+                logits, losses = self.model.forward(self.batch, True)
+                loss = functional.cross_entropy(logits, self.targets, label_smoothing=self.settings["labelSmoothing"]) + sum(losses)
             loss.backward()
         torch.nn.utils.clip_grad_norm_(self.dense, self.settings["maxGradientNorm"])
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        for table in self.tables:
-            table.step()
+        self.table.step()
 
 
 class RowAdam:

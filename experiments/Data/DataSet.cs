@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Experiments.Data;
@@ -30,8 +30,8 @@ internal sealed class DataSet
     public int Classes => _classes.Count;
 
     /// <summary>Rows as trainers and classifiers take them.</summary>
-    public IReadOnlyList<LabelledRow<EncodedText>> Encode(TextInput input, IEnumerable<Sentence> rows) =>
-        [.. rows.Select(row => new LabelledRow<EncodedText>(input.Encode(row.Text), _classes[row.Label]))];
+    public IReadOnlyList<Example<EncodedText>> Encode(TextInput input, IEnumerable<Sentence> rows) =>
+        [.. rows.Select(row => new Example<EncodedText>(input.Encode(row.Text), _classes[row.Label]))];
 
     /// <summary>This set with so many training rows of each class, drawn at random by the seed; all of a class that has fewer.</summary>
     public DataSet WithExamples(int perClass, int seed)

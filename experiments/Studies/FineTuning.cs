@@ -71,17 +71,20 @@ internal sealed class FineTuning(Arguments arguments, DataFolder folder, Pretrai
     private Dictionary<string, double> Execute(FineTuningTask task, FineTuningArm arm, int seed, Engine engine, CancellationToken stop)
     {
         var data = task.Load(folder, seed);
-        var options = new TextClassifierOptions
+        var config = new TextClassifierConfig
         {
-            WideBranch = false,
-            FreezeRouter = true,
-            GlobalWorkspace = arm.Workspace,
-            MaxEpochs = Epochs(task),
-            BatchSize = BatchSize,
-            LoadBalancingCoefficient = LoadBalancing,
-            Seed = seed,
+            Encoder = new() { LoadBalancingCoefficient = LoadBalancing },
+            Training = new()
+            {
+                MaxEpochs = Epochs(task),
+                BatchSize = BatchSize,
+                GlobalWorkspace = arm.Workspace,
+                FreezeRouter = true,
+                Seed = seed,
+            },
+            LinearBranch = false,
         };
-        var trainer = new TextClassifierTrainer(options, data.Classes, engine, initial: pretraining.Model);
+        var trainer = new TextClassifierTrainer(config, data.Classes, engine, start: pretraining.Start);
         var classifier = trainer.Train(data.Encode(trainer.Input, data.Train), stop: stop);
         var test = data.Encode(trainer.Input, data.Test);
 

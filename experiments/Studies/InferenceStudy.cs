@@ -4,10 +4,10 @@ using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Experiments.Data;
 using Microsoft.ML.Moe.Experiments.Reporting;
 using Microsoft.ML.Moe.Experiments.Runs;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Experiments.Studies;
@@ -73,22 +73,19 @@ internal sealed class InferenceStudy(Arguments arguments, DataFolder folder) : I
         var data = folder.Load(DataFolder.Clinc150);
         var with = Train(Workspace);
         var without = Train(workspace: null);
-        EncodedText[] rows = [.. data.Encode(with.Input, data.Test).Take(ScoredRows).Select(row => row.Input)];
+        EncodedText[] rows = [.. data.Encode((TextInput)with.Input, data.Test).Take(ScoredRows).Select(row => row.Input)];
         var probabilities = new float[rows.Length * data.Classes];
         var result = new PairedRunner(Rounds).Compare(() => with.Score(rows, probabilities), () => without.Score(rows, probabilities));
         return new() { [Ratio] = result.Ratio, [Spread] = result.Spread, [Milliseconds] = 1000 * result.First };
 
-        TextClassifier Train(GlobalWorkspaceSettings? workspace)
+        Model<EncodedText> Train(GlobalWorkspaceSettings? workspace)
         {
-            var options = new TextClassifierOptions
+            var config = new TextClassifierConfig
             {
-                Experts = Experts,
-                ExpertsPerToken = 1,
-                MaxEpochs = Epochs,
-                GlobalWorkspace = workspace,
-                Seed = seed,
+                Encoder = new() { Experts = Experts, Router = Router.TokenChoice(1) },
+                Training = new() { MaxEpochs = Epochs, GlobalWorkspace = workspace, Seed = seed },
             };
-            var trainer = new TextClassifierTrainer(options, data.Classes, engine);
+            var trainer = new TextClassifierTrainer(config, data.Classes, engine);
             return trainer.Train(data.Encode(trainer.Input, data.Train), stop: stop);
         }
     }

@@ -1,5 +1,7 @@
 using Microsoft.ML.Moe.Experiments.Data;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
@@ -15,7 +17,7 @@ internal sealed class Pretraining(Arguments arguments, DataFolder folder)
 
     private const int Seed = 1;
     private const int FullEpochs = 2;
-    private InitialTextModel? _model;
+    private WarmStart? _start;
 
     /// <summary>What was done, in words.</summary>
     public string Description =>
@@ -26,7 +28,7 @@ internal sealed class Pretraining(Arguments arguments, DataFolder folder)
     public string Settings => FormattableString.Invariant($"pretrained {Epochs}x{arguments.Rows?.ToString() ?? "all"}");
 
     /// <summary>The start of a classifier. Throws unless prepared.</summary>
-    public InitialTextModel Model => _model ?? throw new InvalidOperationException("Prepare comes first.");
+    public WarmStart Start => _start ?? throw new InvalidOperationException("Prepare comes first.");
 
     /// <summary>Loads the encoder, or trains and saves it. Goes on where an interrupted training was.</summary>
     public void Prepare(CancellationToken stop)
@@ -43,27 +45,25 @@ internal sealed class Pretraining(Arguments arguments, DataFolder folder)
 
         using var configStream = File.OpenRead(config);
         using var weightsStream = File.OpenRead(weights);
-        _model = InitialTextModel.From(PretrainedTextEncoder.Load(configStream, weightsStream, engine));
+        _start = WarmStart.From(ModelFiles.LoadText(configStream, weightsStream, engine));
     }
 
     private int Epochs => arguments.Epochs ?? FullEpochs;
 
-    private PretrainedTextEncoder Train(ManagedEngine engine, string checkpoint, CancellationToken stop)
+    private Model<EncodedText> Train(ManagedEngine engine, string checkpoint, CancellationToken stop)
     {
-        var options = new TextPretrainingOptions
+        var config = new TextPretrainingConfig();
+        config = config with
         {
-            Experts = Experts,
-            ExpertsPerToken = 1,
-            MaxEpochs = Epochs,
-            Seed = Seed,
-            CheckpointFile = checkpoint,
+            Encoder = config.Encoder with { Experts = Experts, Router = Router.TokenChoice(1) },
+            Training = config.Training with { MaxEpochs = Epochs, Seed = Seed, CheckpointFile = checkpoint },
         };
-        var pretrainer = new TextEncoderPretrainer(options, engine);
+        var pretrainer = new TextEncoderPretrainer(config, engine);
         return pretrainer.Train([.. folder.Corpus().SelectMany(pretrainer.Input.EncodePieces)], new Progress(), stop);
     }
 
     // The file that is looked for is written last.
-    private static void Save(PretrainedTextEncoder encoder, string config, string weights)
+    private static void Save(Model<EncodedText> encoder, string config, string weights)
     {
         var unfinished = config + ".part";
         using (var weightsStream = File.Create(weights))

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Experiments.Studies;
@@ -10,7 +9,7 @@ namespace Microsoft.ML.Moe.Experiments.Studies;
 internal sealed record RouterArm(RouterKind Kind, double ExpertsPerToken)
 {
     /// <summary>The router's name.</summary>
-    public string Router => Kind switch
+    public string Name => Kind switch
     {
         RouterKind.TokenChoice => "Token Choice",
         RouterKind.ExpertChoice => "Expert Choice",
@@ -18,11 +17,13 @@ internal sealed record RouterArm(RouterKind Kind, double ExpertsPerToken)
     };
 
     /// <summary>Name in logs and tables.</summary>
-    public override string ToString() => $"{Router}, k = {ExpertsPerToken.ToString(CultureInfo.InvariantCulture)}";
+    public override string ToString() => $"{Name}, k = {ExpertsPerToken.ToString(CultureInfo.InvariantCulture)}";
 
-    public void ApplyTo(TextClassifierOptions options)
+    /// <summary>The router, all else as by default.</summary>
+    public Router Router => Kind switch
     {
-        options.Router = Kind;
-        options.ExpertsPerToken = ExpertsPerToken;
-    }
+        RouterKind.TokenChoice => Router.TokenChoice((int)ExpertsPerToken),
+        RouterKind.ExpertChoice => Router.ExpertChoice(ExpertsPerToken),
+        _ => Router.Unified(ExpertsPerToken),
+    };
 }

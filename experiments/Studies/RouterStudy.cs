@@ -54,7 +54,7 @@ internal sealed class RouterStudy(Arguments arguments, DataFolder folder) : IStu
             foreach (var arm in ArmsOf(k))
                 table.Add([
                     InvariantText(k),
-                    arm.Router,
+                    arm.Name,
                     string.Join(" / ", _training.DataSets.Select(data => Budget(arm, data))),
                     .. _training.DataSets.Select(data => SampleOf(arm, data, value).InPercent()),
                 ]);
@@ -79,7 +79,7 @@ internal sealed class RouterStudy(Arguments arguments, DataFolder folder) : IStu
                 foreach (var value in new[] { RouterTraining.Clean, RouterTraining.Corrupted })
                     table.Add([
                         InvariantText(k),
-                        other.Router,
+                        other.Name,
                         value,
                         .. _training.DataSets.Select(data => Difference([data], unified, other, value)),
                         Difference(_training.DataSets, unified, other, value),

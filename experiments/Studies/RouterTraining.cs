@@ -78,13 +78,17 @@ internal sealed class RouterTraining(Arguments arguments, DataFolder folder)
     private Dictionary<string, double> Execute(string name, RouterArm arm, int seed, Engine engine, CancellationToken stop)
     {
         var data = folder.Load(name);
-        var options = new TextClassifierOptions { Experts = Experts, WideBranch = false, MaxEpochs = Epochs(name), Seed = seed };
-        arm.ApplyTo(options);
-        var trainer = new TextClassifierTrainer(options, data.Classes, engine);
+        var config = new TextClassifierConfig
+        {
+            Encoder = new() { Experts = Experts, Router = arm.Router },
+            Training = new() { MaxEpochs = Epochs(name), Seed = seed },
+            LinearBranch = false,
+        };
+        var trainer = new TextClassifierTrainer(config, data.Classes, engine);
         var classifier = trainer.Train(data.Encode(trainer.Input, data.Train), stop: stop);
 
         IReadOnlyList<RouterVariant> variants = [new(arm), .. arm == TokenChoice ? TrainingFree : []];
-        RouterSettings[] routers = [.. variants.Select(v => v.Settings(classifier.Router))];
+        Router[] routers = [.. variants.Select(v => v.RouterFor(classifier.Router))];
         var clean = classifier.CompareRouting(data.Encode(trainer.Input, data.Test), routers);
         var corrupted = classifier.CompareRouting(
             data.Encode(trainer.Input, WordCorruption.Of(data.Test, seed ^ OtherSeed)), routers);

@@ -1,5 +1,5 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Experiments.Studies;
@@ -7,12 +7,12 @@ namespace Microsoft.ML.Moe.Experiments.Studies;
 /// <summary>Share of rows whose most probable class is their label.</summary>
 internal static class TestAccuracy
 {
-    public static double Of(TextClassifier classifier, IReadOnlyList<LabelledRow<EncodedText>> rows)
+    public static double Of(Model<EncodedText> classifier, IReadOnlyList<Example<EncodedText>> rows)
     {
-        var classes = classifier.ClassCount;
+        var classes = classifier.Outputs;
         var probabilities = new float[rows.Count * classes];
         classifier.Score([.. rows.Select(row => row.Input)], probabilities);
-        return rows.Index().Average(row => Predicted(probabilities.AsSpan(row.Index * classes, classes)) == row.Item.Label ? 1.0 : 0.0);
+        return rows.Index().Average(row => Predicted(probabilities.AsSpan(row.Index * classes, classes)) == (int)row.Item.Target ? 1.0 : 0.0);
     }
 
     private static int Predicted(ReadOnlySpan<float> probabilities)

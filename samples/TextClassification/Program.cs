@@ -1,62 +1,73 @@
+// From a sentence of the .NET documentation, tell the namespace that it is about.
+using System.Diagnostics;
 using Microsoft.ML;
-using Microsoft.ML.Moe;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 using Samples;
-using TextClassification;
 
-return CommandLine.Run(args, Classify);
-
-static void Classify(Arguments arguments)
+var ml = new MLContext(seed: 1);
+ml.Log += (_, message) =>
 {
-    arguments.PrepareOutput();
-    var ml = new MLContext(arguments.Seed);
-    Terminal.ShowMessages(ml);
+    if (message.Kind != ChannelMessageKind.Trace && message.Source.Contains("Moe", StringComparison.Ordinal))
+        Console.WriteLine(message.RawMessage); // one line for each epoch
+};
 
-    // Data: a table for training, one for validation if there is one, and one for testing, with the columns Label and Text.
-    var tables = Tables.Load(ml, arguments);
-    Display.ShowSizes(ml, tables);
+// Load: three tab-separated files with the columns Label and Text.
+var files = DotNetDocs.Sentences();
+var train = ml.Data.LoadFromTextFile<Sentence>(files.Train, hasHeader: true);
+var validation = ml.Data.LoadFromTextFile<Sentence>(files.Validation, hasHeader: true);
+var test = ml.Data.LoadFromTextFile<Sentence>(files.Test, hasHeader: true);
 
-    // Pipeline: labels to keys, the trainer, keys back to labels.
-    using var training = new LiveTraining();
-    var options = new MoeTextClassificationTrainer.Options
-    {
-        LabelColumnName = "Label",
-        Sentence1ColumnName = "Text",
-        ValidationSet = tables.Validation,
-        EpochCompleted = training.OnEpoch,
-        StopToken = training.StopToken,
-    };
-    arguments.ApplyTo(options);
-    var pipeline = ml.Transforms.Conversion.MapValueToKey("Label")
-        .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(options))
-        .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+// Pipeline: labels to keys, the trainer, which reads text as it is, and keys back to labels.
+var pipeline = ml.Transforms.Conversion.MapValueToKey("Label")
+    .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(sentence1ColumnName: "Text", validationSet: validation))
+    .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
 
-    // Train.
-    var model = training.Run(() => pipeline.Fit(tables.Train));
+// Train.
+var clock = Stopwatch.StartNew();
+var model = pipeline.Fit(train);
+clock.Stop();
 
-    // Evaluate on rows that the trainer has not seen.
-    var predictions = model.Transform(tables.Test);
-    Terminal.ShowMetrics(ml.MulticlassClassification.Evaluate(predictions), predictions.Schema["Label"]);
-    Terminal.ShowFitTime(training.Elapsed);
+// Evaluate on sentences about types that the trainer has not seen.
+var metrics = ml.MulticlassClassification.Evaluate(model.Transform(test));
+Console.WriteLine($"Test accuracy: {metrics.MicroAccuracy * 100:0.0} %");
+Console.WriteLine($"Mean accuracy of the classes: {metrics.MacroAccuracy * 100:0.0} %");
+Console.WriteLine($"Log-loss: {metrics.LogLoss:0.000}");
+Console.WriteLine($"Fit seconds: {clock.Elapsed.TotalSeconds:0}");
 
-    // Save, and load as any program would that has only the file. As ml.Model.Save, but an older file stays if the disk is full.
-    ml.Model.SaveAtomically(model, tables.Train.Schema, arguments.Model);
-    var loaded = ml.Model.Load(arguments.Model, out _);
+// Save, and load as any program would that has only the file.
+var path = Path.Combine(AppContext.BaseDirectory, "namespaces.zip");
+ml.Model.Save(model, train.Schema, path);
+var loaded = ml.Model.Load(path, out _);
+Console.WriteLine($"Model: {path}");
 
-    // Look at the routers, and try others on the trained model.
-    var classifier = model.OfType<MoeTextClassificationTransformer>().Single();
-    if (arguments.Report is not null)
-    {
-        var report = classifier.ReportRouting(tables.Test);
-        Console.WriteLine(report.ToText());
-        report.SaveHtml(arguments.Report);
-    }
+// Predict.
+using var engine = ml.Model.CreatePredictionEngine<Sentence, Prediction>(loaded);
+foreach (var text in new[]
+{
+    "Blocks the caller until the semaphore is released by another worker.",
+    "Encrypts a message with the public key of the certificate's owner.",
+    "Adds middleware that redirects unencrypted requests to HTTPS.",
+})
+{
+    var prediction = engine.Predict(new Sentence { Text = text });
+    Console.WriteLine($"{text}\n  → {prediction.PredictedLabel} ({prediction.Score.Max() * 100:0} %)");
+}
 
-    if (arguments.CompareRouting)
-        Console.WriteLine(classifier.CompareRouting(tables.Test, OtherRouters.Of(classifier.Router)).ToText());
+/// <summary>A row of the files.</summary>
+internal sealed class Sentence
+{
+    [LoadColumn(0)]
+    public string Label { get; set; } = "";
 
-    // Predict.
-    using var engine = ml.Model.CreatePredictionEngine<Example, Prediction>(loaded);
-    foreach (var example in tables.Examples)
-        Display.ShowPrediction(example, engine.Predict(example));
-    Display.ShowFiles(tables, arguments);
+    [LoadColumn(1)]
+    public string Text { get; set; } = "";
+}
+
+/// <summary>What the model says about a row; <c>Score</c> holds the probability of each label.</summary>
+internal sealed class Prediction
+{
+    public string PredictedLabel { get; set; } = "";
+
+    public float[] Score { get; set; } = [];
 }

@@ -22,6 +22,22 @@ internal static class DeviceMemory
     /// <summary>Copies numbers to a device.</summary>
     public static torch.Tensor Upload(this torch.Device device, float[] values) => device.Upload(torch.tensor(values));
 
+    /// <summary>Copies bits of bfloat16 numbers to a device. The tensor belongs to no dispose scope.</summary>
+    public static torch.Tensor UploadBFloat16(this torch.Device device, BFloat16Values values, ReadOnlySpan<int> shape)
+    {
+        using var scope = torch.NewDisposeScope();
+        var numbers = torch.empty(Sizes(shape), dtype: torch.ScalarType.BFloat16);
+        var flat = numbers.reshape(values.Length);
+        for (var start = 0; start < values.Length; start += FloatsPerPart)
+        {
+            var part = values.Bits.Slice(start, Math.Min(FloatsPerPart, values.Length - start));
+            MemoryMarshal.AsBytes(part).CopyTo(flat.narrow(0, start, part.Length).bytes);
+        }
+
+        GC.KeepAlive(values);
+        return device.Upload(numbers).DetachFromDisposeScope();
+    }
+
     /// <summary>Copies row numbers to a device.</summary>
     public static torch.Tensor Upload(this torch.Device device, ReadOnlySpan<int> indices)
     {
@@ -60,6 +76,21 @@ internal static class DeviceMemory
     {
         using var scope = torch.NewDisposeScope();
         return values.NumberOfElements == 0 ? [] : ToHost<int>(values.to_type(torch.ScalarType.Int32)).ToArray();
+    }
+
+    /// <summary>Copies bits of bfloat16 numbers from a device.</summary>
+    public static ushort[] ToBits(torch.Tensor values)
+    {
+        var result = new ushort[values.NumberOfElements];
+        using var scope = torch.NewDisposeScope();
+        var flat = values.detach().reshape(result.Length);
+        for (var start = 0; start < result.Length; start += FloatsPerPart)
+        {
+            var part = result.AsSpan(start, Math.Min(FloatsPerPart, result.Length - start));
+            ToHost<ushort>(flat.narrow(0, start, part.Length)).CopyTo(part);
+        }
+
+        return result;
     }
 
     /// <summary>Sizes as libtorch takes them.</summary>

@@ -14,6 +14,7 @@ public sealed class TorchEngine : Engine
 {
     // Weak: a parameter that nobody uses any more gives its memory back before the engine is disposed.
     private readonly ConditionalWeakTable<TorchTensor, object?> _parameters = [];
+    private readonly ConditionalWeakTable<TorchKeyValueCache, object?> _caches = [];
     private readonly WorkerPool _workers;
 
     /// <summary>Creates the engine.</summary>
@@ -82,7 +83,7 @@ public sealed class TorchEngine : Engine
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (sparseRows && shape.Length < 2)
             throw new ArgumentException($"Sparse rows need two dimensions; '{name}' has {shape.Length}.", nameof(shape));
-        Check.Values(values, shape);
+        Check.Length(values.Length, shape, nameof(values));
         var (copy, sizes) = (values.ToArray(), shape.ToArray());
         var value = OutOfMemory.Explained(this, batch: null, () => Device.Upload(copy, sizes).DetachFromDisposeScope());
         value.requires_grad = true;
@@ -92,10 +93,32 @@ public sealed class TorchEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override Parameter CreateParameter(string name, int[] shape, BFloat16Values values)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        if (shape.Length < 2)
+            throw new ArgumentException($"A parameter in bfloat16 needs two dimensions; '{name}' has {shape.Length}.", nameof(shape));
+        Check.Length(values.Length, shape, nameof(values));
+        var tensor = new TorchTensor(this, OutOfMemory.Explained(this, batch: null, () => Device.UploadBFloat16(values, shape)));
+        _parameters.Add(tensor, null);
+        return new Parameter(name, tensor);
+    }
+
+    /// <inheritdoc/>
     public override Tape BeginTape(bool training, ulong seed = 0)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         return new TorchTape(this, training, seed);
+    }
+
+    /// <inheritdoc/>
+    public override KeyValueCache CreateKeyValueCache(int sequences, int capacity, int keyWidth, int valueWidth)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        var cache = new TorchKeyValueCache(this, sequences, capacity, keyWidth, valueWidth);
+        _caches.Add(cache, null);
+        return cache;
     }
 
     /// <inheritdoc/>
@@ -119,6 +142,9 @@ public sealed class TorchEngine : Engine
         foreach (var (tensor, _) in _parameters)
             tensor.Release();
         _parameters.Clear();
+        foreach (var (cache, _) in _caches)
+            cache.Dispose();
+        _caches.Clear();
     }
 
     private static string Threads(int count) => $"{count} {(count == 1 ? "thread" : "threads")}";

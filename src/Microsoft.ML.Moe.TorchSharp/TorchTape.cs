@@ -4,7 +4,8 @@ using TorchSharp;
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>
-/// A tape on libtorch's autograd: hands each operation to the class that implements it, and keeps the results until it is disposed. What an operation makes on its way dies with the operation.
+/// A tape on libtorch's autograd: hands each operation to the class that implements it, and keeps the results until it is disposed.
+/// What an operation makes on its way dies with the operation.
 /// </summary>
 internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) : Tape
 {
@@ -134,6 +135,26 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
     }
 
+    protected override Tensor AttentionCore(
+        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+    {
+        Note(queries);
+        Note(keys);
+        return AttentionOperation.Forward(
+            this, Own(qTD), Own(kSD), Own(vSD), spec, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+    }
+
+    protected override Tensor CachedAttentionCore(
+        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+    {
+        if (cache is not TorchKeyValueCache own || own.Engine != engine)
+            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        Note(layout);
+        if (kTD is not null)
+            own.Append(this, Own(kTD), Own(vTD!), layout);
+        return AttentionOperation.Forward(this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+    }
+
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
     {
         Note(layout);
@@ -191,6 +212,12 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor CrossEntropyCore(
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
         CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
+
+    protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLosses.Squared(this, Own(valuesBC), targets, rowWeights);
+
+    protected override Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLosses.BinaryCrossEntropy(this, Own(logitsBC), targets, rowWeights);
 
     protected override void BackwardCore(Tensor loss, float scale)
     {

@@ -18,6 +18,15 @@ internal sealed class TorchTensor : Tensor
         _requiresGradient = true;
     }
 
+    /// <summary>Creates a frozen parameter of values in bfloat16, which are converted when they are multiplied.</summary>
+    public TorchTensor(TorchEngine engine, torch.Tensor bfloat16)
+        : base(Array.ConvertAll(bfloat16.shape, size => checked((int)size)))
+    {
+        Engine = engine;
+        _value = bfloat16;
+        ElementType = ElementType.BFloat16;
+    }
+
     /// <summary>Creates a tape's tensor.</summary>
     public TorchTensor(TorchTape tape, torch.Tensor value)
         : base(Array.ConvertAll(value.shape, size => checked((int)size)))
@@ -33,12 +42,14 @@ internal sealed class TorchTensor : Tensor
     /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
     public TorchTape? Tape { get; }
 
+    public override ElementType ElementType { get; }
+
     public override bool RequiresGradient => _requiresGradient;
 
     /// <summary>The part of the gradient that is kept by rows; null for all but tables with sparse rows.</summary>
     public RowGradient? RowGradient { get; }
 
-    /// <summary>The values in single precision. Of a parameter the tensor itself.</summary>
+    /// <summary>The values in single precision. Of a parameter the tensor itself, unless that is in bfloat16.</summary>
     public torch.Tensor Value => ValueAs(torch.ScalarType.Float32);
 
     /// <summary>The values in a type: what a matrix product has left in bfloat16 is rounded no second time for the next product.</summary>
@@ -48,11 +59,20 @@ internal sealed class TorchTensor : Tensor
         return _value.As(type);
     }
 
+    /// <summary>Rows in single precision; no others are converted.</summary>
+    public torch.Tensor SelectRows(torch.Tensor indices)
+    {
+        ThrowIfDisposed();
+        return _value.index_select(0, indices).As(torch.ScalarType.Float32);
+    }
+
     protected internal override void SetRequiresGradient(bool requiresGradient)
     {
         ThrowIfDisposed();
         if (Tape is not null)
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
+        if (ElementType == ElementType.BFloat16 && requiresGradient)
+            throw new InvalidOperationException("A parameter in bfloat16 is frozen: load it as float32.");
         _requiresGradient = requiresGradient;
         _value.requires_grad = requiresGradient;
         ClearGradient();
@@ -65,6 +85,12 @@ internal sealed class TorchTensor : Tensor
             throw new ArgumentException($"A tensor {Check.Text(Shape)} does not fit {destination.Length} values.", nameof(destination));
         using var scope = torch.NewDisposeScope();
         DeviceMemory.Download(Value, destination[..Length]);
+    }
+
+    internal override ushort[] ToBFloat16Array()
+    {
+        ThrowIfDisposed();
+        return ElementType == ElementType.BFloat16 ? DeviceMemory.ToBits(_value) : base.ToBFloat16Array();
     }
 
     public override LaterValue ReadLater()
@@ -85,6 +111,8 @@ internal sealed class TorchTensor : Tensor
         ThrowIfDisposed();
         if (source.Length != Length)
             throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
+        if (ElementType == ElementType.BFloat16)
+            throw new InvalidOperationException($"A parameter {Check.Text(Shape)} in bfloat16 stays as it is: load it as float32.");
         using var scope = torch.NewDisposeScope();
         using var noGradient = torch.set_grad_enabled(false);
         _value.copy_(torch.CPU.Upload(source.ToArray(), Shape));

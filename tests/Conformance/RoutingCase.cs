@@ -50,14 +50,23 @@ public sealed record RoutingCase(
 
     private RoutingPolicy CreatePolicy()
     {
-        var policy = new RouterSettings(Policy.Kind, Policy.ExpertsPerToken, Policy.Alpha, Policy.Scope, Policy.NormalizeWeights).CreatePolicy();
+        var policy = Policy.Router.CreatePolicy();
         return GlobalWorkspace is null
             ? policy
             : new GlobalWorkspace(policy, GlobalWorkspace.EntropyThreshold, GlobalWorkspace.MaxTokensPerSequence);
     }
 
     /// <summary>The policy of a case.</summary>
-    public sealed record PolicyCase(RouterKind Kind, double ExpertsPerToken, double Alpha, RoutingScope Scope, bool NormalizeWeights);
+    public sealed record PolicyCase(RouterKind Kind, double ExpertsPerToken, double Alpha, RoutingScope Scope, bool NormalizeWeights)
+    {
+        /// <summary>The router that it describes.</summary>
+        public Router Router => Kind switch
+        {
+            RouterKind.TokenChoice => Router.TokenChoice((int)ExpertsPerToken, NormalizeWeights),
+            RouterKind.ExpertChoice => Router.ExpertChoice(ExpertsPerToken, Scope),
+            _ => Router.Unified(ExpertsPerToken, Alpha, Scope, NormalizeWeights),
+        };
+    }
 
     /// <summary>The global workspace of a case.</summary>
     public sealed record WorkspaceCase(double EntropyThreshold, int? MaxTokensPerSequence);

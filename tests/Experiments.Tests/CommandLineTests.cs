@@ -8,7 +8,7 @@ public class CommandLineTests
         var arguments = CommandLine.Read(CommandLine.Parse(["--data", "d"]));
         Assert.Equal("d", arguments.Data);
         Assert.Equal([1, 2, 3, 4, 5], arguments.Seeds);
-        Assert.Equal(["finetune", "routers", "flops", "inference"], arguments.Studies);
+        Assert.Equal(["finetune", "routers", "flops", "linear", "inference"], arguments.Studies);
         Assert.Equal((Environment.ProcessorCount, 1, null, null, false), (
             arguments.Threads, arguments.Parallel, arguments.Epochs, arguments.Rows, arguments.ReportOnly));
         Assert.NotEmpty(CommandLine.Parse([]).Errors);

@@ -1,7 +1,8 @@
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.Routing;
 using Microsoft.ML.Moe.Tests.Training;
 using Microsoft.ML.Moe.Training;
 
@@ -26,18 +27,17 @@ public sealed class EnginesAgreeTests : IDisposable
     {
         foreach (var (from, to) in new (Engine, Engine)[] { (_managed, _torch), (_torch, _managed) })
         {
-            var options = ToyTable.Options();
-            options.Router = router;
-            var trainer = new TextClassifierTrainer(options, 3, from);
+            var config = ToyTable.Config().WithEncoder(e => e with { Router = Routers.Default(router) });
+            var trainer = new TextClassifierTrainer(config, 3, from);
             var trained = trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1));
-            var (config, weights) = Save(trained);
-            var loaded = TextClassifier.Load(new MemoryStream(config), new MemoryStream(weights), to);
+            var (configFile, weights) = trained.Save();
+            var loaded = ModelFiles.LoadText(new MemoryStream(configFile), new MemoryStream(weights), to);
             var expected = Score(trained);
             TestNumbers.AssertClose(Reference.Doubles(expected), Score(loaded), 1e-4);
 
             // The same files from either engine, and a model that has learned something.
-            var (configAgain, weightsAgain) = Save(loaded);
-            Assert.Equal(config, configAgain);
+            var (configAgain, weightsAgain) = loaded.Save();
+            Assert.Equal(configFile, configAgain);
             Assert.Equal(weights, weightsAgain);
             Assert.True(Accuracy(expected) > 0.9, $"Accuracy {Accuracy(expected)}.");
         }
@@ -49,32 +49,23 @@ public sealed class EnginesAgreeTests : IDisposable
         ImagePixels[] images = [.. ToyImages.Rows(60, seed: 2).Select(row => row.Input)];
         foreach (var (from, to) in new (Engine, Engine)[] { (_managed, _torch), (_torch, _managed) })
         {
-            var trained = new ImageClassifierTrainer(ToyImages.Options(epochs: 4), ToyImages.Input, ToyImages.Classes, from)
+            var trained = new ImageClassifierTrainer(ToyImages.Config(epochs: 4), ToyImages.Input, ToyImages.Classes, from)
                 .Train(ToyImages.Rows(120, seed: 1));
-            using MemoryStream config = new(), weights = new();
-            trained.Save(config, weights);
-            (config.Position, weights.Position) = (0, 0);
-            var loaded = ImageClassifier.Load(config, weights, to);
-            TestNumbers.AssertClose(Reference.Doubles(Score(trained)), Score(loaded), 1e-4);
-        }
-
-        float[] Score(ImageClassifier classifier)
-        {
-            var probabilities = new float[images.Length * classifier.ClassCount];
-            classifier.Score(images, probabilities);
-            return probabilities;
+            var (config, weights) = trained.Save();
+            var loaded = ModelFiles.LoadImage(new MemoryStream(config), new MemoryStream(weights), to);
+            TestNumbers.AssertClose(Reference.Doubles(trained.Scores(images)), loaded.Scores(images), 1e-4);
         }
     }
 
     public static TheoryData<string> Variants => [.. _variants.Keys];
 
-    private static readonly Dictionary<string, Action<TextClassifierOptions>> _variants = new()
+    private static readonly Dictionary<string, Func<TextClassifierConfig, TextClassifierConfig>> _variants = new()
     {
-        ["Plain"] = _ => { },
-        ["Unified"] = o => (o.Router, o.ExpertsPerToken, o.RouterZLossCoefficient) = (RouterKind.Unified, 1.5, 0.01f),
-        ["ExpertChoiceWithPadding"] = o => (o.Router, o.MaskPadding) = (RouterKind.ExpertChoice, false),
-        ["AccumulatedWithAFrozenRouter"] = o => (o.AccumulationSteps, o.BatchSize, o.FreezeRouter) = (2, 8, true),
-        ["GlobalWorkspace"] = o => o.GlobalWorkspace = new GlobalWorkspaceSettings(0.9, MaxTokensPerSequence: 4),
+        ["Plain"] = c => c,
+        ["Unified"] = c => c.WithEncoder(e => e with { Router = Router.Unified(1.5), RouterZLossCoefficient = 0.01f }),
+        ["ExpertChoiceWithPadding"] = c => c.WithEncoder(e => e with { Router = Router.ExpertChoice() with { MaskPadding = false } }),
+        ["AccumulatedWithAFrozenRouter"] = c => c.WithTraining(t => t with { AccumulationSteps = 2, BatchSize = 8, FreezeRouter = true }),
+        ["GlobalWorkspace"] = c => c.WithTraining(t => t with { GlobalWorkspace = new(0.9, MaxTokensPerSequence: 4) }),
     };
 
     [SkippableTheory]
@@ -84,10 +75,9 @@ public sealed class EnginesAgreeTests : IDisposable
         // Dropout draws other numbers on each engine; all else is the same from the same start.
         float[] Train(Engine engine)
         {
-            var options = ToyTable.Options(epochs: 2);
-            (options.Dropout, options.TokenMaskRate, options.WideDropRate, options.WordDropRate) = (0f, 0f, 0f, 0f);
-            _variants[variant](options);
-            var trainer = new TextClassifierTrainer(options, 3, engine);
+            var config = ToyTable.Config(epochs: 2).WithEncoder(e => e with { Dropout = 0f })
+                with { Noise = new() { TokenMaskRate = 0f, WordDropRate = 0f } };
+            var trainer = new TextClassifierTrainer(_variants[variant](config), 3, engine);
             return Score(trainer.Train(ToyTable.Encoded(trainer.Input, 96, seed: 1)));
         }
 
@@ -99,9 +89,8 @@ public sealed class EnginesAgreeTests : IDisposable
     {
         float[] Train()
         {
-            var options = ToyTable.Options(epochs: 2);
-            options.AccumulationSteps = 2;
-            var trainer = new TextClassifierTrainer(options, 3, _torch);
+            var config = ToyTable.Config(epochs: 2).WithTraining(t => t with { AccumulationSteps = 2 });
+            var trainer = new TextClassifierTrainer(config, 3, _torch);
             return Score(trainer.Train(ToyTable.Encoded(trainer.Input, 96, seed: 1)));
         }
 
@@ -214,19 +203,8 @@ public sealed class EnginesAgreeTests : IDisposable
         return gradient;
     }
 
-    private static (byte[] Config, byte[] Weights) Save(TextClassifier classifier)
-    {
-        var (config, weights) = (new MemoryStream(), new MemoryStream());
-        classifier.Save(config, weights);
-        return (config.ToArray(), weights.ToArray());
-    }
-
-    private static float[] Score(TextClassifier classifier)
-    {
-        var scores = new float[3 * 60];
-        classifier.Score([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Input)], scores);
-        return scores;
-    }
+    private static float[] Score(Model<EncodedText> classifier) =>
+        classifier.Scores([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Input)]);
 
     private static double Accuracy(float[] scores) =>
         scores.Chunk(3).Select((row, i) => Reference.Largest(row) == i % 3 ? 1.0 : 0.0).Average();

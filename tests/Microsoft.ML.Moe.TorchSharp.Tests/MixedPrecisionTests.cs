@@ -1,7 +1,9 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Torch;
+using Microsoft.ML.Moe.Tests.Routing;
 using Microsoft.ML.Moe.Tests.Training;
 using Microsoft.ML.Moe.Training;
 using TorchSharp;
@@ -107,26 +109,19 @@ public sealed class MixedPrecisionTests : IDisposable
     [InlineData(RouterKind.Unified)]
     public void ModelLearnsAndPredictsTheSameOnTheManagedEngine(RouterKind router)
     {
-        var options = ToyTable.Options();
-        options.Router = router;
-        var trainer = new TextClassifierTrainer(options, 3, _mixed);
+        var toy = ToyTable.Config().WithEncoder(e => e with { Router = Routers.Default(router) });
+        var trainer = new TextClassifierTrainer(toy, 3, _mixed);
         var trained = trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1));
-        var (config, weights) = (new MemoryStream(), new MemoryStream());
-        trained.Save(config, weights);
-        (config.Position, weights.Position) = (0, 0);
+        var (config, weights) = trained.Save();
         using var managed = new ManagedEngine(1);
         var scores = Score(trained);
-        TestNumbers.AssertClose(Reference.Doubles(scores), Score(TextClassifier.Load(config, weights, managed)), 1e-4);
+        TestNumbers.AssertClose(Reference.Doubles(scores), Score(ModelFiles.LoadText(new MemoryStream(config), new MemoryStream(weights), managed)), 1e-4);
         var accuracy = scores.Chunk(3).Select((row, i) => Reference.Largest(row) == i % 3 ? 1.0 : 0.0).Average();
         Assert.True(accuracy > 0.9, $"Accuracy {accuracy}.");
     }
 
-    private static float[] Score(TextClassifier classifier)
-    {
-        var scores = new float[3 * 60];
-        classifier.Score([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Input)], scores);
-        return scores;
-    }
+    private static float[] Score(Model<EncodedText> classifier) =>
+        classifier.Scores([.. ToyTable.Encoded(classifier.Input, 60, seed: 9).Select(row => row.Input)]);
 
     private static float[] Gradient(Parameter parameter)
     {

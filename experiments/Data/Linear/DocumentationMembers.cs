@@ -14,7 +14,7 @@ internal static class DocumentationMembers
     /// <summary>Members with a summary, hardware intrinsics left out. An area is the first two parts of a namespace.</summary>
     public static IReadOnlyList<DocumentedMember> Read() => [.. Files().SelectMany(Read)];
 
-    private static IEnumerable<string> Files()
+    private static SortedDictionary<string, string>.ValueCollection Files()
     {
         var runtime = new FileInfo(typeof(object).Assembly.Location).Directory!;
         var packs = Path.Combine(runtime.Parent!.Parent!.Parent!.FullName, "packs");

@@ -4,4 +4,18 @@ namespace Microsoft.ML.Moe.Experiments.Data;
 internal readonly record struct LabelledText(string Label, string First, string? Second = null);
 
 /// <summary>A set made to try defaults on: a kind of data that users have, made from what the data folder holds.</summary>
-internal sealed record TextSet(string Name, IReadOnlyList<LabelledText> Train, IReadOnlyList<LabelledText> Test);
+internal sealed record TextSet(string Name, IReadOnlyList<LabelledText> Train, IReadOnlyList<LabelledText> Test)
+{
+    private Dictionary<string, int>? _classes;
+
+    /// <summary>Number of each label of the training rows, in their order.</summary>
+    public IReadOnlyDictionary<string, int> Classes => _classes ??=
+        Train.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal).Index()
+            .ToDictionary(label => label.Item, label => label.Index);
+
+    /// <summary>Whether its rows are pairs.</summary>
+    public bool IsPairs => Train[0].Second is not null;
+
+    /// <summary>Number of a row's label.</summary>
+    public int ClassOf(LabelledText row) => Classes[row.Label];
+}

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Microsoft.ML.Moe.Experiments.Data;
@@ -8,7 +7,8 @@ namespace Microsoft.ML.Moe.Experiments.Data;
 /// without spaces, pairs of sentences. The same folder and SDK give the same sets.
 /// </summary>
 /// <param name="folder">Where clinc150, snips and movie_sentences are.</param>
-internal sealed class TextSets(string folder)
+/// <param name="rows">Rows of training and test at most, drawn at random; null for all.</param>
+internal sealed class TextSets(string folder, int? rows = null)
 {
     private static readonly string[] QuestionWords =
     [
@@ -43,7 +43,17 @@ internal sealed class TextSets(string folder)
     public IEnumerable<string> Names => Makers.Keys;
 
     /// <summary>Makes a set.</summary>
-    public TextSet Make(string name) => Makers[name]() with { Name = name };
+    public TextSet Make(string name)
+    {
+        if (!Makers.TryGetValue(name, out var make))
+            throw new UserException($"There is no set '{name}'; known are {string.Join(", ", Names)}.");
+        var set = make() with { Name = name };
+        if (rows is not { } most)
+            return set;
+        var known = Draw(set.Train, most, 1);
+        var labels = known.Select(row => row.Label).ToHashSet();
+        return new TextSet(name, known, Draw(set.Test.Where(row => labels.Contains(row.Label)), most, 1));
+    }
 
     private TextSet Official(string name, string train, string test) =>
         new(name, Read(Path.Combine(folder, name, train)), Read(Path.Combine(folder, name, test)));
@@ -77,7 +87,7 @@ internal sealed class TextSets(string folder)
         }
     }
 
-    /// <summary>Utterances that are questions, labelled by what they are about; half of the intents of the test rows are rare in training.</summary>
+    /// <summary>Utterances that are questions, labelled by what they are about; half of the intents are rare in training.</summary>
     private TextSet Questions()
     {
         string[] domains = ["banking", "travel", "kitchen_and_dining", "auto_and_commute", "utility", "work"];
@@ -102,24 +112,25 @@ internal sealed class TextSets(string folder)
     /// <summary>Short first sentences of documentation by area, six areas; no type is in training and test.</summary>
     private TextSet DocAreas()
     {
-        var rows = _members.Value
+        var sentences = _members.Value
             .Select(member => (member.Type, Row: new LabelledText(member.Area, member.Summary.Split(". ")[0].TrimEnd('.'))))
             .Where(row => row.Row.First.Split(' ').Length is >= 4 and <= 14)
             .DistinctBy(row => row.Row.First)
             .ToList();
         string[] areas = ["System.Net", "System.Security", "System.Xml", "Microsoft.AspNetCore", "System.Data", "System.Threading"];
-        rows = rows.FindAll(row => areas.Contains(row.Row.Label));
-        return SplitByType(rows, 5500, 3000, 12);
+        return SplitByType(sentences.FindAll(row => areas.Contains(row.Row.Label)), 5500, 3000, 12);
     }
 
     /// <summary>All that is said of a type, hundreds of words, by area: the twelve largest.</summary>
     private TextSet LongDocs()
     {
         var types = _members.Value.GroupBy(member => (member.Area, member.Type))
-            .Select(type => (type.Key.Area, type.Key.Type, Text: string.Join(' ', type.Select(m => m.Summary + " " + m.Returns).Distinct())))
+            .Select(type => (
+                type.Key.Area, type.Key.Type, Text: string.Join(' ', type.Select(m => m.Summary + " " + m.Returns).Distinct())))
             .Where(type => type.Text.Length > 1200)
             .ToList();
-        var areas = types.CountBy(type => type.Area).OrderByDescending(count => count.Value).Take(12).Select(count => count.Key).ToHashSet();
+        var areas = types.CountBy(type => type.Area).OrderByDescending(count => count.Value).Take(12)
+            .Select(count => count.Key).ToHashSet();
         return SplitByType(
             types.FindAll(type => areas.Contains(type.Area))
                 .Select(type => (type.Type, new LabelledText(type.Area, type.Text[..Math.Min(type.Text.Length, 5000)]))), 4000, 3000, 13);
@@ -140,9 +151,11 @@ internal sealed class TextSets(string folder)
             var random = new Random(seed);
             var byLabel = sentences.GroupBy(row => row.Label).OrderBy(group => group.Key, StringComparer.Ordinal)
                 .Select(group => group.ToArray()).ToArray();
-            return [.. Enumerable.Range(0, count).Select(i => new LabelledText(byLabel[i % 2][0].Label, string.Join(' ', Enumerable.Range(0, 32)
-                .Select(_ => byLabel[random.NextDouble() < 0.62 ? i % 2 : 1 - i % 2])
-                .Select(own => own[random.Next(own.Length)].First))))];
+            return [.. Enumerable.Range(0, count).Select(i => new LabelledText(byLabel[i % 2][0].Label, Review(i % 2)))];
+
+            string Review(int polarity) => string.Join(' ', Enumerable.Range(0, 32)
+                .Select(_ => byLabel[random.NextDouble() < 0.62 ? polarity : 1 - polarity])
+                .Select(own => own[random.Next(own.Length)].First));
         }
     }
 
@@ -183,7 +196,8 @@ internal sealed class TextSets(string folder)
     private TextSet NoSpaces()
     {
         var set = Official("movie_sentences", "train.tsv", "val.tsv");
-        return new TextSet("", [.. Join(set.Train, 2)], [.. Join([.. set.Test, .. Read(Path.Combine(folder, "movie_sentences", "test.tsv"))], 2)]);
+        var test = Read(Path.Combine(folder, "movie_sentences", "test.tsv"));
+        return new TextSet("", [.. Join(set.Train, 2)], [.. Join([.. set.Test, .. test], 2)]);
 
         static IEnumerable<LabelledText> Join(IReadOnlyList<LabelledText> rows, int sentences) =>
             from ofLabel in rows.GroupBy(row => row.Label)
@@ -243,7 +257,7 @@ internal sealed class TextSets(string folder)
         }
     }
 
-    /// <summary>A sentence of documentation and one edited: does it still say the same? Edits that keep it reorder and drop; others change.</summary>
+    /// <summary>A sentence of documentation and one edited: does it still say the same?</summary>
     private TextSet PairsEdited()
     {
         var sentences = _members.Value.Select(member => member.Summary.Split(". ")[0].TrimEnd('.'))
@@ -281,7 +295,7 @@ internal sealed class TextSets(string folder)
     private TextSet PairsOfReturns()
     {
         var random = new Random(23);
-        var rows = new List<(string, LabelledText)>();
+        var pairs = new List<(string, LabelledText)>();
         foreach (var type in _members.Value.Where(m => m.Returns.Length > 20).GroupBy(m => m.Type))
         {
             var members = type.DistinctBy(m => m.Returns).DistinctBy(m => m.Summary).Take(8).ToArray();
@@ -291,11 +305,11 @@ internal sealed class TextSets(string folder)
             {
                 var isSame = random.Next(2) == 0;
                 var other = isSame ? i : (i + random.Next(1, members.Length)) % members.Length;
-                rows.Add((type.Key, new LabelledText(isSame ? "same" : "other", members[i].Summary, members[other].Returns)));
+                pairs.Add((type.Key, new LabelledText(isSame ? "same" : "other", members[i].Summary, members[other].Returns)));
             }
         }
 
-        return SplitByType(rows, 2500, 2000, 24);
+        return SplitByType(pairs, 2500, 2000, 24);
     }
 
     private static TextSet SplitByType(IEnumerable<(string Type, LabelledText Row)> rows, int train, int test, int seed)
@@ -314,9 +328,4 @@ internal sealed class TextSets(string folder)
         var known = drawn.Select(row => row.Label).ToHashSet();
         return new TextSet("", drawn, Draw(testing.Where(row => known.Contains(row.Label)), test, seed));
     }
-
-    /// <summary>A line about a set.</summary>
-    public static string Describe(TextSet set) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{set.Name}: {set.Train.Count} / {set.Test.Count} rows, {set.Train.Select(r => r.Label).Distinct().Count()} classes, {set.Train.Average(r => r.First.Split(' ').Length + (r.Second?.Split(' ').Length ?? 0)):F0} words");
 }

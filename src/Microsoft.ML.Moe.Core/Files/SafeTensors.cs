@@ -35,7 +35,7 @@ internal sealed class SafeTensors : TensorSource
     /// <summary>Reads all tensors.</summary>
     /// <param name="stream">Read to its end.</param>
     /// <param name="name">What errors call it.</param>
-    /// <exception cref="InvalidDataException">The stream is not such a file, or it is cut off; the message names file and tensor.</exception>
+    /// <exception cref="InvalidDataException">The stream is no such file, or cut off; the message names file and tensor.</exception>
     public static SafeTensors Read(Stream stream, string name = WeightsEntry)
     {
         var result = new SafeTensors(name);
@@ -44,7 +44,7 @@ internal sealed class SafeTensors : TensorSource
             if (tensor.Elements > Array.MaxLength || !TensorValues.IsReadable(tensor.Type))
             {
                 throw SafeTensorsHeader.Damaged(
-                    name, $"tensor {tensor.Name} has {tensor.Elements} elements of {tensor.Type.NameOf()}, which cannot be held in memory as numbers");
+                    name, $"tensor {tensor.Name} has {tensor.Elements} elements of {tensor.Type.NameOf()}, which cannot be held as numbers");
             }
 
             result._tensors.Add(tensor.Name, tensor);

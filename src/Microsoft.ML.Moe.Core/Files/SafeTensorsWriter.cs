@@ -75,9 +75,10 @@ internal static class SafeTensorsWriter
             WriteFile(Path.Combine(folder, names[i]), shards[i]);
         }
 
+        var shardOfTensor = shards.SelectMany((shard, i) => shard.Select(t => (t.Name, names[i])));
         AtomicFile.Write(
             Path.Combine(folder, "model.safetensors.index.json"),
-            stream => ShardIndex.Write(stream, tensors.Sum(t => t.Bytes), shards.SelectMany((shard, i) => shard.Select(t => (t.Name, names[i])))));
+            stream => ShardIndex.Write(stream, tensors.Sum(t => t.Bytes), shardOfTensor));
     }
 
     private static void WriteFile(string path, IReadOnlyList<SavedTensor> tensors) =>

@@ -39,7 +39,11 @@ internal sealed class ShardIndex
             {
                 var shard = entry.Value.GetString() ?? "";
                 if (!IsFileName(shard))
-                    throw new InvalidDataException($"{path}: the shard of tensor {entry.Name}, '{shard}', is no safetensors file beside the index.");
+                {
+                    throw new InvalidDataException(
+                        $"{path}: the shard of tensor {entry.Name}, '{shard}', is no safetensors file beside the index.");
+                }
+
                 if (!shards.TryGetValue(shard, out var tensors))
                     shards.Add(shard, tensors = []);
                 tensors.Add(entry.Name);

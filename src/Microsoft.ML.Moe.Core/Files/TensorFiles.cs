@@ -33,7 +33,7 @@ internal sealed class TensorFiles : TensorSource, IDisposable
 
     /// <summary>Opens a checkpoint.</summary>
     /// <param name="path">
-    /// A safetensors file, an index of shards (<c>….safetensors.index.json</c>), or a folder with <c>model.safetensors</c> or else its index.
+    /// A safetensors file, an index of shards (<c>….safetensors.index.json</c>), or a folder with <c>model.safetensors</c> or its index.
     /// </param>
     /// <exception cref="FileNotFoundException">There is no such file or folder, or no weights in the folder.</exception>
     /// <exception cref="InvalidDataException">
@@ -111,9 +111,9 @@ internal sealed class TensorFiles : TensorSource, IDisposable
         foreach (var pickled in PickledFiles.Where(name => File.Exists(Path.Combine(folder, name))))
         {
             throw new InvalidDataException(
-                $"{folder} has its weights in {pickled} alone, pickled Python objects, which this library does not read. Convert them once, in " +
-                "that folder: python -c \"import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() " +
-                "for f in glob.glob('pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', weights_only=True).items()}, " +
+                $"{folder} has its weights in {pickled} alone, pickled Python objects, which this library does not read. Convert them " +
+                "once, in that folder: python -c \"import glob, torch; from safetensors.torch import save_file; " +
+                "save_file({k: v.clone().contiguous() for f in glob.glob('pytorch_model*.bin') for k, v in torch.load(f, map_location='cpu', weights_only=True).items()}, " +
                 $"'{SingleFile}', {{'format': 'pt'}})\"");
         }
 
@@ -161,7 +161,11 @@ internal sealed class TensorFiles : TensorSource, IDisposable
             foreach (var tensor in header.Tensors)
             {
                 if (shard is not null && !shard.Contains(tensor.Name))
-                    throw new InvalidDataException($"{path} holds tensor {tensor.Name}, of which the index says that it is elsewhere or nowhere.");
+                {
+                    throw new InvalidDataException(
+                        $"{path} holds tensor {tensor.Name}, of which the index says that it is elsewhere or nowhere.");
+                }
+
                 _tensors.Add(tensor.Name, tensor);
                 _places.Add(tensor.Name, (file, dataStart));
             }

@@ -14,6 +14,15 @@ internal sealed record TensorInfo(string Name, TensorType Type, int[] Shape, lon
     /// <summary>The shape as text: [3, 4].</summary>
     public string ShapeText => TextOf(Shape);
 
+    /// <summary>Elements of a shape.</summary>
+    public static long Product(ReadOnlySpan<int> shape)
+    {
+        var product = 1L;
+        foreach (var size in shape)
+            product = checked(product * size);
+        return product;
+    }
+
     /// <summary>A shape as text: [3, 4].</summary>
     public static string TextOf(ReadOnlySpan<int> shape) => $"[{string.Join(", ", shape.ToArray())}]";
 }

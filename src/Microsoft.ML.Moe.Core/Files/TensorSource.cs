@@ -24,7 +24,7 @@ internal abstract class TensorSource
         if (!TensorValues.IsReadable(tensor.Type))
         {
             throw new InvalidDataException(
-                $"{Name}: tensor {tensor.Name} is of type {tensor.Type.NameOf()}, which this library cannot read; convert it to F32 or BF16.");
+                $"{Name}: tensor {tensor.Name} is of type {tensor.Type.NameOf()}, which is not read here: convert it to F32 or BF16.");
         }
 
         ReadSingle(tensor, first, values);

@@ -12,11 +12,12 @@ internal static class TensorValues
     private static readonly float[] E5M2Fnuz = Table(exponentBits: 5, bias: 16, _ => false);
 
     /// <summary>Whether the elements can be read as numbers: all but four- and six-bit and complex ones.</summary>
-    public static bool IsReadable(TensorType type) => type is not (TensorType.F4 or TensorType.F6E2M3 or TensorType.F6E3M2 or TensorType.C64);
+    public static bool IsReadable(TensorType type) =>
+        type is not (TensorType.F4 or TensorType.F6E2M3 or TensorType.F6E3M2 or TensorType.C64);
 
     /// <summary>
-    /// Converts little-endian elements. Exact for every type of at most 32 bits but I32 and U32, which, like those of 64, are rounded to the
-    /// nearest.
+    /// Converts little-endian elements. Exact for every type of at most 32 bits but I32 and U32, which are rounded to the nearest, as
+    /// those of 64 bits are.
     /// </summary>
     /// <param name="type">A type that <see cref="IsReadable"/>.</param>
     /// <param name="bytes">The elements, as many as there is room for.</param>

@@ -86,6 +86,9 @@ internal abstract class Batch
     /// <summary>Where each row's tokens lie.</summary>
     public SequenceLayout Layout { get; protected set; } = new();
 
+    /// <summary>Seeds what is random in the forward pass of training; 0 for scoring.</summary>
+    public ulong Seed { get; set; }
+
     /// <summary>Whether there is nothing in it to learn or to measure.</summary>
     public virtual bool IsEmpty => false;
 }

@@ -11,6 +11,7 @@ internal sealed class ParameterStore
     private readonly Engine _engine;
     private readonly int _seed;
     private readonly Func<string, int[], float[]>? _saved;
+    private readonly Weights? _weights;
     private readonly Func<string, int[], float[], float[]>? _start;
     private readonly Dictionary<string, Parameter>? _shared;
     private readonly List<(Parameter Parameter, ParameterRole Role)> _all = [];
@@ -28,6 +29,10 @@ internal sealed class ParameterStore
     /// <summary>A store that takes saved values: given name and shape it returns them or throws.</summary>
     public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
         : this(engine, 0) => _saved = saved;
+
+    /// <summary>A store that takes weights, and initialises what these leave to it; <see cref="Weights.Complete"/> is the caller's.</summary>
+    public ParameterStore(Engine engine, Weights weights, int seed = 0)
+        : this(engine, seed) => _weights = weights;
 
     /// <summary>A store that makes none but hands out another's, by name; both models then share them.</summary>
     public ParameterStore(ParameterStore other)
@@ -90,6 +95,9 @@ internal sealed class ParameterStore
         var sparseRows = role == ParameterRole.Embedding;
         if (_saved is not null)
             return _engine.CreateParameter(name, shape, _saved(name, shape), sparseRows);
+        var mayBeBFloat16 = role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding;
+        if (_weights?.Create(_engine, name, shape, sparseRows, mayBeBFloat16) is { } given)
+            return given;
         var parameter = _engine.CreateParameter(name, shape, initialRow, sparseRows);
         if (_start is not null)
             parameter.Value.CopyFrom(_start(name, shape, parameter.Value.ToArray()));

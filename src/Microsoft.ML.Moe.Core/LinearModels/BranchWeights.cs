@@ -12,6 +12,9 @@ internal static class BranchWeights
     /// </summary>
     public const double AssumedRows = 10;
 
+    /// <summary>What is assumed of a network and of a linear branch, in this order: about what tables of several kinds gave.</summary>
+    public static IReadOnlyList<double> Assumed { get; } = [0.5, 0.9];
+
     private const int MostSteps = 50;
     private const double SmallestDecrease = 1e-10;
 

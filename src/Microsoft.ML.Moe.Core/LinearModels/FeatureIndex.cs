@@ -18,7 +18,7 @@ internal sealed class FeatureIndex
         _ids = ids;
         for (var i = 0; i < ids.Length; i++)
             if (ids[i] >> LinearRow.HashBits != 0 || (i > 0 && ids[i] <= ids[i - 1]))
-                throw new ArgumentException($"Feature {i} is not a hash of {LinearRow.HashBits} bits above the one before it.", nameof(ids));
+                throw new ArgumentException($"Feature {i} is no {LinearRow.HashBits}-bit hash above the one before it.", nameof(ids));
         var bits = Math.Max(1, (int)Math.Log2(Math.Max(1, ids.Length)));
         _shift = LinearRow.HashBits - bits;
         _starts = new int[(1 << bits) + 1];

@@ -11,16 +11,8 @@ namespace Microsoft.ML.Moe.LinearModels;
 internal sealed class LinearBranch : Branch<EncodedText>
 {
     private const float SmallestProbability = 1e-30f;
-    private const string WeightName = "linear.weight";
-    private const string IdsName = "linear.features";
-    private const string IdfName = "linear.idf";
-    private const string CountsName = "linear.counts";
-
     /// <summary>The table of models of version 2 and before.</summary>
     private const string HashedName = "wide.weight";
-
-    /// <summary>A feature's hash is saved as two numbers of so many bits, which single precision holds exactly.</summary>
-    private const int HalfBits = LinearRow.HashBits / 2;
 
     private readonly TextInput _input;
 
@@ -69,31 +61,7 @@ internal sealed class LinearBranch : Branch<EncodedText>
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<NamedValues> Export()
-    {
-        var (features, classes) = (Model.Features, Model.Classes);
-        var columns = features.Index.HashedBits > 0 ? features.Index.Count : features.Columns;
-        var weights = new float[columns * classes];
-        var stride = Gather.Stride(classes);
-        for (var column = 0; column < columns; column++)
-            Model.Weights.Slice(column * stride, classes).CopyTo(weights.AsSpan(column * classes));
-        if (features.Index.HashedBits > 0)
-            return [new NamedValues(HashedName, [columns, classes], weights)];
-        var halves = new float[2 * features.Index.Count];
-        for (var i = 0; i < features.Index.Count; i++)
-        {
-            var id = features.Index.Ids[i];
-            (halves[2 * i], halves[2 * i + 1]) = (id >> HalfBits, id & ((1 << HalfBits) - 1));
-        }
-
-        return
-        [
-            new NamedValues(WeightName, [columns, classes], weights),
-            new NamedValues(IdsName, [features.Index.Count, 2], halves),
-            new NamedValues(IdfName, [features.Index.Count], features.Idf.ToArray()),
-            new NamedValues(CountsName, [2, features.CountMeans.Length], [.. features.CountMeans, .. features.CountScales]),
-        ];
-    }
+    public override IReadOnlyList<NamedValues> Export() => Model.Features.Index.HashedBits > 0 ? [ExportTable()] : [.. LinearModelValues.Export(Model)];
 
     /// <summary>The branch of a saved model.</summary>
     /// <param name="config">What its configuration tells.</param>
@@ -103,43 +71,20 @@ internal sealed class LinearBranch : Branch<EncodedText>
     /// <exception cref="InvalidDataException">The values are those of no such branch.</exception>
     public static LinearBranch Import(LinearBranchConfig config, TextInput input, int classes, Func<string, int[], float[]> take)
     {
-        var weights = (config.EncoderWeight, config.LinearWeight);
-        if (config.HashedBits > 0)
-            return new LinearBranch(
-                input, LinearModel.OfHashedTable(take(HashedName, [1 << config.HashedBits, classes]), config.HashedBits, classes), weights);
-        var (v, n) = (config.Features, config.Counts);
-        var columns = v + n + 1;
-        var table = take(WeightName, [columns, classes]);
-        var halves = take(IdsName, [v, 2]);
-        var idf = take(IdfName, [v]);
-        var counts = take(CountsName, [2, n]);
-        var stride = Gather.Stride(classes);
-        var padded = new float[columns * stride];
-        for (var column = 0; column < columns; column++)
-            table.AsSpan(column * classes, classes).CopyTo(padded.AsSpan(column * stride));
-        try
-        {
-            var features = new LinearFeatures(new FeatureIndex(IdsOf(halves)), idf, counts[..n], counts[n..]);
-            return new LinearBranch(input, new LinearModel(features, classes, padded), weights);
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"Tensor {IdsName} holds no ascending hashes: the model file is damaged. {e.Message}", e);
-        }
+        var model = config.HashedBits > 0
+            ? LinearModel.OfHashedTable(take(HashedName, [1 << config.HashedBits, classes]), config.HashedBits, classes)
+            : LinearModelValues.Import(take, config.Features, config.Counts, classes);
+        return new LinearBranch(input, model, (config.EncoderWeight, config.LinearWeight));
     }
 
-    private static ulong[] IdsOf(float[] halves)
+    private NamedValues ExportTable()
     {
-        var ids = new ulong[halves.Length / 2];
-        for (var i = 0; i < ids.Length; i++)
-        {
-            var (high, low) = (halves[2 * i], halves[2 * i + 1]);
-            if (!(high >= 0 && high < 1 << HalfBits && low >= 0 && low < 1 << HalfBits))
-                throw new ArgumentException($"Feature {i} is no hash.", nameof(halves));
-            ids[i] = ((ulong)high << HalfBits) | (ulong)low;
-        }
-
-        return ids;
+        var (rows, classes) = (Model.Features.Index.Count, Model.Classes);
+        var table = new float[rows * classes];
+        var stride = Gather.Stride(classes);
+        for (var row = 0; row < rows; row++)
+            Model.Weights.Slice(row * stride, classes).CopyTo(table.AsSpan(row * classes));
+        return new NamedValues(HashedName, [rows, classes], table);
     }
 }
 

@@ -1,19 +1,19 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
-/// Trains the <see cref="LinearBranch"/> of a text classifier: before the encoder, its strength chosen by held-out rows; after it, how
-/// much each of the two counts, by the same rows; at last once more, on all rows that may be learned from.
+/// Trains the <see cref="LinearBranch"/> of a text classifier: before the encoder, its strength chosen by held-out rows, which choose the
+/// encoder's best epoch too; after it, how much each of the two counts, by the same rows; at last once more, on all rows that may be
+/// learned from.
 /// </summary>
 /// <param name="classes">Number of classes, C.</param>
 /// <param name="training">How classes are weighted, and the seed.</param>
-/// <param name="engine">Whose threads do it.</param>
-internal sealed class LinearBranchTraining(int classes, TrainingConfig training, Engine engine)
+/// <param name="threads">Threads at most.</param>
+internal sealed class LinearBranchTraining(int classes, TrainingConfig training, int threads)
 {
     /// <summary>Share of the training rows that is held out where there are no validation rows.</summary>
     private const float HeldOutShare = 0.1f;
@@ -24,10 +24,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     /// <summary>Tokens of all training texts up to which character n-grams are taken: beyond, there are words enough.</summary>
     private const long MostTokensForGrams = 8_000_000;
 
-    /// <summary>a and b where no rows are held out, and what they are pulled to where those are few.</summary>
-    private static readonly double[] AssumedWeights = [0.6, 1.2];
-
-    private readonly LinearFit _fit = new(classes, engine);
+    private readonly LinearFit _fit = new(classes, threads);
     private LinearModel? _model;
     private float _strength;
 
@@ -56,16 +53,16 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public TrainingRows<EncodedText> Fit(TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
-        if (rows.HeldOut.Count == 0 && rows.Training.Count >= FewestRowsToHoldOut)
+        if (rows.Validation.Count == 0 && rows.Training.Count >= FewestRowsToHoldOut)
         {
             var (learned, heldOut) = StratifiedSplit.Of(rows.Training, HeldOutShare, new Random(training.Seed));
-            rows = rows with { Training = learned, HeldOut = heldOut, IsDrawn = true };
+            rows = new TrainingRows<EncodedText>(learned, heldOut, IsDrawn: true);
         }
 
-        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(rows.HeldOut), stop);
+        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(rows.Validation), stop);
         observer?.OnMessage(string.Create(
             CultureInfo.InvariantCulture,
-            $"Linear branch: {_model.Features.Index.Count} features, strength {_strength}, chosen by {rows.HeldOut.Count} rows."));
+            $"Linear branch: {_model.Features.Index.Count} features, strength {_strength}, chosen by {rows.Validation.Count} rows."));
         return rows;
     }
 
@@ -78,16 +75,16 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         Model<EncodedText> network, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
         var model = _model!;
-        var heldOut = ExamplesOf(rows.HeldOut);
-        var weights = AssumedWeights;
+        var heldOut = ExamplesOf(rows.Validation);
+        var weights = BranchWeights.Assumed;
         if (heldOut.Count > 0)
         {
             var (ofNetwork, ofLinear) = (new float[heldOut.Count * classes], new float[heldOut.Count * classes]);
-            network.Score([.. rows.HeldOut.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
+            network.Score([.. rows.Validation.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
             foreach (ref var value in ofNetwork.AsSpan())
                 value = LinearBranch.Logarithm(value);
             model.ScoreLogarithms(heldOut.Rows, ofLinear);
-            weights = BranchWeights.Fit([ofNetwork, ofLinear], heldOut.Labels, heldOut.Weights, AssumedWeights);
+            weights = BranchWeights.Fit([ofNetwork, ofLinear], heldOut.Labels, heldOut.Weights, BranchWeights.Assumed);
         }
 
         var (a, b) = ((float)weights[0], (float)weights[1]);
@@ -96,7 +93,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         try
         {
             if (heldOut.Count > 0 && rows.IsDrawn)
-                model = _fit.Fit(ExamplesOf(rows.Training).With(heldOut), _strength, stop: stop);
+                model = _fit.Fit(ExamplesOf(rows.Training).With(heldOut), _strength, model, stop: stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Tensors;
-
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
@@ -7,8 +5,8 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// of squared weights: the larger, the closer it fits. The same rows give the same model, whatever the number of threads.
 /// </summary>
 /// <param name="classes">Number of classes, C.</param>
-/// <param name="engine">Whose threads fit them.</param>
-internal sealed class LinearFit(int classes, Engine engine)
+/// <param name="threads">Threads at most.</param>
+internal sealed class LinearFit(int classes, int threads)
 {
     /// <summary>Norm of the gradient, as a share of that at zero weights, at which a fit ends.</summary>
     public const double Tolerance = 1e-2;
@@ -28,8 +26,11 @@ internal sealed class LinearFit(int classes, Engine engine)
     /// <summary>The strength where there are no rows to choose by.</summary>
     public const float UsualStrength = 10f;
 
-    /// <summary>Strengths that <see cref="Choose"/> tries.</summary>
+    /// <summary>Strengths that <see cref="Choose"/> tries for single texts.</summary>
     public static ReadOnlySpan<float> Strengths => [1f, 3f, 10f, 30f];
+
+    /// <summary>Strengths that <see cref="Choose"/> tries for pairs, whose counts may be all that there is to learn.</summary>
+    public static ReadOnlySpan<float> StrengthsOfPairs => [0.03f, 0.1f, 0.3f, 1f, 3f, 10f];
 
     /// <summary>
     /// Fits models of all strengths and takes the one with the lowest log-loss on held-out rows once its scores are scaled as
@@ -44,13 +45,13 @@ internal sealed class LinearFit(int classes, Engine engine)
         LinearExamples training, LinearExamples heldOut, CancellationToken stop = default)
     {
         if (heldOut.Count == 0)
-            return (Fit(training, UsualStrength, null, stop), UsualStrength);
+            return (Fit(training, UsualStrength, stop: stop), UsualStrength);
         var features = LinearFeatures.Of(training.Rows, classes);
         var x = features.Transform(training.Rows);
         var logarithms = new float[heldOut.Count * classes];
         LinearModel? best = null, last = null;
         var (strength, lowest) = (0f, double.PositiveInfinity);
-        foreach (var tried in Strengths)
+        foreach (var tried in features.CountMeans.IsEmpty ? Strengths : StrengthsOfPairs)
         {
             last = Fit(features, x, training, tried, last, null, stop);
             last.ScoreLogarithms(heldOut.Rows, logarithms);
@@ -65,14 +66,19 @@ internal sealed class LinearFit(int classes, Engine engine)
     /// <summary>Fits a model.</summary>
     /// <param name="examples">Rows to fit.</param>
     /// <param name="strength">C, over 0.</param>
+    /// <param name="start">A model to start from, fitted to some of the rows; null for zeros. It saves time.</param>
     /// <param name="stepTaken">Is told the objective after each step.</param>
     /// <param name="stop">Ends it, with an exception.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public LinearModel Fit(
-        LinearExamples examples, float strength, Action<double>? stepTaken = null, CancellationToken stop = default)
+        LinearExamples examples,
+        float strength,
+        LinearModel? start = null,
+        Action<double>? stepTaken = null,
+        CancellationToken stop = default)
     {
         var features = LinearFeatures.Of(examples.Rows, classes);
-        return Fit(features, features.Transform(examples.Rows), examples, strength, null, stepTaken, stop);
+        return Fit(features, features.Transform(examples.Rows), examples, strength, start, stepTaken, stop);
     }
 
     private LinearModel Fit(
@@ -89,9 +95,9 @@ internal sealed class LinearFit(int classes, Engine engine)
         penalties.AsSpan().Fill(penalty);
         penalties.AsSpan(features.Index.Count, features.CountMeans.Length).Fill(penalty * PenaltyOfCounts);
         penalties[^1] = penalty * PenaltyOfConstant;
-        var objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, penalties, engine);
+        var objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, penalties, threads);
         var w = new float[objective.Length];
-        start?.Weights.CopyTo(w);
+        start?.CopyWeights(features, w);
         new NewtonMethod(objective).Descend(w, Tolerance, stepTaken, stop);
         return new LinearModel(features, classes, w);
     }

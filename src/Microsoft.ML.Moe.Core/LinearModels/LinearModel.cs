@@ -97,6 +97,17 @@ internal sealed class LinearModel
             score -= shift;
     }
 
+    /// <summary>Copies the weights of features that other features have too.</summary>
+    /// <param name="others">Features of the same classes and as many counts.</param>
+    /// <param name="weights">Receives the weights: columns of the others × stride.</param>
+    internal void CopyWeights(LinearFeatures others, float[] weights)
+    {
+        for (var row = 0; row < others.Index.Count; row++)
+            if (Features.Index.RowOf(others.Index.Ids[row]) is >= 0 and var known)
+                _weights.AsSpan(known * _stride, _stride).CopyTo(weights.AsSpan(row * _stride));
+        _weights.AsSpan(Features.Index.Count * _stride).CopyTo(weights.AsSpan(others.Index.Count * _stride));
+    }
+
     private void TransformHashed(LinearRow row, List<int> indices, List<float> values)
     {
         // those models told features apart by 31 bits

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.LinearModels;
@@ -5,7 +6,7 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// <summary>
 /// Collects the features of a text or a pair: which words and pairs of neighbouring words occur (order and number do not matter; a
 /// second text's are kept apart), which character 3- to 5-grams of words where they are asked for, and for a pair which words both
-/// texts share and which only one of them has.
+/// texts share and which only one of them has. For one thread.
 /// </summary>
 /// <param name="characterGrams">Whether character n-grams are features.</param>
 internal sealed class LinearRowBuilder(bool characterGrams)
@@ -30,57 +31,58 @@ internal sealed class LinearRowBuilder(bool characterGrams)
 
     private readonly List<ulong> _words = [];
     private readonly List<ulong> _grams = [];
-    private readonly TextWords[] _texts = [new(), new()];
-    private int _count;
 
-    /// <summary>Adds the next text: the first, or the second of a pair.</summary>
+    /// <summary>The row of a text.</summary>
     /// <param name="text">The text, lower-cased where the model lower-cases.</param>
     /// <param name="words">Its words and symbols, in order.</param>
-    /// <exception cref="InvalidOperationException">There are two texts already.</exception>
-    public LinearRowBuilder Add(ReadOnlySpan<char> text, IReadOnlyList<Range> words)
+    public LinearRow Build(ReadOnlySpan<char> text, List<Range> words)
     {
-        if (_count == _texts.Length)
-            throw new InvalidOperationException("A row has two texts at most.");
-        var own = _texts[_count];
-        own.Clear();
+        Begin();
+        Add(text, words, 0, null);
+        return characterGrams ? new LinearRow([Distinct(_words), Distinct(_grams)], []) : new LinearRow([Distinct(_words)], []);
+    }
+
+    /// <summary>The row of a pair.</summary>
+    /// <param name="text">The first text, lower-cased where the model lower-cases.</param>
+    /// <param name="words">Its words and symbols, in order.</param>
+    /// <param name="second">The second text.</param>
+    /// <param name="secondWords">Its words and symbols.</param>
+    public LinearRow Build(ReadOnlySpan<char> text, List<Range> words, ReadOnlySpan<char> second, List<Range> secondWords)
+    {
+        Begin();
+        var (ofFirst, ofSecond) = (new TextWords(), new TextWords());
+        Add(text, words, 0, ofFirst);
+        Add(second, secondWords, 1, ofSecond);
+        return new LinearRow(
+            [Distinct(_words), Distinct(_grams), Overlap(ofFirst.Words, ofSecond.Words)], PairCounts.Of(ofFirst, ofSecond));
+    }
+
+    private void Begin()
+    {
+        _words.Clear();
+        _grams.Clear();
+    }
+
+    private void Add(ReadOnlySpan<char> text, List<Range> words, ulong number, TextWords? known)
+    {
         var previous = StableHash.Of("", WordKind);
         var count = Math.Min(words.Count, MaximumWords);
         for (var i = 0; i < count; i++)
         {
             var word = StableHash.Of(text[words[i]], WordKind);
             var pair = StableHash.Combine(previous, word);
-            own.Add(text[words[i]], word, pair);
-            _words.Add(IdOf(word, WordKind));
-            _words.Add(IdOf(pair, PairKind));
+            known?.Add(text[words[i]], word, pair);
+            _words.Add(IdOf(word, WordKind, number));
+            _words.Add(IdOf(pair, PairKind, number));
             previous = word;
         }
 
         if (characterGrams)
-            AddGrams(text, words, count);
-        _count++;
-        return this;
+            AddGrams(text, words, count, number);
     }
 
-    /// <summary>The row of the texts added since the last call.</summary>
-    public LinearRow Build()
+    private static ulong[] Overlap(HashSet<ulong> first, HashSet<ulong> second)
     {
-        var isPair = _count == 2;
-        var blocks = new ulong[isPair ? 3 : characterGrams ? 2 : 1][];
-        blocks[0] = Distinct(_words);
-        if (blocks.Length > 1)
-            blocks[1] = Distinct(_grams);
-        if (isPair)
-            blocks[2] = Overlap();
-        var row = new LinearRow(blocks, isPair ? PairCounts.Of(_texts[0], _texts[1]) : []);
-        _words.Clear();
-        _grams.Clear();
-        _count = 0;
-        return row;
-    }
-
-    private ulong[] Overlap()
-    {
-        var (first, second) = (_texts[0].Words, _texts[1].Words);
         var ids = new List<ulong>(first.Count + second.Count);
         foreach (var word in first)
             ids.Add(Shorten(StableHash.Combine(word, second.Contains(word) ? SharedKind : OnlyFirstKind)));
@@ -94,7 +96,7 @@ internal sealed class LinearRowBuilder(bool characterGrams)
     /// N-grams of each word between marks of its ends. Signs of a script without spaces are words of one sign each: a run of neighbours
     /// is taken as one word.
     /// </summary>
-    private void AddGrams(ReadOnlySpan<char> text, IReadOnlyList<Range> words, int count)
+    private void AddGrams(ReadOnlySpan<char> text, List<Range> words, int count, ulong number)
     {
         Span<char> bounded = stackalloc char[LongestRun + 2];
         var characters = 0;
@@ -108,31 +110,32 @@ internal sealed class LinearRowBuilder(bool characterGrams)
             bounded[0] = '<';
             run.CopyTo(bounded[1..]);
             bounded[run.Length + 1] = '>';
-            AddGrams(bounded[..(run.Length + 2)]);
+            AddGrams(bounded[..(run.Length + 2)], number);
         }
     }
 
-    private void AddGrams(ReadOnlySpan<char> bounded)
+    private void AddGrams(ReadOnlySpan<char> bounded, ulong number)
     {
         for (var length = ShortestGram; length <= LongestGram; length++)
             for (var start = 0; start + length <= bounded.Length; start++)
-                _grams.Add(IdOf(StableHash.Of(bounded.Slice(start, length), GramKind), GramKind));
+                _grams.Add(IdOf(StableHash.Of(bounded.Slice(start, length), GramKind), GramKind, number));
     }
 
     private static bool IsLetter(ReadOnlySpan<char> text, Range word) =>
         char.IsLetter(text[word.Start]) || char.IsSurrogate(text[word.Start]);
 
-    private ulong IdOf(ulong hash, ulong kind) => Shorten(StableHash.Combine(hash, kind + ((ulong)_count << 8)));
+    private static ulong IdOf(ulong hash, ulong kind, ulong number) => Shorten(StableHash.Combine(hash, kind + (number << 8)));
 
     private static ulong Shorten(ulong hash) => hash >> (64 - LinearRow.HashBits);
 
     private static ulong[] Distinct(List<ulong> ids)
     {
-        ids.Sort();
-        var distinct = new List<ulong>(ids.Count);
-        foreach (var id in ids)
-            if (distinct.Count == 0 || id != distinct[^1])
-                distinct.Add(id);
-        return [.. distinct];
+        var sorted = CollectionsMarshal.AsSpan(ids);
+        sorted.Sort();
+        var distinct = 0;
+        foreach (var id in sorted)
+            if (distinct == 0 || id != sorted[distinct - 1])
+                sorted[distinct++] = id;
+        return sorted[..distinct].ToArray();
     }
 }

@@ -76,15 +76,6 @@ internal sealed class TextWords
     /// <summary>Whether it has an English negation.</summary>
     public bool HasNegation { get; private set; }
 
-    /// <summary>Forgets the text.</summary>
-    public void Clear()
-    {
-        Words.Clear();
-        Pairs.Clear();
-        Numbers.Clear();
-        (Count, HasNegation) = (0, false);
-    }
-
     /// <summary>Adds the next word.</summary>
     /// <param name="word">The word.</param>
     /// <param name="hash">Its hash.</param>

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.LinearModels;
 
@@ -8,15 +7,26 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// Work in blocks whose bounds do not depend on the number of threads, with sums added up block after block: the same numbers on one
 /// thread as on many.
 /// </summary>
-/// <param name="engine">Whose threads do it.</param>
-internal sealed class ParallelBlocks(Engine engine)
+/// <param name="threads">Threads at most.</param>
+internal sealed class ParallelBlocks(int threads)
 {
     private const int VectorBlock = 1 << 15;
+    private readonly ParallelOptions _options = new() { MaxDegreeOfParallelism = threads };
 
     /// <summary>Runs blocks, several at a time.</summary>
     /// <param name="blocks">Number of blocks.</param>
     /// <param name="body">Runs one.</param>
-    public void Run(int blocks, Action<int> body) => engine.ForEach(blocks, body);
+    public void Run(int blocks, Action<int> body)
+    {
+        if (threads == 1 || blocks <= 1)
+        {
+            for (var block = 0; block < blocks; block++)
+                body(block);
+            return;
+        }
+
+        Parallel.For(0, blocks, _options, body);
+    }
 
     /// <summary>Runs blocks of items, several at a time, and adds up what they give.</summary>
     /// <param name="items">Number of items.</param>

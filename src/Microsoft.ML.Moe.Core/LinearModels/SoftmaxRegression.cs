@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Tensors;
-
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
@@ -12,10 +10,10 @@ internal sealed class SoftmaxRegression
     private const int ColumnBlock = 256;
 
     /// <summary>Values of a part's table of rows × classes at most.</summary>
-    private const int PartValues = 1 << 23;
+    public const int MostPartValues = 1 << 23;
 
     /// <summary>Probabilities kept from one evaluation for Hessian products at most; beyond they are computed again.</summary>
-    private const long KeptValues = 1L << 27;
+    public const long MostKeptValues = 1L << 27;
 
     private readonly ParallelBlocks _blocks;
     private readonly float[] _penalties;
@@ -32,11 +30,20 @@ internal sealed class SoftmaxRegression
     /// <param name="weights">Weight of each row, at least 0 and not all 0.</param>
     /// <param name="classes">Number of classes, C.</param>
     /// <param name="penalties">Penalty of each column of <paramref name="x"/>, over 0.</param>
-    /// <param name="engine">Whose threads compute it.</param>
+    /// <param name="threads">Threads at most.</param>
+    /// <param name="partValues">See <see cref="MostPartValues"/>.</param>
+    /// <param name="keptValues">See <see cref="MostKeptValues"/>.</param>
     public SoftmaxRegression(
-        SparseRows x, ReadOnlySpan<int> labels, ReadOnlySpan<float> weights, int classes, float[] penalties, Engine engine)
+        SparseRows x,
+        ReadOnlySpan<int> labels,
+        ReadOnlySpan<float> weights,
+        int classes,
+        float[] penalties,
+        int threads,
+        int partValues = MostPartValues,
+        long keptValues = MostKeptValues)
     {
-        _blocks = new ParallelBlocks(engine);
+        _blocks = new ParallelBlocks(threads);
         (_penalties, _classes, _stride) = (penalties, classes, Gather.Stride(classes));
         _labels = labels.ToArray();
         _weights = new float[x.Count];
@@ -45,8 +52,8 @@ internal sealed class SoftmaxRegression
             sum += weight;
         for (var i = 0; i < _weights.Length; i++)
             _weights[i] = (float)(weights[i] / sum);
-        var partRows = Math.Max(RowBlock, PartValues / _stride);
-        var isKept = (long)x.Count * _stride <= KeptValues;
+        var partRows = Math.Max(RowBlock, partValues / _stride);
+        var isKept = (long)x.Count * _stride <= keptValues;
         for (var start = 0; start < x.Count; start += partRows)
         {
             var rows = start == 0 && x.Count <= partRows

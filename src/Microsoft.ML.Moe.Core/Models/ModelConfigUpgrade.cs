@@ -40,7 +40,7 @@ internal static class ModelConfigUpgrade
         {
             head = Take(json, "classes");
             head["kind"] = "classes";
-            if (Take(json, "wideBits")["wideBits"]?.GetValue<int>() is { } bits and > 0)
+            if (Take(json, "wideBits")["wideBits"]?.GetValue<int>() is { } bits and not 0)
             {
                 // its scores were added to the encoder's: both count 1
                 json["linear"] = new JsonObject { ["hashedBits"] = bits, ["features"] = 1 << Math.Clamp(bits, 0, 24) };

@@ -52,13 +52,13 @@ internal static class Check
     }
 
     /// <summary>As many values as a shape asks for.</summary>
-    public static void Values(ReadOnlySpan<float> values, ReadOnlySpan<int> shape, [CallerMemberName] string operation = "")
+    public static void Length(int values, ReadOnlySpan<int> shape, string name, [CallerMemberName] string operation = "")
     {
         var length = 1L;
         foreach (var size in shape)
             length = checked(length * size);
-        if (length != values.Length)
-            throw new ArgumentException($"{operation}: {values.Length} values for a tensor {Text(shape)}.", nameof(values));
+        if (length != values)
+            throw new ArgumentException($"{operation}: {values} values for a tensor {Text(shape)}.", name);
     }
 
     /// <summary>Numbers within [0, count).</summary>

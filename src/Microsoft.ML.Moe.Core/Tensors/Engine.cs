@@ -102,6 +102,14 @@ public abstract class Engine : IDisposable
     /// <param name="seed">See there.</param>
     internal virtual Tape LeaseTape(bool training, ulong seed = 0) => BeginTape(training, seed);
 
+    /// <summary>Creates an empty cache of keys and values for <see cref="Tape.CachedAttention"/>.</summary>
+    /// <param name="sequences">Number of sequences, at least 1.</param>
+    /// <param name="capacity">Most tokens of a sequence, at least 1; memory for as many is set aside.</param>
+    /// <param name="keyWidth">Columns of the keys, all heads together; at least 1.</param>
+    /// <param name="valueWidth">Columns of the values, all heads together; at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or keys or values would be more than 2³⁰ numbers.</exception>
+    public abstract KeyValueCache CreateKeyValueCache(int sequences, int capacity, int keyWidth, int valueWidth);
+
     /// <summary>Creates an AdamW optimiser over parameters of this engine.</summary>
     /// <param name="groups">Parameters with their settings; each parameter in one group.</param>
     public abstract Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups);
@@ -123,6 +131,9 @@ public abstract class Engine : IDisposable
         Share(items, loop.Run);
         loop.ThrowIfFailed();
     }
+
+    /// <summary>Threads that work on the host beside the engine may take, its own among them.</summary>
+    internal virtual int HostThreads => Environment.ProcessorCount;
 
     /// <summary>Runs body(item, worker) for each item within [0, items), at the same time where the engine has threads for it.</summary>
     /// <param name="items">Number of items.</param>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Microsoft.ML.Moe.Tensors;
 
 // Losses, each one element.
@@ -59,6 +61,35 @@ public abstract partial class Tape
         return CrossEntropyCore(logitsBC, targets, rowWeights, labelSmoothing);
     }
 
+    /// <summary>Mean squared error of numbers: Σ rowWeight·mean over columns of (value − target)² / Σ rowWeight.</summary>
+    /// <param name="valuesBC">[B, C], C at least 1.</param>
+    /// <param name="targets">B·C finite numbers, row-major.</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <returns>One element.</returns>
+    public Tensor SquaredError(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)
+    {
+        Begin();
+        Use(valuesBC);
+        CheckTargets(valuesBC, targets, rowWeights, float.MinValue, float.MaxValue);
+        return SquaredErrorCore(valuesBC, targets, rowWeights);
+    }
+
+    /// <summary>
+    /// Binary cross-entropy of logits, one question a column: Σ rowWeight·mean over columns of
+    /// −t·ln σ(logit) − (1 − t)·ln(1 − σ(logit)) / Σ rowWeight, with σ the sigmoid.
+    /// </summary>
+    /// <param name="logitsBC">[B, C], C at least 1.</param>
+    /// <param name="targets">B·C numbers t within [0, 1], row-major.</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <returns>One element.</returns>
+    public Tensor BinaryCrossEntropy(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)
+    {
+        Begin();
+        Use(logitsBC);
+        CheckTargets(logitsBC, targets, rowWeights, 0f, 1f);
+        return BinaryCrossEntropyCore(logitsBC, targets, rowWeights);
+    }
+
     /// <inheritdoc cref="LoadBalancingLoss"/>
     protected abstract Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout);
 
@@ -66,5 +97,41 @@ public abstract partial class Tape
     protected abstract Tensor RouterZLossCore(Tensor logitsTE, SequenceLayout layout);
 
     /// <inheritdoc cref="CrossEntropy"/>
-    protected abstract Tensor CrossEntropyCore(Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing);
+    protected abstract Tensor CrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing);
+
+    /// <inheritdoc cref="SquaredError"/>
+    protected abstract Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights);
+
+    /// <inheritdoc cref="BinaryCrossEntropy"/>
+    protected abstract Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights);
+
+    private static void CheckTargets(
+        Tensor valuesBC,
+        ReadOnlySpan<float> targets,
+        ReadOnlySpan<float> rowWeights,
+        float least,
+        float most,
+        [CallerMemberName] string operation = "")
+    {
+        Check.Rank(valuesBC, 2, nameof(valuesBC), operation);
+        if (valuesBC.Columns == 0)
+            throw new ArgumentException($"{operation}: values {Check.Text(valuesBC.Shape)} have no column.", nameof(valuesBC));
+        if (targets.Length != valuesBC.Length)
+        {
+            throw new ArgumentException(
+                $"{operation}: {targets.Length} targets for values {Check.Text(valuesBC.Shape)}.", nameof(targets));
+        }
+
+        for (var i = 0; i < targets.Length; i++)
+        {
+            if (!(targets[i] >= least && targets[i] <= most))
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(targets), targets[i], $"{operation}: target {i} is not within [{least}, {most}].");
+            }
+        }
+
+        RowWeights.Validate(rowWeights, valuesBC.Shape[0], operation);
+    }
 }

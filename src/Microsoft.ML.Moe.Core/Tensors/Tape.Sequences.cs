@@ -1,10 +1,13 @@
+using System.Runtime.CompilerServices;
+
 namespace Microsoft.ML.Moe.Tensors;
 
 // Operations within the sequences of a packed batch.
 public abstract partial class Tape
 {
     /// <summary>
-    /// Multi-head self-attention within each sequence, softmax(QKᵀ/√(D/H))·V (Vaswani et al. 2017). Padding is no key.
+    /// Multi-head self-attention within each sequence, softmax(QKᵀ/√(D/H))·V (Vaswani et al. 2017), of one product that has made queries,
+    /// keys and values. Padding is no key.
     /// </summary>
     /// <param name="qkvT3D">[T, 3D]: queries, keys, values side by side, each with its heads side by side.</param>
     /// <param name="layout">Sequences within T.</param>
@@ -26,6 +29,104 @@ public abstract partial class Tape
         }
 
         return AttentionCore(qkvT3D, layout, heads, IsTraining ? dropout : 0f);
+    }
+
+    /// <summary>
+    /// Attention of queries to keys within each sequence, softmax(scale·QKᵀ + bias)·V: self-attention and cross-attention, with shared
+    /// heads of keys and values, causal or not, within a window or not; see <see cref="AttentionSpec"/>. Padding is no key. A query that sees no
+    /// key gives zeros.
+    /// </summary>
+    /// <param name="qTD">[T, H·K]: queries, heads of width K side by side.</param>
+    /// <param name="kSD">[S, G·K]: keys, G heads of width K.</param>
+    /// <param name="vSD">[S, G·V]: values, G heads of width V.</param>
+    /// <param name="spec">Heads and what a query sees.</param>
+    /// <param name="queries">Sequences within T.</param>
+    /// <param name="keys">Sequences within S, as many as within T; null for <paramref name="queries"/>, self-attention.</param>
+    /// <param name="bias">
+    /// Added to the scores; must have a row for each distance between a key and a query that sees it. null for nothing.
+    /// </param>
+    /// <returns>[T, H·V].</returns>
+    public Tensor Attention(
+        Tensor qTD,
+        Tensor kSD,
+        Tensor vSD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        SequenceLayout? keys = null,
+        AttentionBias? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(queries);
+        keys ??= queries;
+        Begin();
+        Use(qTD);
+        Use(kSD);
+        Use(vSD);
+        Check.Tokens(qTD, queries);
+        Check.Tokens(kSD, keys);
+        Check.Tokens(vSD, keys);
+        if (keys.Sequences != queries.Sequences)
+        {
+            throw new ArgumentException(
+                $"Attention: keys of {keys.Sequences} sequences do not fit queries of {queries.Sequences}.", nameof(keys));
+        }
+
+        CheckHeads(qTD, spec, kSD.Columns, vSD.Columns);
+        if (bias is { } given)
+        {
+            CheckBias(given, spec);
+            for (var sequence = 0; sequence < queries.Sequences; sequence++)
+                CheckDistances(given, spec, LengthOf(queries, sequence), LengthOf(keys, sequence));
+        }
+
+        return AttentionCore(qTD, kSD, vSD, spec, queries, keys, bias);
+    }
+
+    /// <summary>
+    /// As <see cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>, to keys and
+    /// values of a cache, after those of the new tokens are appended to it. Only without training.
+    /// </summary>
+    /// <param name="qTD">[T, H·K]: queries of the new tokens.</param>
+    /// <param name="kTD">[T, G·K]: their keys; null to append nothing, such as where the cache holds an encoder's.</param>
+    /// <param name="vTD">[T, G·V]: their values; null with <paramref name="kTD"/>.</param>
+    /// <param name="spec">Heads and what a query sees.</param>
+    /// <param name="layout">Sequences within T: as many as the cache has, of any length, without padding.</param>
+    /// <param name="cache">What came before; of this tape's engine.</param>
+    /// <param name="bias">Added to the scores; null for nothing.</param>
+    /// <returns>[T, H·V].</returns>
+    /// <exception cref="InvalidOperationException">The tape was begun for training.</exception>
+    public Tensor CachedAttention(
+        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(cache);
+        Begin();
+        if (IsTraining)
+            throw new InvalidOperationException("A cache is for inference, but the tape was begun for training.");
+        Use(qTD);
+        UseIfGiven(kTD);
+        UseIfGiven(vTD);
+        Check.Tokens(qTD, layout);
+        if (kTD is null != vTD is null)
+            throw new ArgumentException("CachedAttention: keys and values are both given, or neither is.", nameof(vTD));
+        if (kTD is not null)
+            Check.Shape(kTD, [layout.Tokens, cache.KeyWidth]);
+        if (vTD is not null)
+            Check.Shape(vTD, [layout.Tokens, cache.ValueWidth]);
+        CheckHeads(qTD, spec, cache.KeyWidth, cache.ValueWidth);
+        cache.CheckFits(layout, appends: kTD is not null);
+        if (bias is { } given)
+        {
+            CheckBias(given, spec);
+            for (var sequence = 0; sequence < layout.Sequences; sequence++)
+            {
+                var queries = LengthOf(layout, sequence);
+                CheckDistances(given, spec, queries, cache.Lengths[sequence] + (kTD is null ? 0 : queries));
+            }
+        }
+
+        return CachedAttentionCore(qTD, kTD, vTD, spec, layout, cache, bias);
     }
 
     /// <summary>
@@ -104,8 +205,16 @@ public abstract partial class Tape
         return MeanPoolCore(xTD, layout);
     }
 
-    /// <inheritdoc cref="Attention"/>
+    /// <inheritdoc cref="Attention(Tensor, SequenceLayout, int, float)"/>
     protected abstract Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout);
+
+    /// <inheritdoc cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>
+    protected abstract Tensor AttentionCore(
+        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias);
+
+    /// <inheritdoc cref="CachedAttention"/>
+    protected abstract Tensor CachedAttentionCore(
+        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias);
 
     /// <inheritdoc cref="Rotary"/>
     protected abstract Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary);
@@ -118,4 +227,52 @@ public abstract partial class Tape
 
     /// <inheritdoc cref="MeanPool"/>
     protected abstract Tensor MeanPoolCore(Tensor xTD, SequenceLayout layout);
+
+    private static int LengthOf(SequenceLayout layout, int sequence) => layout.Offsets[sequence + 1] - layout.Offsets[sequence];
+
+    private static void CheckHeads(
+        Tensor qTD, AttentionSpec spec, int keyWidth, int valueWidth, [CallerMemberName] string operation = "")
+    {
+        var (heads, shared) = (spec.Heads, spec.KeyValueHeads);
+        if (qTD.Columns % heads != 0)
+            throw new ArgumentException($"{operation}: {heads} heads do not divide queries {Check.Text(qTD.Shape)}.", nameof(qTD));
+        if (keyWidth != qTD.Columns / heads * shared)
+        {
+            throw new ArgumentException(
+                $"{operation}: keys of {keyWidth} columns are not {shared} heads of the queries' width {qTD.Columns / heads}.",
+                nameof(spec));
+        }
+
+        if (valueWidth % shared != 0)
+            throw new ArgumentException($"{operation}: {shared} heads do not divide values of {valueWidth} columns.", nameof(spec));
+    }
+
+    private void CheckBias(AttentionBias bias, AttentionSpec spec, [CallerMemberName] string operation = "")
+    {
+        Use(bias.ValuesRH, nameof(bias));
+        Check.Rank(bias.ValuesRH, 2, nameof(bias), operation);
+        if (bias.ValuesRH.Columns != spec.Heads)
+        {
+            throw new ArgumentException(
+                $"{operation}: bias {Check.Text(bias.ValuesRH.Shape)} has not one column for each of {spec.Heads} heads.", nameof(bias));
+        }
+    }
+
+    /// <summary>Checks that a bias has a row for each distance between a query and a key that it sees.</summary>
+    private static void CheckDistances(
+        AttentionBias bias, AttentionSpec spec, int queries, int keys, [CallerMemberName] string operation = "")
+    {
+        if (queries == 0 || keys == 0)
+            return;
+        var window = spec.Window ?? int.MaxValue;
+        var behind = Math.Min(keys, window) - 1;
+        var ahead = spec.IsCausal ? 0 : Math.Min(queries, window) - 1;
+        if (bias.Zero < behind || bias.ValuesRH.Shape[0] <= (long)bias.Zero + ahead)
+        {
+            throw new ArgumentException(
+                $"{operation}: bias {Check.Text(bias.ValuesRH.Shape)} with distance 0 in row {bias.Zero} has not a row for each distance "
+                + $"from {-behind} to {ahead}.",
+                nameof(bias));
+        }
+    }
 }

@@ -30,7 +30,7 @@ public abstract partial class Tape : IDisposable
     public Tensor Constant(ReadOnlySpan<float> values, params ReadOnlySpan<int> shape)
     {
         Begin();
-        Check.Values(values, shape);
+        Check.Length(values.Length, shape, nameof(values));
         return ConstantCore(values, shape);
     }
 

@@ -19,7 +19,6 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
     private readonly List<TRow> _rows = [];
     private readonly Targets _targets = new();
     private Batch? _batch;
-    private ulong _seed;
 
     public ModelObjective(
         Model<TRow> model,
@@ -58,7 +57,6 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
             _targets.Add(row.Target, _classWeights is null ? row.Weight : row.Weight * _classWeights[(int)row.Target]);
         }
 
-        _seed = (ulong)random.NextInt64();
         _batch = _packer.Pack(_rows, random, withNoise: true);
     }
 
@@ -67,7 +65,7 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
     {
         if (_batch!.IsEmpty)
             return new LaterValue(0f);
-        using var tape = _model.Engine.LeaseTape(training: true, _seed);
+        using var tape = _model.Engine.LeaseTape(training: true, _batch.Seed);
         var scores = _model.Forward(tape, _batch, policies: _policies);
         var reported = _model.Head.Loss(tape, scores, _batch, _targets, _config);
         var loss = reported;

@@ -28,7 +28,8 @@ public sealed record TextClassifierConfig
     /// <summary>
     /// Whether a linear model over words, word pairs and character n-grams counts beside the encoder. It carries small and many-class
     /// tables. It is fitted apart, and how much each of the two counts is fitted on rows that neither has learned from: the validation
-    /// rows, or else a tenth of the training rows, which the encoder then does not see. Default true.
+    /// rows, or else a tenth of the training rows, which the encoder then does not see, and which choose its
+    /// best epoch. Default true.
     /// </summary>
     public bool LinearBranch { get; init; } = true;
 }
@@ -59,7 +60,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         ClassTargets.CheckCount(classCount);
         (_config, _classCount, _tokenizer) = (config, classCount, tokenizer);
         if (config.LinearBranch)
-            _linear = new LinearBranchTraining(classCount, config.Training, engine);
+            _linear = new LinearBranchTraining(classCount, config.Training, engine.HostThreads);
         var input = ((TextInputConfig?)start?.Input ?? config.Input) with { MaximumTokens = config.Input.MaximumTokens };
         Input = _input = TextInput.Create(
             input with { Linear = config.LinearBranch ? LinearInput.Undecided : LinearInput.None }, tokenizer);
@@ -111,7 +112,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
             observer?.OnMessage($"MaximumTokens = {length} follows from the texts; {longer} of {read.Training.Count} are longer and are cut off.");
         }
 
-        return read with { HeldOut = read.Validation };
+        return read;
     }
 
     /// <summary>Rows as the model's input reads them.</summary>

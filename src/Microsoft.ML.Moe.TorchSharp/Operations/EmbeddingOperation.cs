@@ -30,7 +30,7 @@ internal static class EmbeddingOperation
     private static torch.Tensor Rows(TorchTape tape, TorchTensor tableVD, int[] rows)
     {
         if (!tape.IsTraining || !tableVD.RequiresGradient || tableVD.RowGradient is null)
-            return tableVD.Value.index_select(0, tape.Device.Upload(rows));
+            return tableVD.SelectRows(tape.Device.Upload(rows));
         var slots = new RowSlots();
         var slotOfRow = slots.Of(rows);
         return tape.TableRows(tableVD, [.. slots.Rows]).index_select(0, tape.Device.Upload(slotOfRow));

@@ -22,7 +22,7 @@ internal static class DisplayText
     public static string Short(double number) => number.ToString("0.##", CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// A token that cannot disturb what it stands in: controls, which a terminal would obey, and marks that turn the direction of
+    /// A token that cannot disturb what it stands in: controls, which a terminal would obey, line breaks of Unicode, and marks that turn the direction of
     /// writing become escapes; halves of surrogate pairs become replacement characters.
     /// </summary>
     public static string Token(string text)
@@ -30,7 +30,7 @@ internal static class DisplayText
         var visible = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
         {
-            if (Rune.IsControl(rune) || TurnsDirection(rune.Value))
+            if (Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 || TurnsDirection(rune.Value))
                 visible.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}");
             else
                 visible.Append(rune);

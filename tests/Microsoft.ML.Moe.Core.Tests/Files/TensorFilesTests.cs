@@ -212,7 +212,8 @@ public sealed class TensorFilesTests : IDisposable
     [Fact]
     public void WhatIsNotThereIsNotFound()
     {
-        Assert.Contains("model.safetensors", Assert.Throws<FileNotFoundException>(() => TensorFiles.Open(_folder.Path)).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<FileNotFoundException>(() => TensorFiles.Open(_folder.Path));
+        Assert.Contains("model.safetensors", error.Message, StringComparison.Ordinal);
         Assert.Throws<FileNotFoundException>(() => TensorFiles.Open(_folder["x.safetensors"]));
         Assert.Throws<FileNotFoundException>(() => TensorFiles.Open(_folder["x.safetensors.index.json"]));
     }

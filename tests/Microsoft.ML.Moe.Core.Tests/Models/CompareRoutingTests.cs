@@ -2,7 +2,7 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.Training;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Models;
@@ -17,9 +17,9 @@ public sealed class CompareRoutingTests : IDisposable
     [Fact]
     public void ResultsAreThoseOfEachModelInTheGivenOrder()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         var rows = ToyTable.Encoded(classifier.Input, 300, seed: 3);
-        RouterSettings[] routers = [new(RouterKind.Unified, 0.5), classifier.Router, new(RouterKind.ExpertChoice, 1)];
+        Router[] routers = [Router.Unified(0.5), classifier.Router, Router.ExpertChoice(1)];
 
         var results = classifier.CompareRouting(rows, routers);
 
@@ -39,9 +39,9 @@ public sealed class CompareRoutingTests : IDisposable
     [InlineData(2)]
     public void TokenChoiceSendsEachTokenToExactlyKExperts(int k)
     {
-        var classifier = Train(o => o.Layers = k);
+        var classifier = Train(ToyTable.Encoder with { Layers = k });
 
-        var result = classifier.CompareRouting(ToyTable.Encoded(classifier.Input, 300, seed: 3), [new(RouterKind.TokenChoice, k)]).Single();
+        var result = classifier.CompareRouting(ToyTable.Encoded(classifier.Input, 300, seed: 3), [Router.TokenChoice(k)]).Single();
 
         Assert.Equal(k, result.ExpertsPerToken);
     }
@@ -52,10 +52,10 @@ public sealed class CompareRoutingTests : IDisposable
     [InlineData(3)]
     public void UnifiedSendsEachSequenceToTheFloorOfItsTokensTimesK(double k)
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         var rows = ToyTable.Encoded(classifier.Input, 300, seed: 3);
 
-        var result = classifier.CompareRouting(rows, [new(RouterKind.Unified, k)]).Single();
+        var result = classifier.CompareRouting(rows, [Router.Unified(k)]).Single();
 
         var pairs = rows.Sum(r => (int)Math.Floor((decimal)k * r.Input.Length));
         Assert.Equal((double)pairs / rows.Sum(r => r.Input.Length), result.ExpertsPerToken);
@@ -65,8 +65,8 @@ public sealed class CompareRoutingTests : IDisposable
     public void FlopsAreThoseCountedByHand()
     {
         // D = 16, N = 3, F = 16, C = 3, Q = 4, one layer; the start token and three words: T = 4
-        var classifier = Train(_ => { });
-        LabelledRow<EncodedText> row = new(classifier.Input.Encode("rain now please"), 1);
+        var classifier = Train(ToyTable.Encoder);
+        Example<EncodedText> row = new(classifier.Input.Encode("rain now please"), 1);
         var qkv = 4 * 16 * 48;
         var attention = 2 * 4 * 4 * 16; // scores and weighted sums
         var output = 4 * 16 * 16;
@@ -77,7 +77,7 @@ public sealed class CompareRoutingTests : IDisposable
         var without = qkv + attention + output + router + pooling + head;
 
         var results = classifier.CompareRouting(
-            [row, row], [new(RouterKind.TokenChoice, 2), new(RouterKind.Unified, 0.75), new(RouterKind.Unified, 0.2)]);
+            [row, row], [Router.TokenChoice(2), Router.Unified(0.75), Router.Unified(0.2)]);
 
         Assert.Equal(2 * (without + 8 * expert), results[0].FlopsPerRow);
         Assert.Equal(2 * (without + 3 * expert), results[1].FlopsPerRow);
@@ -88,14 +88,14 @@ public sealed class CompareRoutingTests : IDisposable
     public void FlopsOfDenseBlocksAreCounted()
     {
         // as above, and a first block with a dense network of width k·F = 32
-        var classifier = Train(o => (o.Layers, o.MoeEvery) = (2, 2));
-        LabelledRow<EncodedText> row = new(classifier.Input.Encode("rain now please"), 1);
+        var classifier = Train(ToyTable.Encoder with { Layers = 2, MoeEvery = 2 });
+        Example<EncodedText> row = new(classifier.Input.Encode("rain now please"), 1);
         var block = 4 * 16 * 48 + 2 * 4 * 4 * 16 + 4 * 16 * 16;
         var dense = 4 * 2 * 16 * 32;
         var moe = 4 * 16 * 3 + 4 * 2 * 16 * 16;
         var rest = 2 * 4 * 16 * 4 + 5 * 16 * 3;
 
-        var result = classifier.CompareRouting([row], [new(RouterKind.TokenChoice, 1)]).Single();
+        var result = classifier.CompareRouting([row], [Router.TokenChoice(1)]).Single();
 
         Assert.Equal(2 * (2 * block + dense + moe + rest), result.FlopsPerRow);
     }
@@ -103,12 +103,12 @@ public sealed class CompareRoutingTests : IDisposable
     [Fact]
     public void AnObserverSeesEveryMoeLayerOnceAndChangesNothing()
     {
-        var classifier = Train(o => (o.Layers, o.MoeEvery) = (4, 2));
+        var classifier = Train(ToyTable.Encoder with { Layers = 4, MoeEvery = 2 });
         var rows = ToyTable.Encoded(classifier.Input, 5, seed: 3).Select(r => r.Input).ToList();
         var (observed, plain) = (new float[15], new float[15]);
         var observer = new Recorder();
 
-        classifier.ScoreObserved(rows, observed, observer);
+        classifier.Score(rows, observed, observer);
         classifier.Score(rows, plain);
 
         Assert.Equal(plain, observed);
@@ -141,35 +141,31 @@ public sealed class CompareRoutingTests : IDisposable
     [Fact]
     public void ImpossibleInputIsNamed()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         var rows = ToyTable.Encoded(classifier.Input, 3, seed: 3);
-        RouterSettings[] routers = [classifier.Router];
+        Router[] routers = [classifier.Router];
 
         Assert.Equal("rows", Assert.Throws<ArgumentException>(() => classifier.CompareRouting([], routers)).ParamName);
         Assert.Equal("routers", Assert.Throws<ArgumentException>(() => classifier.CompareRouting(rows, [])).ParamName);
         Assert.Throws<ArgumentNullException>(() => classifier.CompareRouting(rows, [classifier.Router, null!]));
         Assert.Throws<ArgumentNullException>(() => classifier.CompareRouting(null!, routers));
         Assert.Throws<ArgumentNullException>(() => classifier.CompareRouting(rows, null!));
-        var error = Assert.Throws<ArgumentException>(() => classifier.CompareRouting([rows[0] with { Label = 3 }], routers));
+        var error = Assert.Throws<ArgumentException>(() => classifier.CompareRouting([rows[0] with { Target = 3 }], routers));
         Assert.Contains("Label 3", error.Message, StringComparison.Ordinal);
     }
 
-    private TextClassifier Train(Action<TextClassifierOptions> change)
+    private Model<EncodedText> Train(EncoderConfig encoder)
     {
-        var options = ToyTable.Options(2);
-        change(options);
-        var trainer = new TextClassifierTrainer(options, 3, _engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2) with { Encoder = encoder }, 3, _engine);
         return trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
     }
 
-    private static (double Loss, double Accuracy) DirectMeasures(TextClassifier classifier, List<LabelledRow<EncodedText>> rows)
+    private static (double Loss, double Accuracy) DirectMeasures(Model<EncodedText> classifier, List<Example<EncodedText>> rows)
     {
-        var scores = new float[rows.Count * 3];
-        classifier.Score([.. rows.Select(r => r.Input)], scores);
-        var byRow = rows.Zip(scores.Chunk(3)).ToList();
+        var byRow = rows.Zip(classifier.Scores([.. rows.Select(r => r.Input)]).Chunk(3)).ToList();
         return (
-            -byRow.Average(r => Math.Log(r.Second[r.First.Label])),
-            byRow.Average(r => r.Second[r.First.Label] == r.Second.Max() ? 1.0 : 0.0));
+            -byRow.Average(r => Math.Log(r.Second[(int)r.First.Target])),
+            byRow.Average(r => r.Second[(int)r.First.Target] == r.Second.Max() ? 1.0 : 0.0));
     }
 
     private sealed class Recorder : IRoutingObserver

@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -10,11 +10,11 @@ namespace Microsoft.ML.Moe.Tests.Models;
 public sealed class ImageClassifierTests : IDisposable
 {
     private readonly ManagedEngine _engine = new(2);
-    private readonly ImageClassifier _classifier;
+    private readonly Model<ImagePixels> _classifier;
     private readonly ImagePixels[] _images = [.. ToyImages.Rows(300, seed: 2).Select(r => r.Input)];
 
     public ImageClassifierTests() => _classifier = new ImageClassifierTrainer(
-        ToyImages.Options(epochs: 2), ToyImages.Input, ToyImages.Classes, _engine).Train(ToyImages.Rows(60, seed: 1));
+        ToyImages.Config(epochs: 2), ToyImages.Input, ToyImages.Classes, _engine).Train(ToyImages.Rows(60, seed: 1));
 
     public void Dispose() => _engine.Dispose();
 
@@ -25,10 +25,11 @@ public sealed class ImageClassifierTests : IDisposable
         _classifier.Save(config, weights);
         (config.Position, weights.Position) = (0, 0);
 
-        var loaded = ImageClassifier.Load(config, weights, _engine);
+        var loaded = ModelFiles.LoadImage(config, weights, _engine);
 
-        Assert.Equal(Score(_classifier, _images), Score(loaded, _images));
-        Assert.Equal((6, 6, 1), (loaded.Input.Width, loaded.Input.Height, loaded.Input.Channels));
+        Assert.Equal(_classifier.Scores(_images), loaded.Scores(_images));
+        var images = Assert.IsType<PatchInput>(loaded.Input).Images;
+        Assert.Equal((6, 6, 1), (images.Width, images.Height, images.Channels));
     }
 
     [Theory]
@@ -49,7 +50,7 @@ public sealed class ImageClassifierTests : IDisposable
         using var forged = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text.Replace(before, after, StringComparison.Ordinal)));
         weights.Position = 0;
 
-        var error = Assert.Throws<InvalidDataException>(() => ImageClassifier.Load(forged, weights, _engine));
+        var error = Assert.Throws<InvalidDataException>(() => ModelFiles.LoadImage(forged, weights, _engine));
 
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
     }
@@ -57,8 +58,8 @@ public sealed class ImageClassifierTests : IDisposable
     [Fact]
     public void ScoresDoNotDependOnTheRowsScoredTogether()
     {
-        var all = Score(_classifier, _images);
-        var alone = _images.Take(5).SelectMany(image => Score(_classifier, [image])).ToArray();
+        var all = _classifier.Scores(_images);
+        var alone = _images.Take(5).SelectMany(image => _classifier.Scores([image])).ToArray();
 
         Assert.Equal(alone, all.Take(alone.Length), (a, b) => Math.Abs(a - b) < 1e-5f);
         Assert.All(all.Chunk(3), row => Assert.Equal(1f, row.Sum(), 1e-5f));
@@ -69,13 +70,13 @@ public sealed class ImageClassifierTests : IDisposable
     {
         var rows = ToyImages.Rows(60, seed: 3);
 
-        var results = _classifier.CompareRouting(rows, [_classifier.Router, new(RouterKind.TokenChoice, 1), new(RouterKind.Unified, 1.5)]);
+        var results = _classifier.CompareRouting(rows, [_classifier.Router, Router.TokenChoice(1), Router.Unified(1.5)]);
 
-        Assert.Equal(Evaluation.Of(_classifier, rows).Accuracy, results[0].Accuracy, 1e-9);
+        Assert.Equal(_classifier.Measure(rows).Metric, results[0].Accuracy, 1e-9);
         Assert.Equal([2, 1], results.Take(2).Select(r => r.ExpertsPerToken));
         Assert.Equal(13.0 / 9, results[2].ExpertsPerToken, 1e-9); // ⌊9 · 1.5⌋ of 9 patches
         Assert.Equal(Flops(pairs: 9 * 2), results[0].FlopsPerRow, 1e-3);
-        Assert.NotEqual(Score(_classifier, _images), Score(_classifier.WithRouting(new(RouterKind.TokenChoice, 1)), _images));
+        Assert.NotEqual(_classifier.Scores(_images), _classifier.WithRouting(Router.TokenChoice(1)).Scores(_images));
 
         // 9 patches that see 16 values each; two convolutions, width 16, experts of 16, 3 classes, 4 queries
         static double Flops(int pairs) =>
@@ -92,12 +93,5 @@ public sealed class ImageClassifierTests : IDisposable
         Assert.Equal(9, layer.MostUncertainTokens.Count);
         Assert.All(layer.MostUncertainTokens, token => Assert.Equal(300, token.Count));
         Assert.Equal("row 1, column 1", layer.MostUncertainTokens[0].Text);
-    }
-
-    private static float[] Score(ImageClassifier classifier, ImagePixels[] images)
-    {
-        var probabilities = new float[images.Length * classifier.ClassCount];
-        classifier.Score(images, probabilities);
-        return probabilities;
     }
 }

@@ -2,7 +2,7 @@ using System.Text;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.Training;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Models;
@@ -10,17 +10,15 @@ namespace Microsoft.ML.Moe.Tests.Models;
 public sealed class TextClassifierTests : IDisposable
 {
     private readonly ManagedEngine _engine = new(2);
-    private readonly TextClassifier _classifier;
+    private readonly Model<EncodedText> _classifier;
     private readonly byte[] _config;
     private readonly byte[] _weights;
 
     public TextClassifierTests()
     {
-        var trainer = new TextClassifierTrainer(ToyTable.Options(2), 3, _engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2), 3, _engine);
         _classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
-        var (config, weights) = (new MemoryStream(), new MemoryStream());
-        _classifier.Save(config, weights);
-        (_config, _weights) = (config.ToArray(), weights.ToArray());
+        (_config, _weights) = _classifier.Save();
     }
 
     public void Dispose() => _engine.Dispose();
@@ -29,11 +27,11 @@ public sealed class TextClassifierTests : IDisposable
     public void SavedAndLoadedScoresAreEqual()
     {
         using var engine = new ManagedEngine(1);
-        var loaded = TextClassifier.Load(new MemoryStream(_config), new MemoryStream(_weights), engine);
+        var loaded = ModelFiles.LoadText(new MemoryStream(_config), new MemoryStream(_weights), engine);
 
         Assert.Equal(Score(_classifier, "some rain today", "", "wake me"), Score(loaded, "some rain today", "", "wake me"));
         Assert.Equal(_classifier.ParameterCount, loaded.ParameterCount);
-        Assert.Equal(3, loaded.ClassCount);
+        Assert.Equal(3, loaded.Outputs);
     }
 
     [Fact]
@@ -73,11 +71,11 @@ public sealed class TextClassifierTests : IDisposable
     [InlineData("\"experts\": 3", "\"experts\": 1", "ExpertsPerToken")]
     [InlineData("\"expertsPerToken\": 2", "\"expertsPerToken\": 1.5", "whole number")]
     [InlineData("\"tokenChoice\"", "\"noSuchRouter\"", "Config.json")]
-    [InlineData("\"version\": 2", "\"version\": 99", "Update")]
+    [InlineData("\"version\": 3", "\"version\": 99", "Update")]
     [InlineData("\"hashBits\": 10", "\"hashBits\": 11", "vocabulary")]
     [InlineData("\"classes\": 3", "\"classes\": 2000000000", "Classes")]
     [InlineData("\"usesTokenizer\": false", "\"usesTokenizer\": true", "tokenizer")]
-    [InlineData("\"version\": 2", "\"version\": 2, \"evil\": 2", "Config.json")]
+    [InlineData("\"version\": 3", "\"version\": 3, \"evil\": 2", "Config.json")]
     [InlineData("{", "", "Config.json")]
     public void ATamperedConfigIsRefused(string part, string replacement, string reason)
     {
@@ -86,23 +84,19 @@ public sealed class TextClassifierTests : IDisposable
         var tampered = Encoding.UTF8.GetBytes(text.Replace(part, replacement, StringComparison.Ordinal));
 
         var error = Assert.Throws<InvalidDataException>(
-            () => TextClassifier.Load(new MemoryStream(tampered), new MemoryStream(_weights), _engine));
+            () => ModelFiles.LoadText(new MemoryStream(tampered), new MemoryStream(_weights), _engine));
 
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void AnOversizedConfigIsRefused() => Assert.Throws<InvalidDataException>(
-        () => TextClassifier.Load(new MemoryStream(new byte[2 << 20]), new MemoryStream(_weights), _engine));
+        () => ModelFiles.LoadText(new MemoryStream(new byte[2 << 20]), new MemoryStream(_weights), _engine));
 
     [Fact]
     public void TooShortABufferIsRefused() =>
         Assert.Throws<ArgumentException>(() => _classifier.Score([_classifier.Input.Encode("a")], new float[2]));
 
-    private static float[] Score(TextClassifier classifier, params string[] texts)
-    {
-        var probabilities = new float[texts.Length * classifier.ClassCount];
-        classifier.Score([.. texts.Select(t => classifier.Input.Encode(t))], probabilities);
-        return probabilities;
-    }
+    private static float[] Score(Model<EncodedText> classifier, params string[] texts) =>
+        classifier.Scores([.. texts.Select(t => classifier.Input.Encode(t))]);
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
@@ -10,7 +11,7 @@ namespace Microsoft.ML.Moe.Tests.Models;
 public sealed class WithPrecisionTests : IDisposable
 {
     private readonly ManagedEngine _engine = new(2);
-    private readonly TextClassifier _classifier;
+    private readonly Model<EncodedText> _classifier;
 
     public WithPrecisionTests() => _classifier = Train(_engine);
 
@@ -62,14 +63,14 @@ public sealed class WithPrecisionTests : IDisposable
     [Fact]
     public void SavingWritesTheWeightsAsTrainedAndLoadingScoresInFullPrecision()
     {
-        var (config, weights) = Save(_classifier);
-        var (roundedConfig, roundedWeights) = Save(_classifier.WithPrecision(InferencePrecision.BFloat16));
+        var (config, weights) = _classifier.Save();
+        var (roundedConfig, roundedWeights) = _classifier.WithPrecision(InferencePrecision.BFloat16).Save();
 
         Assert.Equal(config, roundedConfig);
         Assert.Equal(weights, roundedWeights);
         using var loadedConfig = new MemoryStream(roundedConfig);
         using var loadedWeights = new MemoryStream(roundedWeights);
-        var loaded = TextClassifier.Load(loadedConfig, loadedWeights, _engine);
+        var loaded = ModelFiles.LoadText(loadedConfig, loadedWeights, _engine);
         Assert.Equal(InferencePrecision.Full, loaded.Precision);
         Assert.Equal(Score(_classifier), Score(loaded));
     }
@@ -88,25 +89,12 @@ public sealed class WithPrecisionTests : IDisposable
     public void NoPrecisionIsRefused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => _classifier.WithPrecision((InferencePrecision)7));
 
-    private static TextClassifier Train(Engine engine)
+    private static Model<EncodedText> Train(Engine engine)
     {
-        var trainer = new TextClassifierTrainer(ToyTable.Options(2), 3, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2), 3, engine);
         return trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
     }
 
-    private static (byte[] Config, byte[] Weights) Save(TextClassifier classifier)
-    {
-        using var config = new MemoryStream();
-        using var weights = new MemoryStream();
-        classifier.Save(config, weights);
-        return (config.ToArray(), weights.ToArray());
-    }
-
-    private static float[] Score(TextClassifier classifier)
-    {
-        var rows = ToyTable.Encoded(classifier.Input, 40, seed: 3);
-        var probabilities = new float[rows.Count * classifier.ClassCount];
-        classifier.Score([.. rows.Select(r => r.Input)], probabilities);
-        return probabilities;
-    }
+    private static float[] Score(Model<EncodedText> classifier) =>
+        classifier.Scores([.. ToyTable.Encoded(classifier.Input, 40, seed: 3).Select(r => r.Input)]);
 }

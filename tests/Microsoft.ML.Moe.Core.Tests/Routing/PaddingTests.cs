@@ -2,24 +2,22 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.Training;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Routing;
 
-/// <summary>Padding in a whole classifier: it is invisible unless <see cref="RouterSettings.MaskPadding"/> is false.</summary>
+/// <summary>Padding in a whole classifier: it is invisible unless <see cref="Router.MaskPadding"/> is false.</summary>
 public sealed class PaddingTests : IDisposable
 {
     private static readonly string[] Short = ["music", "rain please"];
     private const string Long = "the alarm clock for my weather today and some more words now";
     private readonly ManagedEngine _engine = new(2);
-    private readonly TextClassifier _classifier;
+    private readonly Model<EncodedText> _classifier;
 
     public PaddingTests()
     {
-        var options = ToyTable.Options(epochs: 1);
-        options.WideBranch = false;
-        var trainer = new TextClassifierTrainer(options, 3, _engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(epochs: 1) with { LinearBranch = false }, 3, _engine);
         _classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
     }
 
@@ -33,28 +31,28 @@ public sealed class PaddingTests : IDisposable
     [MemberData(nameof(Kinds))]
     public void MaskedPaddingChangesNothing(RouterKind kind)
     {
-        var network = Network(new RouterSettings(kind, 1));
+        var model = _classifier.WithRouting(Routers.Of(kind) with { ExpertsPerToken = 1 });
 
-        Assert.Equal(Logits(network, padToLongest: false), Logits(network, padToLongest: true));
+        Assert.Equal(Logits(model, padToLongest: false), Logits(model, padToLongest: true));
     }
 
     [Theory]
     [MemberData(nameof(Competing))]
     public void PaddingThatCompetesTakesExpertsFromTokens(RouterKind kind)
     {
-        var network = Network(new RouterSettings(kind, 1.5, MaskPadding: false));
+        var model = _classifier.WithRouting(Routers.Of(kind) with { ExpertsPerToken = 1.5, MaskPadding = false });
         var observer = new PaddingPairs();
 
-        Assert.NotEqual(Logits(network, padToLongest: false), Logits(network, padToLongest: true, observer));
+        Assert.NotEqual(Logits(model, padToLongest: false), Logits(model, padToLongest: true, observer));
         Assert.True(observer.Count > 0);
     }
 
     [Fact]
     public void TokenChoiceNeverRoutesPadding()
     {
-        var network = Network(new RouterSettings(RouterKind.TokenChoice, 1, MaskPadding: false));
+        var model = _classifier.WithRouting(Router.TokenChoice(1) with { MaskPadding = false });
 
-        Assert.Equal(Logits(network, padToLongest: false), Logits(network, padToLongest: true));
+        Assert.Equal(Logits(model, padToLongest: false), Logits(model, padToLongest: true));
     }
 
     [Theory]
@@ -62,7 +60,7 @@ public sealed class PaddingTests : IDisposable
     [InlineData(false)]
     public void AClassifierLetsPaddingCompeteAsItsRouterSays(bool maskPadding)
     {
-        var classifier = _classifier.WithRouting(new RouterSettings(RouterKind.Unified, 1.5, MaskPadding: maskPadding));
+        var classifier = _classifier.WithRouting(Router.Unified(1.5) with { MaskPadding = maskPadding });
         float[] Score(params string[] texts)
         {
             var probabilities = new float[texts.Length * 3];
@@ -73,14 +71,13 @@ public sealed class PaddingTests : IDisposable
         Assert.Equal(maskPadding, Score(Short).SequenceEqual(Score([.. Short, Long])));
     }
 
-    private TextClassifierNetwork Network(RouterSettings router) => _classifier.WithRouting(router).Network;
-
     /// <summary>Class scores of the short texts beside a long one.</summary>
-    private float[] Logits(TextClassifierNetwork network, bool padToLongest, IRoutingObserver? observer = null)
+    private float[] Logits(Model<EncodedText> model, bool padToLongest, IRoutingObserver? observer = null)
     {
         EncodedText[] texts = [.. Short.Append(Long).Select(t => _classifier.Input.Encode(t))];
         using var tape = _engine.BeginTape(training: false);
-        return network.Forward(tape, TextBatch.Pack(texts, wideBits: 0, padToLongest: padToLongest), observer).LogitsBC.ToArray();
+        var packer = new TextBatchPacker(new Packing(padToLongest, KeepsLayouts: false));
+        return model.Forward(tape, packer.Pack(texts), observer).ToArray();
     }
 
     private sealed class PaddingPairs : IRoutingObserver

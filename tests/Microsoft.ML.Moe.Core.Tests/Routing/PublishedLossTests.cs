@@ -50,6 +50,19 @@ public sealed class PublishedLossTests : IDisposable
         Assert.Equal(1.0875, loss, 1e-5);
     }
 
+    /// <summary>Probabilities and choices from the tests of a well-known Switch Transformer implementation.</summary>
+    [Fact]
+    public void LoadBalancingOfGivenProbabilitiesAndChoices()
+    {
+        double[] probabilities =
+        [
+            .35490513, .60419905, .4275843, .23061597, .32985854, .43953657, .25099766, .27730572, .7678207, .71474564,
+        ];
+        var sums = Enumerable.Range(0, 2).Select(e => Enumerable.Range(0, 5).Sum(t => probabilities[2 * t + e])).ToArray();
+
+        Assert.Equal(0.8741045, LoadBalancingLoss.Value([3, 2], sums, 5), 1e-6);
+    }
+
     [Fact]
     public void ImportanceOfGivenGates()
     {

@@ -37,7 +37,8 @@ public sealed class BFloat16ParameterTests
     public void ExpertsAreThoseOfTheSameNumbersInSinglePrecision(int bits)
     {
         using var engine = new ManagedEngine(2, Create(bits));
-        foreach (var (width, hidden, tokens, isGated) in new[] { (40, 600, 3, true), (40, 600, 100, true), (530, 70, 100, false), (31, 33, 40, true) })
+        (int, int, int, bool)[] cases = [(40, 600, 3, true), (40, 600, 100, true), (530, 70, 100, false), (31, 33, 40, true)];
+        foreach (var (width, hidden, tokens, isGated) in cases)
         {
             var model = new ExpertCase(engine, width, hidden, isGated);
             AssertEqual(model.Run(engine, tokens, training: false, rounded: false), model.Run(engine, tokens, training: false, rounded: true));
@@ -108,7 +109,7 @@ public sealed class BFloat16ParameterTests
             x.IsFrozen = true;
             x.IsFrozen = false;
             using var tape = engine.BeginTape(training: true);
-            var y = experts.On(tape, tape.Linear(x, weight, activation: Activation.Gelu), isRounded);
+            var y = experts.On(tape, tape.Linear(x, weight, activation: Activation.GeluTanh), isRounded);
             var loss = tape.CrossEntropy(y, new int[20], []);
             tape.Backward(loss);
             var gradient = new float[x.Value.Length];
@@ -241,13 +242,13 @@ public sealed class BFloat16ParameterTests
 
         public Tensor On(Tape tape, Tensor x, bool rounded)
         {
-            var experts = new Experts(Of(_w1), _b1, Of(_w2), null, isGated ? Of(_gate).Value : null);
+            var experts = new Experts(Of(_w1), _b1, Of(_w2), null, Activation.Silu, isGated ? Of(_gate).Value : null);
             var tokens = x.Shape[0];
             var logits = tape.Constant(
                 [.. Enumerable.Range(0, tokens).SelectMany(t => new[] { 2f, t % 9 == 0 ? 1f : -1f, 0f, -2f })], tokens, Count);
             var layout = new SequenceLayout([0, tokens]);
             var plan = tape.Route(logits, new TokenChoice(2, normalizeWeights: true), layout);
-            return tape.GroupedExperts(x, tape.CombineWeights(logits, plan), plan, experts, Activation.Silu);
+            return tape.GroupedExperts(x, tape.CombineWeights(logits, plan), plan, experts);
 
             Parameter Of((Parameter Rounded, Parameter Single) pair) => rounded ? pair.Rounded : pair.Single;
         }

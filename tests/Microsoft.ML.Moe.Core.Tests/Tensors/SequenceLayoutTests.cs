@@ -5,19 +5,19 @@ namespace Microsoft.ML.Moe.Tests.Tensors;
 public class SequenceLayoutTests
 {
     [Fact]
-    public void BecomesOneLayoutAfterTheOther()
+    public void IsResetToOneLayoutAfterTheOther()
     {
         var layout = new SequenceLayout();
-        layout.Become([2, 5, 0], padded: 4);
+        layout.Reset([2, 5, 0], padded: 4);
         AssertIs(layout, [0, 4, 9, 13], [true, true, false, false, true, true, true, true, true, false, false, false, false], 5);
 
-        layout.Become([1, 3], padded: 0);
+        layout.Reset([1, 3], padded: 0);
         AssertIs(layout, [0, 1, 4], [], 3);
 
-        layout.Become([3, 1], padded: 3);
+        layout.Reset([3, 1], padded: 3);
         AssertIs(layout, [0, 3, 6], [true, true, true, true, false, false], 3);
 
-        layout.Become([], padded: 0);
+        layout.Reset([], padded: 0);
         AssertIs(layout, [0], [], 0);
     }
 

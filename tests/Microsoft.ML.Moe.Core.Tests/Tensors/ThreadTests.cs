@@ -29,6 +29,16 @@ public sealed class ThreadTests
         ["Embedding"] = (tape, p) => tape.Embedding(p[4], TestNumbers.Indices(1, 2000, 500)),
         ["EmbeddingBag"] = (tape, p) => tape.EmbeddingBag(p[4], Bags()),
         ["Attention"] = (tape, p) => tape.Attention(tape.Linear(p[0], p[1]), _layout, 4, 0.1f),
+        ["SharedHeads"] = (tape, p) => tape.Attention(
+            tape.Linear(p[0], p[1]), p[0], p[0], new AttentionSpec(12, 4) { IsCausal = true, Dropout = 0.1f }, _layout, Reversed(_layout)),
+        ["AttentionBias"] = (tape, p) => tape.Attention(
+            tape.Concat(p[0], p[0], p[0], p[0], p[0]),
+            p[0],
+            p[0],
+            new AttentionSpec(5, 1) { Window = 9 },
+            _layout,
+            null,
+            new AttentionBias(tape.Linear(p[0], p[5]), 8)),
         ["MeanPool"] = (tape, p) => tape.MeanPool(p[0], _layout),
         ["MaxPool"] = (tape, p) => tape.MaxPool(p[0], _layout),
         ["AttentionPool"] = (tape, p) => tape.AttentionPool(p[0], tape.Linear(p[0], p[5]), _layout),
@@ -39,6 +49,8 @@ public sealed class ThreadTests
             var logits = tape.Linear(p[0], p[5]);
             return tape.Add(tape.LoadBalancingLoss(logits, _layout), tape.RouterZLoss(logits, _layout));
         },
+        ["SquaredError"] = (tape, p) => tape.SquaredError(p[0], TestNumbers.Normal(1, Tokens * Width), []),
+        ["BinaryCrossEntropy"] = (tape, p) => tape.BinaryCrossEntropy(p[0], new float[Tokens * Width], []),
         ["CrossEntropy"] = (tape, p) => tape.CrossEntropy(p[0], TestNumbers.Indices(1, Tokens, Width), [], 0.1f),
     };
 
@@ -179,6 +191,10 @@ public sealed class ThreadTests
             offsets.Add(Math.Min(Tokens, offsets[^1] + length));
         return new SequenceLayout([.. offsets], [.. Enumerable.Range(0, Tokens).Select(t => t % 11 != 3)]);
     }
+
+    // The sequences in the opposite order.
+    private static SequenceLayout Reversed(SequenceLayout layout) =>
+        new([.. layout.Offsets.ToArray().Reverse().Select(offset => layout.Tokens - offset)]);
 
     private static RaggedIndices Bags()
     {

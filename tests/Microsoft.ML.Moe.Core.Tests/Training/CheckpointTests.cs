@@ -21,13 +21,12 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(11)]
     public void TrainingThatIsTakenUpEndsAsIfItHadNotBeenInterrupted(int stepsBefore)
     {
-        var options = Options();
-        var expected = Weights(options, stop: null, out var epochs);
-        options.CheckpointFile = File;
+        var expected = Weights(Config(), stop: null, out var epochs);
+        var config = Kept(Config());
 
-        Interrupted(options, stepsBefore);
+        Interrupted(config, stepsBefore);
         Assert.True(System.IO.File.Exists(File));
-        var resumed = Weights(options, stop: null, out var rest);
+        var resumed = Weights(config, stop: null, out var rest);
 
         Assert.Equal(expected, resumed);
         Assert.Equal(epochs.TakeLast(rest.Count).Select(Comparable), rest.Select(Comparable));
@@ -40,13 +39,12 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void AStoppedTrainingKeepsWhatItHasAndCanBeGoneOnWith()
     {
-        var options = Options();
-        var expected = Weights(options, stop: null, out _);
-        options.CheckpointFile = File;
+        var expected = Weights(Config(), stop: null, out _);
+        var config = Kept(Config());
 
-        var stopped = Weights(options, stop: 6, out _);
+        var stopped = Weights(config, stop: 6, out _);
         Assert.True(System.IO.File.Exists(File));
-        var resumed = Weights(options, stop: null, out _);
+        var resumed = Weights(config, stop: null, out _);
 
         Assert.NotEqual(expected, stopped);
         Assert.Equal(expected, resumed);
@@ -55,34 +53,36 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void AnObserverThatThrowsAfterAnEpochLosesNothing()
     {
-        var options = Options();
-        var expected = Weights(options, stop: null, out _);
-        options.CheckpointFile = File;
+        var expected = Weights(Config(), stop: null, out _);
+        var config = Kept(Config());
 
         using (var engine = new ManagedEngine(1))
         {
-            var trainer = new TextClassifierTrainer(options, 3, engine);
+            var trainer = new TextClassifierTrainer(config, 3, engine);
             var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
             Assert.Throws<FormatException>(() => trainer.Train(rows, observer: new ThrowingObserver()));
         }
 
-        Assert.Equal(expected, Weights(options, stop: null, out var rest));
+        Assert.Equal(expected, Weights(config, stop: null, out var rest));
         Assert.Equal([2, 3], rest.Select(e => e.Epoch));
     }
 
     [Fact]
     public void AnEarlyEndIsRememberedAcrossInterruptions()
     {
-        var options = Options();
-        // so little that no validation loss changes, for better or worse
-        (options.LearningRate, options.EmbeddingLearningRate, options.WideLearningRate) = (1e-30f, 1e-30f, 1e-30f);
-        options.EarlyStoppingPatience = 1;
-        options.MaxEpochs = 6;
-        Weights(options, stop: null, out var epochs);
-        options.CheckpointFile = File;
+        // rates so low that no validation loss changes, for better or worse
+        var config = Config().WithTraining(t => t with
+        {
+            LearningRate = 1e-30f,
+            EmbeddingLearningRate = 1e-30f,
+            EarlyStoppingPatience = 1,
+            MaxEpochs = 6,
+        });
+        Weights(config, stop: null, out var epochs);
+        config = Kept(config);
 
-        Interrupted(options, 5);
-        Weights(options, stop: null, out var rest);
+        Interrupted(config, 5);
+        Weights(config, stop: null, out var rest);
 
         Assert.InRange(epochs.Count, 2, 5);
         Assert.Equal(epochs[^1].Epoch, rest[^1].Epoch);
@@ -91,87 +91,84 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void ACheckpointOfOtherOptionsOrRowsIsRefused()
     {
-        var options = Options();
-        options.CheckpointFile = File;
-        Interrupted(options, 3);
+        var config = Kept(Config());
+        Interrupted(config, 3);
         var bytes = System.IO.File.ReadAllBytes(File);
 
-        foreach (var change in new Action<TextClassifierOptions>[]
+        foreach (var other in new[]
         {
-            o => o.LearningRate *= 2, o => o.Seed = 9, o => o.Width = 32, o => o.GlobalWorkspace = new GlobalWorkspaceSettings(0.5),
+            config.WithTraining(t => t with { LearningRate = 2 * t.LearningRate }),
+            config.WithTraining(t => t with { Seed = 9 }),
+            config.WithTraining(t => t with { GlobalWorkspace = new GlobalWorkspaceSettings(0.5) }),
+            config.WithEncoder(e => e with { Width = 32 }),
+            config.WithEncoder(e => e with { Router = Router.Unified() }),
+            config.WithInput(i => i with { MaximumTokens = 15 }),
+            config with { Noise = new() { WordDropRate = 0 } },
+            config with { LinearBranch = false },
         })
         {
-            var other = Options();
-            other.CheckpointFile = File;
-            change(other);
             var error = Assert.Throws<InvalidDataException>(() => Weights(other, stop: null, out _));
             Assert.Contains("other options or rows", error.Message, StringComparison.Ordinal);
             Assert.Contains(File, error.Message, StringComparison.Ordinal);
         }
 
-        Assert.Throws<InvalidDataException>(() => Weights(options, stop: null, out _, rows: 50));
+        Assert.Throws<InvalidDataException>(() => Weights(config, stop: null, out _, rows: 50));
         Assert.Equal(bytes, System.IO.File.ReadAllBytes(File));
     }
 
     [Fact]
     public void ADamagedCheckpointIsNamed()
     {
-        var options = Options();
-        options.CheckpointFile = File;
-        Interrupted(options, 3);
+        var config = Kept(Config());
+        Interrupted(config, 3);
         var bytes = System.IO.File.ReadAllBytes(File);
 
         foreach (var length in new[] { 0, 10, bytes.Length / 2, bytes.Length - 1 })
         {
             System.IO.File.WriteAllBytes(File, bytes[..length]);
-            var error = Assert.Throws<InvalidDataException>(() => Weights(options, stop: null, out _));
+            var error = Assert.Throws<InvalidDataException>(() => Weights(config, stop: null, out _));
             Assert.Contains(File, error.Message, StringComparison.Ordinal);
         }
 
         System.IO.File.WriteAllBytes(File, bytes);
         using (var zip = ZipFile.Open(File, ZipArchiveMode.Update))
             zip.GetEntry("State.safetensors")!.Delete();
-        Assert.Throws<InvalidDataException>(() => Weights(options, stop: null, out _));
+        Assert.Throws<InvalidDataException>(() => Weights(config, stop: null, out _));
     }
 
     [Fact]
     public void TheNumberOfThreadsMayChange()
     {
-        var options = Options();
-        options.CheckpointFile = File;
-        Interrupted(options, 3);
-        options.Threads = 2;
+        var config = Kept(Config());
+        Interrupted(config, 3);
 
-        Weights(options, stop: null, out var rest);
+        Weights(config, stop: null, out var rest, threads: 2);
 
         Assert.Equal(3, rest[^1].Epoch);
     }
 
-    private static TextClassifierOptions Options()
-    {
-        var options = ToyTable.Options(3);
-        options.ValidationShare = 0.2f;
-        return options;
-    }
+    private static TextClassifierConfig Config() => ToyTable.Config(3).WithTraining(t => t with { ValidationShare = 0.2f });
+
+    private TextClassifierConfig Kept(TextClassifierConfig config) => config.WithTraining(t => t with { CheckpointFile = File });
 
     /// <summary>Trains until a step throws, as when the process is told to end.</summary>
-    private static void Interrupted(TextClassifierOptions options, int steps)
+    private static void Interrupted(TextClassifierConfig config, int steps)
     {
         using var engine = new ManagedEngine(1);
-        var trainer = new TextClassifierTrainer(options, 3, engine);
+        var trainer = new TextClassifierTrainer(config, 3, engine);
         var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
         Assert.Throws<OperationCanceledException>(() => trainer.Train(rows, observer: new Watcher(steps, new OperationCanceledException())));
     }
 
-    private static float[] Weights(TextClassifierOptions options, int? stop, out List<EpochReport> epochs, int rows = 80)
+    private static float[] Weights(TextClassifierConfig config, int? stop, out List<EpochReport> epochs, int rows = 80, int threads = 1)
     {
-        using var engine = new ManagedEngine(options.Threads);
+        using var engine = new ManagedEngine(threads);
         using var source = new CancellationTokenSource();
         var watcher = new Watcher(stop, source);
-        var trainer = new TextClassifierTrainer(options, 3, engine);
+        var trainer = new TextClassifierTrainer(config, 3, engine);
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, rows, seed: 1), observer: watcher, stop: source.Token);
         epochs = watcher.Epochs;
-        return [.. classifier.Parameters.All.SelectMany(p => p.Parameter.Value.ToArray())];
+        return classifier.AllValues();
     }
 
     private sealed class Watcher(int? steps, object end) : ITrainingObserver

@@ -2,7 +2,7 @@ using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -16,11 +16,10 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void TrainingGoesOnFromTheInitialModel()
     {
-        var first = Train(ToyTable.Options(12), 3);
-        var options = ToyTable.Options(1);
-        (options.LearningRate, options.EmbeddingLearningRate, options.WideLearningRate) = (1e-12f, 1e-12f, 1e-12f);
+        var first = Train(ToyTable.Config(12), 3);
+        var config = ToyTable.Config(1).WithTraining(t => t.LearningNothing());
 
-        var second = Train(options, 3, InitialTextModel.From(first, [0, 1, 2]));
+        var second = Train(config, 3, WarmStart.From(first, [0, 1, 2]));
 
         AssertClose(Scores(first), Scores(second), 1e-4f);
     }
@@ -28,62 +27,69 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void ArchitectureAndRouterAreTheInitialModels()
     {
-        var options = ToyTable.Options(1);
-        (options.Width, options.Layers, options.Router, options.ExpertsPerToken) = (24, 2, RouterKind.Unified, 1.5);
-        var first = Train(options, 3);
+        var config = ToyTable.Config(1).WithEncoder(e => e with { Width = 24, Layers = 2, Router = Router.Unified(1.5) });
+        var first = Train(config, 3);
 
-        var second = Train(ToyTable.Options(1), 3, InitialTextModel.From(first));
+        var second = Train(ToyTable.Config(1), 3, WarmStart.From(first));
 
         Assert.Equal(first.Router, second.Router);
         Assert.Equal(first.ParameterCount, second.ParameterCount);
     }
 
     [Fact]
+    public void RatesAndCoefficientsOfTrainingAreTheNewConfigurations()
+    {
+        var first = Train(ToyTable.Config(1), 3);
+        var config = ToyTable.Config(1).WithEncoder(
+            e => e with { Dropout = 0.05f, LoadBalancingCoefficient = 0.5f, RouterZLossCoefficient = 0.25f, DenseWidth = 99 });
+
+        var second = Train(config, 3, WarmStart.From(first)).Config.Encoder;
+
+        Assert.Equal((0.05f, 0.5f, 0.25f), (second.Dropout, second.LoadBalancingCoefficient, second.RouterZLossCoefficient));
+        Assert.Equal(first.Config.Encoder.FeedForwardWidth, second.FeedForwardWidth);
+    }
+
+    [Fact]
     public void ClassesThatBothKnowKeepWhatWasLearned()
     {
-        var first = Train(ToyTable.Options(12), 3);
-        var options = ToyTable.Options(1);
-        (options.LearningRate, options.EmbeddingLearningRate, options.WideLearningRate) = (1e-12f, 1e-12f, 1e-12f);
+        var first = Train(ToyTable.Config(12), 3);
+        var config = ToyTable.Config(1).WithTraining(t => t.LearningNothing());
 
         // the classes in another order, with two more that are new
-        var second = Train(options, 5, InitialTextModel.From(first, [2, -1, 0, 1, -1]));
+        var second = Train(config, 5, WarmStart.From(first, [2, -1, 0, 1, -1]));
 
         var (before, after) = (Head(first), Head(second));
         Assert.Equal(before.Select(row => row[2]), after.Select(row => row[0]), (a, b) => Math.Abs(a - b) < 1e-6);
         Assert.Equal(before.Select(row => row[0]), after.Select(row => row[2]), (a, b) => Math.Abs(a - b) < 1e-6);
         Assert.Equal(before.Select(row => row[1]), after.Select(row => row[3]), (a, b) => Math.Abs(a - b) < 1e-6);
-        Assert.Equal(Values(first, "wide.weight").Chunk(3).Select(r => r[1]), Values(second, "wide.weight").Chunk(5).Select(r => r[3]), (a, b) => Math.Abs(a - b) < 1e-6);
         Assert.DoesNotContain(after.Select(row => row[1]), v => before.Any(row => row.Contains(v)));
     }
 
     [Fact]
     public void WithoutCommonClassesOnlyTheEncoderIsTakenOver()
     {
-        var first = Train(ToyTable.Options(12), 3);
-        var options = ToyTable.Options(1);
-        (options.LearningRate, options.EmbeddingLearningRate, options.WideLearningRate) = (1e-12f, 1e-12f, 1e-12f);
+        var first = Train(ToyTable.Config(12), 3);
+        var config = ToyTable.Config(1).WithTraining(t => t.LearningNothing());
 
-        var second = Train(options, 4, InitialTextModel.From(first));
+        var second = Train(config, 4, WarmStart.From(first));
 
-        AssertClose(Values(first, "layers.0.attention.qkv.weight"), Values(second, "layers.0.attention.qkv.weight"), 1e-6f);
-        AssertClose(Values(first, "layers.0.moe.experts.w1"), Values(second, "layers.0.moe.experts.w1"), 1e-6f);
-        Assert.All(Values(second, "wide.weight"), v => Assert.InRange(v, -1e-6f, 1e-6f));
+        AssertClose(first.Values("layers.0.attention.qkv.weight"), second.Values("layers.0.attention.qkv.weight"), 1e-6f);
+        AssertClose(first.Values("layers.0.moe.experts.w1"), second.Values("layers.0.moe.experts.w1"), 1e-6f);
     }
 
     [Fact]
     public void WordsThatTheInitialModelNeverSawStartFromChanceAndTheOthersFromWhatItLearned()
     {
-        var options = ToyTable.Options(1);
-        options.HashBits = 12;
-        var first = new TextClassifierTrainer(options, 2, _engine) is var trainer
+        var config = ToyTable.Config(1).WithInput(i => i with { HashBits = 12 });
+        var first = new TextClassifierTrainer(config, 2, _engine) is var trainer
             ? trainer.Train([new(trainer.Input.Encode("cat"), 0), new(trainer.Input.Encode("dog"), 1)])
             : null!;
-        (options.LearningRate, options.EmbeddingLearningRate) = (1e-12f, 1e-12f);
-        var again = new TextClassifierTrainer(options, 2, _engine, initial: InitialTextModel.From(first));
+        config = config.WithTraining(t => t.LearningNothing());
+        var again = new TextClassifierTrainer(config, 2, _engine, start: WarmStart.From(first));
 
         var second = again.Train([new(again.Input.Encode("cat"), 0), new(again.Input.Encode("zebra"), 1)]);
 
-        var (before, after) = (Values(first, "tokens").Chunk(16).ToArray(), Values(second, "tokens").Chunk(16).ToArray());
+        var (before, after) = (first.Values("tokens").Chunk(16).ToArray(), second.Values("tokens").Chunk(16).ToArray());
         var cat = again.Input.Encode("cat").Tokens[1].Rows[0];
         var zebra = again.Input.Encode("zebra").Tokens[1].Rows[0];
         AssertClose(before[cat], after[cat], 1e-6f);
@@ -94,17 +100,17 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void AVocabularyThatDiffersIsMatchedById()
     {
-        var options = ToyTable.Options(1);
+        var config = ToyTable.Config(1);
         var old = new ThreeWords();
-        var first = new TextClassifierTrainer(options, 2, _engine, old) is var trainer
+        var first = new TextClassifierTrainer(config, 2, _engine, old) is var trainer
             ? trainer.Train([new(trainer.Input.Encode("xz"), 0), new(trainer.Input.Encode("y"), 1)])
             : null!;
-        (options.LearningRate, options.EmbeddingLearningRate) = (1e-12f, 1e-12f);
-        var again = new TextClassifierTrainer(options, 2, _engine, new ThreeWords(), InitialTextModel.From(first, tokens: [2, -1, 1]));
+        config = config.WithTraining(t => t.LearningNothing());
+        var again = new TextClassifierTrainer(config, 2, _engine, new ThreeWords(), WarmStart.From(first, tokens: [2, -1, 1]));
 
         var second = again.Train([new(again.Input.Encode("xz"), 0), new(again.Input.Encode("y"), 1)]);
 
-        var (before, after) = (Values(first, "tokens").Chunk(16).ToArray(), Values(second, "tokens").Chunk(16).ToArray());
+        var (before, after) = (first.Values("tokens").Chunk(16).ToArray(), second.Values("tokens").Chunk(16).ToArray());
         AssertClose(before[3 + 2], after[3 + 0], 1e-6f);
         AssertClose(before[3 + 1], after[3 + 2], 1e-6f);
         Assert.NotEqual(before[3 + 1], after[3 + 1]);
@@ -114,27 +120,23 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void AFrozenRouterStaysAsItIsAndTheRestLearns()
     {
-        var first = Train(ToyTable.Options(4), 3);
-        var options = ToyTable.Options(4);
-        options.FreezeRouter = true;
+        var first = Train(ToyTable.Config(4), 3);
 
-        var second = Train(options, 3, InitialTextModel.From(first));
+        var second = Train(ToyTable.Config(4).WithTraining(t => t with { FreezeRouter = true }), 3, WarmStart.From(first));
 
-        Assert.Equal(Values(first, "layers.0.moe.router.weight"), Values(second, "layers.0.moe.router.weight"));
-        Assert.NotEqual(Values(first, "layers.0.moe.experts.w1"), Values(second, "layers.0.moe.experts.w1"));
+        Assert.Equal(first.Values("layers.0.moe.router.weight"), second.Values("layers.0.moe.router.weight"));
+        Assert.NotEqual(first.Values("layers.0.moe.experts.w1"), second.Values("layers.0.moe.experts.w1"));
         Assert.All(second.Parameters.All, p => Assert.False(p.Parameter.IsFrozen));
     }
 
     [Fact]
     public void AWorkspaceThatNoTokenReachesTrainsThePlainModelBitForBit()
     {
-        var options = ToyTable.Options(3);
-        var plain = Train(options, 3);
-        options.GlobalWorkspace = new GlobalWorkspaceSettings(Math.Log(3) + 0.01, EntropyUnit.Nats);
+        var plain = Train(ToyTable.Config(3), 3);
 
-        var workspace = Train(options, 3);
+        var workspace = Train(In(new GlobalWorkspaceSettings(Math.Log(3) + 0.01, EntropyUnit.Nats), ToyTable.Config(3)), 3);
 
-        Assert.Equal(All(plain), All(workspace));
+        Assert.Equal(plain.AllValues(), workspace.AllValues());
     }
 
     [Theory]
@@ -142,32 +144,30 @@ public sealed class FineTuningTests : IDisposable
     [InlineData(EntropyUnit.ShareOfTokens, 0.3)]
     public void AWorkspaceChangesTrainingAndNotThePredictionsRule(EntropyUnit unit, double threshold)
     {
-        var options = ToyTable.Options(6);
-        var plain = Train(options, 3);
-        options.GlobalWorkspace = new GlobalWorkspaceSettings(threshold, unit);
+        var plain = Train(ToyTable.Config(6), 3);
 
-        var workspace = Train(options, 3);
+        var workspace = Train(In(new GlobalWorkspaceSettings(threshold, unit), ToyTable.Config(6)), 3);
 
-        Assert.NotEqual(All(plain), All(workspace));
+        Assert.NotEqual(plain.AllValues(), workspace.AllValues());
         var tally = new RoutingTally();
         var rows = ToyTable.Encoded(workspace.Input, 20, seed: 3);
-        workspace.ScoreObserved([.. rows.Select(r => r.Input)], new float[60], tally);
+        workspace.Score([.. rows.Select(r => r.Input)], new float[60], tally);
         Assert.Equal(2 * tally.Tokens, tally.Pairs);
     }
 
     [Fact]
     public void TheShareOfBroadcastTokensIsTheCalibratedOne()
     {
-        var classifier = Train(ToyTable.Options(4), 3);
+        var classifier = Train(ToyTable.Config(4), 3);
         var texts = ToyTable.Encoded(classifier.Input, 200, seed: 5).Select(r => r.Input).ToList();
         var policies = new WorkspacePolicies(new GlobalWorkspaceSettings(0.25, EntropyUnit.ShareOfTokens), 3, [0]);
-        policies.Calibrate(texts, (rows, observer) => classifier.ScoreObserved(rows, new float[rows.Count * 3], observer));
+        policies.Calibrate(texts, (rows, observer) => classifier.Score(rows, new float[rows.Count * 3], observer));
 
         using var tape = _engine.BeginTape(training: true);
         var counter = new BroadcastCounter();
-        var config = classifier.Config with { Dropout = 0f };
-        var network = new TextClassifierNetwork(new ParameterStore(classifier.Parameters), config);
-        network.Forward(tape, classifier.CreatePacker().Pack(texts), counter, policies.Select);
+        var config = classifier.Config with { Encoder = classifier.Config.Encoder with { Dropout = 0f } };
+        var model = new Model<EncodedText>(_engine, config, classifier.Input, new ParameterStore(classifier.Parameters));
+        model.Forward(tape, classifier.Input.CreatePacker(classifier.Packing()).Pack(texts), counter, policies.Select);
 
         Assert.InRange((double)counter.Broadcast / counter.Tokens, 0.24, 0.26);
     }
@@ -175,34 +175,26 @@ public sealed class FineTuningTests : IDisposable
     [Fact]
     public void BlocksWithoutExpertsAreNamed()
     {
-        var options = ToyTable.Options(1);
-        options.GlobalWorkspace = new GlobalWorkspaceSettings(0.5, Blocks: [1]);
+        var config = In(new GlobalWorkspaceSettings(0.5, Blocks: [1]), ToyTable.Config(1));
 
-        var error = Assert.Throws<ArgumentOutOfRangeException>(() => Train(options, 3));
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => Train(config, 3));
 
         Assert.Contains("Blocks", error.Message, StringComparison.Ordinal);
     }
 
-    private TextClassifier Train(TextClassifierOptions options, int classes, InitialTextModel? initial = null)
+    private static TextClassifierConfig In(GlobalWorkspaceSettings workspace, TextClassifierConfig config) =>
+        config.WithTraining(t => t with { GlobalWorkspace = workspace });
+
+    private Model<EncodedText> Train(TextClassifierConfig config, int classes, WarmStart? start = null)
     {
-        var trainer = new TextClassifierTrainer(options, classes, _engine, initial: initial);
+        var trainer = new TextClassifierTrainer(config, classes, _engine, start: start);
         return trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1));
     }
 
-    private static float[] Scores(TextClassifier classifier)
-    {
-        var rows = ToyTable.Encoded(classifier.Input, 30, seed: 2);
-        var scores = new float[30 * 3];
-        classifier.Score([.. rows.Select(r => r.Input)], scores);
-        return scores;
-    }
+    private static float[] Scores(Model<EncodedText> classifier) =>
+        classifier.Scores([.. ToyTable.Encoded(classifier.Input, 30, seed: 2).Select(r => r.Input)]);
 
-    private static float[] Values(TextClassifier classifier, string name) =>
-        classifier.Parameters.All.Single(p => p.Parameter.Name == name).Parameter.Value.ToArray();
-
-    private static float[][] Head(TextClassifier classifier) => [.. Values(classifier, "head.weight").Chunk(classifier.ClassCount)];
-
-    private static float[] All(TextClassifier classifier) => [.. classifier.Parameters.All.SelectMany(p => p.Parameter.Value.ToArray())];
+    private static float[][] Head(Model<EncodedText> classifier) => [.. classifier.Values("head.weight").Chunk(classifier.Outputs)];
 
     private static void AssertClose(float[] expected, float[] actual, float tolerance)
     {

@@ -1,7 +1,8 @@
-using Microsoft.ML.Moe.Images;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.Routing;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -15,24 +16,22 @@ public class ImageClassifierTrainerTests
     public void LearnsATable(int moeEvery, RouterKind router)
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyImages.Options();
-        (options.MoeEvery, options.Router) = (moeEvery, router);
+        var config = ToyImages.Config().WithEncoder(e => e with { MoeEvery = moeEvery, Router = Routers.Default(router) });
 
-        var classifier = Train(engine, options, 300);
+        var classifier = Train(engine, config, 300);
 
-        Assert.InRange(Evaluation.Of(classifier, ToyImages.Rows(150, seed: 2)).Accuracy, 0.95, 1);
+        Assert.InRange(classifier.Measure(ToyImages.Rows(150, seed: 2)).Metric, 0.95, 1);
     }
 
     [Fact]
     public void LearnsWithAGlobalWorkspace()
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyImages.Options();
-        options.GlobalWorkspace = new GlobalWorkspaceSettings(0.3, EntropyUnit.ShareOfTokens);
+        var workspace = new GlobalWorkspaceSettings(0.3, EntropyUnit.ShareOfTokens);
 
-        var classifier = Train(engine, options, 300);
+        var classifier = Train(engine, ToyImages.Config().WithTraining(t => t with { GlobalWorkspace = workspace }), 300);
 
-        Assert.InRange(Evaluation.Of(classifier, ToyImages.Rows(150, seed: 2)).Accuracy, 0.95, 1);
+        Assert.InRange(classifier.Measure(ToyImages.Rows(150, seed: 2)).Metric, 0.95, 1);
     }
 
     [Fact]
@@ -46,28 +45,26 @@ public class ImageClassifierTrainerTests
     public void ChangesOfTheImagesAreOnlyForTraining()
     {
         using var engine = new ManagedEngine(1);
-        var options = ToyImages.Options(epochs: 1);
-        options.EraseRate = 0.9f;
-        var classifier = Train(engine, options, 48);
+        var classifier = Train(engine, ToyImages.Config(epochs: 1) with { Augmentation = new() { MaxRotation = 0, EraseRate = 0.9f } }, 48);
         ImagePixels[] images = [.. ToyImages.Rows(10, seed: 2).Select(r => r.Input)];
 
-        Assert.Equal(Score(classifier, images), Score(classifier, images));
+        Assert.Equal(classifier.Scores(images), classifier.Scores(images));
     }
 
     [Fact]
     public void TrainingThatIsTakenUpEndsAsIfItHadNotBeenInterrupted()
     {
-        var options = ToyImages.Options(epochs: 2);
+        var config = ToyImages.Config(epochs: 2);
         using var engine = new ManagedEngine(1);
         ImagePixels[] images = [.. ToyImages.Rows(10, seed: 2).Select(r => r.Input)];
-        var expected = Score(Train(engine, options, 48), images);
+        var expected = Train(engine, config, 48).Scores(images);
         var file = Path.Combine(Directory.CreateTempSubdirectory("moe").FullName, "training.checkpoint");
-        options.CheckpointFile = file;
+        config = config.WithTraining(t => t with { CheckpointFile = file });
 
-        Assert.Throws<OperationCanceledException>(() => Train(engine, options, 48, new CancelAfter(4)));
+        Assert.Throws<OperationCanceledException>(() => Train(engine, config, 48, new CancelAfter(4)));
         Assert.True(File.Exists(file));
-        var other = Assert.Throws<InvalidDataException>(() => Train(engine, options, 51));
-        var resumed = Score(Train(engine, options, 48), images);
+        var other = Assert.Throws<InvalidDataException>(() => Train(engine, config, 51));
+        var resumed = Train(engine, config, 48).Scores(images);
 
         Assert.Contains("belongs to a training with other options or rows", other.Message, StringComparison.Ordinal);
         Assert.Equal(expected, resumed);
@@ -78,38 +75,31 @@ public class ImageClassifierTrainerTests
     public void ImpossibleRowsAreRefused()
     {
         using var engine = new ManagedEngine(1);
-        var trainer = new ImageClassifierTrainer(ToyImages.Options(), ToyImages.Input, ToyImages.Classes, engine);
+        var trainer = new ImageClassifierTrainer(ToyImages.Config(), ToyImages.Input, ToyImages.Classes, engine);
         var image = ToyImages.Rows(1, seed: 1)[0].Input;
 
         Assert.Throws<ArgumentException>(() => trainer.Train([]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(image, 3)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(image, 0, -1)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(new ImageInput(5, 6, 1).Encode(new float[30]), 0)]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new ImageClassifierTrainer(ToyImages.Options(), ToyImages.Input, 1, engine));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ImageClassifierTrainer(ToyImages.Config(), ToyImages.Input, 1, engine));
         Assert.Contains(
             "PatchSize",
             Assert.Throws<ArgumentOutOfRangeException>(
-                () => new ImageClassifierTrainer(ToyImages.Options(), new ImageInput(129, 129, 1), 3, engine)).Message,
+                () => new ImageClassifierTrainer(ToyImages.Config(), new ImageInput(129, 129, 1), 3, engine)).Message,
             StringComparison.Ordinal);
     }
 
     private static float[] TrainAndScore(int threads, int seed)
     {
         using var engine = new ManagedEngine(threads);
-        var options = ToyImages.Options(epochs: 2);
-        (options.Seed, options.HorizontalFlip, options.MaxRotation) = (seed, true, 20);
-        return Score(Train(engine, options, 60), [.. ToyImages.Rows(20, seed: 2).Select(r => r.Input)]);
+        var config = ToyImages.Config(epochs: 2).WithTraining(t => t with { Seed = seed })
+            with { Augmentation = new() { HorizontalFlip = true, MaxRotation = 20 } };
+        return Train(engine, config, 60).Scores([.. ToyImages.Rows(20, seed: 2).Select(r => r.Input)]);
     }
 
-    private static ImageClassifier Train(Engine engine, ImageClassifierOptions options, int rows, ITrainingObserver? observer = null) =>
-        new ImageClassifierTrainer(options, ToyImages.Input, ToyImages.Classes, engine).Train(ToyImages.Rows(rows, seed: 1), null, observer);
-
-    private static float[] Score(ImageClassifier classifier, ImagePixels[] images)
-    {
-        var probabilities = new float[images.Length * classifier.ClassCount];
-        classifier.Score(images, probabilities);
-        return probabilities;
-    }
+    private static Model<ImagePixels> Train(Engine engine, ImageClassifierConfig config, int rows, ITrainingObserver? observer = null) =>
+        new ImageClassifierTrainer(config, ToyImages.Input, ToyImages.Classes, engine).Train(ToyImages.Rows(rows, seed: 1), null, observer);
 
     private sealed class CancelAfter(int steps) : ITrainingObserver
     {

@@ -1,6 +1,6 @@
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -16,11 +16,11 @@ public sealed class PretrainingTests : IDisposable
     {
         // the middle word follows from the first and the last
         string[] texts = [.. Enumerable.Range(0, 400).Select(i => $"w{i % 4} m{(i % 4 * 3) + (i / 4 % 3)} e{i / 4 % 3}")];
-        var options = Options(30);
-        (options.ValidationShare, options.MaskShare, options.BatchSize, options.Dropout) = (0.2f, 0.3f, 16, 0f);
+        var config = Config(30, t => t with { ValidationShare = 0.2f, BatchSize = 16 })
+            with { MaskShare = 0.3f, Encoder = ToyTable.Encoder with { Dropout = 0f } };
         var watcher = new Watcher();
 
-        Train(options, texts, watcher);
+        Train(config, texts, watcher);
 
         Assert.InRange(watcher.Epochs[^1].ValidationAccuracy!.Value, 0.6, 1);
         Assert.InRange(watcher.Epochs[^1].ValidationLoss!.Value, 0, 0.7 * watcher.Epochs[0].ValidationLoss!.Value);
@@ -29,62 +29,52 @@ public sealed class PretrainingTests : IDisposable
     [Fact]
     public void AClassifierStartsFromThePretrainedEncoder()
     {
-        var encoder = Train(Options(2), Sentences(60));
-        var options = ToyTable.Options(1);
-        (options.LearningRate, options.EmbeddingLearningRate) = (1e-12f, 1e-12f);
-        var trainer = new TextClassifierTrainer(options, 3, _engine, initial: InitialTextModel.From(encoder));
+        var encoder = Train(Config(2), Sentences(60));
+        var trainer = new TextClassifierTrainer(ToyTable.Config(1).WithTraining(t => t.LearningNothing()), 3, _engine, start: WarmStart.From(encoder));
 
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
 
-        foreach (var (parameter, _) in encoder.Parameters.All.Where(p => p.Parameter.Name != TextEncoder.TokenTable))
+        foreach (var (parameter, _) in encoder.Parameters.All.Where(p => p.Parameter.Name != TextEmbedding.TokenTable))
         {
-            var same = classifier.Parameters.All.Single(p => p.Parameter.Name == parameter.Name).Parameter;
-            Assert.Equal(parameter.Value.ToArray(), same.Value.ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
+            Assert.Equal(parameter.Value.ToArray(), classifier.Values(parameter.Name), (a, b) => Math.Abs(a - b) < 1e-6);
         }
     }
 
     [Fact]
     public void SavedAndLoadedItGivesTheSameVectors()
     {
-        var encoder = Train(Options(1), Sentences(30));
-        using var config = new MemoryStream();
-        using var weights = new MemoryStream();
-        encoder.Save(config, weights);
-        (config.Position, weights.Position) = (0, 0);
+        var encoder = Train(Config(1), Sentences(30));
+        var (config, weights) = encoder.Save();
 
-        var loaded = PretrainedTextEncoder.Load(config, weights, _engine);
+        var loaded = ModelFiles.LoadText(new MemoryStream(config), new MemoryStream(weights), _engine);
 
         Assert.Equal(Vectors(encoder), Vectors(loaded));
-        Assert.Equal(16, loaded.Width);
+        Assert.Equal(16, loaded.Outputs);
         Assert.DoesNotContain(loaded.Parameters.All, p => p.Parameter.Name.StartsWith("guess", StringComparison.Ordinal));
     }
 
     [Fact]
     public void AVectorDoesNotDependOnItsBatchMates()
     {
-        var encoder = Train(Options(1), Sentences(30));
+        var encoder = Train(Config(1), Sentences(30));
         var texts = Sentences(9).Select(t => encoder.Input.Encode(t)).ToList();
-        var together = new float[9 * 16];
-        encoder.Embed(texts, together);
+        var together = encoder.Scores(texts);
 
+        Assert.Equal(9 * 16, together.Length);
         for (var i = 0; i < 9; i++)
-        {
-            var alone = new float[16];
-            encoder.Embed([texts[i]], alone);
-            Assert.Equal(together[(i * 16)..((i + 1) * 16)], alone);
-        }
+            Assert.Equal(together[(i * 16)..((i + 1) * 16)], encoder.Scores([texts[i]]));
     }
 
     [Fact]
     public void TheSameSeedGivesTheSameEncoder()
     {
-        Assert.Equal(Vectors(Train(Options(2), Sentences(40))), Vectors(Train(Options(2), Sentences(40))));
+        Assert.Equal(Vectors(Train(Config(2), Sentences(40))), Vectors(Train(Config(2), Sentences(40))));
     }
 
     [Fact]
     public void LongTextsAreReadToTheirEndInPieces()
     {
-        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        var input = new TextEncoderPretrainer(Config(1), _engine).Input;
         var words = Enumerable.Range(0, 100).Select(i => $"word{i}").ToList();
 
         var pieces = input.EncodePieces(string.Join(' ', words)).ToList();
@@ -98,9 +88,9 @@ public sealed class PretrainingTests : IDisposable
     [Fact]
     public void TextsWithNothingToGuessAreRefused()
     {
-        var error = Assert.Throws<ArgumentException>(() => Train(Options(1), ["same same", "same"]));
+        var error = Assert.Throws<ArgumentException>(() => Train(Config(1), ["same same", "same"]));
         Assert.Contains("fewer than two different words", error.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => Train(Options(1), []));
+        Assert.Throws<ArgumentException>(() => Train(Config(1), []));
     }
 
     [Fact]
@@ -110,12 +100,11 @@ public sealed class PretrainingTests : IDisposable
         File.Delete(file);
         try
         {
-            var expected = Vectors(Train(Options(3), Sentences(60)));
-            var options = Options(3);
-            options.CheckpointFile = file;
-            Assert.Throws<OperationCanceledException>(() => Train(options, Sentences(60), new Watcher(steps: 5)));
+            var expected = Vectors(Train(Config(3), Sentences(60)));
+            var config = Config(3, t => t with { CheckpointFile = file });
+            Assert.Throws<OperationCanceledException>(() => Train(config, Sentences(60), new Watcher(steps: 5)));
 
-            Assert.Equal(expected, Vectors(Train(options, Sentences(60))));
+            Assert.Equal(expected, Vectors(Train(config, Sentences(60))));
         }
         finally
         {
@@ -126,9 +115,9 @@ public sealed class PretrainingTests : IDisposable
     [Fact]
     public void MaskingHidesReplacesAndKeepsInTheKnownShares()
     {
-        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        var input = new TextEncoderPretrainer(Config(1), _engine).Input;
         List<EncodedText> texts = [.. Enumerable.Range(0, 4000).Select(i => input.Encode($"a{i % 50} b{i % 40} c{i % 30}"))];
-        var vocabulary = GuessedVocabulary.Of(texts, 1000);
+        var vocabulary = MaskedVocabulary.Of(texts, 1000);
 
         var masked = new TokenMasking(vocabulary, 0.2f).Mask(texts, new Random(1));
 
@@ -150,13 +139,13 @@ public sealed class PretrainingTests : IDisposable
     [InlineData(false)]
     public void GuessesPointAtTheirTokensWithAndWithoutPadding(bool pad)
     {
-        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        var input = new TextEncoderPretrainer(Config(1), _engine).Input;
         List<EncodedText> texts = [input.Encode("a b c d"), input.Encode("e"), input.Encode("f g h")];
-        var masked = new TokenMasking(GuessedVocabulary.Of(texts, 100), 0.9f).Mask(texts, new Random(3));
+        var masked = new TokenMasking(MaskedVocabulary.Of(texts, 100), 0.9f).Mask(texts, new Random(3));
 
-        var batch = TextBatch.Pack(texts, wideBits: 0, padToLongest: pad);
+        var batch = new TextBatchPacker(new Packing(pad, KeepsLayouts: false)).Pack(texts);
 
-        var rows = masked.RowsIn(batch).ToArray();
+        var rows = masked.RowsIn(batch.Layout).ToArray();
         Assert.InRange(rows.Length, 4, 8);
         Assert.All(rows.Zip(masked.Guesses), p =>
         {
@@ -168,10 +157,10 @@ public sealed class PretrainingTests : IDisposable
     [Fact]
     public void OnlyTheMostFrequentWordsAreGuessed()
     {
-        var input = new TextEncoderPretrainer(Options(1), _engine).Input;
+        var input = new TextEncoderPretrainer(Config(1), _engine).Input;
         var texts = new[] { "one two three", "one two", "one" }.Select(t => input.Encode(t)).ToList();
 
-        var vocabulary = GuessedVocabulary.Of(texts, 2);
+        var vocabulary = MaskedVocabulary.Of(texts, 2);
 
         Assert.Equal(2, vocabulary.Count);
         var tokens = texts[0].Tokens;
@@ -183,44 +172,33 @@ public sealed class PretrainingTests : IDisposable
     [Theory]
     [InlineData(0f, 100, "MaskShare")]
     [InlineData(1f, 100, "MaskShare")]
-    [InlineData(0.1f, 1, "GuessedWords")]
-    public void ImpossibleOptionsAreNamed(float share, int words, string option)
-    {
-        var options = Options(1);
-        (options.MaskShare, options.GuessedWords) = (share, words);
-        Assert.Equal(option, Assert.Throws<ArgumentOutOfRangeException>(options.Validate).ParamName);
-    }
+    [InlineData(0.1f, 1, "MaskedVocabularySize")]
+    [InlineData(float.NaN, 100, "MaskShare")]
+    public void ImpossibleOptionsAreNamed(float share, int words, string option) =>
+        Assert.Equal(
+            option,
+            Assert.Throws<ArgumentOutOfRangeException>(() => Config(1) with { MaskShare = share, MaskedVocabularySize = words }).ParamName);
 
-    private static TextPretrainingOptions Options(int epochs) => new()
+    private static TextPretrainingConfig Config(int epochs, Func<TrainingConfig, TrainingConfig>? change = null)
     {
-        Width = 16,
-        Layers = 1,
-        Heads = 2,
-        Experts = 3,
-        ExpertsPerToken = 2,
-        ExpertWidth = 16,
-        HashBits = 10,
-        MaximumTokens = 16,
-        BatchSize = 8,
-        MaxEpochs = epochs,
-        ValidationShare = 0,
-        Seed = 1,
-    };
+        var training = new TrainingConfig { BatchSize = 8, MaxEpochs = epochs, Seed = 1 };
+        return new()
+        {
+            Input = ToyTable.Input,
+            Encoder = ToyTable.Encoder with { Dropout = 0.1f },
+            Training = change is null ? training : change(training),
+        };
+    }
 
     private static string[] Sentences(int count) => [.. ToyTable.Rows(count, seed: 4).Select(r => r.Text)];
 
-    private PretrainedTextEncoder Train(TextPretrainingOptions options, IEnumerable<string> texts, ITrainingObserver? observer = null)
+    private Model<EncodedText> Train(TextPretrainingConfig config, IEnumerable<string> texts, ITrainingObserver? observer = null)
     {
-        var trainer = new TextEncoderPretrainer(options, _engine);
+        var trainer = new TextEncoderPretrainer(config, _engine);
         return trainer.Train([.. texts.SelectMany(t => trainer.Input.EncodePieces(t))], observer);
     }
 
-    private static float[] Vectors(PretrainedTextEncoder encoder)
-    {
-        var vectors = new float[5 * 16];
-        encoder.Embed([.. Sentences(5).Select(t => encoder.Input.Encode(t))], vectors);
-        return vectors;
-    }
+    private static float[] Vectors(Model<EncodedText> encoder) => encoder.Scores([.. Sentences(5).Select(t => encoder.Input.Encode(t))]);
 
     private sealed class Watcher(int? steps = null) : ITrainingObserver
     {

@@ -1,12 +1,11 @@
-using Microsoft.ML.Moe.Images;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
 
 public class RowRuleTests
 {
-    private static readonly EncodedText Text = new HashedWordInput(true, 8, 8).Encode("x");
+    private static readonly EncodedText Text = TextInput.Create(new() { MaximumTokens = 8, HashBits = 8 }).Encode("x");
 
     [Fact]
     public void BalancedWeightsGiveEveryClassTheSameSum()
@@ -33,14 +32,14 @@ public class RowRuleTests
     [Fact]
     public void SplitKeepsClassesAndRows()
     {
-        var rows = Enumerable.Range(0, 1000).Select(i => new LabelledRow<EncodedText>(Text, i % 10 == 0 ? 1 : 0, i)).Append(new(Text, 2, 1000)).ToList();
+        var rows = Enumerable.Range(0, 1000).Select(i => new Example<EncodedText>(Text, i % 10 == 0 ? 1 : 0, i)).Append(new(Text, 2, 1000)).ToList();
 
         var (training, validation) = StratifiedSplit.Of(rows, 0.2f, new Random(1));
 
         Assert.Equal(rows.Select(r => r.Weight), training.Concat(validation).Select(r => r.Weight).Order());
-        Assert.InRange(validation.Count(r => r.Label == 0), 180, 181);
-        Assert.InRange(validation.Count(r => r.Label == 1), 20, 21);
-        Assert.Contains(training, r => r.Label == 2);
+        Assert.InRange(validation.Count(r => r.Target == 0), 180, 181);
+        Assert.InRange(validation.Count(r => r.Target == 1), 20, 21);
+        Assert.Contains(training, r => r.Target == 2);
     }
 
     [Theory]
@@ -50,7 +49,7 @@ public class RowRuleTests
     [InlineData(90_000, 7)]
     [InlineData(1_000_000, 4)]
     public void EpochsFallWithTheAmountOfText(int rows, int expected) =>
-        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new LabelledRow<EncodedText>(Text, 0), rows)]));
+        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new Example<EncodedText>(Text, 0), rows)]));
 
     [Theory]
     [InlineData(1, 60)]
@@ -59,6 +58,6 @@ public class RowRuleTests
     public void FewImagesAreShownMoreOften(int rows, int expected)
     {
         var image = new ImageInput(1, 1, 1).Encode([0f]);
-        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new LabelledRow<ImagePixels>(image, 0), rows)]));
+        Assert.Equal(expected, EpochRule.EpochsFor([.. Enumerable.Repeat(new Example<ImagePixels>(image, 0), rows)]));
     }
 }

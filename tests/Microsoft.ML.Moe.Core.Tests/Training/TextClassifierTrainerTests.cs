@@ -1,7 +1,10 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Tests.Routing;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -17,10 +20,8 @@ public class TextClassifierTrainerTests
     public void LearnsATable(bool wide, int moeEvery)
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(12);
-        options.WideBranch = wide;
-        options.MoeEvery = moeEvery;
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        var config = ToyTable.Config(12).WithEncoder(e => e with { MoeEvery = moeEvery }) with { LinearBranch = wide };
+        var trainer = new TextClassifierTrainer(config, Classes, engine);
 
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1));
 
@@ -35,9 +36,9 @@ public class TextClassifierTrainerTests
     public void LearnsWithAnyRouter(RouterKind router, RoutingScope scope)
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(12);
-        (options.Router, options.RoutingScope, options.ExpertsPerToken, options.WideBranch) = (router, scope, 1.5, false);
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        var own = Routers.Of(router) with { Scope = scope, ExpertsPerToken = 1.5 };
+        var config = ToyTable.Config(12).WithEncoder(e => e with { Router = own }) with { LinearBranch = false };
+        var trainer = new TextClassifierTrainer(config, Classes, engine);
 
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1));
 
@@ -48,15 +49,13 @@ public class TextClassifierTrainerTests
     public void RowsOfTheTableThatNothingUsesAreZero()
     {
         using var engine = new ManagedEngine(1);
-        var options = ToyTable.Options(1);
-        options.HashBits = 12;
-        var trainer = new TextClassifierTrainer(options, 2, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(1).WithInput(i => i with { HashBits = 12 }), 2, engine);
 
         var classifier = trainer.Train([new(trainer.Input.Encode("cat"), 0), new(trainer.Input.Encode("dog"), 1)]);
 
-        var table = classifier.Parameters.All.Single(p => p.Parameter.Name == "tokens").Parameter.Value.ToArray();
+        var table = classifier.Values("tokens");
         var used = new[] { "cat", "dog" }.SelectMany(w => trainer.Input.Encode(w).Tokens.SelectMany(t => t.Rows)).Concat([0, 1, 2]).ToHashSet();
-        Assert.All(table.Chunk(options.Width).Index(), row => Assert.Equal(used.Contains(row.Index), row.Item.Any(v => v != 0)));
+        Assert.All(table.Chunk(ToyTable.Encoder.Width).Index(), row => Assert.Equal(used.Contains(row.Index), row.Item.Any(v => v != 0)));
     }
 
     [Fact]
@@ -65,15 +64,13 @@ public class TextClassifierTrainerTests
         string[] things = ["cat", "dog", "tree", "stone"];
         List<(string, string, int)> rows = [.. Enumerable.Range(0, 400).Select(i => (things[i % 4], things[i / 4 % 4], i % 4 == i / 4 % 4 ? 1 : 0))];
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(30);
-        options.WideBranch = false;
-        options.Dropout = 0.05f;
-        options.ClassWeighting = ClassWeighting.Balanced;
-        var trainer = new TextClassifierTrainer(options, 2, engine);
+        var config = ToyTable.Config(30).WithEncoder(e => e with { Dropout = 0.05f })
+            .WithTraining(t => t with { ClassWeighting = ClassWeighting.Balanced }) with { LinearBranch = false };
+        var trainer = new TextClassifierTrainer(config, 2, engine);
 
-        var classifier = trainer.Train([.. rows.Select(r => new LabelledRow<EncodedText>(trainer.Input.Encode(r.Item1, r.Item2), r.Item3))]);
+        var classifier = trainer.Train([.. rows.Select(r => new Example<EncodedText>(trainer.Input.Encode(r.Item1, r.Item2), r.Item3))]);
 
-        var scores = Score(classifier, [.. rows.Take(16).Select(r => classifier.Input.Encode(r.Item1, r.Item2))]);
+        var scores = classifier.Scores([.. rows.Take(16).Select(r => classifier.Input.Encode(r.Item1, r.Item2))]);
         Assert.All(rows.Take(16).Select((r, i) => (r.Item3, Right: scores[i * 2 + r.Item3])), r => Assert.True(r.Right > 0.5));
     }
 
@@ -87,13 +84,12 @@ public class TextClassifierTrainerTests
     [Fact]
     public void AccumulationGivesTheSameModelUpToRounding()
     {
-        var options = ToyTable.Options(2);
-        (options.Dropout, options.TokenMaskRate, options.WordDropRate, options.WideDropRate) = (0, 0, 0, 0);
-        options.LoadBalancingCoefficient = 0; // not linear in the batch
-        var whole = TrainAndScore(2, 1, options);
-        options.AccumulationSteps = 4;
+        // the load-balancing loss is not linear in the batch
+        var config = ToyTable.Config(2).WithEncoder(e => e with { Dropout = 0, LoadBalancingCoefficient = 0 })
+            with { Noise = new() { TokenMaskRate = 0, WordDropRate = 0 } };
+        var whole = TrainAndScore(2, 1, config);
 
-        var parts = TrainAndScore(2, 1, options);
+        var parts = TrainAndScore(2, 1, config.WithTraining(t => t with { AccumulationSteps = 4 }));
 
         // Adam turns the last digit of a gradient near 0 into a whole step, so that some difference stays
         Assert.All(whole.Zip(parts), p => Assert.Equal(p.First, p.Second, 2e-2));
@@ -104,9 +100,9 @@ public class TextClassifierTrainerTests
     public void KeepsTheBestEpochAndReportsEach()
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(6);
-        options.LearningRate = 0.05f; // wild enough that the last epoch need not be the best
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        // a rate that is wild enough that the last epoch need not be the best
+        var config = ToyTable.Config(6).WithTraining(t => t with { LearningRate = 0.05f }) with { LinearBranch = false };
+        var trainer = new TextClassifierTrainer(config, Classes, engine);
         var validation = ToyTable.Encoded(trainer.Input, 60, seed: 2);
         var observer = new Recorder();
 
@@ -116,20 +112,94 @@ public class TextClassifierTrainerTests
         Assert.Equal(6 * 8, observer.Steps);
         var best = observer.Epochs.Last(e => e.IsBest);
         Assert.Equal(observer.Epochs.Min(e => e.ValidationLoss), best.ValidationLoss);
-        Assert.Equal(best.ValidationLoss!.Value, Evaluation.Of(classifier, validation).Loss, 1e-6);
+        Assert.Equal(best.ValidationLoss!.Value, classifier.Measure(validation).Loss, 1e-6);
+    }
+
+    [Fact]
+    public void TheBranchesAreWeighedOnRowsThatNeitherLearned()
+    {
+        using var engine = new ManagedEngine(2);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(12), Classes, engine);
+        var training = ToyTable.Encoded(trainer.Input, 240, seed: 1);
+        var observer = new Recorder();
+
+        var classifier = trainer.Train(training, observer: observer);
+
+        // a tenth is held out: 24 of 240
+        Assert.Equal(12 * 14, observer.Steps);
+        Assert.Contains(observer.Messages, m => m.Contains("chosen by 24 rows", StringComparison.Ordinal));
+        var branch = (LinearBranch)classifier.Branch!;
+        Assert.True(branch.Weights.Encoder + branch.Weights.Linear > 0.5f);
+        var test = ToyTable.Encoded(trainer.Input, 200, seed: 2);
+        var network = new Model<EncodedText>(engine, classifier.Config, classifier.Input, new ParameterStore(classifier.Parameters));
+        Assert.InRange(classifier.Measure(test).Loss, 0, network.Measure(test).Loss);
+    }
+
+    [Fact]
+    public void FewRowsAreAllLearned()
+    {
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2), Classes, engine);
+        var observer = new Recorder();
+
+        trainer.Train(ToyTable.Encoded(trainer.Input, 48, seed: 1), observer: observer);
+
+        Assert.Equal(2 * 3, observer.Steps);
+        Assert.Contains(observer.Messages, m => m.Contains("by 0 rows", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void TheLengthFollowsTheTextsAndLongerOnesAreCutOff()
+    {
+        using var engine = new ManagedEngine(1);
+        var config = ToyTable.Config(1).WithInput(i => i with { MaximumTokens = null });
+        var trainer = new TextClassifierTrainer(config, 2, engine);
+        var rows = Enumerable.Range(0, 60)
+            .Select(i => new Example<EncodedText>(trainer.Input.Encode(string.Join(' ', Enumerable.Repeat("cat", i == 0 ? 600 : 199))), i % 2))
+            .ToList();
+        var observer = new Recorder();
+
+        var classifier = trainer.Train(rows, observer: observer);
+
+        Assert.Equal(200, ((TextInput)classifier.Input).MaximumTokens);
+        Assert.Contains(observer.Messages, m => m.Contains("MaximumTokens = 200", StringComparison.Ordinal) && m.Contains("1 of 60", StringComparison.Ordinal));
+        Assert.Equal(401, classifier.Input.Encode(string.Join(' ', Enumerable.Repeat("cat", 600))).TokensCutOff);
+    }
+
+    [Fact]
+    public void StoppedTrainingKeepsWhatWasLearnedWithBothBranches()
+    {
+        using var engine = new ManagedEngine(2);
+        using var stop = new CancellationTokenSource();
+        var trainer = new TextClassifierTrainer(ToyTable.Config(12), Classes, engine);
+        var observer = new Recorder { AfterStep = step => { if (step == 20) stop.Cancel(); } };
+
+        var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1), observer: observer, stop: stop.Token);
+
+        Assert.Equal(20, observer.Steps);
+        Assert.NotNull(classifier.Branch);
+        Assert.InRange(Accuracy(classifier), 0.8, 1);
+    }
+
+    [Fact]
+    public void StoppedBeforeItBeganItTrainsNothing()
+    {
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(2), Classes, engine);
+
+        Assert.Throws<OperationCanceledException>(
+            () => trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1), stop: new CancellationToken(canceled: true)));
     }
 
     [Fact]
     public void StopsEarlyWhenItNoLongerGetsBetter()
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(50);
-        options.EarlyStoppingPatience = 1;
-        options.LabelSmoothing = 0;
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        var config = ToyTable.Config(50).WithTraining(t => t with { EarlyStoppingPatience = 1, LabelSmoothing = 0 });
+        var trainer = new TextClassifierTrainer(config, Classes, engine);
         var observer = new Recorder();
         // labels of the validation rows are wrong: every step that learns makes it worse
-        var validation = ToyTable.Encoded(trainer.Input, 60, seed: 2).ConvertAll(r => r with { Label = (r.Label + 1) % Classes });
+        var validation = ToyTable.Encoded(trainer.Input, 60, seed: 2).ConvertAll(r => r with { Target = ((int)r.Target + 1) % Classes });
 
         trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1), validation, observer);
 
@@ -141,9 +211,7 @@ public class TextClassifierTrainerTests
     public void AShareIsHeldOutWhenAskedFor()
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(1);
-        options.ValidationShare = 0.25f;
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(1).WithTraining(t => t with { ValidationShare = 0.25f }), Classes, engine);
         var observer = new Recorder();
 
         trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1), null, observer);
@@ -157,7 +225,7 @@ public class TextClassifierTrainerTests
     {
         using var engine = new ManagedEngine(2);
         using var stop = new CancellationTokenSource();
-        var trainer = new TextClassifierTrainer(ToyTable.Options(100), Classes, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(100), Classes, engine);
         var observer = new Recorder { AfterEpoch = e => { if (e == 10) stop.Cancel(); } };
 
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 240, seed: 1), null, observer, stop.Token);
@@ -170,7 +238,7 @@ public class TextClassifierTrainerTests
     public void AnObserverCanAbandonTraining()
     {
         using var engine = new ManagedEngine(2);
-        var trainer = new TextClassifierTrainer(ToyTable.Options(100), Classes, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(100), Classes, engine);
         var observer = new Recorder { AfterEpoch = _ => throw new OperationCanceledException() };
 
         Assert.Throws<OperationCanceledException>(() => trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1), null, observer));
@@ -180,9 +248,8 @@ public class TextClassifierTrainerTests
     public void ALossThatIsNotFiniteSaysWhenAndAtWhatRate()
     {
         using var engine = new ManagedEngine(2);
-        var options = ToyTable.Options(20);
-        (options.LearningRate, options.MaxGradientNorm, options.WarmupShare) = (1e30f, 1e30f, 0);
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        var config = ToyTable.Config(20).WithTraining(t => t with { LearningRate = 1e30f, MaxGradientNorm = 1e30f, WarmupShare = 0 });
+        var trainer = new TextClassifierTrainer(config, Classes, engine);
 
         var error = Assert.Throws<InvalidOperationException>(() => trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1)));
 
@@ -193,9 +260,9 @@ public class TextClassifierTrainerTests
     public void RowsWithoutWeightTeachNothing()
     {
         using var engine = new ManagedEngine(2);
-        var trainer = new TextClassifierTrainer(ToyTable.Options(12), Classes, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(12), Classes, engine);
         var right = ToyTable.Encoded(trainer.Input, 240, seed: 1);
-        var wrong = ToyTable.Encoded(trainer.Input, 480, seed: 3).ConvertAll(r => r with { Label = 0, Weight = 0 });
+        var wrong = ToyTable.Encoded(trainer.Input, 480, seed: 3).ConvertAll(r => r with { Target = 0, Weight = 0 });
 
         var classifier = trainer.Train([.. right, .. wrong]);
 
@@ -206,37 +273,31 @@ public class TextClassifierTrainerTests
     public void ImpossibleRowsAreRefused()
     {
         using var engine = new ManagedEngine(1);
-        var trainer = new TextClassifierTrainer(ToyTable.Options(), Classes, engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(), Classes, engine);
         var text = trainer.Input.Encode("x");
 
         Assert.Throws<ArgumentException>(() => trainer.Train([]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(text, 3)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(text, -1)]));
+        Assert.Throws<ArgumentException>(() => trainer.Train([new(text, 0.5f)]));
+        Assert.Throws<ArgumentException>(() => trainer.Train([new(text, float.NaN)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(text, 0, float.NaN)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(text, 0, 0), new(text, 1, 0)]));
         Assert.Throws<ArgumentException>(() => trainer.Train([new(text, 0)], [new(text, 4)]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new TextClassifierTrainer(ToyTable.Options(), 1, engine));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TextClassifierTrainer(ToyTable.Config(), 1, engine));
     }
 
-    private static float[] TrainAndScore(int threads, int seed, TextClassifierOptions? options = null)
+    private static float[] TrainAndScore(int threads, int seed, TextClassifierConfig? config = null)
     {
         using var engine = new ManagedEngine(threads);
-        options ??= ToyTable.Options(3);
-        options.Seed = seed;
-        var trainer = new TextClassifierTrainer(options, Classes, engine);
+        config = (config ?? ToyTable.Config(3)).WithTraining(t => t with { Seed = seed });
+        var trainer = new TextClassifierTrainer(config, Classes, engine);
         var classifier = trainer.Train(ToyTable.Encoded(trainer.Input, 120, seed: 1));
-        return Score(classifier, [.. ToyTable.Encoded(classifier.Input, 60, seed: 2).Select(r => r.Input)]);
+        return classifier.Scores([.. ToyTable.Encoded(classifier.Input, 60, seed: 2).Select(r => r.Input)]);
     }
 
-    private static double Accuracy(TextClassifier classifier) =>
-        Evaluation.Of(classifier, ToyTable.Encoded(classifier.Input, 150, seed: 2)).Accuracy;
-
-    private static float[] Score(TextClassifier classifier, IReadOnlyList<EncodedText> texts)
-    {
-        var probabilities = new float[texts.Count * classifier.ClassCount];
-        classifier.Score(texts, probabilities);
-        return probabilities;
-    }
+    private static double Accuracy(Model<EncodedText> classifier) =>
+        classifier.Measure(ToyTable.Encoded(classifier.Input, 150, seed: 2)).Metric;
 
     private sealed class Recorder : ITrainingObserver
     {
@@ -244,9 +305,15 @@ public class TextClassifierTrainerTests
 
         public int Steps { get; private set; }
 
+        public List<string> Messages { get; } = [];
+
         public Action<int> AfterEpoch { get; init; } = _ => { };
 
-        public void OnStep(int epoch, int step, int steps, double loss) => Steps++;
+        public Action<int> AfterStep { get; init; } = _ => { };
+
+        public void OnStep(int epoch, int step, int steps, double loss) => AfterStep(++Steps);
+
+        public void OnMessage(string message) => Messages.Add(message);
 
         public void OnEpoch(EpochReport report)
         {

@@ -129,7 +129,7 @@ public class TrainingLoopTests
             });
         }
 
-        public (double Loss, double Accuracy)? Evaluate()
+        public (double Loss, double Metric)? Evaluate()
         {
             log.Calls.Add("evaluate");
             return null;

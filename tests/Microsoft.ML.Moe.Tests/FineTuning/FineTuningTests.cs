@@ -74,11 +74,11 @@ public sealed class FineTuningTests
     [Fact]
     public void ArchitectureInputAndRouterAreTheEarlierModels()
     {
-        using var earlier = Models.Fit(_ml, o => (o.Router, o.Experts, o.MaximumTokens) = (Router.Unified(1.5), 3, 16));
+        using var earlier = Models.Fit(_ml, o => (o.Router, o.Experts, o.MaximumTokens, o.LinearBranch) = (Router.Unified(1.5), 3, 16, false));
         using var started = FitFew(o =>
         {
             o.InitialModel = PretrainedModel.From(earlier);
-            (o.Width, o.Layers, o.Experts, o.HashBits, o.Lowercase) = (64, 3, 8, 12, false);
+            (o.Width, o.Layers, o.Experts, o.HashBits, o.Lowercase, o.MaximumTokens) = (64, 3, 8, 12, false, 16);
         });
         Assert.Equal(earlier.LastTransformer.ParameterCount, started.LastTransformer.ParameterCount);
         Assert.Equal(earlier.LastTransformer.Router, started.LastTransformer.Router);
@@ -90,8 +90,8 @@ public sealed class FineTuningTests
     public void TheSameSeedGivesTheSamePredictions()
     {
         using var earlier = Models.Fit(_ml);
-        using var first = FitFew(o => (o.InitialModel, o.Seed, o.Threads) = (PretrainedModel.From(earlier), 3, 1));
-        using var second = FitFew(o => (o.InitialModel, o.Seed, o.Threads) = (PretrainedModel.From(earlier), 3, 2));
+        using var first = FitFew(o => (o.InitialModel, o.Seed, o.Threads, o.LinearBranch) = (PretrainedModel.From(earlier), 3, 1, true));
+        using var second = FitFew(o => (o.InitialModel, o.Seed, o.Threads, o.LinearBranch) = (PretrainedModel.From(earlier), 3, 2, true));
         Models.AssertSame(Models.Score(_ml, first, Tables.Rows()), Models.Score(_ml, second, Tables.Rows()));
     }
 
@@ -110,7 +110,7 @@ public sealed class FineTuningTests
     [Fact]
     public void TrainingForGlobalWorkspaceWithFrozenRoutersChangesNoRouter()
     {
-        using var earlier = Models.Fit(_ml);
+        using var earlier = Models.Fit(_ml, o => o.LinearBranch = false);
         using var started = FitFew(o =>
         {
             o.InitialModel = PretrainedModel.From(earlier);
@@ -121,7 +121,7 @@ public sealed class FineTuningTests
         var after = SavedWeights.Of(started.LastTransformer);
         Assert.Equal(before.Keys.Order(), after.Keys.Order());
         var unchanged = before.Keys.Where(name => before[name].AsSpan().SequenceEqual(after[name])).ToList();
-        Assert.Equal(["layers.0.moe.router.weight", "segments"], unchanged.Order()); // segments: there are no pairs of texts
+        Assert.Equal(["layers.0.moe.router.weight", "segments", "sharedMarks"], unchanged.Order()); // there are no pairs of texts
     }
 
     [Fact]
@@ -188,7 +188,8 @@ public sealed class FineTuningTests
             Tables.Rows(12, seed: 9),
             o =>
             {
-                (o.MaxEpochs, o.BatchSize) = (1, 4);
+                // the network is what is taken over; a linear branch learns these rows from nothing
+                (o.MaxEpochs, o.BatchSize, o.LinearBranch) = (1, 4, false);
                 change?.Invoke(o);
             },
             ml);

@@ -16,7 +16,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
 
     public LabelAndVocabularyTests()
     {
-        _earlier = Models.Fit(_ml);
+        _earlier = Models.Fit(_ml, o => o.LinearBranch = false);
         _ml.Log += (_, e) => _log.Add($"{e.Kind}: {e.RawMessage}");
     }
 
@@ -91,7 +91,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
     [Fact]
     public void SubwordsOfAnotherOrderKeepWhatIsKnownOfThem()
     {
-        using var earlier = Models.Fit(_ml, o => o.Tokenizer = Tokenizer(TestVocabulary.Pieces));
+        using var earlier = Models.Fit(_ml, o => (o.LinearBranch, o.Tokenizer) = (false, Tokenizer(TestVocabulary.Pieces)));
         var other = Tokenizer([.. TestVocabulary.Pieces.Reverse(), "unheard"]);
         using var started = Start(earlier, Rows(Tables.Classes), o => o.Tokenizer = other);
         AssertSameProbabilities(Tables.Classes, Probabilities(earlier), Probabilities(started));
@@ -102,7 +102,7 @@ public sealed class LabelAndVocabularyTests : IDisposable
     [Fact]
     public void TheEarlierTokenizerGoesOnWhenNoneIsGiven()
     {
-        using var earlier = Models.Fit(_ml, o => o.Tokenizer = Tokenizer(TestVocabulary.Pieces));
+        using var earlier = Models.Fit(_ml, o => (o.LinearBranch, o.Tokenizer) = (false, Tokenizer(TestVocabulary.Pieces)));
         using var started = Start(earlier, Rows(Tables.Classes));
         using var same = Start(earlier, Rows(Tables.Classes), o => o.Tokenizer = Tokenizer(TestVocabulary.Pieces));
         Assert.Equal(TestVocabulary.Pieces.Length, started.LastTransformer.Tokenizer!.VocabularySize);
@@ -129,18 +129,6 @@ public sealed class LabelAndVocabularyTests : IDisposable
             SavedWeights.Of(model)["tokens"].Chunk(16 * sizeof(float)).Count(row => row.AsSpan().IndexOfAnyExcept((byte)0) < 0);
     }
 
-    [Fact]
-    public void AWideTableGrowsWithTheTextsAndSaysTheSame()
-    {
-        var random = new Random(7);
-        var rows = Rows(Tables.Classes);
-        rows.ForEach(r => r.Text = string.Join(' ', Enumerable.Range(0, 20).Select(_ => $"{random.NextInt64():x}")));
-        using var started = Start(_earlier, rows);
-        Assert.True(
-            SavedWeights.Of(started.LastTransformer)["wide.weight"].Length > SavedWeights.Of(_earlier.LastTransformer)["wide.weight"].Length);
-        AssertSameProbabilities(Tables.Classes, Probabilities(_earlier), Probabilities(started));
-    }
-
     private static TextTokenizer Tokenizer(string[] pieces) =>
         TextTokenizer.FromWordPieceVocabulary(new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', pieces))));
 
@@ -154,7 +142,8 @@ public sealed class LabelAndVocabularyTests : IDisposable
     {
         options.InitialModel = initial;
         options.MaxEpochs = 1;
-        (options.LearningRate, options.EmbeddingLearningRate, options.WideLearningRate) = (1e-9f, 1e-9f, 1e-9f);
+        (options.LearningRate, options.EmbeddingLearningRate) = (1e-9f, 1e-9f);
+        options.LinearBranch = false;
     }
 
     private static void AssertSameProbabilities(

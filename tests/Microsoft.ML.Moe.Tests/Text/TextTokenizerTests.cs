@@ -69,7 +69,7 @@ public sealed class TextTokenizerTests
     [Fact]
     public void LearnsWithWordPieces()
     {
-        using var model = Models.Fit(_ml, o => (o.Tokenizer, o.WideBranch) = (TextTokenizer.FromWordPieceVocabulary(TestVocabulary.Stream()), false));
+        using var model = Models.Fit(_ml, o => (o.Tokenizer, o.LinearBranch) = (TextTokenizer.FromWordPieceVocabulary(TestVocabulary.Stream()), false));
         var metrics = _ml.MulticlassClassification.Evaluate(model.Transform(_ml.Data.LoadFromEnumerable(Tables.Rows(60, seed: 2))));
         Assert.True(metrics.MicroAccuracy > 0.9, $"accuracy {metrics.MicroAccuracy}");
     }

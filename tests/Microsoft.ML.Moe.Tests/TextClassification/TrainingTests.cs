@@ -111,7 +111,8 @@ public sealed class TrainingTests
         // one epoch's model is the best of many when the learning rate falls to nothing only at the end
         var reports = new List<EpochReport>();
         var validation = _ml.Data.LoadFromEnumerable(Tables.Rows(60, seed: 2));
-        using var model = Models.Fit(_ml, o => (o.ValidationSet, o.EpochCompleted, o.MaxEpochs) = (validation, reports.Add, 12));
+        using var model = Models.Fit(
+            _ml, o => (o.ValidationSet, o.EpochCompleted, o.MaxEpochs, o.LinearBranch) = (validation, reports.Add, 12, false));
         var keys = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(_ml.Data.LoadFromEnumerable(Tables.Rows()));
         var metrics = _ml.MulticlassClassification.Evaluate(model.LastTransformer.Transform(keys.Transform(validation)));
         Assert.Equal(reports.Min(r => r.ValidationLoss)!.Value, metrics.LogLoss, 1e-4);

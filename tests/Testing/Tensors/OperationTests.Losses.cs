@@ -47,6 +47,56 @@ public abstract partial class OperationTests
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.CrossEntropy(logits, [0, 1], [], 1f));
     }
 
+    [SkippableTheory]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    [InlineData(5, true)]
+    public void LossesOfElements(int columns, bool weighted)
+    {
+        using var engine = CreateEngine();
+        var values = new Input([4, columns], TestNumbers.Normal(1, 4 * columns, 2f));
+        var numbers = TestNumbers.Normal(2, 4 * columns);
+        var shares = numbers.Select(x => 1f / (1f + MathF.Exp(-3f * x))).ToArray();
+        (shares[0], shares[1]) = (0f, 1f);
+        float[] weights = weighted ? [2f, 0f, 0.5f, 1f] : [];
+        var (squares, entropy) = (0.0, 0.0);
+        for (var i = 0; i < 4 * columns; i++)
+        {
+            var weight = (weighted ? weights[i / columns] / 3.5 : 0.25) / columns;
+            squares += weight * Math.Pow((double)values.Values[i] - numbers[i], 2);
+            var p = 1 / (1 + Math.Exp(-values.Values[i]));
+            entropy -= weight * (shares[i] * Math.Log(p) + (1 - shares[i]) * Math.Log(1 - p));
+        }
+
+        TestNumbers.AssertClose([squares], Forward(engine, (tape, p) => tape.SquaredError(p[0], numbers, weights), values));
+        TestNumbers.AssertClose([entropy], Forward(engine, (tape, p) => tape.BinaryCrossEntropy(p[0], shares, weights), values));
+        GradientCheck.Run(engine, (tape, p) => tape.SquaredError(p[0], numbers, weights), [values], tolerance: 1e-3);
+        GradientCheck.Run(engine, (tape, p) => tape.BinaryCrossEntropy(p[0], shares, weights), [values]);
+        GradientCheck.Run(
+            engine,
+            (tape, p) => tape.Add(tape.SquaredError(p[0], numbers, weights), tape.BinaryCrossEntropy(p[0], shares, weights)),
+            [values],
+            tolerance: 1e-3);
+    }
+
+    [SkippableFact]
+    public void LossesOfElementsOfNothingOfLargeLogitsAndOfWhatDoesNotFit()
+    {
+        using var engine = CreateEngine();
+        Assert.Equal([0f], Forward(engine, (tape, p) => tape.SquaredError(p[0], [], []), new Input([0, 2], [])));
+        Assert.Equal([0f], Forward(engine, (tape, p) => tape.BinaryCrossEntropy(p[0], [], []), new Input([0, 1], [])));
+        TestNumbers.AssertClose(
+            [500], Forward(engine, (tape, p) => tape.BinaryCrossEntropy(p[0], [0f, 1f], []), new Input([2, 1], [1000f, 1000f])));
+        using var tape = engine.BeginTape(training: false);
+        var values = tape.Constant(new float[2], 2, 1);
+        Assert.Throws<ArgumentException>(() => tape.SquaredError(values, [1f], []));
+        Assert.Throws<ArgumentException>(() => tape.SquaredError(tape.Constant([], 2, 0), [], []));
+        Assert.Throws<ArgumentException>(() => tape.SquaredError(values, [1f, 2f], [1f]));
+        Assert.Throws<ArgumentException>(() => tape.BinaryCrossEntropy(values, [1f, 1f], [0f, 0f]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.SquaredError(values, [1f, float.NaN], []));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.BinaryCrossEntropy(values, [1f, 1.5f], []));
+    }
+
     [SkippableFact]
     public void LossScaleMultipliesGradients()
     {

@@ -1,5 +1,4 @@
-using Microsoft.ML.Moe.Images;
-using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -11,26 +10,18 @@ internal static class ToyImages
 
     public static ImageInput Input { get; } = new(6, 6, 1);
 
-    public static ImageClassifierOptions Options(int epochs = 10) => new()
+    public static ImageClassifierConfig Config(int epochs = 10) => new()
     {
-        Width = 16,
-        Layers = 1,
-        Heads = 2,
-        Experts = 3,
-        ExpertsPerToken = 2,
-        ExpertWidth = 16,
+        Encoder = ToyTable.Encoder with { Dropout = 0.1f },
         PatchSize = 2,
-        BatchSize = 16,
-        MaxEpochs = epochs,
-        LearningRate = 5e-3f,
-        MaxRotation = 0,
-        Seed = 1,
+        Augmentation = new() { MaxRotation = 0 },
+        Training = new() { BatchSize = 16, MaxEpochs = epochs, LearningRate = 5e-3f, Seed = 1 },
     };
 
-    public static List<LabelledRow<ImagePixels>> Rows(int count, int seed)
+    public static List<Example<ImagePixels>> Rows(int count, int seed)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(i => new LabelledRow<ImagePixels>(Image(random, i % Classes), i % Classes))];
+        return [.. Enumerable.Range(0, count).Select(i => new Example<ImagePixels>(Image(random, i % Classes), i % Classes))];
     }
 
     private static ImagePixels Image(Random random, int label)

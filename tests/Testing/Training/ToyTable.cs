@@ -1,5 +1,5 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.Text;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
@@ -16,19 +16,17 @@ internal static class ToyTable
         ["alarm", "wake", "timer", "clock"],
     ];
 
-    public static TextClassifierOptions Options(int epochs = 8) => new()
+    /// <summary>Word input of a small model.</summary>
+    public static TextInputConfig Input { get; } = new() { HashBits = 10, MaximumTokens = 16 };
+
+    /// <summary>A small encoder.</summary>
+    public static EncoderConfig Encoder { get; } = new() { Width = 16, Layers = 1, Heads = 2, Experts = 3, ExpertWidth = 16 };
+
+    public static TextClassifierConfig Config(int epochs = 8) => new()
     {
-        Width = 16,
-        Layers = 1,
-        Heads = 2,
-        Experts = 3,
-        ExpertsPerToken = 2,
-        ExpertWidth = 16,
-        HashBits = 10,
-        MaximumTokens = 16,
-        BatchSize = 16,
-        MaxEpochs = epochs,
-        Seed = 1,
+        Input = Input,
+        Encoder = Encoder,
+        Training = new() { BatchSize = 16, MaxEpochs = epochs, Seed = 1 },
     };
 
     public static List<(string Text, int Label)> Rows(int count, int seed)
@@ -37,8 +35,8 @@ internal static class ToyTable
         return [.. Enumerable.Range(0, count).Select(i => (Sentence(random, i % OwnWords.Length), i % OwnWords.Length))];
     }
 
-    public static List<LabelledRow<EncodedText>> Encoded(TextInput input, int count, int seed) =>
-        [.. Rows(count, seed).Select(r => new LabelledRow<EncodedText>(input.Encode(r.Text), r.Label))];
+    public static List<Example<EncodedText>> Encoded(Input<EncodedText> input, int count, int seed) =>
+        [.. Rows(count, seed).Select(r => new Example<EncodedText>(input.Encode(r.Text), r.Label))];
 
     private static string Sentence(Random random, int label)
     {

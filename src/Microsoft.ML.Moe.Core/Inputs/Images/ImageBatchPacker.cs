@@ -41,6 +41,7 @@ internal sealed class ImageBatchPacker(PatchGrid grid, ChannelScale scale, bool 
     /// <inheritdoc/>
     public override ImageBatch Pack(IReadOnlyList<ImagePixels> rows, Random? random = null, bool withNoise = false)
     {
+        var seed = withNoise && random is not null ? (ulong)random.NextInt64() : 0;
         var perImage = grid.Patches * grid.Values;
         if (_positions.Length < rows.Count * grid.Patches)
         {
@@ -61,6 +62,7 @@ internal sealed class ImageBatchPacker(PatchGrid grid, ChannelScale scale, bool 
 
         var layout = keepsLayouts ? new SequenceLayout() : _layout;
         layout.Reset(_lengths.AsSpan(0, rows.Count), padded: 0);
+        _batch.Seed = seed;
         return _batch.Reset(
             layout, _patches.AsMemory(0, rows.Count * perImage), _positions.AsMemory(0, rows.Count * grid.Patches));
     }

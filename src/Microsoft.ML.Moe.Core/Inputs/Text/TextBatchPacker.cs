@@ -20,9 +20,11 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
     public override TextBatch Pack(IReadOnlyList<EncodedText> rows, Random? random = null, bool withNoise = false)
     {
         var masked = masking is null || random is null ? null : masking.Mask(rows, random);
+        // drawn between what is hidden and the noise: the order decides what a training's seed gives
+        var seed = withNoise && random is not null ? (ulong)random.NextInt64() : 0;
         NoiseSource? source = withNoise && noise is not null && random is not null ? new NoiseSource(random, noise) : null;
         var batch = Pack(rows, masked, source);
-        batch.Masked = masked;
+        (batch.Masked, batch.Seed) = (masked, seed);
         return batch;
     }
 

@@ -51,11 +51,10 @@ public abstract class TextInput : Input<EncodedText>
     public EncodedText Encode(string text, string? second = null)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var builder = _config.Linear is LinearInput.None or LinearInput.Undecided
-            ? null
-            : new LinearRowBuilder(_config.Linear == LinearInput.WordsAndCharacters);
-        var first = Tokenize(text, builder);
-        var other = second is null ? default : Tokenize(second, builder);
+        var one = WordsOf(text);
+        var two = second is null ? default : WordsOf(second);
+        var first = Split(one.Text, one.Words, one.Count);
+        var other = second is null ? default : Split(two.Text, two.Words, two.Count);
 
         var room = MaximumTokens - (second is null ? 1 : 2);
         var keptOfOther = Math.Min(other.Count, Math.Max(room - first.Count, room / 2));
@@ -69,7 +68,9 @@ public abstract class TextInput : Input<EncodedText>
             first.Count + other.Count - keptOfFirst - keptOfOther,
             second is null ? null : Shared(tokens, 1 + keptOfFirst))
         {
-            Linear = builder?.Build(),
+            Linear = !ReadsLinearRows
+                ? null
+                : second is null ? CreateBuilder().Build(one.Text, one.Words) : CreateBuilder().Build(one.Text, one.Words, two.Text, two.Words),
             Source = _config.Linear == LinearInput.Undecided || _config.MaximumTokens is null ? (text, second) : null,
         };
     }
@@ -170,13 +171,17 @@ public abstract class TextInput : Input<EncodedText>
     /// <returns>The first <see cref="MaximumTokens"/> tokens, and how many there are in all.</returns>
     private protected abstract (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount);
 
-    private (TokenFeatures[] Tokens, int Count) Tokenize(string text, LinearRowBuilder? linear)
+    private bool ReadsLinearRows => _config.Linear is LinearInput.Words or LinearInput.WordsAndCharacters;
+
+    private LinearRowBuilder CreateBuilder() => new(_config.Linear == LinearInput.WordsAndCharacters);
+
+    /// <summary>A text, lower-cased where asked for, with its words and symbols, as many as are read, and their number in all.</summary>
+    private (string Text, List<Range> Words, int Count) WordsOf(string text)
     {
         if (_config.Lowercase)
             text = text.ToLowerInvariant();
         var words = new List<Range>(Math.Min(text.Length / CharactersOfWord, MaximumTokens));
-        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, linear is null ? 0 : LinearRowBuilder.MaximumWords));
-        linear?.Add(text, words);
-        return Split(text, words, count);
+        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, ReadsLinearRows ? LinearRowBuilder.MaximumWords : 0));
+        return (text, words, count);
     }
 }

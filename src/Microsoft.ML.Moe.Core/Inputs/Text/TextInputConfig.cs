@@ -25,6 +25,12 @@ public sealed record TextInputConfig : InputConfig
     /// <summary>The shortest such input.</summary>
     private const int FewestTokens = 128;
 
+    /// <summary>
+    /// Tokens of all rows at most, where reading more than <see cref="FewestTokens"/> of each makes them many: passes over more than that
+    /// take minutes, and a linear branch reads all words anyway.
+    /// </summary>
+    private const long MostTokensOfAll = 650_000;
+
     /// <summary>Share of the training texts that are to be read whole.</summary>
     private const double ShareReadWhole = 0.95;
 
@@ -33,8 +39,8 @@ public sealed record TextInputConfig : InputConfig
 
     /// <summary>
     /// Longest input in tokens, both texts of a pair together; what lies beyond is cut off, counted and reported. Within
-    /// [8, 4096]. null follows the training texts: 19 of 20 are read whole, as far as 512 tokens do, and 128 tokens always are. A trained
-    /// model has a number. Default null.
+    /// [8, 4096]. null follows the training texts: 19 of 20 are read whole, as far as 512 tokens do, or 650,000 for all rows together,
+    /// but 128 always are. A trained model has a number. Default null.
     /// </summary>
     public int? MaximumTokens { get; init => field = OptionCheck.Range(value, 8, 4096, nameof(MaximumTokens)); }
 
@@ -64,7 +70,7 @@ public sealed record TextInputConfig : InputConfig
             return given;
         int[] ascending = [.. lengths.Order()];
         var last = ascending.Length == 0 ? 0 : ascending[(int)Math.Min(ascending.Length - 1, ascending.Length * ShareReadWhole)];
-        return Math.Clamp(last, FewestTokens, MostTokens);
+        return (int)Math.Max(FewestTokens, Math.Min(last, MostTokensOfAll / Math.Max(1, ascending.Length)));
     }
 
     /// <summary>The input that a saved model was trained with.</summary>

@@ -92,8 +92,7 @@ internal sealed class LayerTally
             ],
             LoadVariation = Math.Sqrt(RouterImbalance.Importance([.. _pairsE.Select(count => (double)count)])),
             Importance = RouterImbalance.Importance(_probabilitySumsE),
-            LoadBalancing = _experts * Enumerable.Range(0, _experts)
-                .Sum(e => Share.Of(_firstChoicesE[e], _tokens) * Share.Of(_probabilitySumsE[e], _tokens)),
+            LoadBalancing = LoadBalancingLoss.Value(_firstChoicesE, _probabilitySumsE, _tokens),
             TokensByExperts = [.. _tokensByExperts],
             EntropyHistogram =
             [
@@ -134,15 +133,9 @@ internal sealed class LayerTally
     {
         Span<double> probabilitiesE = _experts <= 256 ? stackalloc double[_experts] : new double[_experts];
         RouterScores.Softmax(logitsE, probabilitiesE);
-        var first = 0;
         for (var expert = 0; expert < _experts; expert++)
-        {
             _probabilitySumsE[expert] += probabilitiesE[expert];
-            if (logitsE[expert] > logitsE[first])
-                first = expert;
-        }
-
-        _firstChoicesE[first]++;
+        _firstChoicesE[LoadBalancingLoss.FirstChoice(logitsE)]++;
     }
 
     /// <summary>Adds a token's entropy and tells whether the token is uncertain.</summary>

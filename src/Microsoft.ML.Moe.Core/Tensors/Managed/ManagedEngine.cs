@@ -115,6 +115,13 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    public override KeyValueCache CreateKeyValueCache(int sequences, int capacity, int keyWidth, int valueWidth)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new ManagedKeyValueCache(this, sequences, capacity, keyWidth, valueWidth);
+    }
+
+    /// <inheritdoc/>
     public override Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups)
     {
         ArgumentNullException.ThrowIfNull(groups);
@@ -132,6 +139,9 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    /// <inheritdoc/>
+    internal override int HostThreads => Workers.Threads;
+
     private protected override void Share(int items, Action<int, int> body) => Workers.Run(items, long.MaxValue, body);
 
     /// <summary>Storage for a tape, which <see cref="ReturnTapeStorage"/> takes back.</summary>

@@ -143,6 +143,25 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout) =>
         AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
 
+    protected override Tensor AttentionCore(
+        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+    {
+        var form = AttentionForm.Of(spec, qTD.Columns, vSD.Columns, _training);
+        return AttentionOperation.Forward(
+            this, Own(qTD), Own(kSD), Own(vSD), isPacked: false, form, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+    }
+
+    protected override Tensor CachedAttentionCore(
+        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+    {
+        if (cache is not ManagedKeyValueCache own || own.Engine != Engine)
+            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        if (kTD is not null)
+            own.Append(Own(kTD), Own(vTD!), layout);
+        var form = AttentionForm.Of(spec, qTD.Columns, cache.ValueWidth, training: false);
+        return AttentionOperation.Forward(this, Own(qTD), form, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+    }
+
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout) =>
         AttentionPoolOperation.Forward(this, Own(xTD), Own(scoresTQ), layout);
 
@@ -184,6 +203,12 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor CrossEntropyCore(
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
         CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
+
+    protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLossOperation<SquaredError>.Forward(this, Own(valuesBC), targets, rowWeights);
+
+    protected override Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        ElementLossOperation<BinaryCrossEntropy>.Forward(this, Own(logitsBC), targets, rowWeights);
 
     protected override void BackwardCore(Tensor loss, float scale)
     {

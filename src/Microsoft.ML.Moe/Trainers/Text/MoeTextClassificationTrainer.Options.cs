@@ -27,7 +27,8 @@ public sealed partial class MoeTextClassificationTrainer
 
         /// <summary>
         /// Longest input in tokens, both columns of a pair together; what lies beyond is cut off, counted and reported. Within
-        /// [8, 4096]. null follows the training texts: 19 of 20 are read whole, as far as 512 tokens do, and 128 tokens always are.
+        /// [8, 4096]. null follows the training texts: 19 of 20 are read whole, as far as 512 tokens do, or 650,000 for all rows together,
+        /// but 128 always are.
         /// Default null.
         /// </summary>
         public int? MaximumTokens { get; set; }
@@ -48,7 +49,8 @@ public sealed partial class MoeTextClassificationTrainer
         /// <summary>
         /// Whether a linear model over words, word pairs and character n-grams counts beside the encoder. It carries small and many-class
         /// tables. It is fitted apart, and how much each of the two counts is fitted on rows that neither has learned from: the
-        /// validation rows, or else a tenth of the training rows, which the encoder then does not see. Default true.
+        /// validation rows, or else a tenth of the training rows, which the encoder then does not see, and which choose
+        /// its best epoch. Default true.
         /// </summary>
         public bool LinearBranch { get; set; } = true;
 

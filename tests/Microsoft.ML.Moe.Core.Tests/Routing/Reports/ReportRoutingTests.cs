@@ -2,7 +2,7 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.Training;
-using Microsoft.ML.Moe.Text;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Routing.Reports;
@@ -21,10 +21,11 @@ public sealed class ReportRoutingTests : IDisposable
     [InlineData(RouterKind.ExpertChoice, 1)]
     public void Every_number_is_that_of_a_plain_loop_over_all_passes(RouterKind kind, double k)
     {
-        var classifier = Train(o => (o.Layers, o.MoeEvery) = (4, 2)).WithRouting(new(kind, k));
+        var classifier = Train(ToyTable.Encoder with { Layers = 4, MoeEvery = 2 })
+            .WithRouting(Routers.Of(kind) with { ExpertsPerToken = k });
         var rows = Rows(classifier, 600); // three passes
         var seen = new Recorder(classifier.Input, rows);
-        classifier.ScoreObserved(rows, new float[rows.Count * 3], seen);
+        classifier.Score(rows, new float[rows.Count * 3], seen);
 
         var report = classifier.ReportRouting(rows, new() { UncertainThreshold = 0.9, TopTokens = 5 });
 
@@ -38,7 +39,7 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void Rows_are_read_once_and_progress_is_told()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         var rows = Rows(classifier, 300);
         var (read, told) = (0, new List<long>());
 
@@ -57,7 +58,7 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void A_table_without_rows_gives_an_empty_report_of_every_layer()
     {
-        var report = Train(o => o.Layers = 2).ReportRouting([]);
+        var report = Train(ToyTable.Encoder with { Layers = 2 }).ReportRouting([]);
 
         Assert.Equal((0, 0, 2), (report.Rows, report.Tokens, report.Layers.Count));
         Assert.All(report.Layers, layer => Assert.Equal((0, 0), (layer.Tokens, layer.MeanEntropy)));
@@ -66,7 +67,7 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void Cut_off_tokens_are_counted_and_not_among_the_others()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         var row = classifier.Input.Encode(string.Join(' ', Enumerable.Range(0, 30)));
 
         var report = classifier.ReportRouting([row, row]);
@@ -77,7 +78,7 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void Tokens_are_named_as_they_are_read()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
 
         var report = classifier.ReportRouting(
             [classifier.Input.Encode("Rain NOW, now!", "Überall")], new() { UncertainThreshold = 0 });
@@ -91,7 +92,7 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void Experts_are_compared_on_no_more_tokens_than_asked_for()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         var rows = Rows(classifier, 50);
 
         var layer = classifier.ReportRouting(rows, new() { SampledTokens = 10 }).Layers[0];
@@ -107,14 +108,14 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void Impossible_options_and_models_are_named()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         AssertNamed("UncertainThreshold", new() { UncertainThreshold = double.NaN });
         AssertNamed("EntropyBins", new() { EntropyBins = 0 });
         AssertNamed("TopTokens", new() { TopTokens = -1 });
         AssertNamed("SampledTokens", new() { SampledTokens = -1 });
         Assert.Throws<ArgumentNullException>(() => classifier.ReportRouting(null!));
 
-        var dense = Train(o => o.MoeEvery = 0);
+        var dense = Train(ToyTable.Encoder with { MoeEvery = 0 });
         var report = Assert.Throws<InvalidOperationException>(() => dense.ReportRouting([]));
         Assert.Contains("no MoE layers", report.Message, StringComparison.Ordinal);
         var score = Assert.Throws<InvalidOperationException>(() => dense.Score([], [], []));
@@ -127,7 +128,7 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void It_can_be_cancelled_between_batches()
     {
-        var classifier = Train(_ => { });
+        var classifier = Train(ToyTable.Encoder);
         using var cancel = new CancellationTokenSource();
         var told = new List<long>();
         var options = new RoutingReportOptions
@@ -146,11 +147,11 @@ public sealed class ReportRoutingTests : IDisposable
     [Fact]
     public void A_row_s_entropies_are_those_of_its_tokens_in_all_layers()
     {
-        var classifier = Train(o => o.Layers = 2);
+        var classifier = Train(ToyTable.Encoder with { Layers = 2 });
         var rows = Rows(classifier, 300);
         var seen = new Recorder(classifier.Input, rows);
         var (expected, scores, entropies) = (new float[900], new float[900], new RowEntropy[300]);
-        classifier.ScoreObserved(rows, expected, seen);
+        classifier.Score(rows, expected, seen);
 
         classifier.Score(rows, scores, entropies);
 
@@ -201,21 +202,19 @@ public sealed class ReportRoutingTests : IDisposable
             layer.MostUncertainTokens);
     }
 
-    private TextClassifier Train(Action<TextClassifierOptions> change)
+    private Model<EncodedText> Train(EncoderConfig encoder)
     {
-        var options = ToyTable.Options(1);
-        change(options);
-        var trainer = new TextClassifierTrainer(options, 3, _engine);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(1) with { Encoder = encoder }, 3, _engine);
         return trainer.Train(ToyTable.Encoded(trainer.Input, 60, seed: 1));
     }
 
-    private static List<EncodedText> Rows(TextClassifier classifier, int count) =>
+    private static List<EncodedText> Rows(Model<EncodedText> classifier, int count) =>
         [.. ToyTable.Encoded(classifier.Input, count, seed: 3).Select(r => r.Input)];
 
     private sealed record SeenToken(int Block, int Row, string Text, int[] Experts, double[] Probabilities, double Entropy);
 
     /// <summary>Keeps each token as one value; the rows of a pass follow those of the pass before.</summary>
-    private sealed class Recorder(TextInput input, List<EncodedText> rows) : IRoutingObserver
+    private sealed class Recorder(Input<EncodedText> input, List<EncodedText> rows) : IRoutingObserver
     {
         private readonly Dictionary<int, int> _rowsByBlock = [];
 
@@ -229,7 +228,7 @@ public sealed class ReportRoutingTests : IDisposable
                 {
                     float[] logitsE = logits[(token * Experts)..((token + 1) * Experts)];
                     int[] experts = [.. Enumerable.Range(0, Experts).Where(e => layer.Plan.TokensOf(e).Contains(token))];
-                    var text = input.TextOf(rows[first + sequence].Tokens[token - layer.Layout.Offsets[sequence]]);
+                    var text = input.TextOf(rows[first + sequence], token - layer.Layout.Offsets[sequence]);
                     Tokens.Add(new(
                         layer.Block, first + sequence, text, experts, Tests.Tensors.Reference.Softmax(logitsE), RouterEntropy.Of(logitsE)));
                 }

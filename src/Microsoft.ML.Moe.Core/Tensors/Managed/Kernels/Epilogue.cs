@@ -20,3 +20,6 @@ internal readonly unsafe struct Epilogue(float* bias, Activation activation, flo
         kernels.AddBiasAndActivate(activation, c + start, biasOfBlock, y + start, stride, block.Rows, block.Columns);
     }
 }
+
+/// <summary>A block of a matrix product's result.</summary>
+internal readonly record struct GemmBlock(int FirstRow, int Rows, int FirstColumn, int Columns);

@@ -140,16 +140,24 @@ internal static unsafe class Gemm
         Epilogue epilogue)
     {
         var depth = Math.Min(DepthBlock, b.Depth - firstK);
+        if (b.IsReadInBFloat16 && block.Rows <= MostRowsInPlace(kernels))
+        {
+            MultiplyInPlace(kernels, block, packedA, b, firstK, depth, c, cStride, accumulate);
+            if (firstK + depth == b.Depth)
+                epilogue.Finish(kernels, block, c, cStride);
+            return;
+        }
+
         for (var column = block.FirstColumn; column < block.FirstColumn + block.Columns; column += kernels.TileColumns)
         {
-            var panel = b.Rows(column / kernels.TileColumns, firstK, block.Rows, spare, out var stride, out var form);
+            var panel = b.Rows(column / kernels.TileColumns, firstK, spare, out var stride);
             var width = Math.Min(kernels.TileColumns, block.FirstColumn + block.Columns - column);
             for (var row = 0; row < block.Rows; row += kernels.TileRows)
             {
                 var height = Math.Min(kernels.TileRows, block.Rows - row);
                 var rowsA = packedA + row * PackedRows.Stride;
                 var target = c + (block.FirstRow + row) * cStride + column;
-                kernels.Tile(form, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
+                kernels.Tile(b.Precision, height, width, depth, rowsA, panel, stride, target, cStride, accumulate);
             }
 
             if (firstK + depth == b.Depth)
@@ -172,12 +180,27 @@ internal static unsafe class Gemm
         var rows = Math.Min(kernels.TileRows, a.Rows - firstRow);
         var firstColumn = panel * kernels.TileColumns;
         var block = new GemmBlock(0, rows, firstColumn, Math.Min(kernels.TileColumns, b.Columns - firstColumn));
-        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
-        {
-            MultiplyBlock(
-                kernels, block, a.Row(firstRow, firstK), b, firstK, tile - firstColumn, stride, firstK > 0, spare, default);
-        }
+        MultiplyRows(kernels, a, firstRow, b, block, tile - firstColumn, stride, spare);
     }
+
+    /// <summary>A block of c = a·b, on the calling thread.</summary>
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="a">First factor.</param>
+    /// <param name="firstRow">First row of a, at the start of a tile; the block's is 0.</param>
+    /// <param name="b">Second factor.</param>
+    /// <param name="block">Which columns, and how many rows.</param>
+    /// <param name="c">Result; its first column, not the block's.</param>
+    /// <param name="stride">Distance of the result's rows.</param>
+    /// <param name="spare"><see cref="SpareLength"/> floats.</param>
+    public static void MultiplyRows(
+        Kernels kernels, in PackedRows a, int firstRow, in SecondFactor b, GemmBlock block, float* c, nint stride, float* spare)
+    {
+        for (var firstK = 0; firstK < b.Depth; firstK += DepthBlock)
+            MultiplyBlock(kernels, block, a.Row(firstRow, firstK), b, firstK, c, stride, firstK > 0, spare, default);
+    }
+
+    /// <summary>Most rows for which a second factor in bfloat16 is read where it lies, and not converted panel by panel.</summary>
+    public static int MostRowsInPlace(Kernels kernels) => 4 * kernels.TileRows;
 
     /// <summary>
     /// Distance of rows for a result that need not be dense. Rows at a multiple of half a page would all lie in the same few sets of the
@@ -222,6 +245,35 @@ internal static unsafe class Gemm
 
     private static long WantedItems(long multiplyAdds, int threads, int itemsOfThread = ItemsOfThread) =>
         threads == 1 ? 1 : Math.Clamp(multiplyAdds / ItemWork, 1, (long)itemsOfThread * threads);
+
+    private static void MultiplyInPlace(
+        Kernels kernels,
+        GemmBlock block,
+        float* packedA,
+        in SecondFactor b,
+        int firstK,
+        int depth,
+        float* c,
+        nint cStride,
+        bool accumulate)
+    {
+        const int MostColumns = 4096;
+        var end = block.FirstColumn + block.Columns;
+        var sums = Kernels.MostBFloat16Sums / Math.Min(block.Rows, kernels.TileRows);
+        var step = Math.Min(MostColumns, sums / kernels.TileColumns * kernels.TileColumns);
+        for (var column = block.FirstColumn; column < end; column += step)
+        {
+            var source = b.InPlace(firstK, column, out var stride);
+            var width = Math.Min(step, end - column);
+            for (var row = 0; row < block.Rows; row += kernels.TileRows)
+            {
+                var height = Math.Min(kernels.TileRows, block.Rows - row);
+                var target = c + (block.FirstRow + row) * cStride + column;
+                var rowsA = packedA + row * PackedRows.Stride;
+                kernels.MultiplyBFloat16(height, width, depth, rowsA, source, stride, target, cStride, accumulate);
+            }
+        }
+    }
 
     private static void MultiplyPart(
         Kernels kernels,

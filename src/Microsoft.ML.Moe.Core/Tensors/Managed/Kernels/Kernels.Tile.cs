@@ -13,9 +13,6 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     // Steps along k before a tile's end at which its part of the result is fetched.
     private const int PrefetchedAhead = 48;
 
-    // Rows of a matrix in bfloat16 that are fetched ahead.
-    private const int RowsAhead = 16;
-
     public override int VectorBits => TSimd.Count * 32;
 
     public override int TileRows => RowsOfTile;
@@ -33,7 +30,7 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     }
 
     public override void Tile(
-        PanelForm form,
+        InferencePrecision precision,
         int rows,
         int columns,
         int depth,
@@ -45,12 +42,10 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
         bool accumulate)
     {
         var product = new TileProduct(depth, bStride, cStride, accumulate);
-        if (form == PanelForm.Single)
-            SmallestTile<SinglePanel, PackedPlaces>(default, product, rows, columns, a, b, c);
-        else if (form == PanelForm.PairedBFloat16)
+        if (precision == InferencePrecision.BFloat16)
             SmallestTile<BFloat16Panel, PackedPlaces>(default, product, rows, columns, a, b, c);
         else
-            SmallestTile<BFloat16Rows, PackedPlaces>(default, product, rows, columns, a, b, c);
+            SmallestTile<SinglePanel, PackedPlaces>(default, product, rows, columns, a, b, c);
     }
 
     public override void MultiplyUnpacked(
@@ -75,20 +70,6 @@ internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     {
         for (var k = 0; k < depth; k++, source += 2 * TSimd.Count, target += TSimd.Count)
             TSimd.StoreBFloat16(TSimd.Load(source), TSimd.Load(source + TSimd.Count), target);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void WidenPanel(int depth, ushort* source, nint stride, float* target)
-    {
-        for (var k = 0; k < depth; k++, source += stride, target += 2 * TSimd.Count)
-        {
-            // As in packing: too little of each row is read for the processor to see where the next ones lie.
-            if (Sse.IsSupported && k + RowsAhead < depth)
-                Sse.Prefetch0(source + RowsAhead * stride);
-            TSimd.WidenBFloat16(source, out var first, out var second);
-            TSimd.Store(first, target);
-            TSimd.Store(second, target + TSimd.Count);
-        }
     }
 
     private static void SmallestTile<TPanel, TPlaces>(

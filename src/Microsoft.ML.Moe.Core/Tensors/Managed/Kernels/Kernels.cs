@@ -36,18 +36,18 @@ internal abstract unsafe class Kernels
     /// The core of the matrix product: a tile of c, or what of it is wanted, from packed rows of a and a panel of b. Each element is one chain
     /// of multiply–adds in the order of k, then stored or added to c.
     /// </summary>
-    /// <param name="form">How the panel of b is stored.</param>
+    /// <param name="precision">How the panel of b is stored: floats, or what <see cref="RoundPanel"/> makes.</param>
     /// <param name="rows">Rows, at most <see cref="TileRows"/>; fewer take less time by sixths.</param>
     /// <param name="columns">Columns, at most <see cref="TileColumns"/>; no more than half take half the time.</param>
     /// <param name="depth">k.</param>
     /// <param name="a"><see cref="TileRows"/> rows at a distance of <see cref="PackedRows.Stride"/>.</param>
     /// <param name="b">For each k, at a distance of <paramref name="bStride"/>, the <see cref="TileColumns"/> elements of a row.</param>
-    /// <param name="bStride">Distance of b's rows, in floats.</param>
+    /// <param name="bStride">Distance of b's rows.</param>
     /// <param name="c">The tile.</param>
     /// <param name="cStride">Distance of c's rows.</param>
     /// <param name="accumulate">Whether to add to c.</param>
     public abstract void Tile(
-        PanelForm form,
+        InferencePrecision precision,
         int rows,
         int columns,
         int depth,
@@ -70,6 +70,25 @@ internal abstract unsafe class Kernels
     /// <param name="stride">Distance of the rows.</param>
     /// <param name="target">Receives the rows, <see cref="TileColumns"/> floats each.</param>
     public abstract void WidenPanel(int depth, ushort* source, nint stride, float* target);
+
+    /// <summary>Most elements of the result of one <see cref="MultiplyBFloat16"/>: most of the first-level cache.</summary>
+    public const int MostBFloat16Sums = 6144;
+
+    /// <summary>
+    /// c = a·b or c += a·b for a b in bfloat16 that is read once, where it lies, row by row: for few rows of a. The sums stay in the
+    /// first-level cache meanwhile. Each element is one chain of multiply–adds in the order of k, then stored or added to c, as in <see cref="Tile"/>.
+    /// </summary>
+    /// <param name="rows">Rows, at most <see cref="TileRows"/>.</param>
+    /// <param name="columns">Columns; whole vectors of them for all rows at most <see cref="MostBFloat16Sums"/>.</param>
+    /// <param name="depth">k.</param>
+    /// <param name="a">The rows at a distance of <see cref="PackedRows.Stride"/>.</param>
+    /// <param name="b">First row.</param>
+    /// <param name="bStride">Distance of b's rows.</param>
+    /// <param name="c">Result.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    public abstract void MultiplyBFloat16(
+        int rows, int columns, int depth, float* a, ushort* b, nint bStride, float* c, nint cStride, bool accumulate);
 
     /// <summary>Rows that <see cref="MultiplyUnpacked"/> reads of its first factor are rounded up to a multiple of this.</summary>
     public abstract int RowMultiple { get; }

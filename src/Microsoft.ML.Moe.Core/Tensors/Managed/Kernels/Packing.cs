@@ -130,7 +130,10 @@ internal static unsafe class Packing
         else
         {
             for (var k = 0; k < depth; k++)
-                BFloat16.Widen(new ReadOnlySpan<ushort>(source.BFloat16Row(firstK + k) + firstLane, lanes), new Span<float>(panel + k * width, lanes));
+            {
+                var row = new ReadOnlySpan<ushort>(source.BFloat16Row(firstK + k) + firstLane, lanes);
+                BFloat16.Widen(row, new Span<float>(panel + k * width, lanes));
+            }
         }
     }
 

@@ -4,7 +4,8 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// The second factor of a matrix product, cut into panels of <see cref="Kernels.TileColumns"/> columns. Packed, the panels of one
 /// block of k (<see cref="Gemm.DepthBlock"/>) stand side by side in the order of reading. A factor that only few rows are
 /// multiplied with is not worth packing: it is read where it lies, apart from a last panel that is not full. Nor is one in bfloat16, half
-/// as large: its panels are converted when they are needed, a block of k at a time, unless few rows are multiplied with them.
+/// as large: it is read where it lies for few rows (<see cref="Gemm.MostRowsInPlace"/>); for more its panels are converted when they are
+/// needed, a block of k at a time.
 /// </summary>
 /// <param name="kernels">Inner loops.</param>
 /// <param name="matrix">The factor.</param>
@@ -14,7 +15,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <see cref="PackedLength"/> floats of that precision to pack into; null to read the factor where it lies, in its own.
 /// </param>
 /// <param name="isReady">Whether <paramref name="packed"/> holds the factor already.</param>
-/// <param name="precision">What it is packed in.</param>
+/// <param name="precision">What it is packed in; full where it is not packed.</param>
 internal readonly unsafe struct SecondFactor(
     Kernels kernels,
     Matrix matrix,
@@ -29,6 +30,9 @@ internal readonly unsafe struct SecondFactor(
 
     /// <summary>Rows of the factor, k.</summary>
     public int Depth => depth;
+
+    /// <summary>What the panels are stored in.</summary>
+    public InferencePrecision Precision => precision;
 
     /// <summary>Number of panels.</summary>
     public int Panels => PanelsOf(kernels, columns);
@@ -50,22 +54,23 @@ internal readonly unsafe struct SecondFactor(
     /// <summary>Whether the factor is read where it lies, in bfloat16.</summary>
     public bool IsReadInBFloat16 => packed == null && matrix.BFloat16 != null;
 
-    /// <summary>What a factor is packed in for one product: what is in bfloat16 loses nothing by it.</summary>
-    public static InferencePrecision PackedPrecision(in Matrix matrix) =>
-        matrix.BFloat16 == null ? InferencePrecision.Full : InferencePrecision.BFloat16;
+    /// <summary>What a factor is packed in for one product, if it is: what is in bfloat16 loses nothing by it.</summary>
+    public static InferencePrecision PrecisionOf(in Matrix matrix, float* packed) =>
+        matrix.BFloat16 == null || packed == null ? InferencePrecision.Full : InferencePrecision.BFloat16;
 
     /// <summary>Room for the factor of a product with that many rows; null where packing does not pay.</summary>
     public static float* Allocate(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
     {
         var pays = matrix.BFloat16 == null ? PaysToPack(tape.Kernels, matrix.IsTransposed, rows) : matrix.IsTransposed;
-        return rows > 0 && pays ? tape.Scratch.Allocate(PackedLength(tape.Kernels, columns, depth, PackedPrecision(matrix))) : null;
+        var precision = matrix.BFloat16 == null ? InferencePrecision.Full : InferencePrecision.BFloat16;
+        return rows > 0 && pays ? tape.Scratch.Allocate(PackedLength(tape.Kernels, columns, depth, precision)) : null;
     }
 
     /// <summary>The factor of a product with that many rows, packed on the tape's threads if that pays.</summary>
     public static SecondFactor Prepare(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
     {
         var packed = Allocate(tape, matrix, columns, depth, rows);
-        var factor = new SecondFactor(tape.Kernels, matrix, columns, depth, packed, precision: PackedPrecision(matrix));
+        var factor = new SecondFactor(tape.Kernels, matrix, columns, depth, packed, precision: PrecisionOf(matrix, packed));
         if (factor.NeedsPacking)
             tape.Workers.Run(factor.Panels, (long)columns * depth, new PanelPacking(factor));
         return factor;
@@ -96,36 +101,31 @@ internal readonly unsafe struct SecondFactor(
     /// <summary>The rows of one panel in one block of k.</summary>
     /// <param name="panel">Number of the panel.</param>
     /// <param name="firstK">Start of the block of k.</param>
-    /// <param name="rowsOfProduct">Rows that are multiplied with it.</param>
     /// <param name="spare">Room for a panel that has to be packed now.</param>
-    /// <param name="stride">Distance of the rows, in floats.</param>
-    /// <param name="form">How the rows are stored.</param>
-    public float* Rows(int panel, int firstK, int rowsOfProduct, float* spare, out nint stride, out PanelForm form)
+    /// <param name="stride">Distance of the rows.</param>
+    public float* Rows(int panel, int firstK, float* spare, out nint stride)
     {
-        form = packed != null && precision == InferencePrecision.BFloat16 ? PanelForm.PairedBFloat16 : PanelForm.Single;
         stride = RowLength(kernels, precision);
         if (packed != null)
             return Packed(panel, firstK);
-        if ((panel + 1) * kernels.TileColumns <= columns)
+        if ((panel + 1) * kernels.TileColumns <= columns && matrix.BFloat16 == null)
         {
-            if (matrix.BFloat16 == null)
-            {
-                stride = matrix.Stride;
-                return matrix.Row(firstK) + panel * kernels.TileColumns;
-            }
-
-            // Where rows begin in the middle of a float they have no distance in floats.
-            if (rowsOfProduct <= kernels.TileRows && matrix.Stride % 2 == 0)
-            {
-                form = PanelForm.BFloat16Rows;
-                stride = matrix.Stride / 2;
-                return (float*)(matrix.BFloat16Row(firstK) + panel * kernels.TileColumns);
-            }
+            stride = matrix.Stride;
+            return matrix.Row(firstK) + panel * kernels.TileColumns;
         }
 
-        stride = kernels.TileColumns;
         PackBlock(panel, firstK, BlockDepth(firstK), spare);
         return spare;
+    }
+
+    /// <summary>An element of a factor that is read where it lies, in bfloat16.</summary>
+    /// <param name="row">Its row.</param>
+    /// <param name="column">Its column.</param>
+    /// <param name="stride">Distance of the rows.</param>
+    public ushort* InPlace(int row, int column, out nint stride)
+    {
+        stride = matrix.Stride;
+        return matrix.BFloat16Row(row) + column;
     }
 
     /// <summary>One panel as a factor of its own, in floats: for a factor in bfloat16 that several tiles are to read.</summary>

@@ -26,7 +26,7 @@ internal readonly unsafe struct ExpertFactors(
                 return kept[expert];
             var matrix = weights.Matrix(expert, isTransposed);
             return new SecondFactor(
-                kernels, matrix, columns, depth, packed[expert], precision: SecondFactor.PackedPrecision(matrix));
+                kernels, matrix, columns, depth, packed[expert], precision: SecondFactor.PrecisionOf(matrix, packed[expert]));
         }
     }
 

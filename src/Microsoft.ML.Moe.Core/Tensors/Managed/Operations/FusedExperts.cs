@@ -30,7 +30,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private readonly float* _outPD;
     private readonly int _outStride;
     private readonly int _mostRows;
-    private readonly bool _widensPanels;
+    private readonly bool _isBFloat16;
     private readonly float* _scratch;
     private readonly long _scratchLength;
 
@@ -50,7 +50,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         var tileRows = _kernels.TileRows;
         var wanted = Math.Max(PackedFloats / (_width + Gemm.DepthBlock) / tileRows, FewestTiles) * tileRows;
         _mostRows = Math.Min(wanted, batch.RunRows);
-        _widensPanels = experts.W1.ElementType == ElementType.BFloat16 || experts.Gate is { ElementType: ElementType.BFloat16 };
+        _isBFloat16 = experts.W1.ElementType == ElementType.BFloat16 || experts.Gate is { ElementType: ElementType.BFloat16 };
         _scratchLength = SpareLength + GateLength + 2 * WidenedLength + PackedRows.Length(_kernels, _mostRows, _width) +
             PackedRows.Length(_kernels, _mostRows, Math.Min(_hidden, Gemm.DepthBlock));
         _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
@@ -58,10 +58,13 @@ internal readonly unsafe struct FusedExperts : IExpertBody
 
     private long SpareLength => Gemm.SpareLength(_kernels, Math.Max(_width, _hidden));
 
-    private long GateLength => (long)_kernels.TileRows * _kernels.TileColumns;
+    // A tile; or, of what is read where it lies, a block of all rows.
+    private long GateLength => _isBFloat16
+        ? (long)Gemm.MostRowsInPlace(_kernels) * Gemm.DepthBlock
+        : (long)_kernels.TileRows * _kernels.TileColumns;
 
     // A panel of the first product, of which every tile of rows would else convert its own.
-    private long WidenedLength => _widensPanels ? (long)_width * _kernels.TileColumns : 0;
+    private long WidenedLength => _isBFloat16 ? (long)_width * _kernels.TileColumns : 0;
 
     /// <summary>Writes what each pair's expert makes of its token.</summary>
     /// <param name="tape">The tape.</param>
@@ -98,21 +101,42 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     // The hidden columns that make a block of k of the second product.
     private void HiddenBlock(int expert, in PackedRows x, int firstColumn, float* h, float* gate, float* scratch)
     {
+        if (_isBFloat16 && x.Rows <= Gemm.MostRowsInPlace(_kernels))
+        {
+            HiddenRows(expert, x, firstColumn, h, gate, scratch);
+            return;
+        }
+
         var end = Math.Min(firstColumn + Gemm.DepthBlock, _hidden);
         var widened = gate + GateLength;
         for (var column = firstColumn; column < end; column += _kernels.TileColumns)
         {
-            var w1 = PanelOf(_w1[expert], x.Rows, column, widened);
-            var wGate = _hasGate ? PanelOf(_gate[expert], x.Rows, column, widened + WidenedLength) : default;
+            var w1 = PanelOf(_w1[expert], column, widened);
+            var wGate = _hasGate ? PanelOf(_gate[expert], column, widened + WidenedLength) : default;
             for (var row = 0; row < x.Rows; row += _kernels.TileRows)
                 HiddenTile(expert, w1, wGate, x, row, column, h + row * PackedRows.Stride + column - firstColumn, gate, scratch);
         }
     }
 
-    private (SecondFactor Factor, int Panel) PanelOf(in SecondFactor factor, int rows, int column, float* widened)
+    private (SecondFactor Factor, int Panel) PanelOf(in SecondFactor factor, int column, float* widened)
     {
         var panel = column / _kernels.TileColumns;
-        return rows > _kernels.TileRows && factor.IsReadInBFloat16 ? (factor.Widened(panel, widened), 0) : (factor, panel);
+        return factor.IsReadInBFloat16 ? (factor.Widened(panel, widened), 0) : (factor, panel);
+    }
+
+    // Few rows with weights in bfloat16, which are gone through row by row: all columns at once.
+    private void HiddenRows(int expert, in PackedRows x, int firstColumn, float* h, float* gate, float* scratch)
+    {
+        var width = Math.Min(Gemm.DepthBlock, _hidden - firstColumn);
+        var block = new GemmBlock(0, x.Rows, firstColumn, width);
+        Gemm.MultiplyRows(_kernels, x, 0, _w1[expert], block, h - firstColumn, PackedRows.Stride, scratch);
+        var bias = _b1 == null ? null : _b1 + (long)expert * _hidden + firstColumn;
+        _kernels.AddBiasAndActivate(_activation, h, bias, h, PackedRows.Stride, x.Rows, width);
+        if (!_hasGate)
+            return;
+        Gemm.MultiplyRows(_kernels, x, 0, _gate[expert], block, gate - firstColumn, Gemm.DepthBlock, scratch);
+        for (var i = 0; i < x.Rows; i++)
+            _kernels.Multiply(h + i * PackedRows.Stride, gate + i * Gemm.DepthBlock, h + i * PackedRows.Stride, width);
     }
 
     private void HiddenTile(

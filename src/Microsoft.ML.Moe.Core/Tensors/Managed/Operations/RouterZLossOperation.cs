@@ -1,6 +1,8 @@
+using Microsoft.ML.Moe.Routing;
+
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>Mean of logsumexp(l)². dl = 2/tokens·logsumexp(l)·softmax(l).</summary>
+/// <summary><see cref="RouterZLoss"/> over the tokens of a layout.</summary>
 internal readonly unsafe struct RouterZLossOperation(
     ManagedTensor logitsTE, SequenceLayout layout, int tokens, float* probabilitiesTE, float* logSumsT, ManagedTensor result) : IOperation
 {
@@ -11,7 +13,7 @@ internal readonly unsafe struct RouterZLossOperation(
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
         var probabilitiesTE = memory.Allocate(logitsTE.Length);
         var logSumsT = memory.Allocate(layout.Tokens);
-        var sum = 0.0;
+        var squares = 0.0;
         var tokens = 0;
         for (var token = 0; token < layout.Tokens; token++)
         {
@@ -20,10 +22,10 @@ internal readonly unsafe struct RouterZLossOperation(
             tokens++;
             var start = (long)token * experts;
             logSumsT[token] = tape.Kernels.Softmax(1f, logitsTE.Data + start, probabilitiesTE + start, experts);
-            sum += (double)logSumsT[token] * logSumsT[token];
+            squares += (double)logSumsT[token] * logSumsT[token];
         }
 
-        *result.Data = tokens == 0 ? 0f : (float)(sum / tokens);
+        *result.Data = (float)RouterZLoss.Value(squares, tokens);
         tape.Record(result, new RouterZLossOperation(logitsTE, layout, tokens, probabilitiesTE, logSumsT, result));
         return result;
     }
@@ -31,13 +33,18 @@ internal readonly unsafe struct RouterZLossOperation(
     public void Backward(ManagedTape tape)
     {
         var experts = logitsTE.Columns;
-        var factor = *result.Gradient * 2f / Math.Max(1, tokens);
         var dLogits = logitsTE.GradientToAdd();
         for (var token = 0; token < layout.Tokens; token++)
         {
+            if (!layout.IsToken(token))
+                continue;
             var start = (long)token * experts;
-            if (layout.IsToken(token))
-                tape.Kernels.AddScaled(factor * logSumsT[token], probabilitiesTE + start, dLogits + start, experts);
+            RouterZLoss.AddGradient(
+                *result.Gradient,
+                logSumsT[token],
+                tokens,
+                new ReadOnlySpan<float>(probabilitiesTE + start, experts),
+                new Span<float>(dLogits + start, experts));
         }
     }
 }

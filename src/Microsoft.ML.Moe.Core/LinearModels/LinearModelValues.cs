@@ -1,0 +1,80 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.LinearModels;
+
+/// <summary>
+/// A linear model as named numbers, for <c>Weights.safetensors</c>: <c>linear.features</c> [V, 2], the upper and lower 24 bits of each
+/// feature's hash, ascending; <c>linear.idf</c> [V]; <c>linear.weight</c> [V + K, C]; <c>linear.bias</c> [C]; and for pairs
+/// <c>linear.counts</c> [2, K], mean and scale of each count.
+/// </summary>
+internal static class LinearModelValues
+{
+    private const string Features = "linear.features";
+    private const string Idf = "linear.idf";
+    private const string Weight = "linear.weight";
+    private const string Bias = "linear.bias";
+    private const string Counts = "linear.counts";
+    private const int HalfBits = LinearRow.HashBits / 2;
+
+    /// <summary>The model's numbers.</summary>
+    public static IEnumerable<NamedValues> Export(LinearModel model)
+    {
+        var features = model.Features;
+        var (v, k, classes) = (features.Index.Count, features.CountMeans.Length, model.Classes);
+        var halves = new float[2 * v];
+        for (var i = 0; i < v; i++)
+        {
+            halves[2 * i] = features.Index.Ids[i] >> HalfBits;
+            halves[2 * i + 1] = features.Index.Ids[i] & ((1UL << HalfBits) - 1);
+        }
+
+        var stride = model.Weights.Length / features.Columns;
+        var weights = new float[features.Columns * classes];
+        for (var row = 0; row < features.Columns; row++)
+            model.Weights.Slice(row * stride, classes).CopyTo(weights.AsSpan(row * classes));
+        yield return new NamedValues(Features, [v, 2], halves);
+        yield return new NamedValues(Idf, [v], features.Idf.ToArray());
+        yield return new NamedValues(Weight, [v + k, classes], weights[..^classes]);
+        yield return new NamedValues(Bias, [classes], weights[^classes..]);
+        if (k > 0)
+            yield return new NamedValues(Counts, [2, k], [.. features.CountMeans, .. features.CountScales]);
+    }
+
+    /// <summary>The model of numbers that <see cref="Export"/> gave.</summary>
+    /// <param name="take">Gives the numbers of a name and a shape, or fails.</param>
+    /// <param name="rows">Features, V.</param>
+    /// <param name="counts">Counts of a pair, K.</param>
+    /// <param name="classes">Number of classes, C.</param>
+    /// <exception cref="InvalidDataException">The numbers are none of a linear model.</exception>
+    public static LinearModel Import(Func<string, int[], float[]> take, int rows, int counts, int classes)
+    {
+        if (rows is < 1 or > LinearFeatures.MaximumFeatures || counts is not (0 or PairCounts.Number))
+            throw new InvalidDataException($"A linear branch has no {rows} features and {counts} counts of pairs.");
+        var halves = take(Features, [rows, 2]);
+        var ids = new ulong[rows];
+        for (var i = 0; i < rows; i++)
+            ids[i] = (HalfOf(halves[2 * i]) << HalfBits) | HalfOf(halves[2 * i + 1]);
+        FeatureIndex index;
+        try
+        {
+            index = new FeatureIndex(ids);
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException($"{Features} is damaged: {error.Message}", error);
+        }
+
+        var both = counts > 0 ? take(Counts, [2, counts]) : [];
+        var features = new LinearFeatures(index, take(Idf, [rows]), both[..counts], both[counts..]);
+        var stride = Gather.Stride(classes);
+        var weights = new float[features.Columns * stride];
+        float[] saved = [.. take(Weight, [rows + counts, classes]), .. take(Bias, [classes])];
+        for (var row = 0; row < features.Columns; row++)
+            saved.AsSpan(row * classes, classes).CopyTo(weights.AsSpan(row * stride));
+        return new LinearModel(features, classes, weights);
+
+        static ulong HalfOf(float half) => half >= 0 && half < 1 << HalfBits && half == MathF.Floor(half)
+            ? (ulong)half
+            : throw new InvalidDataException($"{Features} is damaged: {half} is no half of a hash.");
+    }
+}

@@ -1,0 +1,116 @@
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Routing;
+using MoeTool.Settings;
+using Spectre.Console.Cli.Testing;
+using Spectre.Console.Testing;
+
+namespace MoeTool.Tests;
+
+public class SettingsTests : FolderTests
+{
+    [Fact]
+    public void Every_option_of_train_text_is_read()
+    {
+        var settings = Parsed<TrainTextSettings>(
+            "train-text", "--train", "a.tsv", "--validation", "v.tsv", "--test", "b.tsv", "--label", "intent", "--text", "utterance", "--text2", "reply",
+            "--model", "m.zip", "--options", "o.json", "--epochs", "3", "--seed", "-7", "--threads=2", "--device", "cpu-lib-torch", "--experts", "8",
+            "--router", "unified", "--experts-per-token", "1.5", "--alpha", "0.3", "--moe-every", "2", "--global-workspace", "0.75", "--report", "r.html",
+            "--compare-routing", "--checkpoint", "c.bin", "--initial-model", "i.zip");
+        Assert.Equal(("a.tsv", "v.tsv", "b.tsv"), (settings.Train, settings.Validation, settings.Test));
+        Assert.Equal(("intent", "utterance", "reply"), (settings.Label, settings.Text, settings.Text2));
+        Assert.Equal(("m.zip", "o.json", "c.bin", "i.zip"), (settings.Model, settings.Options, settings.Checkpoint, settings.InitialModel));
+        Assert.Equal((3, -7, 2, 8, 2), (settings.Epochs, settings.Seed, settings.Threads, settings.Experts, settings.MoeEvery));
+        Assert.Equal((MoeDevice.CpuLibTorch, RouterKind.Unified), (settings.Device, settings.Router));
+        Assert.Equal((1.5, 0.3, 0.75), (settings.ExpertsPerToken, settings.Alpha, settings.GlobalWorkspace));
+        Assert.Equal(("r.html", true), (settings.Report, settings.CompareRouting));
+    }
+
+    [Fact]
+    public void Every_option_of_train_images_is_read()
+    {
+        var settings = Parsed<TrainImagesSettings>(
+            "train-images", "--data", "photos", "--test", "test.tsv", "--label", "kind", "--path", "file", "--size", "32", "--flip");
+        Assert.Equal(("photos", "test.tsv", "kind", "file"), (settings.Data, settings.Test, settings.Label, settings.Path));
+        Assert.Equal((32, true), (settings.Size, settings.Flip));
+        Assert.Equal("photos.tsv", Parsed<TrainImagesSettings>("train-images", "--train", "photos.tsv").Data);
+    }
+
+    [Fact]
+    public void Only_what_is_given_replaces_the_library_s_defaults()
+    {
+        var defaults = new MoeTextClassificationTrainer.Options();
+        var options = new MoeTextClassificationTrainer.Options();
+        Parsed<TrainTextSettings>("train-text", "--train", "a.tsv").ApplyTo(options);
+        foreach (var option in options.GetType().GetProperties())
+            Assert.Equal(option.GetValue(defaults), option.GetValue(options));
+
+        Parsed<TrainTextSettings>(
+            "train-text", "--train", "a.tsv", "--epochs", "3", "--threads", "1", "--device", "Cpu", "--experts", "8", "--moe-every", "2", "--router",
+            "expert-choice", "--experts-per-token", "1", "--global-workspace", "0.8", "--checkpoint", "c.bin", "--seed", "5").ApplyTo(options);
+        Assert.Equal((3, 1, MoeDevice.Cpu, 8, 2), (options.MaxEpochs, options.Threads, options.Device, options.Experts, options.MoeEvery));
+        Assert.Equal((Router.ExpertChoice(1), "c.bin", 5), (options.Router, options.CheckpointFile, options.Seed));
+        Assert.Equal(new GlobalWorkspaceSettings(0.8), options.GlobalWorkspace);
+    }
+
+    [Fact]
+    public void The_image_trainer_gets_size_and_flip()
+    {
+        var options = new MoeImageClassificationTrainer.Options();
+        Parsed<TrainImagesSettings>("train-images", "--data", "photos", "--size", "32", "--flip").ApplyTo(options);
+        Assert.Equal((32, true), (options.ImageWidth, options.HorizontalFlip));
+    }
+
+    [Fact]
+    public void The_command_line_goes_before_the_file_of_options()
+    {
+        var file = Write("o.json", """{ "maxEpochs": 9, "layers": 1, "router": { "kind": "unified", "expertsPerToken": 1.5, "alpha": 0.4 } }""");
+        var options = new MoeTextClassificationTrainer.Options();
+        Parsed<TrainTextSettings>("train-text", "--train", "a.tsv", "--options", file, "--epochs", "2", "--experts-per-token", "1").ApplyTo(options);
+        Assert.Equal((2, 1, Router.Unified(1, alpha: 0.4)), (options.MaxEpochs, options.Layers, options.Router));
+    }
+
+    [Theory]
+    [InlineData("--epochs takes a whole number of at least 1, not 0.", "train-text", "--train", "a", "--epochs", "0")]
+    [InlineData("--experts: A whole number is needed, not 'many'.", "train-text", "--train", "a", "--experts", "many")]
+    [InlineData("--router: Possible are token-choice, expert-choice, unified, not 'best'.", "train-text", "--train", "a", "--router=best")]
+    [InlineData("--device: Possible are automatic, cpu, cpu-lib-torch, gpu, not 'tpu'.", "train-images", "--data", "a", "--device", "tpu")]
+    [InlineData("--alpha: A number is needed, not 'half'.", "train-text", "--train", "a", "--alpha", "half")]
+    [InlineData("--moe-every takes a whole number of at least 0, not -1.", "train-text", "--train", "a", "--moe-every", "-1")]
+    [InlineData("--seed: A whole number is needed, not '1.5'.", "train-text", "--train", "a", "--seed", "1.5")]
+    [InlineData("missing required option 'train'", "train-text", "--test", "b.tsv")]
+    [InlineData("--report needs experts", "train-text", "--train", "a", "--moe-every", "0", "--report", "r.html")]
+    [InlineData("--compare-routing needs experts", "train-text", "--train", "a", "--moe-every", "0", "--compare-routing")]
+    [InlineData("--model is needed", "pretrain", "--text-file", "a.txt")]
+    [InlineData("--text and --path exclude each other", "evaluate", "--model", "m", "--data", "d", "--text", "a", "--path", "b")]
+    [InlineData("bogus", "train-text", "--train", "a", "--bogus")]
+    [InlineData("--train needs a value.", "train-text", "--train")]
+    [InlineData("--model needs a value.", "train-text", "--train", "a", "--model")]
+    [InlineData("--epochs needs a value.", "train-text", "--train", "a", "--epochs")]
+    [InlineData("nothing", "nothing")]
+    public void Wrong_usage_is_explained(string explanation, params string[] args) =>
+        Assert.Contains(explanation, Tool.Fail(2, args), StringComparison.Ordinal);
+
+    [Fact]
+    public void Help_lists_commands_and_options()
+    {
+        var commands = Tool.Run("--help");
+        Assert.All(
+            new[] { "train-text", "train-images", "pretrain", "evaluate", "predict", "report" },
+            name => Assert.Contains(name, commands, StringComparison.Ordinal));
+        Assert.Contains("--text2 <COLUMN>", Tool.Run("train-text", "--help"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_failure_is_told_in_one_line_from_its_innermost_cause() => Assert.Equal(
+        "Too many.", App.OneLine(new AggregateException(new ArgumentOutOfRangeException("experts", "Too\n  many."))));
+
+    // The command itself fails, or not: its settings are bound before.
+    private static T Parsed<T>(params string[] args)
+        where T : class
+    {
+        using var console = new TestConsole();
+        var app = new CommandAppTester();
+        app.Configure(config => App.Configure(config, new ToolConsole(console, TextWriter.Null, TextReader.Null), args));
+        return Assert.IsType<T>(app.Run(args).Settings);
+    }
+}

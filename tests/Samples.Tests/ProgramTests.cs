@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace Samples.Tests;
+
+/// <summary>The samples as a newcomer meets them: short, and run in a process of their own.</summary>
+public class ProgramTests
+{
+    [Theory]
+    [InlineData("ImageClassification")]
+    [InlineData("SentencePairs")]
+    [InlineData("TextClassification")]
+    public void A_sample_is_one_short_program(string sample)
+    {
+        var folder = Path.Combine(SamplesFolder(), sample);
+        Assert.Equal(["Program.cs"], Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories).Select(Path.GetFileName));
+        var program = File.ReadAllText(Path.Combine(folder, "Program.cs"));
+        Assert.InRange(program.Split('\n').Length - 1, 20, 80);
+        Assert.All(
+            new[] { "LoadFromTextFile<", "MapValueToKey", ".Fit(", ".Evaluate(", "Model.Save(", "Model.Load(", "CreatePredictionEngine<" },
+            step => Assert.Contains(step, program, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_images_sample_trains_evaluates_saves_loads_and_predicts()
+    {
+        var (code, output, errors) = Run("ImageClassification");
+        Assert.True(code == 0, errors);
+        Assert.Matches(@"(?m)^Test accuracy: 9\d\.\d %\r?$", output);
+        Assert.Matches(@"(?m)^Fit seconds: \d+\r?$", output);
+        Assert.Matches(@"(?m)^Epoch 1/\d+: training loss \d", output);
+        Assert.Equal(3, output.Split('→').Length - 1);
+        Assert.Matches(@"(?m)^Model: .*digits\.zip\r?$", output);
+    }
+
+    private static (int Code, string Output, string Errors) Run(string sample)
+    {
+        var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
+        var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, sample + ".dll")])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+        };
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, errors.Result);
+    }
+
+    private static string SamplesFolder([CallerFilePath] string file = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", "samples"));
+}

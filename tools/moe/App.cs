@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Reflection;
+using MoeTool.Commands;
+using Spectre.Console.Cli;
+
+namespace MoeTool;
+
+/// <summary>The commands, and what becomes of their failures.</summary>
+internal static class App
+{
+    private const int Failed = 1;
+    private const int WrongUsage = 2;
+
+    /// <summary>Runs a command line and gives the exit code: 0, 1 after a failure, 2 when the arguments make no sense.</summary>
+    public static int Run(IEnumerable<string> args, ToolConsole console)
+    {
+        string[] words = [.. args];
+        var app = new CommandApp();
+        app.Configure(config => Configure(config, console, words));
+        return app.Run(words);
+    }
+
+    /// <summary>Adds the commands.</summary>
+    /// <param name="config">Takes them.</param>
+    /// <param name="console">Where they read and write.</param>
+    /// <param name="args">The command line, to tell which of its options has an impossible value.</param>
+    public static void Configure(IConfigurator config, ToolConsole console, IReadOnlyList<string> args)
+    {
+        config.SetApplicationName("moe");
+        config.SetApplicationCulture(CultureInfo.InvariantCulture);
+        config.UseStrictParsing();
+        config.ConfigureConsole(console.Output);
+        config.Settings.Registrar.RegisterInstance(console);
+        config.SetInterceptor(new ValueCheck());
+        config.SetExceptionHandler((failure, _) => Report(failure, args, console.Error));
+        config.AddCommand<TrainTextCommand>("train-text")
+            .WithDescription("Trains a classifier of texts, or of pairs of texts, and tests it.")
+            .WithExample("train-text", "--train", "train.tsv", "--test", "test.tsv", "--label", "Intent",
+                "--text", "Utterance", "--model", "intents.zip");
+        config.AddCommand<TrainImagesCommand>("train-images").WithDescription("Trains a classifier of image files, and tests it.")
+            .WithExample("train-images", "--data", "photos", "--size", "64", "--flip", "--model", "photos.zip");
+        config.AddCommand<PretrainCommand>("pretrain").WithDescription("Trains an encoder on plain text, for train-text to start from.")
+            .WithExample("pretrain", "--text-file", "corpus.txt", "--model", "encoder.zip");
+        config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved classifier.")
+            .WithExample("evaluate", "--model", "intents.zip", "--data", "test.tsv");
+        config.AddCommand<PredictCommand>("predict")
+            .WithDescription("Predicts with a saved classifier, rows of a file or lines of the standard input.")
+            .WithExample("predict", "--model", "intents.zip", "--data", "new.tsv", "--out", "predicted.tsv");
+        config.AddCommand<ReportCommand>("report")
+            .WithDescription("Shows what the routers of a saved classifier do with rows, and compares routers.")
+            .WithExample("report", "--model", "intents.zip", "--data", "test.tsv", "--html", "routing.html", "--compare");
+    }
+
+    /// <summary>Tells in one line why a command failed, and gives the exit code.</summary>
+    private static int Report(Exception failure, IReadOnlyList<string> args, TextWriter error)
+    {
+        if (failure is not (CommandAppException or MissingValueException))
+        {
+            error.WriteLine("Error: " + OneLine(failure));
+            return Failed;
+        }
+
+        error.WriteLine("Error: " + UsageError(failure, args));
+        error.WriteLine("--help lists the commands and, after a command, its options.");
+        return WrongUsage;
+    }
+
+    // The parser tells which value cannot be read, but not of which option it is.
+    private static string UsageError(Exception failure, IReadOnlyList<string> args)
+    {
+        if (failure.InnerException?.Message.Contains(ValueCheck.Missing, StringComparison.Ordinal) == true)
+            return $"{args[^1]} needs a value.";
+        if (failure.InnerException is not FormatException { Message: var reason })
+            return OneLine(failure);
+        var option = args.Zip(args.Skip(1))
+            .Concat(args.Select(word => word.Split('=', 2)).Where(parts => parts.Length > 1).Select(parts => (parts[0], parts[1])))
+            .FirstOrDefault(pair => pair.Item1.StartsWith("--", StringComparison.Ordinal)
+                && reason.EndsWith($"'{pair.Item2}'.", StringComparison.Ordinal))
+            .Item1;
+        return option is null ? reason : $"{option}: {reason}";
+    }
+
+    /// <summary>The innermost message, without the line that .NET adds for the parameter's name.</summary>
+    internal static string OneLine(Exception failure)
+    {
+        while (failure.InnerException is { } inner && (failure is AggregateException or TargetInvocationException || IsOfMlNet(failure)))
+            failure = inner;
+        var message = failure.Message;
+        if (failure is ArgumentException { ParamName: { Length: > 0 } name })
+            message = message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal);
+        return string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+        // ML.NET reads rows on several threads, and says no more than that one of them failed.
+        static bool IsOfMlNet(Exception failure) => failure.Message.StartsWith("Splitter/consolidator", StringComparison.Ordinal);
+    }
+}
+
+/// <summary>Finds an option without a value at the end of the command line: the parser gives it a name of its own.</summary>
+internal sealed class ValueCheck : ICommandInterceptor
+{
+    /// <summary>What stands for the value.</summary>
+    public const string Missing = "__default_command";
+
+    public void Intercept(CommandContext context, CommandSettings settings)
+    {
+        foreach (var property in settings.GetType().GetProperties())
+        {
+            if (property.GetValue(settings) is Missing or string[] and [.., Missing])
+                throw new MissingValueException($"--{property.GetCustomAttribute<CommandOptionAttribute>()!.LongNames[0]} needs a value.");
+        }
+    }
+}
+
+/// <summary>An option has no value.</summary>
+internal sealed class MissingValueException(string message) : Exception(message);
+
+/// <summary>Something that the user can put right: shown as one line, without a stack trace.</summary>
+internal sealed class UserException(string message) : Exception(message);

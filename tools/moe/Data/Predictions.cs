@@ -1,0 +1,84 @@
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace MoeTool.Data;
+
+/// <summary>A prediction.</summary>
+/// <param name="Label">The most probable label.</param>
+/// <param name="Probability">Its probability.</param>
+/// <param name="Texts">What was read, a field for each column.</param>
+/// <param name="Truth">The label of the row as the model reads it: the same, another one, or empty where it does not know it.</param>
+internal sealed record Predicted(string Label, float Probability, IReadOnlyList<string> Texts, string Truth);
+
+/// <summary>Reads predictions out of tables.</summary>
+internal static class Predictions
+{
+    /// <summary>The predictions for the rows of a table, in their order.</summary>
+    /// <param name="predictions">A table that a classifier has scored.</param>
+    /// <param name="inputs">The columns that it has read.</param>
+    /// <param name="label">The column of labels, keys.</param>
+    public static IEnumerable<Predicted> Read(IDataView predictions, IReadOnlyList<string> inputs, string label)
+    {
+        var schema = predictions.Schema;
+        var (predicted, score, truth) = (schema["PredictedLabel"], schema["Score"], schema[label]);
+        var texts = inputs.Select(name => schema[name]).ToList();
+        using var cursor = predictions.GetRowCursor([predicted, score, truth, .. texts]);
+        var (labelOf, truthOf, scoreOf) = (TextOf(cursor, predicted), TextOf(cursor, truth), cursor.GetGetter<VBuffer<float>>(score));
+        var textsOf = texts.ConvertAll(column => TextOf(cursor, column));
+        VBuffer<float> scores = default;
+        while (cursor.MoveNext())
+        {
+            scoreOf(ref scores);
+            yield return new Predicted(labelOf(), scores.DenseValues().Max(), [.. textsOf.Select(text => text())], truthOf());
+        }
+    }
+
+    /// <summary>How many rows have which text in a column.</summary>
+    public static Dictionary<string, long> CountBy(IDataView rows, string column)
+    {
+        var counts = new Dictionary<string, long>();
+        using var cursor = rows.GetRowCursor([rows.Schema[column]]);
+        var textOf = TextOf(cursor, rows.Schema[column]);
+        while (cursor.MoveNext())
+        {
+            var text = textOf();
+            counts[text] = counts.GetValueOrDefault(text) + 1;
+        }
+
+        return counts;
+    }
+
+    /// <summary>A field of a tab-separated line, in quotes where it has to be.</summary>
+    public static string Field(string text) =>
+        text.StartsWith('"') || text.AsSpan().ContainsAny('\t', '\n', '\r')
+            ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\""
+            : text;
+
+    private static Func<string> TextOf(DataViewRow row, DataViewSchema.Column column)
+    {
+        if (column.Type is KeyDataViewType)
+        {
+            VBuffer<ReadOnlyMemory<char>> names = default;
+            column.GetKeyValues(ref names);
+            string[] values = [.. names.DenseValues().Select(name => name.ToString())];
+            var keyOf = row.GetGetter<uint>(column);
+            return () =>
+            {
+                uint key = 0;
+                keyOf(ref key);
+                return key == 0 ? "" : values[key - 1];
+            };
+        }
+
+        if (column.Type is not TextDataViewType)
+            throw new UserException(string.Create(CultureInfo.InvariantCulture, $"Column '{column.Name}' is of type {column.Type}, not text."));
+        var textOf = row.GetGetter<ReadOnlyMemory<char>>(column);
+        return () =>
+        {
+            ReadOnlyMemory<char> text = default;
+            textOf(ref text);
+            return text.ToString();
+        };
+    }
+}

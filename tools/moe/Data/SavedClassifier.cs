@@ -1,0 +1,129 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Moe;
+using MoeTool.Settings;
+
+namespace MoeTool.Data;
+
+/// <summary>A classifier that was saved, with what it reads.</summary>
+internal sealed class SavedClassifier : IDisposable
+{
+    private readonly MLContext _ml;
+    private readonly ModelSettings _settings;
+    private readonly ITransformer _chain;
+    private readonly List<ITransformer> _steps;
+
+    private SavedClassifier(MLContext ml, ModelSettings settings, ITransformer chain, List<ITransformer> steps, DataViewSchema input)
+    {
+        (_ml, _settings, _chain, _steps) = (ml, settings, chain, steps);
+        Classifier = steps.OfType<MoeClassificationTransformer>().Single();
+        var output = chain.GetOutputSchema(input);
+        var keyed = input.Where(column => column.Type is not KeyDataViewType && output[column.Name].Type is KeyDataViewType).ToList();
+        Label = keyed is [{ Type: TextDataViewType }] ? keyed[0].Name : throw Unfit("one column of labels, as text");
+        Inputs = [.. input.Where(column => !column.IsHidden && column.Name != Label && column.Type is TextDataViewType)
+            .Select(column => column.Name)];
+        if (IsOfImages ? Inputs.Count != 1 : Inputs.Count is < 1 or > 2)
+            throw Unfit(IsOfImages ? "one column of images' paths" : "one or two columns of text");
+    }
+
+    /// <summary>The classifier itself.</summary>
+    public MoeClassificationTransformer Classifier { get; }
+
+    /// <summary>The label's column, named as in training.</summary>
+    public string Label { get; }
+
+    /// <summary>The columns of texts, or of images' paths, named as in training.</summary>
+    public IReadOnlyList<string> Inputs { get; }
+
+    /// <summary>Whether it classifies images.</summary>
+    public bool IsOfImages => Classifier is MoeImageClassificationTransformer;
+
+    /// <summary>Loads a model.</summary>
+    /// <exception cref="UserException">There is no such file, or none with a classifier that a command line can use.</exception>
+    public static SavedClassifier Load(MLContext ml, ModelSettings settings)
+    {
+        if (!File.Exists(settings.Model))
+            throw new UserException($"There is no model '{settings.Model}'.");
+        ml.ComponentCatalog.RegisterAssembly(typeof(ImageLoadingTransformer).Assembly);
+        ITransformer chain;
+        DataViewSchema input;
+        try
+        {
+            chain = ml.Model.Load(settings.Model, out input);
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException or InvalidOperationException or ArgumentException)
+        {
+            throw new UserException($"'{settings.Model}' is no model that can be loaded: {e.Message}");
+        }
+
+        var steps = StepsOf(chain).ToList();
+        if (steps.OfType<MoeClassificationTransformer>().Count() != 1)
+            throw new UserException($"'{settings.Model}' does not contain one classifier of this library.");
+        if (input is null)
+            throw new UserException($"'{settings.Model}' was saved without the schema of its input.");
+        return new SavedClassifier(ml, settings, chain, steps, input);
+    }
+
+    /// <summary>Reads rows as the model wants them.</summary>
+    /// <param name="data">A table; for images also a folder.</param>
+    /// <param name="label">The column of labels; null for the model's.</param>
+    /// <param name="needsLabel">Whether rows are of use without labels.</param>
+    /// <exception cref="UserException">The data is not there, or lacks a column.</exception>
+    public IDataView Read(string data, string? label, bool needsLabel)
+    {
+        var labels = new SourceColumn(label ?? Label, Label, "--label");
+        if (!IsOfImages)
+        {
+            var file = DelimitedFile.Open(data);
+            SourceColumn[] texts = [.. Inputs.Select((name, i) => i == 0
+                ? new SourceColumn(_settings.Text ?? name, name, "--text")
+                : new SourceColumn(_settings.Text2 ?? name, name, "--text2"))];
+            return needsLabel || file.Has(labels.Source) ? file.Load(_ml, [.. texts, labels]) : Unlabelled(file.Load(_ml, texts));
+        }
+
+        var path = new SourceColumn(_settings.Path ?? Inputs[0], Inputs[0], "--path");
+        var isLabelled = needsLabel || Directory.Exists(data) || (File.Exists(data) && DelimitedFile.Open(data).Has(labels.Source));
+        return ImageFiles.ToTable(_ml, ImageFiles.Find(_ml, data, path, isLabelled ? labels : null), Inputs[0], Label);
+    }
+
+    /// <summary>Rows of lines: a text or a path, or the two texts of a pair with a tab between.</summary>
+    /// <exception cref="UserException">A line names an image that is not there.</exception>
+    public IDataView Of(IReadOnlyList<string> lines)
+    {
+        if (IsOfImages && lines.FirstOrDefault(line => !File.Exists(line)) is { } missing)
+            throw new UserException($"There is no image '{missing}'.");
+        var rows = lines.Select(line => line.Split('\t', Inputs.Count))
+            .Select(texts => new Pair { First = texts[0], Second = texts.Length > 1 ? texts[1] : "" });
+        var schema = SchemaDefinition.Create(typeof(Pair));
+        schema[nameof(Pair.First)].ColumnName = Inputs[0];
+        if (Inputs.Count > 1)
+            schema[nameof(Pair.Second)].ColumnName = Inputs[1];
+        return Unlabelled(_ml.Data.LoadFromEnumerable(rows, schema));
+    }
+
+    /// <summary>Rows as the classifier itself reads them.</summary>
+    public IDataView Prepared(IDataView rows) =>
+        _steps.TakeWhile(step => step != Classifier).Aggregate(rows, (data, step) => step.Transform(data));
+
+    /// <summary>Rows with predictions.</summary>
+    public IDataView Transform(IDataView rows) => _chain.Transform(rows);
+
+    public void Dispose() => (_chain as IDisposable)?.Dispose();
+
+    /// <summary>The transformers of a chain, and of the chains within it.</summary>
+    public static IEnumerable<ITransformer> StepsOf(ITransformer transformer) =>
+        transformer is IEnumerable<ITransformer> chain ? chain.SelectMany(StepsOf) : [transformer];
+
+    // The label's mapping to keys asks for the column; a text is no label that it knows, which gives the missing key.
+    private IDataView Unlabelled(IDataView rows) => _ml.Transforms.CopyColumns(Label, Inputs[0]).Fit(rows).Transform(rows);
+
+    private UserException Unfit(string wanted) =>
+        new($"'{_settings.Model}' does not read {wanted}: write a program of a few lines that loads it, as the samples do.");
+
+    private sealed class Pair
+    {
+        public string First { get; set; } = "";
+
+        public string Second { get; set; } = "";
+    }
+}

@@ -1,0 +1,3 @@
+using MoeTool;
+
+return App.Run(args, ToolConsole.OfProcess());

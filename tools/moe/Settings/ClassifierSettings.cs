@@ -1,0 +1,126 @@
+using System.ComponentModel;
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Routing;
+using Spectre.Console;
+using Spectre.Console.Cli;
+
+namespace MoeTool.Settings;
+
+/// <summary>What trainings of classifiers can be told.</summary>
+internal abstract class ClassifierSettings : FitSettings
+{
+    [CommandOption("--label <COLUMN>")]
+    [Description("Column with the label.")]
+    [DefaultValue("Label")]
+    public string Label { get; init; } = "Label";
+
+    [CommandOption("--initial-model <FILE>")]
+    [Description("An earlier model of the same kind, or an encoder of pretrain, to start from instead of random weights.")]
+    public string? InitialModel { get; init; }
+
+    [CommandOption("--global-workspace <X>")]
+    [Description("While training, broadcast tokens to all experts from this share of the largest router entropy on, 0 to 1.")]
+    [TypeConverter(typeof(RealNumber))]
+    public double? GlobalWorkspace { get; init; }
+
+    [CommandOption("--report <FILE>")]
+    [Description("Show what the routers do with the test rows, and write a page with charts.")]
+    public string? Report { get; init; }
+
+    [CommandOption("--compare-routing")]
+    [Description("Try other routers on the trained model.")]
+    public bool CompareRouting { get; init; }
+
+    /// <inheritdoc/>
+    public override ValidationResult Validate()
+    {
+        var needs = GlobalWorkspace is not null ? "--global-workspace" : Report is not null ? "--report" : CompareRouting ? "--compare-routing" : null;
+        return MoeEvery == 0 && needs is not null
+            ? ValidationResult.Error($"{needs} needs experts, and there are none with --moe-every 0.")
+            : base.Validate();
+    }
+
+    protected override void ApplyOwnTo(MoeTrainerOptions options)
+    {
+        var classifier = (MoeClassifierOptions)options;
+        if (InitialModel is not null)
+            classifier.InitialModel = InitialModel;
+        if (GlobalWorkspace is { } threshold)
+            classifier.GlobalWorkspace = new GlobalWorkspaceSettings(threshold);
+    }
+}
+
+/// <summary>What <c>train-text</c> can be told.</summary>
+internal sealed class TrainTextSettings : ClassifierSettings
+{
+    [CommandOption("--train <FILE>", isRequired: true)]
+    [Description("Training rows, tab-separated (or by commas in a .csv file), with a header.")]
+    public string Train { get; init; } = "";
+
+    [CommandOption("--validation <FILE>")]
+    [Description("Rows that choose the best epoch.")]
+    public string? Validation { get; init; }
+
+    [CommandOption("--test <FILE>")]
+    [Description("Rows to evaluate on. Default: a fifth of the training rows.")]
+    public string? Test { get; init; }
+
+    [CommandOption("--text <COLUMN>")]
+    [Description("Column with the text.")]
+    [DefaultValue("Text")]
+    public string Text { get; init; } = "Text";
+
+    [CommandOption("--text2 <COLUMN>")]
+    [Description("Column with the second text of a pair.")]
+    public string? Text2 { get; init; }
+}
+
+/// <summary>What <c>train-images</c> can be told.</summary>
+internal sealed class TrainImagesSettings : ClassifierSettings
+{
+    [CommandOption("--data|--train <FOLDER_OR_FILE>", isRequired: true)]
+    [Description("Training images: a folder with a sub-folder for each class, or a table with columns of labels and paths.")]
+    public string Data { get; init; } = "";
+
+    [CommandOption("--validation <FOLDER_OR_FILE>")]
+    [Description("Images that choose the best epoch.")]
+    public string? Validation { get; init; }
+
+    [CommandOption("--test <FOLDER_OR_FILE>")]
+    [Description("Images to evaluate on. Default: a fifth of the training images.")]
+    public string? Test { get; init; }
+
+    [CommandOption("--path <COLUMN>")]
+    [Description("Column of a table with the images' paths, relative to the table.")]
+    [DefaultValue("ImagePath")]
+    public string Path { get; init; } = "ImagePath";
+
+    [CommandOption("--size <N>")]
+    [Description("Width and height that images are resized to. Default 64.")]
+    [TypeConverter(typeof(WholeNumber))]
+    public int? Size { get; init; }
+
+    [CommandOption("--flip")]
+    [Description("Mirror half of the images while training: for photographs.")]
+    public bool Flip { get; init; }
+
+    protected override void ApplyOwnTo(MoeTrainerOptions options)
+    {
+        base.ApplyOwnTo(options);
+        var images = (MoeImageClassificationTrainer.Options)options;
+        images.ImageWidth = Size ?? images.ImageWidth;
+        images.HorizontalFlip |= Flip;
+    }
+}
+
+/// <summary>What <c>pretrain</c> can be told.</summary>
+internal sealed class PretrainSettings : FitSettings
+{
+    [CommandOption("--text-file <FILE>", isRequired: true)]
+    [Description("Plain text, a text on each line. Can be given several times.")]
+    public string[] TextFiles { get; init; } = [];
+
+    /// <inheritdoc/>
+    public override ValidationResult Validate() =>
+        Model is null ? ValidationResult.Error("--model is needed: where the encoder goes.") : base.Validate();
+}
