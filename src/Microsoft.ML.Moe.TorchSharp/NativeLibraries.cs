@@ -22,7 +22,7 @@ internal static class NativeLibraries
     /// <summary>Version of TorchSharp's managed package; the native packages must have the same.</summary>
     public static Version Version => typeof(torch).Assembly.GetName().Version!;
 
-    /// <summary>Makes the processor ready for use.</summary>
+    /// <summary>Makes the CPU ready for use.</summary>
     /// <exception cref="DllNotFoundException">No native library loads.</exception>
     public static void UseProcessor()
     {
@@ -45,7 +45,7 @@ internal static class NativeLibraries
         {
             throw new InvalidOperationException(
                 "There is no GPU that TorchSharp could use: the machine has none, its driver is missing, or the native package is one for "
-                + $"processors only. {Advice}");
+                + $"CPUs only. {Advice}");
         }
 
         if (gpu >= count)

@@ -5,7 +5,7 @@ using TorchSharp;
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// The engine on TorchSharp: libtorch's kernels and automatic differentiation, on a CUDA device or on the processor. Needs one of
+/// The engine on TorchSharp: libtorch's kernels and automatic differentiation, on a CUDA device or on the CPU. Needs one of
 /// TorchSharp's native packages in the application. Results equal the managed engine's but for rounding, which is coarse when training
 /// with <see cref="TrainingPrecision.BFloat16"/>; on a GPU sums may be taken in another order from run to run, so that the last digits
 /// can differ. Dropout on a GPU draws from TorchSharp's random numbers, which it seeds for every operation.
@@ -18,7 +18,7 @@ public sealed class TorchEngine : Engine
     private readonly WorkerPool _workers;
 
     /// <summary>Creates the engine.</summary>
-    /// <param name="gpu">Number of the CUDA device, from 0; null for the processor.</param>
+    /// <param name="gpu">Number of the CUDA device, from 0; null for the CPU.</param>
     /// <param name="precision">Precision of matrix products when training; all else is in single precision.</param>
     /// <param name="threads">
     /// Threads that share <see cref="Engine.ForEach"/>, the caller's included; at least 1. null for <see cref="Environment.ProcessorCount"/>.
@@ -40,7 +40,7 @@ public sealed class TorchEngine : Engine
             NativeLibraries.UseProcessor();
         Device = gpu is null ? torch.device(DeviceType.CPU) : torch.device(DeviceType.CUDA, gpu.Value);
         _workers = new WorkerPool(threads ?? Environment.ProcessorCount);
-        DeviceName = gpu is null ? "the processor" : $"GPU {gpu}";
+        DeviceName = gpu is null ? "the CPU" : $"GPU {gpu}";
         ChoosesOnDevice = gpu is not null;
         TrainsInBFloat16 = precision == TrainingPrecision.BFloat16
             || (precision == TrainingPrecision.Automatic && gpu is { } device && CudaDriver.HasBFloat16(device));
@@ -54,7 +54,7 @@ public sealed class TorchEngine : Engine
     /// <inheritdoc/>
     public override string Description =>
         $"TorchSharp {NativeLibraries.Version.ToString(3)}, "
-        + (Device.type == DeviceType.CUDA ? $"GPU {Device.index}" : $"processor, {Threads(torch.get_num_threads())}")
+        + (Device.type == DeviceType.CUDA ? $"GPU {Device.index}" : $"CPU, {Threads(torch.get_num_threads())}")
         + (TrainsInBFloat16 ? ", bfloat16 when training" : "");
 
     internal torch.Device Device { get; }

@@ -14,7 +14,7 @@ public sealed class TorchEngineTests : EngineTests
     {
         using var engine = TestDevice.CreateEngine();
         Assert.StartsWith("TorchSharp ", engine.Description, StringComparison.Ordinal);
-        Assert.Contains(TestDevice.Gpu is { } gpu ? $"GPU {gpu}" : "processor, ", engine.Description, StringComparison.Ordinal);
+        Assert.Contains(TestDevice.Gpu is { } gpu ? $"GPU {gpu}" : "CPU, ", engine.Description, StringComparison.Ordinal);
     }
 
     [SkippableFact]

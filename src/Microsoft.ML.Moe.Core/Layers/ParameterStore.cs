@@ -3,8 +3,8 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>
-/// Makes a model's parameters, from chance or from saved values, or takes those of another model, and keeps them by role. What
-/// chance gives a parameter depends on nothing but the seed and the parameter's name, so that one seed always gives one model.
+/// Makes a model's parameters from random or saved values, or takes those of another model, and keeps them by role. A parameter's random
+/// values depend on nothing but the seed and the parameter's name, so that one seed always gives one model.
 /// </summary>
 internal sealed class ParameterStore
 {
@@ -17,7 +17,7 @@ internal sealed class ParameterStore
     private readonly List<(Parameter Parameter, ParameterRole Role)> _all = [];
 
     /// <summary>
-    /// A store that initialises from chance, or from what it is given instead: name, shape and values by chance go in. null leaves these.
+    /// A store with random values, or those that <paramref name="start"/> gives for a name, a shape and random values.
     /// </summary>
     public ParameterStore(Engine engine, int seed, Func<string, int[], float[], float[]>? start = null)
     {
@@ -53,7 +53,7 @@ internal sealed class ParameterStore
     /// <summary>What the matrices of the network are in when it scores.</summary>
     public InferencePrecision Precision { get; }
 
-    /// <summary>For each row of embedding tables whether chance gives it values; the others begin at zero. null for all.</summary>
+    /// <summary>For each row of embedding tables whether it begins with random values; the others begin at zero. null for all.</summary>
     public bool[]? UsedRows { get; init; }
 
     /// <summary>The parameters in order of creation.</summary>

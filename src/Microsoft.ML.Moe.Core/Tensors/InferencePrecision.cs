@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// Precision of a model's weight matrices in matrix products when it scores on the engine in C#: of linear layers and experts. Sums
+/// Precision of a model's weight matrices in matrix products when it scores on the managed engine: of linear layers and experts. Sums
 /// and everything else, routers, embeddings, biases, normalisation and softmax among them, are in single precision always. The TorchSharp
 /// engine scores in single precision whatever is chosen.
 /// </summary>

@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Tensors.Managed;
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// The engine in C#: SIMD kernels for 512-, 256- and 128-bit registers, pooled memory, its own threads. Needs no native library.
+/// The managed engine, in C#: SIMD kernels for 512-, 256- and 128-bit registers, pooled memory, its own threads. Needs no native library.
 /// Results are the same to the last bit for any number of threads.
 /// </summary>
 public sealed class ManagedEngine : Engine

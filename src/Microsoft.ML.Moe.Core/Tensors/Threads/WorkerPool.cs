@@ -3,7 +3,7 @@ namespace Microsoft.ML.Moe.Tensors;
 /// <summary>
 /// Background threads that share the caller's loops. Which thread runs which item is not certain, so items must not depend on
 /// one another, and whatever an item computes must not depend on the number of threads. While one caller uses the threads, other
-/// callers and nested loops run inline: nobody ever waits for the pool.
+/// callers and nested loops run inline instead of waiting for the pool.
 /// </summary>
 internal sealed class WorkerPool : IDisposable
 {
