@@ -89,7 +89,8 @@ public class TrainTextTests : FolderTests
         Assert.Matches(@"^Fit seconds: \d+\r?$", pretrained.TrimEnd().Split('\n')[^1]);
         string[] training =
         [
-            "train-text", "--train", Write("t.tsv", Rows(60)), "--label", "kind", "--text", "sentence", "--epochs", "1", "--threads", "1", "--initial-model", encoder,
+            "train-text", "--train", Write("t.tsv", Rows(60)), "--label", "kind", "--text", "sentence", "--epochs", "1", "--threads", "1",
+            "--initial-model", encoder, "--options", Write("o.json", """{ "linearBranch": false }"""),
         ];
         var first = Tool.Number(Tool.Run(training), "Test log-loss");
         Assert.Equal(first, Tool.Number(Tool.Run(training), "Test log-loss"));
