@@ -53,9 +53,10 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public TrainingRows<EncodedText> Fit(TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
-        if (rows.Validation.Count == 0 && rows.Training.Count >= FewestRowsToHoldOut)
+        Example<EncodedText>[] counting = [.. rows.Training.Where(row => row.Weight > 0)];
+        if (rows.Validation.Count == 0 && counting.Length >= FewestRowsToHoldOut)
         {
-            var (learned, heldOut) = StratifiedSplit.Of(rows.Training, HeldOutShare, new Random(training.Seed));
+            var (learned, heldOut) = StratifiedSplit.Of(counting, HeldOutShare, new Random(training.Seed));
             rows = new TrainingRows<EncodedText>(learned, heldOut, IsDrawn: true);
         }
 

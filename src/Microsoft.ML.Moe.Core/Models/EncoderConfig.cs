@@ -10,24 +10,30 @@ namespace Microsoft.ML.Moe.Models;
 public sealed record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>
+    [JsonRequired]
     public int Width { get; init => field = OptionCheck.Range(value, 8, 4096, nameof(Width)); } = 128;
 
     /// <summary>Number of transformer blocks. Within [0, 48]; 0 pools the token vectors as they are. Default 2.</summary>
+    [JsonRequired]
     public int Layers { get; init => field = OptionCheck.Range(value, 0, 48, nameof(Layers)); } = 2;
 
     /// <summary>Attention heads, H; divides <see cref="Width"/>. Default 4.</summary>
+    [JsonRequired]
     public int Heads { get; init => field = OptionCheck.Range(value, 1, 4096, nameof(Heads)); } = 4;
 
     /// <summary>
     /// Every n-th block has a MoE layer in place of the dense feed-forward network: 1 all, 2 every second beginning with the
     /// second, 0 none. Within [0, 48]. Default 1.
     /// </summary>
+    [JsonRequired]
     public int MoeEvery { get; init => field = OptionCheck.Range(value, 0, 48, nameof(MoeEvery)); } = 1;
 
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
+    [JsonRequired]
     public int Experts { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(Experts)); } = 4;
 
     /// <summary>How tokens and experts find each other. Default Token Choice with two experts for each token.</summary>
+    [JsonRequired]
     public Router Router
     {
         get;
@@ -35,6 +41,7 @@ public sealed record EncoderConfig
     } = Router.TokenChoice();
 
     /// <summary>Hidden width of one expert, F. Within [8, 65536]. Default 256.</summary>
+    [JsonRequired]
     public int ExpertWidth { get; init => field = OptionCheck.Range(value, 8, 65536, nameof(ExpertWidth)); } = 256;
 
     /// <summary>

@@ -132,6 +132,8 @@ public class ModelConfigTests
     [InlineData("\"kind\": \"unified\"", "\"kind\": \"unified\", \"evil\": 1", "cannot be read")]
     [InlineData("\"kind\": \"unified\"", "\"kind\": 2", "cannot be read")]
     [InlineData("\"kind\": \"unified\",", "", "cannot be read")]
+    [InlineData("\"heads\": 2,", "", "cannot be read")]
+    [InlineData("\"experts\": 3,", "", "cannot be read")]
     [InlineData("\"width\": 16", "\"width\": 4", "Width")]
     [InlineData("\"heads\": 2", "\"heads\": 3", "Heads")]
     [InlineData("\"experts\": 3", "\"experts\": 1", "ExpertsPerToken")]

@@ -136,6 +136,19 @@ public class TextClassifierTrainerTests
     }
 
     [Fact]
+    public void RowsThatDoNotCountAreNotHeldOut()
+    {
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(ToyTable.Config(1), Classes, engine);
+        var rows = ToyTable.Encoded(trainer.Input, 120, seed: 1);
+        var observer = new Recorder();
+
+        trainer.Train([.. rows.Select((row, i) => row with { Weight = i < 60 ? 1f : 0f })], observer: observer);
+
+        Assert.Contains(observer.Messages, m => m.Contains("chosen by 6 rows", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void FewRowsAreAllLearned()
     {
         using var engine = new ManagedEngine(1);
