@@ -22,7 +22,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     private const int FewestRowsToHoldOut = 50;
 
     /// <summary>Tokens of all training texts up to which character n-grams are taken: beyond, there are words enough.</summary>
-    private const long MostTokensForGrams = 8_000_000;
+    private const long MostTokensForGrams = 3_000_000;
 
     private readonly LinearFit _fit = new(classes, threads);
     private LinearModel? _model;
