@@ -36,6 +36,9 @@ public sealed class EncodedText
     /// <summary>The texts that it was made of, where a trainer may have to read them once more.</summary>
     internal (string First, string? Second)? Source { get; init; }
 
+    /// <summary>The same tokens, with what a linear branch reads; the texts are no longer kept.</summary>
+    internal EncodedText With(LinearRow? linear) => new(Tokens, SecondStart, TokensCutOff, _isShared) { Linear = linear };
+
     /// <summary>Whether the token at a position occurs in the other text of a pair as well.</summary>
     internal bool IsShared(int position) => _isShared is not null && _isShared[position];
 }

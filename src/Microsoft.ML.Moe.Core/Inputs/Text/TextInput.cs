@@ -68,9 +68,7 @@ public abstract class TextInput : Input<EncodedText>
             first.Count + other.Count - keptOfFirst - keptOfOther,
             second is null ? null : Shared(tokens, 1 + keptOfFirst))
         {
-            Linear = !ReadsLinearRows
-                ? null
-                : second is null ? CreateBuilder().Build(one.Text, one.Words) : CreateBuilder().Build(one.Text, one.Words, two.Text, two.Words),
+            Linear = LinearRowOf(one, second is null ? null : two),
             Source = _config.Linear == LinearInput.Undecided || _config.MaximumTokens is null ? (text, second) : null,
         };
     }
@@ -82,7 +80,9 @@ public abstract class TextInput : Input<EncodedText>
     {
         if (text.Length > MaximumTokens && text.Source is null)
             throw new ArgumentException($"A text has {text.Length} tokens; the input reads {MaximumTokens} at most.", nameof(text));
-        return text.Source is var (first, second) ? Encode(first, second) : text;
+        if (text.Source is not var (first, second))
+            return text;
+        return text.Length <= MaximumTokens && text.TokensCutOff == 0 ? text.With(LinearRowOf(first, second)) : Encode(first, second);
     }
 
     /// <summary>What a linear branch reads of a text.</summary>
@@ -91,7 +91,7 @@ public abstract class TextInput : Input<EncodedText>
         if (text.Linear is { } row)
             return row;
         var (first, second) = text.Source ?? throw new InvalidOperationException("The text was encoded by the input of another model.");
-        return Encode(first, second).Linear!;
+        return LinearRowOf(first, second)!;
     }
 
     /// <summary>Flags the tokens of a pair that occur in both texts, told apart by their row.</summary>
@@ -173,7 +173,17 @@ public abstract class TextInput : Input<EncodedText>
 
     private bool ReadsLinearRows => _config.Linear is LinearInput.Words or LinearInput.WordsAndCharacters;
 
-    private LinearRowBuilder CreateBuilder() => new(_config.Linear == LinearInput.WordsAndCharacters);
+    private LinearRow? LinearRowOf(string text, string? second) =>
+        ReadsLinearRows ? LinearRowOf(WordsOf(text), second is null ? null : WordsOf(second)) : null;
+
+    /// <summary>What a linear branch reads of a text or a pair; null where it reads nothing.</summary>
+    private LinearRow? LinearRowOf((string Text, List<Range> Words, int Count) one, (string Text, List<Range> Words, int Count)? other)
+    {
+        if (!ReadsLinearRows)
+            return null;
+        var builder = new LinearRowBuilder(_config.Linear == LinearInput.WordsAndCharacters);
+        return other is var (text, words, _) ? builder.Build(one.Text, one.Words, text, words) : builder.Build(one.Text, one.Words);
+    }
 
     /// <summary>A text, lower-cased where asked for, with its words and symbols, as many as are read, and their number in all.</summary>
     private (string Text, List<Range> Words, int Count) WordsOf(string text)
