@@ -129,6 +129,11 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
     protected override Tensor SoftmaxCore(Tensor x) => Run(() => Own(x).Value.softmax(-1));
 
+    protected override Tensor NormalizeCore(Tensor x) =>
+        Run(() => torch.nn.functional.normalize(Own(x).Value, p: 2f, dim: -1L, eps: 1e-12f));
+
+    protected override Tensor MultiplyTransposedCore(Tensor xAD, Tensor yBD) => Run(() => Own(xAD).Value.mm(Own(yBD).Value.t()));
+
     protected override Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout)
     {
         Note(layout);
@@ -212,6 +217,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor CrossEntropyCore(
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
         CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
+
+    protected override Tensor SoftTargetCrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        CrossEntropyOperation.SoftTargets(this, Own(logitsBC), targets, rowWeights);
 
     protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
         ElementLosses.Squared(this, Own(valuesBC), targets, rowWeights);

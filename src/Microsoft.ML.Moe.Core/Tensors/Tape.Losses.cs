@@ -61,6 +61,22 @@ public abstract partial class Tape
         return CrossEntropyCore(logitsBC, targets, rowWeights, labelSmoothing);
     }
 
+    /// <summary>
+    /// Cross-entropy against shares of all classes, Σ rowWeight·Σ_c target_c·(−ln softmax(logits)_c) / Σ rowWeight: the probabilities of
+    /// another model, several classes at once, classes that weigh differently. A row of zeros has no part.
+    /// </summary>
+    /// <param name="logitsBC">[B, C].</param>
+    /// <param name="targets">B·C finite numbers of at least 0, row-major; those of a row need not sum to 1.</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <returns>One element.</returns>
+    public Tensor SoftTargetCrossEntropy(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)
+    {
+        Begin();
+        Use(logitsBC);
+        CheckTargets(logitsBC, targets, rowWeights, 0f, float.MaxValue);
+        return SoftTargetCrossEntropyCore(logitsBC, targets, rowWeights);
+    }
+
     /// <summary>Mean squared error of numbers: Σ rowWeight·mean over columns of (value − target)² / Σ rowWeight.</summary>
     /// <param name="valuesBC">[B, C], C at least 1.</param>
     /// <param name="targets">B·C finite numbers, row-major.</param>
@@ -99,6 +115,10 @@ public abstract partial class Tape
     /// <inheritdoc cref="CrossEntropy"/>
     protected abstract Tensor CrossEntropyCore(
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing);
+
+    /// <inheritdoc cref="SoftTargetCrossEntropy"/>
+    protected abstract Tensor SoftTargetCrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights);
 
     /// <inheritdoc cref="SquaredError"/>
     protected abstract Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights);

@@ -1,8 +1,9 @@
 namespace Microsoft.ML.Moe.Tensors.Torch;
 
-/// <summary>Weighted mean of −Σ_c q_c·ln softmax(logits)_c with q = (1 − s)·oneHot + s/C.</summary>
+/// <summary>Weighted means of −Σ_c q_c·ln softmax(logits)_c.</summary>
 internal static class CrossEntropyOperation
 {
+    /// <summary>q = (1 − s)·oneHot + s/C.</summary>
     public static TorchTensor Forward(
         TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing)
     {
@@ -17,6 +18,24 @@ internal static class CrossEntropyOperation
             if (labelSmoothing > 0f)
                 expectedB = expectedB.mul(Scalars.Of(1f - labelSmoothing)).add(logProbabilitiesBC.sum(dim: 1).mul(Scalars.Of(labelSmoothing / classes)));
             return expectedB.mul(tape.Device.Upload(weights)).sum().mul(Scalars.Of(-1f)).reshape(1);
+        });
+    }
+
+    /// <summary>q as given; where it is 0, logits of −∞ have no part.</summary>
+    public static TorchTensor SoftTargets(
+        TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)
+    {
+        var (rows, classes) = (logitsBC.Shape[0], logitsBC.Columns);
+        var weights = new float[rows];
+        RowWeights.Normalize(rowWeights, weights);
+        var weighted = targets.ToArray();
+        for (var i = 0; i < weighted.Length; i++)
+            weighted[i] *= weights[i / classes];
+        return tape.Run(() =>
+        {
+            var weightedBC = tape.Device.Upload(weighted, [rows, classes]);
+            var logProbabilitiesBC = logitsBC.Value.log_softmax(1).masked_fill(weightedBC.eq(Scalars.Of(0f)), Scalars.Of(0f));
+            return weightedBC.mul(logProbabilitiesBC).sum().mul(Scalars.Of(-1f)).reshape(1);
         });
     }
 }

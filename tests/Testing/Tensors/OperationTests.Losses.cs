@@ -48,6 +48,49 @@ public abstract partial class OperationTests
     }
 
     [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void SoftTargetCrossEntropy(bool weighted)
+    {
+        using var engine = CreateEngine();
+        const int Classes = 19;
+        float[] weights = weighted ? [2f, 0f, 0.5f, 1f] : [];
+        var logits = new Input([4, Classes], TestNumbers.Normal(1, 4 * Classes, 3f));
+        var targets = TestNumbers.Normal(2, 4 * Classes, 0.2f).Select(value => Math.Max(0f, value)).ToArray();
+        targets.AsSpan(2 * Classes, Classes).Clear();
+        var loss = 0.0;
+        for (var i = 0; i < 4 * Classes; i++)
+        {
+            var logSum = Reference.LogSumExp(logits.Values.AsSpan(i / Classes * Classes, Classes));
+            loss += targets[i] * (logSum - logits.Values[i]) * (weighted ? weights[i / Classes] / 3.5 : 0.25);
+        }
+
+        TestNumbers.AssertClose([loss], Forward(engine, (tape, p) => tape.SoftTargetCrossEntropy(p[0], targets, weights), logits));
+        GradientCheck.Run(engine, (tape, p) => tape.SoftTargetCrossEntropy(p[0], targets, weights), [logits], tolerance: 1e-3);
+        GradientCheck.Run(
+            engine,
+            (tape, p) => tape.Add(tape.SoftTargetCrossEntropy(p[0], targets, weights), tape.CrossEntropy(p[0], [1, 2, 3, 4], [])),
+            [logits],
+            tolerance: 1e-3);
+    }
+
+    [SkippableFact]
+    public void SoftTargetsOfNothingWithoutProbabilityAndThatDoNotFit()
+    {
+        using var engine = CreateEngine();
+        var impossible = new Input([1, 3], [1f, float.NegativeInfinity, 1f]);
+        Assert.Equal([0f], Forward(engine, (tape, p) => tape.SoftTargetCrossEntropy(p[0], [], []), new Input([0, 2], [])));
+        TestNumbers.AssertClose(
+            [Math.Log(2)], Forward(engine, (tape, p) => tape.SoftTargetCrossEntropy(p[0], [0.5f, 0f, 0.5f], []), impossible));
+        using var tape = engine.BeginTape(training: false);
+        var logits = tape.Constant(new float[6], 2, 3);
+        Assert.Throws<ArgumentException>(() => tape.SoftTargetCrossEntropy(logits, [1f, 0f, 0f], []));
+        Assert.Throws<ArgumentException>(() => tape.SoftTargetCrossEntropy(logits, new float[6], [0f, 0f]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.SoftTargetCrossEntropy(logits, [1f, 0f, 0f, -1f, 0f, 0f], []));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.SoftTargetCrossEntropy(logits, [1f, 0f, 0f, float.NaN, 0f, 0f], []));
+    }
+
+    [SkippableTheory]
     [InlineData(1, false)]
     [InlineData(1, true)]
     [InlineData(5, true)]

@@ -140,6 +140,11 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor SoftmaxCore(Tensor x) => SoftmaxOperation.Forward(this, Own(x));
 
+    protected override Tensor NormalizeCore(Tensor x) => NormalizeOperation.Forward(this, Own(x));
+
+    protected override Tensor MultiplyTransposedCore(Tensor xAD, Tensor yBD) =>
+        MultiplyTransposedOperation.Forward(this, Own(xAD), Own(yBD));
+
     protected override Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout) =>
         AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
 
@@ -203,6 +208,10 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor CrossEntropyCore(
         Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float labelSmoothing) =>
         CrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights, labelSmoothing);
+
+    protected override Tensor SoftTargetCrossEntropyCore(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
+        SoftTargetCrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights);
 
     protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
         ElementLossOperation<SquaredError>.Forward(this, Own(valuesBC), targets, rowWeights);
