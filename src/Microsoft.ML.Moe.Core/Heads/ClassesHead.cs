@@ -40,8 +40,9 @@ internal sealed class ClassesHead : Head
         ((PoolingQueries + 1.0) * width * _config.Classes, 2.0 * PoolingQueries * width);
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tape tape, Tensor xTD, Batch batch)
+    public override Tensor Forward(Tape tape, EncoderOutput encoded, Batch batch)
     {
+        var xTD = encoded.Last;
         var pooled = tape.Concat(
             tape.AttentionPool(xTD, _poolingScores.Forward(tape, xTD), batch.Layout),
             tape.MaxPool(xTD, batch.Layout));

@@ -38,7 +38,7 @@ public sealed partial class Model<TRow>
         _policy = policy;
         Branch = branch;
         _embedding = input.CreateEmbedding(parameters, config.Encoder);
-        _encoder = new Encoder(parameters, config.Encoder);
+        _encoder = config.Encoder.CreateEncoder(parameters);
         Head = config.Head.CreateHead(parameters, config.Encoder);
     }
 
@@ -118,8 +118,7 @@ public sealed partial class Model<TRow>
     internal Tensor Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null)
     {
         var context = new ForwardContext(tape, batch.Layout, observer, policies);
-        var xTD = _encoder.Forward(context, _embedding.Forward(context, batch));
-        return Head.Forward(tape, xTD, batch);
+        return Head.Forward(tape, _encoder.Forward(context, _embedding.Forward(context, batch)), batch);
     }
 
     /// <summary>What the model asks of batches.</summary>
