@@ -49,6 +49,7 @@ internal abstract class Head
 /// <summary>What a model file tells of a <see cref="Head"/>.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(ClassesHeadConfig), "classes")]
+[JsonDerivedType(typeof(PooledClassesHeadConfig), "pooledClasses")]
 [JsonDerivedType(typeof(VectorHeadConfig), "vector")]
 [JsonDerivedType(typeof(PublishedClassesHeadConfig), "publishedClasses")]
 internal abstract record HeadConfig
