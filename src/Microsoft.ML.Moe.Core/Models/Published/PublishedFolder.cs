@@ -41,7 +41,14 @@ internal sealed class PublishedFolder
     /// <summary>Reads a <c>config.json</c>.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">It is too large, or no JSON object.</exception>
-    public static PublishedSettings ReadConfig(string file)
+    public static PublishedSettings ReadConfig(string file) => ReadJson(file) is { ValueKind: JsonValueKind.Object } json
+        ? new PublishedSettings(json, file)
+        : throw new InvalidDataException($"{file} is not a JSON object.");
+
+    /// <summary>Reads a JSON file.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is too large, or no JSON.</exception>
+    public static JsonElement ReadJson(string file)
     {
         if (!File.Exists(file))
             throw new FileNotFoundException($"There is no {file}: this is not the folder of a published model, or not all of it.", file);
@@ -51,9 +58,7 @@ internal sealed class PublishedFolder
         try
         {
             using var json = JsonDocument.Parse(stream);
-            return json.RootElement.ValueKind == JsonValueKind.Object
-                ? new PublishedSettings(json.RootElement.Clone(), file)
-                : throw new InvalidDataException($"{file} is not a JSON object.");
+            return json.RootElement.Clone();
         }
         catch (JsonException e)
         {
