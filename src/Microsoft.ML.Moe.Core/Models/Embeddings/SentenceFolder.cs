@@ -16,6 +16,12 @@ internal sealed class SentenceFolder
     private const string PromptsFile = "config_sentence_transformers.json";
     private const int MostModules = 16;
 
+    /// <summary>Name of the prompt of queries.</summary>
+    public const string QueryPrompt = "query";
+
+    /// <summary>Name of the prompt of documents.</summary>
+    public const string DocumentPrompt = "document";
+
     /// <summary>The file has the name of the class that it once belonged to.</summary>
     private static readonly string[] LengthFiles =
     [
@@ -56,8 +62,9 @@ internal sealed class SentenceFolder
     /// <summary>Whether texts are lower-cased before the tokenizer reads them.</summary>
     public bool Lowercase { get; private set; }
 
-    /// <summary>Texts to put before a text, by name.</summary>
-    public IReadOnlyDictionary<string, string> Prompts { get; private set; } = new Dictionary<string, string>();
+    /// <summary>Texts to put before a text, by name; those of queries and documents are always there, perhaps empty.</summary>
+    public IReadOnlyDictionary<string, string> Prompts { get; private set; } =
+        new Dictionary<string, string> { [QueryPrompt] = "", [DocumentPrompt] = "" };
 
     /// <summary>Name of the prompt of texts that are neither queries nor documents; null for none.</summary>
     public string? DefaultPromptName { get; private set; }
@@ -85,19 +92,8 @@ internal sealed class SentenceFolder
         if ((name ?? DefaultPromptName) is not { } wanted)
             return "";
         return Prompts.TryGetValue(wanted, out var prompt) ? prompt : throw new ArgumentException(
-            $"{Path} has no prompt '{wanted}'; it has {(Prompts.Count == 0 ? "none" : string.Join(", ", Prompts.Keys.Select(p => $"'{p}'")))}.",
+            $"{Path} has no prompt '{wanted}'; it has {string.Join(", ", Prompts.Keys.Select(p => $"'{p}'"))}.",
             nameof(name));
-    }
-
-    /// <summary>
-    /// The prompt of queries, or of documents: the first of some names that there is, else the default one.
-    /// </summary>
-    public string PromptOf(params ReadOnlySpan<string> names)
-    {
-        foreach (var name in names)
-            if (Prompts.TryGetValue(name, out var prompt))
-                return prompt;
-        return PromptOf(name: null);
     }
 
     private void ReadModules()
@@ -117,7 +113,7 @@ internal sealed class SentenceFolder
             var type = module.Text("type", "");
             var kind = type[(type.LastIndexOf('.') + 1)..];
             var own = Within(module.Text("path", ""), file);
-            if (number == 0 != (kind == "Transformer") || number == 1 != (kind == "Pooling"))
+            if ((number == 0) != (kind == "Transformer") || (number == 1) != (kind == "Pooling"))
                 throw Unsupported(file, type);
             switch (kind)
             {
@@ -241,10 +237,13 @@ internal sealed class SentenceFolder
         if (!File.Exists(file))
             return;
         var json = PublishedFolder.ReadConfig(file);
-        Prompts = json.Part("prompts").AllTexts();
+        var prompts = new Dictionary<string, string>(Prompts);
+        foreach (var (name, prompt) in json.Part("prompts").AllTexts())
+            prompts[name] = prompt;
+        Prompts = prompts;
         DefaultPromptName = json.Has("default_prompt_name") ? json.Text("default_prompt_name", "") : null;
         Similarity = json.Text("similarity_fn_name", "cosine");
-        if (DefaultPromptName is { } name && !Prompts.ContainsKey(name))
-            throw json.Refused($"default_prompt_name '{name}' is none of its prompts");
+        if (DefaultPromptName is { } chosen && !Prompts.ContainsKey(chosen))
+            throw json.Refused($"default_prompt_name '{chosen}' is none of its prompts");
     }
 }

@@ -94,11 +94,23 @@ internal sealed class PublishedFolder
     /// <param name="change">
     /// Changes the architecture in what its weights do not tell: dropout, router. null leaves it as it is.
     /// </param>
+    /// <param name="baseModel">What the folder's model is called; null where nothing shall tell.</param>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
     public Model<EncodedText> Load(
-        Engine engine, Input<EncodedText> input, HeadConfig head, int seed = 0, Func<PublishedConfig, PublishedConfig>? change = null)
+        Engine engine,
+        Input<EncodedText> input,
+        HeadConfig head,
+        int seed = 0,
+        Func<PublishedConfig, PublishedConfig>? change = null,
+        BaseModel? baseModel = null)
     {
-        var config = new ModelConfig { Input = input.Config, Encoder = change is null ? Encoder : change(Encoder), Head = head };
+        var config = new ModelConfig
+        {
+            Input = input.Config,
+            Encoder = change is null ? Encoder : change(Encoder),
+            Head = head,
+            BaseModel = baseModel,
+        };
         return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store));
     }
 
