@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Published;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -95,5 +96,7 @@ internal sealed record ModelConfig
             throw new ArgumentException($"The model is of type '{ModelType}', not '{Moe}'.", nameof(ModelType));
         Encoder.Check();
         Input.Check();
+        if (Input is PublishedTextInputConfig != Encoder is PublishedConfig)
+            throw new ArgumentException("A published encoder and the ids of its tokenizer go together.", nameof(Encoder));
     }
 }
