@@ -19,9 +19,9 @@ internal abstract class Head
 
     /// <summary>Scores of a batch.</summary>
     /// <param name="tape">Operations.</param>
-    /// <param name="xTD">[T, D] token vectors.</param>
+    /// <param name="encoded">The encoder's states, of T tokens.</param>
     /// <param name="batch">B rows.</param>
-    public abstract Tensor Forward(Tape tape, Tensor xTD, Batch batch);
+    public abstract Tensor Forward(Tape tape, EncoderOutput encoded, Batch batch);
 
     /// <summary>Writes what the model gives for each row of a batch, <see cref="Outputs"/> numbers each.</summary>
     public abstract void Write(Tape tape, Tensor scores, Span<float> outputs);
@@ -49,7 +49,9 @@ internal abstract class Head
 /// <summary>What a model file tells of a <see cref="Head"/>.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(ClassesHeadConfig), "classes")]
+[JsonDerivedType(typeof(PooledClassesHeadConfig), "pooledClasses")]
 [JsonDerivedType(typeof(VectorHeadConfig), "vector")]
+[JsonDerivedType(typeof(PublishedClassesHeadConfig), "publishedClasses")]
 internal abstract record HeadConfig
 {
     /// <summary>The head.</summary>

@@ -15,11 +15,12 @@ internal sealed class MaskedTokenHead : Head
     private readonly Linear _transform;
     private readonly Linear _decoder;
 
-    public MaskedTokenHead(ParameterStore store, EncoderConfig encoder, int vocabulary)
+    public MaskedTokenHead(ParameterStore store, EncoderConfig encoder, MaskedTokenHeadConfig config)
     {
-        _transform = new Linear(store, "guess.transform", encoder.Width, encoder.Width, Activation.GeluTanh);
-        _norm = new LayerNorm(store, "guess.norm", encoder.Width);
-        _decoder = new Linear(store, "guess.decoder", encoder.Width, vocabulary);
+        var d = encoder.Width;
+        _transform = new Linear(store, "guess.transform", d, d, config.Activation, hasBias: config.HasBias);
+        _norm = new LayerNorm(store, "guess.norm", d, config.NormEpsilon);
+        _decoder = new Linear(store, "guess.decoder", d, config.Vocabulary, hasBias: config.HasBias);
     }
 
     /// <inheritdoc/>
@@ -29,11 +30,11 @@ internal sealed class MaskedTokenHead : Head
     public override (double OfRow, double OfToken) Cost(int width) => (0, 0);
 
     /// <summary>Scores of the vocabulary for the M hidden tokens, [M, V].</summary>
-    public override Tensor Forward(Tape tape, Tensor xTD, Batch batch)
-    {
-        var hiddenMD = tape.Embedding(xTD, MaskedOf(batch).RowsIn(batch.Layout));
-        return _decoder.Forward(tape, _norm.Forward(tape, _transform.Forward(tape, hiddenMD)));
-    }
+    public override Tensor Forward(Tape tape, EncoderOutput encoded, Batch batch) =>
+        Scores(tape, tape.Embedding(encoded.Last, MaskedOf(batch).RowsIn(batch.Layout)));
+
+    /// <summary>Scores of the vocabulary for tokens, [M, D] → [M, V].</summary>
+    public Tensor Scores(Tape tape, Tensor xMD) => _decoder.Forward(tape, _norm.Forward(tape, _transform.Forward(tape, xMD)));
 
     /// <inheritdoc/>
     public override void Write(Tape tape, Tensor scores, Span<float> outputs)
@@ -65,6 +66,15 @@ internal sealed class MaskedTokenHead : Head
 /// <param name="Vocabulary">Tokens that can be hidden, V.</param>
 internal sealed record MaskedTokenHeadConfig(int Vocabulary) : HeadConfig
 {
+    /// <summary>Activation of the layer before the vocabulary's.</summary>
+    public Activation Activation { get; init; } = Activation.GeluTanh;
+
+    /// <summary>Added to the variance in layer normalisation.</summary>
+    public float NormEpsilon { get; init; } = 1e-5f;
+
+    /// <summary>Whether the two layers have biases.</summary>
+    public bool HasBias { get; init; } = true;
+
     /// <inheritdoc/>
-    public override Head CreateHead(ParameterStore store, EncoderConfig encoder) => new MaskedTokenHead(store, encoder, Vocabulary);
+    public override Head CreateHead(ParameterStore store, EncoderConfig encoder) => new MaskedTokenHead(store, encoder, this);
 }

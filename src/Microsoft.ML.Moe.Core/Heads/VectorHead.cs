@@ -17,7 +17,7 @@ internal sealed class VectorHead(int width) : Head
     public override (double OfRow, double OfToken) Cost(int width) => (0, 0);
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tape tape, Tensor xTD, Batch batch) => tape.MeanPool(xTD, batch.Layout);
+    public override Tensor Forward(Tape tape, EncoderOutput encoded, Batch batch) => tape.MeanPool(encoded.Last, batch.Layout);
 
     /// <inheritdoc/>
     public override void Write(Tape tape, Tensor scores, Span<float> outputs) => scores.CopyTo(outputs);

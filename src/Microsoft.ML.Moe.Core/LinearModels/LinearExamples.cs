@@ -12,4 +12,8 @@ internal sealed record LinearExamples(IReadOnlyList<LinearRow> Rows, int[] Label
     /// <summary>These rows and, after them, others.</summary>
     public LinearExamples With(LinearExamples others) =>
         new([.. Rows, .. others.Rows], [.. Labels, .. others.Labels], [.. Weights, .. others.Weights]);
+
+    /// <summary>Some of the rows, in the order given.</summary>
+    public LinearExamples Select(IReadOnlyList<int> rows) =>
+        new([.. rows.Select(row => Rows[row])], [.. rows.Select(row => Labels[row])], [.. rows.Select(row => Weights[row])]);
 }

@@ -12,7 +12,7 @@ internal sealed class LinearFit(int classes, int threads)
     public const double Tolerance = 1e-2;
 
     /// <summary>How little the weight of what is always 1 is held back, as a share of the others.</summary>
-    private const float PenaltyOfConstant = 0.01f;
+    public const float PenaltyOfConstant = 0.01f;
 
     /// <summary>How little the weights of a pair's counts are held back: there are few of them.</summary>
     private const float PenaltyOfCounts = 0.1f;

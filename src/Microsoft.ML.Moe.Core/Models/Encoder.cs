@@ -3,42 +3,54 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models;
 
-/// <summary>
-/// Pre-norm transformer blocks, every n-th with a mixture of experts in place of its feed-forward network, and the norm after them.
-/// </summary>
-internal sealed class Encoder
+/// <summary>Transformer blocks one after the other, and, where they are pre-norm, the norm after the last.</summary>
+/// <param name="blocks">The blocks.</param>
+/// <param name="outputNorm">The norm after the last block; null for none.</param>
+internal sealed class Encoder(IReadOnlyList<IBlock> blocks, LayerNorm? outputNorm = null)
 {
-    private readonly EncoderBlock[] _blocks;
-    private readonly LayerNorm _outputNorm;
+    /// <summary>Number of blocks, L.</summary>
+    public int Layers => blocks.Count;
 
-    public Encoder(ParameterStore store, EncoderConfig config)
+    /// <summary>Runs all blocks, or a run of them: the last ones from states that earlier ones have given before, say.</summary>
+    /// <param name="context">What the layers share.</param>
+    /// <param name="xTD">[T, D]: token vectors, or the states after <paramref name="first"/> blocks.</param>
+    /// <param name="first">Number of the first block to run, from 0.</param>
+    /// <param name="last">Number of the block before which to stop; null to run all that follow.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are no such blocks.</exception>
+    public EncoderOutput Forward(ForwardContext context, Tensor xTD, int first = 0, int? last = null)
     {
-        var d = config.Width;
-        var gain = 1f / MathF.Sqrt(Math.Max(1, 2 * config.Layers));
-        var moe = new MoeSettings(
-            config.Experts,
-            config.Router.CreatePolicy(),
-            config.LoadBalancingCoefficient,
-            config.RouterZLossCoefficient);
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(Block)];
-        _outputNorm = new LayerNorm(store, "outputNorm", d);
-
-        EncoderBlock Block(int layer)
-        {
-            var name = $"layers.{layer}";
-            var attention = new SelfAttention(store, name + ".attention", d, config.Heads, gain, config.Dropout / 2);
-            IFeedForward feedForward = config.HasExperts(layer)
-                ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
-                : new DenseFeedForward(store, name + ".feedForward", d, config.FeedForwardWidth, gain);
-            return new EncoderBlock(store, name, d, attention, feedForward, config.Dropout);
-        }
+        var end = last ?? Layers;
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first, end);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Layers);
+        var states = new Tensor[end - first + 1];
+        states[0] = xTD;
+        for (var i = 1; i < states.Length; i++)
+            states[i] = blocks[first + i - 1].Forward(context, states[i - 1]);
+        // given final states are normed already
+        if (outputNorm is not null && end == Layers && (end > first || Layers == 0))
+            states[^1] = outputNorm.Forward(context.Tape, states[^1]);
+        return new EncoderOutput(states, first);
     }
+}
 
-    /// <summary>[T, D] → [T, D].</summary>
-    public Tensor Forward(ForwardContext context, Tensor xTD)
-    {
-        foreach (var block in _blocks)
-            xTD = block.Forward(context, xTD);
-        return _outputNorm.Forward(context.Tape, xTD);
-    }
+/// <summary>
+/// What an encoder gives: the states before the blocks that ran and after each of them, counted as Hugging Face counts
+/// <c>hidden_states</c>. They belong to the tape.
+/// </summary>
+/// <param name="states">Each [T, D].</param>
+/// <param name="first">Number of blocks before the first of them.</param>
+internal sealed class EncoderOutput(IReadOnlyList<Tensor> states, int first)
+{
+    /// <summary>The states after the last block that ran, [T, D].</summary>
+    public Tensor Last => states[^1];
+
+    /// <summary>Number of blocks after which <see cref="Last"/> is.</summary>
+    public int LastLayer => first + states.Count - 1;
+
+    /// <summary>The states after a number of blocks, [T, D]; 0 gives the token vectors.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">These blocks did not run.</exception>
+    public Tensor After(int layers) => layers >= first && layers <= LastLayer
+        ? states[layers - first]
+        : throw new ArgumentOutOfRangeException(nameof(layers), layers, $"The blocks from {first} to {LastLayer} did run.");
 }

@@ -1,13 +1,20 @@
 using System.Text.Json.Serialization;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Models;
 
 /// <summary>
-/// The architecture of an <see cref="Encoder"/>: transformer blocks, some of them with a mixture of experts. Every value is checked when
-/// it is set; <see cref="Check"/> compares them with each other.
+/// The architecture of an encoder: transformer blocks, some of them with a mixture of experts. Those of this library are pre-norm; other
+/// records are published architectures. Every value is checked when it is set; <see cref="Check"/> compares them with each other.
 /// </summary>
-public sealed record EncoderConfig
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(BertConfig), "bert")]
+[JsonDerivedType(typeof(DistilBertConfig), "distilBert")]
+[JsonDerivedType(typeof(RobertaConfig), "roberta")]
+[JsonDerivedType(typeof(MpnetConfig), "mpnet")]
+public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>
     [JsonRequired]
@@ -27,6 +34,11 @@ public sealed record EncoderConfig
     /// </summary>
     [JsonRequired]
     public int MoeEvery { get; init => field = OptionCheck.Range(value, 0, 48, nameof(MoeEvery)); } = 1;
+
+    /// <summary>The blocks with a MoE layer, in place of every <see cref="MoeEvery"/>-th; null, the default, for those.</summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal BlockNumbers? MoeAt { get; init; }
 
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
     [JsonRequired]
@@ -65,7 +77,7 @@ public sealed record EncoderConfig
 
     /// <summary>Number of blocks with a MoE layer.</summary>
     [JsonIgnore]
-    public int MoeLayers => MoeEvery == 0 ? 0 : Layers / MoeEvery;
+    public int MoeLayers => MoeAt?.Count ?? (MoeEvery == 0 ? 0 : Layers / MoeEvery);
 
     /// <summary>Numbers of the blocks with a MoE layer, from 0.</summary>
     [JsonIgnore]
@@ -77,7 +89,7 @@ public sealed record EncoderConfig
 
     /// <summary>Whether a block has a MoE layer.</summary>
     /// <param name="block">Number of the block, from 0.</param>
-    public bool HasExperts(int block) => MoeEvery > 0 && (block + 1) % MoeEvery == 0;
+    public bool HasExperts(int block) => MoeAt?.Contains(block) ?? (MoeEvery > 0 && (block + 1) % MoeEvery == 0);
 
     /// <summary>Checks that the values fit each other.</summary>
     /// <returns>This configuration.</returns>
@@ -86,6 +98,8 @@ public sealed record EncoderConfig
     {
         if (Width % Heads != 0)
             throw new ArgumentException($"{nameof(Width)} ({Width}) is not divisible by {nameof(Heads)} ({Heads}).", nameof(Heads));
+        if (MoeAt?.Count > 0 && MoeAt[^1] >= Layers)
+            throw new ArgumentOutOfRangeException(nameof(MoeAt), MoeAt[^1], $"There are {nameof(Layers)} = {Layers} blocks, from 0.");
         if (Router.ExpertsPerToken > Experts)
             throw new ArgumentOutOfRangeException(
                 nameof(Router),
@@ -93,6 +107,13 @@ public sealed record EncoderConfig
                 $"{nameof(Router)}.{nameof(Router.ExpertsPerToken)} must be over 0 and at most {nameof(Experts)} ({Experts}).");
         return this;
     }
+
+    /// <summary>The encoder.</summary>
+    /// <param name="store">Makes its parameters.</param>
+    internal virtual Encoder CreateEncoder(ParameterStore store) => PreNormEncoder.Create(store, this);
+
+    /// <summary>How MoE layers route and are kept in balance.</summary>
+    internal MoeSettings MoeSettings => new(Experts, Router.CreatePolicy(), LoadBalancingCoefficient, RouterZLossCoefficient);
 
     /// <summary>Throws where there is nothing to route.</summary>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>

@@ -73,7 +73,7 @@ public sealed partial class Model<TRow>
         ArgumentNullException.ThrowIfNull(routers);
         if (rows.Count == 0)
             throw new ArgumentException("There are no rows to compare on.", nameof(rows));
-        if (Head is not ClassesHead)
+        if (Head is not ClassifierHead)
             throw new InvalidOperationException("The model is no classifier: there is no accuracy to compare.");
         foreach (var row in rows)
             ClassTargets.Check(row.Target, Outputs, nameof(rows));

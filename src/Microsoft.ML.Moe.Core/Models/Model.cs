@@ -38,7 +38,7 @@ public sealed partial class Model<TRow>
         _policy = policy;
         Branch = branch;
         _embedding = input.CreateEmbedding(parameters, config.Encoder);
-        _encoder = new Encoder(parameters, config.Encoder);
+        _encoder = config.Encoder.CreateEncoder(parameters);
         Head = config.Head.CreateHead(parameters, config.Encoder);
     }
 
@@ -66,6 +66,9 @@ public sealed partial class Model<TRow>
 
     /// <summary>The head.</summary>
     internal Head Head { get; }
+
+    /// <summary>The encoder's blocks.</summary>
+    internal Encoder Blocks => _encoder;
 
     /// <summary>The parameters; shared with the trainer.</summary>
     internal ParameterStore Parameters => _parameters;
@@ -115,11 +118,20 @@ public sealed partial class Model<TRow>
     /// <param name="batch">B rows.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
-    internal Tensor Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null)
+    internal Tensor Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null) =>
+        Head.Forward(tape, Encode(tape, batch, observer, policies), batch);
+
+    /// <summary>Runs embedding and encoder on a batch.</summary>
+    /// <param name="tape">Operations.</param>
+    /// <param name="batch">B rows.</param>
+    /// <param name="observer">See <see cref="Forward"/>.</param>
+    /// <param name="policies">See <see cref="Forward"/>.</param>
+    /// <param name="blocks">How many of the first blocks run; null for all.</param>
+    internal EncoderOutput Encode(
+        Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null, int? blocks = null)
     {
         var context = new ForwardContext(tape, batch.Layout, observer, policies);
-        var xTD = _encoder.Forward(context, _embedding.Forward(context, batch));
-        return Head.Forward(tape, xTD, batch);
+        return _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
     }
 
     /// <summary>What the model asks of batches.</summary>
@@ -193,7 +205,7 @@ public static class ModelFiles
             weights,
             engine,
             input => input.Restore(tokenizer),
-            (settings, input, take) => settings is { Linear: { } branch, Head: ClassesHeadConfig { Classes: var classes } }
+            (settings, input, take) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
                 ? LinearBranch.Import(branch, (TextInput)input, classes, take)
                 : null);
 

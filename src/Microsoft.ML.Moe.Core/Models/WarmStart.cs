@@ -54,12 +54,12 @@ public sealed class WarmStart
     public static WarmStart From<TRow>(Model<TRow> model, IReadOnlyList<int>? classes = null, IReadOnlyList<int>? tokens = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        if (classes is not null && model.Head is not ClassesHead)
+        if (classes is not null && model.Head is not ClassifierHead)
             throw new ArgumentException("The model is no classifier: it knows no classes.", nameof(classes));
         if (classes?.Any(c => c < -1 || c >= model.Outputs) == true)
             throw new ArgumentOutOfRangeException(nameof(classes), $"The classifier has {model.Outputs} classes.");
         var parameters = model.Parameters.All.Select(p => p.Parameter)
-            .Where(p => classes is not null || !ClassesHead.IsOfClasses(p.Name));
+            .Where(p => classes is not null || !ClassifierHead.IsOfClasses(p.Name));
         return new WarmStart(model.Config, parameters, classes, tokens);
     }
 
@@ -80,7 +80,7 @@ public sealed class WarmStart
             return fresh;
         }
 
-        if (ClassesHead.IsOfClasses(name))
+        if (ClassifierHead.IsOfClasses(name))
             return StartOfClasses(shape, fresh, known);
         return shape.AsSpan().SequenceEqual(known.Shape)
             ? known.Values

@@ -10,7 +10,7 @@ internal static class ClassTargets
     public static void CheckCount(int classCount)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classCount, 2);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(classCount, ClassesHeadConfig.MaximumClasses);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(classCount, ClassifierHeadConfig.MaximumClasses);
     }
 
     /// <summary>Throws where a target is no class.</summary>

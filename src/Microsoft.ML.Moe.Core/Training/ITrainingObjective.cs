@@ -9,7 +9,8 @@ internal interface ITrainingObjective
     int Examples { get; }
 
     /// <summary>Begins an epoch.</summary>
-    void BeginEpoch();
+    /// <param name="epoch">Number of the epoch, from 1.</param>
+    void BeginEpoch(int epoch);
 
     /// <summary>Packs the examples that <see cref="Accumulate"/> takes next. The device may still be at work on those before.</summary>
     /// <param name="examples">Numbers of the examples.</param>

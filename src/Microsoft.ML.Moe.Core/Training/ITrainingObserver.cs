@@ -19,6 +19,14 @@ public interface ITrainingObserver
     void OnMessage(string message)
     {
     }
+
+    /// <summary>A stage that takes no steps has come further. May throw <see cref="OperationCanceledException"/> to abandon training.</summary>
+    /// <param name="stage">What is done.</param>
+    /// <param name="done">Rows that are done.</param>
+    /// <param name="total">Rows that there are.</param>
+    void OnProgress(string stage, int done, int total)
+    {
+    }
 }
 
 /// <summary>What an epoch achieved.</summary>

@@ -41,7 +41,7 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
     public int Examples => _training.Length;
 
     /// <inheritdoc/>
-    public void BeginEpoch() => _workspace?.Calibrate(
+    public void BeginEpoch(int epoch) => _workspace?.Calibrate(
         [.. _training.Select(row => row.Input)],
         (rows, observer) => _model.Score(rows, new float[rows.Count * _model.Outputs], observer));
 

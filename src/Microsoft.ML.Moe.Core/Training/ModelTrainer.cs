@@ -11,56 +11,20 @@ namespace Microsoft.ML.Moe.Training;
 /// the training loop. What kind of rows and what is learned of them is a derived class's.
 /// </summary>
 /// <typeparam name="TRow">A row as the model reads it.</typeparam>
-public abstract class ModelTrainer<TRow>
+public abstract class ModelTrainer<TRow> : Trainer<TRow>
 {
     private readonly WarmStart? _start;
 
     private protected ModelTrainer(EncoderConfig encoder, TrainingConfig training, Engine engine, WarmStart? start = null)
-    {
-        ArgumentNullException.ThrowIfNull(engine);
-        Encoder = encoder.Check();
-        Training = training.Check(encoder);
-        Engine = engine;
-        _start = start;
-    }
-
-    /// <summary>Where the model is trained and will live.</summary>
-    private protected Engine Engine { get; }
+        : base(training.Check(encoder.Check()), engine) => (Encoder, _start) = (encoder, start);
 
     /// <summary>The architecture.</summary>
     private protected EncoderConfig Encoder { get; }
 
-    /// <summary>How the model is trained.</summary>
-    private protected TrainingConfig Training { get; }
-
-    /// <summary>Trains a model.</summary>
-    /// <param name="training">Rows to learn from, at least one.</param>
-    /// <param name="validation">
-    /// Rows to choose the best epoch by; null draws <see cref="TrainingConfig.ValidationShare"/> of the training rows.
-    /// </param>
-    /// <param name="observer">Receives the progress; null for none.</param>
-    /// <param name="stop">Ends training after the current step and keeps the best that there is.</param>
-    /// <returns>The model as it was after the best epoch, or after the last without validation rows.</returns>
-    /// <exception cref="ArgumentException">There are no rows, or a row, target or weight is impossible.</exception>
-    /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
-    /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
-    public Model<TRow> Train(
-        IReadOnlyList<Example<TRow>> training,
-        IReadOnlyList<Example<TRow>>? validation = null,
-        ITrainingObserver? observer = null,
-        CancellationToken stop = default)
+    private protected override Model<TRow> Learn(TrainingRows<TRow> rows, ITrainingObserver? observer, CancellationToken stop)
     {
-        ArgumentNullException.ThrowIfNull(training);
-        Check(training, nameof(training));
-        if (!training.Any(row => row.Weight > 0))
-            throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
-        if (validation is not null)
-            Check(validation, nameof(validation));
-        var isDrawn = validation is null;
-        if (isDrawn && Training.ValidationShare > 0)
-            (training, validation) = Split(training);
-        var rows = Arrange(new TrainingRows<TRow>(training, validation ?? [], isDrawn), observer, stop);
-        (training, validation) = (rows.Training, rows.Validation);
+        rows = Arrange(rows, observer, stop);
+        var (training, validation, _) = rows;
 
         var (input, head) = CreateEnds(training);
         var store = new ParameterStore(Engine, Training.Seed, _start is null ? null : _start.StartOf) { UsedRows = UsedRows(training) };
@@ -92,14 +56,6 @@ public abstract class ModelTrainer<TRow>
     /// <summary>Passes over the rows where the configuration leaves it open.</summary>
     private protected abstract int EpochsFor(IReadOnlyList<Example<TRow>> training);
 
-    /// <summary>Throws where a row cannot be learned from.</summary>
-    /// <exception cref="ArgumentException">It cannot.</exception>
-    private protected abstract void Check(Example<TRow> row, string parameter);
-
-    /// <summary>Draws validation rows.</summary>
-    private protected virtual (IReadOnlyList<Example<TRow>> Training, IReadOnlyList<Example<TRow>> Validation) Split(
-        IReadOnlyList<Example<TRow>> rows) => StratifiedSplit.Of(rows, Training.ValidationShare, new Random(Training.Seed));
-
     /// <summary>For each row of embedding tables whether training uses it; null for all.</summary>
     private protected virtual bool[]? UsedRows(IReadOnlyList<Example<TRow>> training) => null;
 
@@ -110,16 +66,6 @@ public abstract class ModelTrainer<TRow>
     /// <param name="stop">Once it is requested, nothing more is learned.</param>
     private protected virtual Model<TRow> Finish(
         Model<TRow> model, TrainingRows<TRow> rows, ITrainingObserver? observer, CancellationToken stop) => model;
-
-    private void Check(IReadOnlyList<Example<TRow>> rows, string parameter)
-    {
-        foreach (var row in rows)
-        {
-            Check(row, parameter);
-            if (!(row.Weight >= 0 && float.IsFinite(row.Weight)))
-                throw new ArgumentException($"A row has the weight {row.Weight}; weights are finite and at least 0.", parameter);
-        }
-    }
 
     private string DigestOf(
         Model<TRow> model, Parameter[] parameters, IReadOnlyList<Example<TRow>> training, IReadOnlyList<Example<TRow>> validation)

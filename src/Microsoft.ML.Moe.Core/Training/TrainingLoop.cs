@@ -49,7 +49,7 @@ internal sealed class TrainingLoop(
     {
         var order = Enumerable.Range(0, objective.Examples).ToArray();
         schedule.RandomOf(_progress.Epoch, 0).Shuffle(order);
-        objective.BeginEpoch();
+        objective.BeginEpoch(_progress.Epoch);
         var watch = Stopwatch.StartNew();
         var firstStep = _progress.Step;
         RunSteps(order, stop);

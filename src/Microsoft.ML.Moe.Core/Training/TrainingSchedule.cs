@@ -41,7 +41,10 @@ internal sealed record TrainingSchedule(
     /// <summary>Random numbers of one step: the same whether training came here in one go or was interrupted before.</summary>
     /// <param name="epoch">Number of the epoch.</param>
     /// <param name="step">Number of the step.</param>
-    public Random RandomOf(int epoch, int step) => new(Mix(Mix(Seed ^ 0x5EED, epoch), step));
+    public Random RandomOf(int epoch, int step) => new(Mix(SeedOf(Seed, epoch), step));
+
+    /// <summary>Seeds what is random in one epoch.</summary>
+    public static int SeedOf(int seed, int epoch) => Mix(seed ^ 0x5EED, epoch);
 
     private static int Mix(int hash, int value)
     {

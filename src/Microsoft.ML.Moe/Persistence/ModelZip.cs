@@ -80,7 +80,7 @@ internal static class ModelZip
             return;
         }
 
-        if (head is not ClassesHeadConfig { Classes: var classes })
+        if (head is not ClassifierHeadConfig { Classes: var classes })
             throw new InvalidDataException($"{Config} is not of a classifier: the model file is damaged.");
         if (labels is not null && labels.Texts.Count != classes)
             throw new InvalidDataException($"The model file is damaged: {labels.Texts.Count} label values for {classes} classes.");

@@ -20,7 +20,7 @@ internal sealed class ClassifierFit<TRow>(FitRun run, MoeClassifierOptions optio
     public FittedModel<TRow> Execute(
         IDataView input,
         LabelClasses classes,
-        Func<Engine, (RowSource<TRow> Rows, ModelTrainer<TRow> Trainer)> prepare,
+        Func<Engine, (RowSource<TRow> Rows, Trainer<TRow> Trainer)> prepare,
         Func<Model<TRow>, RowSource<TRow>> rowsOf) => run.Run(rowsOf, engine =>
     {
         var (source, trainer) = prepare(engine);

@@ -51,7 +51,7 @@ public sealed class ModelHeadTests : IDisposable
         var store = new ParameterStore(model.Parameters);
         var embedding = model.Input.CreateEmbedding(store, model.Config.Encoder);
         var context = new ForwardContext(tape, batch.Layout);
-        var tokens = new Encoder(store, model.Config.Encoder).Forward(context, embedding.Forward(context, batch)).ToArray();
+        var tokens = model.Config.Encoder.CreateEncoder(store).Forward(context, embedding.Forward(context, batch)).Last.ToArray();
         Assert.Equal(text.Length * Width, tokens.Length);
         Assert.All(Enumerable.Range(0, Width), d => Assert.Equal(tokens.Chunk(Width).Average(token => token[d]), vector[d], 1e-5f));
     }

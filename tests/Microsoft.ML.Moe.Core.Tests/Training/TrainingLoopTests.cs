@@ -110,7 +110,7 @@ public class TrainingLoopTests
     {
         public int Examples => examples;
 
-        public void BeginEpoch() => log.Calls.Add("begin");
+        public void BeginEpoch(int epoch) => log.Calls.Add("begin");
 
         public void Prepare(ReadOnlySpan<int> examples, Random random)
         {

@@ -35,9 +35,9 @@ internal sealed record LabelClasses(DataViewSchema.Column Column, int Count, Lab
 
     private static int CountOf(DataViewSchema.Column label) => ((KeyDataViewType)label.Type).Count switch
     {
-        > ClassesHeadConfig.MaximumClasses and var count => throw new ArgumentOutOfRangeException(
+        > ClassifierHeadConfig.MaximumClasses and var count => throw new ArgumentOutOfRangeException(
             nameof(label),
-            $"The label column '{label.Name}' has {count} key values; at most {ClassesHeadConfig.MaximumClasses} classes are possible."),
+            $"The label column '{label.Name}' has {count} key values; at most {ClassifierHeadConfig.MaximumClasses} classes are possible."),
         < 2 => throw new InvalidOperationException(
             $"The label column '{label.Name}' has a single key value; a classifier needs at least two classes."),
         var count => (int)count,

@@ -3,13 +3,13 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>A pre-norm transformer block: x + attention(norm(x)), then x + feedForward(norm(x)) (Xiong et al. 2020).</summary>
-internal sealed class EncoderBlock(
-    ParameterStore store, string name, int width, SelfAttention attention, IFeedForward feedForward, float dropout)
+internal sealed class PreNormBlock(
+    ParameterStore store, string name, int width, IAttention attention, IFeedForward feedForward, float dropout) : IBlock
 {
     private readonly LayerNorm _attentionNorm = new(store, name + ".attentionNorm", width);
     private readonly LayerNorm _feedForwardNorm = new(store, name + ".feedForwardNorm", width);
 
-    /// <summary>[T, D] → [T, D].</summary>
+    /// <inheritdoc/>
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;

@@ -1,0 +1,55 @@
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Inputs;
+
+/// <summary>
+/// Token vectors of a published encoder: norm(word[id] + position[…] + type[…]), without the tables that the architecture does not have.
+/// </summary>
+internal sealed class TokenIdEmbedding : TokenEmbedding
+{
+    private const float Deviation = 0.02f;
+    private readonly PublishedConfig _config;
+    private readonly Parameter _wordsVD;
+    private readonly Parameter? _positionsSD;
+    private readonly Parameter? _typesKD;
+    private readonly LayerNorm _norm;
+
+    public TokenIdEmbedding(ParameterStore store, PublishedConfig config)
+    {
+        _config = config;
+        var d = config.Width;
+        _wordsVD = store.Normal("embedding.words", ParameterRole.Embedding, Deviation, config.VocabularySize, d);
+        if (config.HasPositionTable)
+            _positionsSD = store.Normal("embedding.positions", ParameterRole.Weight, Deviation, config.Positions, d);
+        if (config.TokenTypes > 0)
+            _typesKD = store.Normal("embedding.types", ParameterRole.Weight, Deviation, config.TokenTypes, d);
+        _norm = new LayerNorm(store, "embedding.norm", d, config.NormEpsilon);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Forward(ForwardContext context, Batch batch)
+    {
+        var (tape, texts) = (context.Tape, (TokenIdBatch)batch);
+        var xTD = tape.Embedding(_wordsVD, texts.Ids);
+        if (_positionsSD is not null)
+            xTD = tape.Add(xTD, tape.Embedding(_positionsSD, PositionsOf(texts)));
+        if (_typesKD is not null)
+            xTD = tape.Add(xTD, tape.Embedding(_typesKD, texts.Types.IsEmpty ? new int[texts.Ids.Length] : texts.Types));
+        return tape.Dropout(_norm.Forward(tape, xTD), _config.Dropout);
+    }
+
+    private int[] PositionsOf(TokenIdBatch texts)
+    {
+        var positions = new int[texts.Ids.Length];
+        var offsets = texts.Layout.Offsets;
+        for (var i = 0; i + 1 < offsets.Length; i++)
+        {
+            var row = offsets[i]..offsets[i + 1];
+            _config.FillPositions(texts.Ids[row], positions.AsSpan(row));
+        }
+
+        return positions;
+    }
+}

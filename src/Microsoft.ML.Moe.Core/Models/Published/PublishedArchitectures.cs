@@ -1,0 +1,40 @@
+namespace Microsoft.ML.Moe.Models.Published;
+
+/// <summary>The architectures that are read here, by what <c>config.json</c> calls them.</summary>
+internal static class PublishedArchitectures
+{
+    private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> Readers = new()
+    {
+        ["bert"] = BertConfig.Read,
+        ["distilbert"] = DistilBertConfig.Read,
+        ["roberta"] = RobertaConfig.Read,
+        ["xlm-roberta"] = RobertaConfig.Read,
+        ["mpnet"] = MpnetConfig.Read,
+    };
+
+    /// <summary>Whether a <c>model_type</c> is known.</summary>
+    public static bool Knows(string modelType) => Readers.ContainsKey(modelType);
+
+    /// <summary>The encoder that a <c>config.json</c> describes.</summary>
+    /// <exception cref="InvalidDataException">
+    /// The architecture or one of its settings is not known here, a value is impossible, or the weights are quantised.
+    /// </exception>
+    public static PublishedConfig Read(PublishedSettings json)
+    {
+        var modelType = json.Text("model_type", "");
+        if (!Readers.TryGetValue(modelType, out var read))
+            throw json.Refused($"model_type '{modelType}' is none of the encoders that are known here: {string.Join(", ", Readers.Keys)}");
+        if (json.Has("quantization_config"))
+            throw json.Refused("its weights are quantised (quantization_config); take the model's original weights");
+        try
+        {
+            var config = read(json);
+            config.Check();
+            return config;
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{json.File} holds an impossible value: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Text.Json;
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Models.Published;
+
+/// <summary>A folder with a published model as Hugging Face saves it: <c>config.json</c>, safetensors weights, perhaps a tokenizer.</summary>
+internal sealed class PublishedFolder
+{
+    private const string ConfigFile = "config.json";
+    private const int MaximumConfigBytes = 1 << 22;
+
+    private PublishedFolder(string path, PublishedSettings settings) =>
+        (Path, Settings, Encoder) = (path, settings, PublishedArchitectures.Read(settings));
+
+    /// <summary>Path of the folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The whole <c>config.json</c>.</summary>
+    public PublishedSettings Settings { get; }
+
+    /// <summary>The architecture.</summary>
+    public PublishedConfig Encoder { get; }
+
+    /// <summary>The class that the weights were saved from, such as <c>BertForSequenceClassification</c>; "" where it is not said.</summary>
+    public string SavedClass => Settings.First("architectures") ?? "";
+
+    /// <summary>Opens a folder; the weights stay closed.</summary>
+    /// <param name="pathOrName">Path of the folder, or name of a model on the hub, which is then looked for in the hub's cache folder.</param>
+    /// <exception cref="FileNotFoundException">There is no such folder, or no <c>config.json</c> in it; the message says what to fetch.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or its model none that is known here.</exception>
+    public static PublishedFolder Open(string pathOrName)
+    {
+        var path = Find(pathOrName);
+        return new PublishedFolder(path, ReadConfig(System.IO.Path.Combine(path, ConfigFile)));
+    }
+
+    /// <summary>Reads a <c>config.json</c>.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is too large, or no JSON object.</exception>
+    public static PublishedSettings ReadConfig(string file)
+    {
+        if (!File.Exists(file))
+            throw new FileNotFoundException($"There is no {file}: this is not the folder of a published model, or not all of it.", file);
+        using var stream = File.OpenRead(file);
+        if (stream.Length > MaximumConfigBytes)
+            throw new InvalidDataException($"{file} has {stream.Length} bytes, more than a model's configuration can have.");
+        try
+        {
+            using var json = JsonDocument.Parse(stream);
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                ? new PublishedSettings(json.RootElement.Clone(), file)
+                : throw new InvalidDataException($"{file} is not a JSON object.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{file} is not JSON: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The folder that a path or a name stands for.</summary>
+    /// <exception cref="FileNotFoundException">There is none; the message says what to fetch and where it is looked for.</exception>
+    public static string Find(string pathOrName)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(pathOrName);
+        if (Directory.Exists(pathOrName))
+            return pathOrName;
+        if (!HubCache.IsName(pathOrName))
+            throw new FileNotFoundException($"There is no folder {pathOrName}.", pathOrName);
+        return HubCache.Find(pathOrName) ?? throw new FileNotFoundException(
+            $"There is no folder {pathOrName}, and the hub's cache {HubCache.Folder} does not have the model {pathOrName}. Nothing is "
+            + $"downloaded here. Fetch config.json, model.safetensors, tokenizer.json, tokenizer_config.json and, of a sentence-transformers "
+            + $"model, modules.json with the folders that it names, from https://huggingface.co/{pathOrName} into a folder and give its "
+            + $"path, or fetch them into the cache with: hf download {pathOrName}",
+            pathOrName);
+    }
+
+    /// <summary>
+    /// A model of this folder's embedding and encoder under a head. A head's own parameters are new, unless the folder is to hold them:
+    /// those of <see cref="PublishedClassesHead"/>.
+    /// </summary>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="input">Encodes texts with this folder's tokenizer.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="seed">Of the head's parameters.</param>
+    /// <param name="change">
+    /// Changes the architecture in what its weights do not tell: dropout, router. null leaves it as it is.
+    /// </param>
+    /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
+    public Model<EncodedText> Load(
+        Engine engine, Input<EncodedText> input, HeadConfig head, int seed = 0, Func<PublishedConfig, PublishedConfig>? change = null)
+    {
+        var config = new ModelConfig { Input = input.Config, Encoder = change is null ? Encoder : change(Encoder), Head = head };
+        return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store));
+    }
+
+    /// <summary>Makes something whose parameters are this folder's weights.</summary>
+    /// <param name="engine">Where the parameters shall live.</param>
+    /// <param name="seed">Of parameters of a new head, whose names begin with <c>head.</c> or <c>pooling.</c></param>
+    /// <param name="create">Makes it.</param>
+    /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
+    public T Load<T>(Engine engine, int seed, Func<ParameterStore, T> create)
+    {
+        using var files = TensorFiles.Open(Path);
+        var rules = Encoder.CreateRules().Optional("head.*").Optional("pooling.*");
+        var weights = Weights.From(files, rules, keepsBFloat16: false);
+        var made = create(new ParameterStore(engine, weights, seed));
+        weights.Complete();
+        return made;
+    }
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Models.Published;
+
+/// <summary>A published <c>config.json</c>: values by name, with the defaults of the original library where they are absent.</summary>
+/// <param name="json">The object.</param>
+/// <param name="file">What errors call the file.</param>
+internal sealed class PublishedSettings(JsonElement json, string file)
+{
+    /// <summary>What errors call the file.</summary>
+    public string File => file;
+
+    /// <summary>A whole number.</summary>
+    public int Int(string name, int absent) => Value(name) is not { } value ? absent
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number
+        : throw Bad(name, "a whole number");
+
+    /// <summary>A whole number, or null where it is absent.</summary>
+    public int? Int(string name) => Value(name) is null ? null : Int(name, 0);
+
+    /// <summary>A number.</summary>
+    public float Float(string name, float absent) => (float)Double(name, absent);
+
+    /// <summary>A number in double precision.</summary>
+    public double Double(string name, double absent) => Value(name) is not { } value ? absent
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number
+        : throw Bad(name, "a number");
+
+    /// <summary>true or false.</summary>
+    public bool Flag(string name, bool absent = false) => Value(name) is not { } value ? absent
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+        : throw Bad(name, "true or false");
+
+    /// <summary>A text.</summary>
+    public string Text(string name, string absent) => Value(name) is not { } value ? absent
+        : value.ValueKind == JsonValueKind.String ? value.GetString()!
+        : throw Bad(name, "a text");
+
+    /// <summary>Whether there is a value other than null.</summary>
+    public bool Has(string name) => Value(name) is not null;
+
+    /// <summary>An object within, empty where it is absent.</summary>
+    public PublishedSettings Part(string name) => Value(name) is not { } value ? new PublishedSettings(default, file)
+        : value.ValueKind == JsonValueKind.Object ? new PublishedSettings(value, file)
+        : throw Bad(name, "an object");
+
+    /// <summary>Number of entries of an object; null where it is absent.</summary>
+    public int? Count(string name) => Value(name) is not { } value ? null
+        : value.ValueKind == JsonValueKind.Object ? value.EnumerateObject().Count()
+        : throw Bad(name, "an object");
+
+    /// <summary>The first text of an array; null where there is none.</summary>
+    public string? First(string name) => Value(name) is { ValueKind: JsonValueKind.Array } value && value.GetArrayLength() > 0
+        && value[0].ValueKind == JsonValueKind.String ? value[0].GetString() : null;
+
+    /// <summary>An activation by the name that transformers has for it.</summary>
+    public Activation Activation(string name, string absent) => Text(name, absent) switch
+    {
+        "gelu" or "gelu_python" => Tensors.Activation.GeluErf,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_python_tanh" => Tensors.Activation.GeluTanh,
+        "relu" => Tensors.Activation.Relu,
+        "silu" or "swish" => Tensors.Activation.Silu,
+        "tanh" => Tensors.Activation.Tanh,
+        var other => throw Refused($"{name} '{other}' is none of the activations that are known here: gelu, gelu_new, relu, silu, tanh"),
+    };
+
+    /// <summary>Refuses a decoder: its attention would have to be causal.</summary>
+    public void RefuseDecoder()
+    {
+        if (Flag("is_decoder") || Flag("add_cross_attention"))
+            throw Refused("it is a decoder, not an encoder");
+    }
+
+    /// <summary>Refuses positions that are not looked up in a table.</summary>
+    public void RefuseRelativePositions()
+    {
+        if (Text("position_embedding_type", "absolute") is not "absolute" and var kind)
+            throw Refused($"position_embedding_type '{kind}' is not supported: only 'absolute' is");
+    }
+
+    /// <summary>The error for a file that says something that cannot be done here.</summary>
+    /// <param name="why">Why; without a full stop.</param>
+    public InvalidDataException Refused(string why) => new($"{file} cannot be used: {why}.");
+
+    private InvalidDataException Bad(string name, string expected) => new($"{file}: {name} is not {expected}.");
+
+    private JsonElement? Value(string name) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
+}

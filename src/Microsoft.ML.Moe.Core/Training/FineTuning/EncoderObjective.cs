@@ -1,0 +1,123 @@
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>
+/// Fine-tuning of the last blocks of a classifier with a published encoder: the first ones run without training, or their states are kept.
+/// What is learned of a batch is a derived class's.
+/// </summary>
+internal abstract class EncoderObjective : ITrainingObjective
+{
+    private readonly TuningRows _rows;
+    private readonly IReadOnlyList<Example<EncodedText>> _validation;
+    private readonly int _firstBlock;
+    private readonly TrainingConfig _training;
+    private readonly Packer<EncodedText> _packer;
+    private readonly List<EncodedText> _texts = [];
+    private readonly List<int> _numbers = [];
+    private readonly Targets _targets = new();
+    private readonly WorkspacePolicies? _workspace;
+    private Batch? _batch;
+
+    /// <summary>Prepares it.</summary>
+    /// <param name="model">The classifier; its head is a <see cref="PooledClassesHead"/>.</param>
+    /// <param name="rows">Rows to learn from.</param>
+    /// <param name="validation">Rows to measure each epoch by; empty for none.</param>
+    /// <param name="firstBlock">Number of the first block that is trained.</param>
+    /// <param name="training">Label smoothing and global workspace.</param>
+    protected EncoderObjective(
+        Model<EncodedText> model,
+        TuningRows rows,
+        IReadOnlyList<Example<EncodedText>> validation,
+        int firstBlock,
+        TrainingConfig training)
+    {
+        (Model, _rows, _validation, _firstBlock, _training) = (model, rows, validation, firstBlock, training);
+        Head = (PooledClassesHead)model.Head;
+        _packer = model.Input.CreatePacker(model.Packing());
+        if (training.GlobalWorkspace is { } workspace)
+            _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.Encoder.MoeBlocks);
+    }
+
+    /// <inheritdoc/>
+    public abstract int Examples { get; }
+
+    /// <summary>The classifier.</summary>
+    protected Model<EncodedText> Model { get; }
+
+    /// <summary>Its head.</summary>
+    protected PooledClassesHead Head { get; }
+
+    /// <inheritdoc/>
+    public virtual void BeginEpoch(int epoch) => _workspace?.Calibrate(
+        [.. _rows.Examples.Select(row => row.Input)],
+        (rows, observer) => Model.Score(rows, new float[rows.Count * Model.Outputs], observer));
+
+    /// <inheritdoc/>
+    public void Prepare(ReadOnlySpan<int> examples, Random random)
+    {
+        _texts.Clear();
+        _numbers.Clear();
+        Choose(examples, _numbers);
+        _targets.Begin(_numbers.Count);
+        foreach (var number in _numbers)
+        {
+            var row = _rows.Examples[number];
+            _texts.Add(row.Input);
+            _targets.Add(row.Target, _rows.Weights[number]);
+        }
+
+        _batch = _packer.Pack(_texts, random, withNoise: true);
+    }
+
+    /// <inheritdoc/>
+    public LaterValue Accumulate(float scale)
+    {
+        using var tape = Model.Engine.LeaseTape(training: true, _batch!.Seed);
+        var context = new ForwardContext(tape, _batch.Layout, policies: _workspace is null ? null : _workspace.Select);
+        var encoded = Model.Blocks.Forward(context, FirstStates(tape), _firstBlock);
+        var reported = Loss(tape, encoded, _batch, _targets, _training.LabelSmoothing);
+        var loss = reported;
+        foreach (var extra in tape.AuxiliaryLosses)
+            loss = tape.Add(loss, extra);
+        tape.Backward(loss, scale);
+        return reported.ReadLater();
+    }
+
+    /// <inheritdoc/>
+    public (double Loss, double Metric)? Evaluate()
+    {
+        if (_validation.Count == 0)
+            return null;
+        var measured = Model.Measure(_validation, _packer);
+        return measured.Count == 0 ? null : (measured.Loss, measured.Metric);
+    }
+
+    /// <summary>Turns examples of the loop into rows.</summary>
+    /// <param name="examples">Numbers of the examples.</param>
+    /// <param name="rows">Receives numbers of rows.</param>
+    protected abstract void Choose(ReadOnlySpan<int> examples, List<int> rows);
+
+    /// <summary>The loss of a batch.</summary>
+    protected abstract Tensor Loss(Tape tape, EncoderOutput encoded, Batch batch, Targets targets, float labelSmoothing);
+
+    /// <summary>States before the blocks that are trained.</summary>
+    private Tensor FirstStates(Tape tape)
+    {
+        if (_rows.Kept is { } kept)
+            return kept.Of(tape, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_numbers));
+        using var first = Model.Engine.LeaseTape(training: false);
+        var states = Model.Encode(first, _batch!, blocks: _firstBlock).Last;
+        return tape.Constant(states.ToArray(), states.Shape[0], states.Shape[1]);
+    }
+}
+
+/// <summary>Rows of a fine-tuning.</summary>
+/// <param name="Examples">The rows.</param>
+/// <param name="Weights">Weight of each in the loss; the weight of its class is part of it.</param>
+/// <param name="Kept">States after the blocks that are not trained; null where they are computed in each pass.</param>
+internal sealed record TuningRows(IReadOnlyList<Example<EncodedText>> Examples, float[] Weights, KeptStates? Kept);

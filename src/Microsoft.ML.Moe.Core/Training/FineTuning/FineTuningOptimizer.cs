@@ -1,0 +1,69 @@
+using System.Globalization;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>
+/// AdamW over the last blocks of a published encoder and the head: a block learns the more slowly the further down it is (Howard and Ruder
+/// 2018, "Universal language model fine-tuning", discriminative rates); everything else stays as it is.
+/// </summary>
+internal static class FineTuningOptimizer
+{
+    private const float LayerDecay = 0.8f;
+    private const float Beta2 = 0.98f;
+    private const string BlockPrefix = "layers.";
+
+    /// <summary>Makes the optimiser, and freezes what is not to learn.</summary>
+    /// <param name="engine">Where the parameters live.</param>
+    /// <param name="store">The model's parameters.</param>
+    /// <param name="layers">Blocks of the encoder.</param>
+    /// <param name="plan">Blocks that are trained, and learning rates.</param>
+    /// <param name="weightDecay">Decoupled weight decay of matrices.</param>
+    /// <param name="freezeRouter">Whether routers stay as they are.</param>
+    public static Optimizer Create(
+        Engine engine, ParameterStore store, int layers, FineTuningPlan plan, float weightDecay, bool freezeRouter)
+    {
+        var groups = new List<ParameterGroup>();
+        foreach (var ofRate in store.All.GroupBy(p => (Rate: RateOf(p.Parameter, p.Role), Decays: p.Role is ParameterRole.Weight or ParameterRole.Router)))
+        {
+            Parameter[] parameters = [.. ofRate.Select(p => p.Parameter)];
+            foreach (var parameter in parameters)
+                parameter.IsFrozen = ofRate.Key.Rate == 0f;
+            if (ofRate.Key.Rate > 0f)
+                groups.Add(new ParameterGroup(parameters, ofRate.Key.Rate, ofRate.Key.Decays ? weightDecay : 0f, Beta2: Beta2));
+        }
+
+        return engine.CreateAdamW(groups);
+
+        float RateOf(Parameter parameter, ParameterRole role)
+        {
+            if (ClassifierHead.IsOfClasses(parameter.Name))
+                return plan.HeadLearningRate;
+            if (role == ParameterRole.Router && freezeRouter)
+                return 0f;
+            return BlockOf(parameter.Name) is { } block && block >= layers - plan.Layers
+                ? plan.LearningRate * MathF.Pow(LayerDecay, layers - 1 - block)
+                : 0f;
+        }
+    }
+
+    /// <summary>Lets all parameters learn again.</summary>
+    public static void Unfreeze(ParameterStore store)
+    {
+        foreach (var (parameter, _) in store.All)
+            parameter.IsFrozen = false;
+    }
+
+    /// <summary>The block that a parameter belongs to; null for none.</summary>
+    private static int? BlockOf(string name)
+    {
+        if (!name.StartsWith(BlockPrefix, StringComparison.Ordinal))
+            return null;
+        var end = name.IndexOf('.', BlockPrefix.Length);
+        return end > 0 && int.TryParse(name.AsSpan(BlockPrefix.Length..end), NumberStyles.None, CultureInfo.InvariantCulture, out var block)
+            ? block
+            : null;
+    }
+}

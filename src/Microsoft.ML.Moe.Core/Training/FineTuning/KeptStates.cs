@@ -1,0 +1,67 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>
+/// States of all tokens of rows after the first blocks of an encoder, in bfloat16: training of the blocks that follow begins here, and the
+/// first ones run once.
+/// </summary>
+/// <param name="blocks">Number of blocks.</param>
+/// <param name="width">Width of a token's state, D.</param>
+/// <param name="capacity">Number of rows.</param>
+internal sealed class KeptStates(int blocks, int width, int capacity)
+{
+    private readonly List<ushort[]> _rows = new(capacity);
+    private float[] _states = [];
+
+    /// <summary>Blocks after which the states are.</summary>
+    public int Blocks => blocks;
+
+    /// <summary>Bytes that the states of so many tokens take.</summary>
+    public static long BytesOf(long tokens, int width) => tokens * width * sizeof(ushort);
+
+    /// <summary>Keeps the states of further rows.</summary>
+    /// <param name="statesTD">[T, D].</param>
+    /// <param name="layout">Their sequences.</param>
+    /// <param name="windows">Sequences of a row.</param>
+    public void Add(Tensor statesTD, SequenceLayout layout, int windows)
+    {
+        var states = Room(statesTD.Length);
+        statesTD.CopyTo(states);
+        for (var sequence = 0; sequence < layout.Sequences; sequence += windows)
+        {
+            var row = states[(layout.Offsets[sequence] * width)..(layout.Offsets[sequence + windows] * width)];
+            var bits = new ushort[row.Length];
+            BFloat16.Round(row, bits);
+            _rows.Add(bits);
+        }
+    }
+
+    /// <summary>States of some rows, as a tensor.</summary>
+    /// <param name="tape">Receives it.</param>
+    /// <param name="rows">Numbers of the rows, in the order in which they were packed.</param>
+    /// <returns>[T, D].</returns>
+    public Tensor Of(Tape tape, ReadOnlySpan<int> rows)
+    {
+        var length = 0;
+        foreach (var row in rows)
+            length += _rows[row].Length;
+        var states = Room(length);
+        var start = 0;
+        foreach (var row in rows)
+        {
+            BFloat16.Widen(_rows[row], states.Slice(start, _rows[row].Length));
+            start += _rows[row].Length;
+        }
+
+        return tape.Constant(states, length / width, width);
+    }
+
+    private Span<float> Room(int length)
+    {
+        if (_states.Length < length)
+            _states = new float[length];
+        return _states.AsSpan(0, length);
+    }
+}

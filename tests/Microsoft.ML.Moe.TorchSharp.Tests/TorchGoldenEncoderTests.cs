@@ -1,0 +1,10 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Models;
+
+/// <summary>Published encoders on the TorchSharp engine.</summary>
+public sealed class TorchGoldenEncoderTests : GoldenEncoderTests
+{
+    protected override Engine CreateEngine() => TestDevice.CreateEngine();
+}
