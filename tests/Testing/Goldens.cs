@@ -10,6 +10,22 @@ internal static class Goldens
     public static string? Folder { get; } =
         Environment.GetEnvironmentVariable("MLNETMOE_GOLDENS") is { Length: > 0 } folder ? System.IO.Path.GetFullPath(folder) : null;
 
+    /// <summary>
+    /// Where the goldens of published models are: the folder that the environment names, else the one beside the repository; null where
+    /// neither is there.
+    /// </summary>
+    public static string? Root { get; } = Folder ?? SharedFolder.Find("goldens");
+
+    /// <summary>Full paths of the folders of a kind, those that say what is expected.</summary>
+    /// <param name="kind">Name of the subfolder.</param>
+    public static IEnumerable<string> Folders(string kind) => Root is { } root && Directory.Exists(System.IO.Path.Combine(root, kind))
+        ? Directory.GetDirectories(System.IO.Path.Combine(root, kind)).Where(f => File.Exists(System.IO.Path.Combine(f, "expected.json"))).Order()
+        : [];
+
+    /// <summary>Full paths of the JSON files of a kind.</summary>
+    /// <param name="kind">Name of the subfolder.</param>
+    public static IEnumerable<string> JsonFiles(string kind) => Root is { } root ? Files(System.IO.Path.Combine(root, kind)) : [];
+
     /// <summary>Names of the cases of a kind, for <see cref="Path"/>: of the repository's, relative to the test's assembly.</summary>
     /// <param name="kind">Name of the subfolder.</param>
     public static IEnumerable<string> Cases(string kind)
