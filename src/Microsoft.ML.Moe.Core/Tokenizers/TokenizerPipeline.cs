@@ -147,7 +147,7 @@ internal sealed class TokenizerPipeline
                 texts[i] = TextOf(tokens[i], normalized);
         }
 
-        return new TokenEncoding(ids, offsets, texts);
+        return new TokenEncoding(ids, offsets, texts) { Source = text };
     }
 
     private TokenEncoding Join(TokenEncoding first, TokenEncoding? second, bool addsSpecialTokens)
