@@ -10,6 +10,13 @@ internal static class Goldens
     public static string? Folder { get; } =
         Environment.GetEnvironmentVariable("MLNETMOE_GOLDENS") is { Length: > 0 } folder ? System.IO.Path.GetFullPath(folder) : null;
 
+    /// <summary>The folder of golden results: that of the environment, else the one that may lie beside the repository, else null.</summary>
+    public static string? Root => Folder ?? SharedFolder.Find("goldens");
+
+    /// <summary>Paths of the JSON files of a kind in <see cref="Root"/>.</summary>
+    /// <param name="kind">Name of the subfolder.</param>
+    public static IEnumerable<string> JsonFiles(string kind) => Root is null ? [] : Files(System.IO.Path.Combine(Root, kind));
+
     /// <summary>Names of the cases of a kind, for <see cref="Path"/>: of the repository's, relative to the test's assembly.</summary>
     /// <param name="kind">Name of the subfolder.</param>
     public static IEnumerable<string> Cases(string kind)
