@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Models.Published;
+
 namespace Microsoft.ML.Moe;
 
 /// <summary>
@@ -49,6 +51,20 @@ public sealed record PublishedEncoder
         return new PublishedEncoder(path, folder: path);
     }
 
+    /// <summary>
+    /// An encoder of the Hugging Face hub, out of the folder in which the hub's programs keep what they have fetched: nothing is downloaded.
+    /// </summary>
+    /// <param name="name">
+    /// Its name on the hub, such as <c>sentence-transformers/all-mpnet-base-v2</c>. Looked for when the encoder is first needed; where it is not
+    /// there, the error says what to fetch.
+    /// </param>
+    /// <exception cref="ArgumentException">The name is empty.</exception>
+    public static PublishedEncoder FromHub(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new PublishedEncoder(name, isOnHub: true);
+    }
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
@@ -58,7 +74,7 @@ public sealed record PublishedEncoder
     /// There is no such folder, or the package is not there; the message says what to do.
     /// </exception>
     /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>.</exception>
-    internal string ResolveFolder() => _package is null
+    internal string ResolveFolder() => _isOnHub ? PublishedFolder.Find(Name) : _package is null
         ? Checked(Path.GetFullPath(_folder!))
         : FindPackaged([AppContext.BaseDirectory, Path.GetDirectoryName(typeof(PublishedEncoder).Assembly.Location)]);
 
