@@ -29,6 +29,9 @@ internal sealed class TokenEncoding
     /// <summary>Texts of the tokens; null where they were not asked for.</summary>
     public string[]? Tokens { get; private set; }
 
+    /// <summary>The text that the offsets are of, of an encoding that no post-processor has seen.</summary>
+    public string Source { get; init; } = "";
+
     /// <summary>Segment of each token.</summary>
     public int[] TypeIds { get; private set; }
 
@@ -59,6 +62,7 @@ internal sealed class TokenEncoding
     /// <summary>A copy of the tokens, without those cut off.</summary>
     public TokenEncoding Part(int start, int end) => new()
     {
+        Source = Source,
         Ids = Ids[start..end],
         Offsets = Offsets[start..end],
         Tokens = Tokens?[start..end],

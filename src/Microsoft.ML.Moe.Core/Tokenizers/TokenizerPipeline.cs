@@ -142,6 +142,6 @@ internal sealed class TokenizerPipeline
                 texts[i] = TextOf(tokens[i], normalized);
         }
 
-        return new TokenEncoding(ids, offsets, texts);
+        return new TokenEncoding(ids, offsets, texts) { Source = text };
     }
 }

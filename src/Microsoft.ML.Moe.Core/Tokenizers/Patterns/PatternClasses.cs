@@ -54,12 +54,16 @@ internal static class PatternClasses
     public static bool IsWord(int c) => IsBracketWord(c) || c is 0xB2 or 0xB3 or 0xB9 or >= 0xBC and <= 0xBE;
 
     /// <summary>A class written as a backslash and a letter; null for another letter.</summary>
-    public static Func<int, bool>? OfEscape(char letter) => letter switch
+    /// <param name="letter">The letter.</param>
+    /// <param name="isInSet">Whether it stands in a set, where \w leaves ² and its like out.</param>
+    public static Func<int, bool>? OfEscape(char letter, bool isInSet) => letter switch
     {
         's' => IsSpace,
         'S' => c => !IsSpace(c),
         'd' => IsDigit,
         'D' => c => !IsDigit(c),
+        'w' when isInSet => IsBracketWord,
+        'W' when isInSet => c => !IsBracketWord(c),
         'w' => IsWord,
         'W' => c => !IsWord(c),
         'h' => IsHexadecimal,

@@ -295,7 +295,7 @@ internal sealed class PatternParser(string pattern, string where)
                     new PatternNode.Sequence([One(c => c == '\r'), One(c => c == '\n')]),
                     One(c => c is >= '\n' and <= '\r' or 0x85 or 0x2028 or 0x2029)]));
             default:
-                return TryParseClass() is { } rule ? One(rule) : Literal(ParseEscapedCodePoint());
+                return TryParseClass(isInSet: false) is { } rule ? One(rule) : Literal(ParseEscapedCodePoint());
         }
     }
 
@@ -306,12 +306,12 @@ internal sealed class PatternParser(string pattern, string where)
     }
 
     /// <summary>A class such as \s or \p{L}, the backslash read already; null for anything else.</summary>
-    private Func<int, bool>? TryParseClass()
+    private Func<int, bool>? TryParseClass(bool isInSet)
     {
         var kind = Peek();
         if (kind is not ('p' or 'P'))
         {
-            var rule = PatternClasses.OfEscape(kind);
+            var rule = PatternClasses.OfEscape(kind, isInSet);
             if (rule is not null)
                 _at++;
             return rule;
@@ -424,7 +424,7 @@ internal sealed class PatternParser(string pattern, string where)
         if (TryTake("["))
             return ParseSet();
         var isEscaped = TryTake("\\");
-        if (isEscaped && TryParseClass() is { } rule)
+        if (isEscaped && TryParseClass(isInSet: true) is { } rule)
             return rule;
         var first = SetCodePoint(isEscaped);
         if (Peek() != '-' || _at + 1 >= pattern.Length || pattern[_at + 1] is ']')
@@ -437,7 +437,7 @@ internal sealed class PatternParser(string pattern, string where)
         }
 
         isEscaped = TryTake("\\");
-        if (isEscaped && TryParseClass() is { } after)
+        if (isEscaped && TryParseClass(isInSet: true) is { } after)
             return c => c == first || c == '-' || after(c);
         var last = SetCodePoint(isEscaped);
         return first <= last ? c => c >= first && c <= last : throw Fail($"has an empty range in a set at character {dash}");

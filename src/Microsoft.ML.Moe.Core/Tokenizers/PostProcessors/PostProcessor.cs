@@ -127,10 +127,17 @@ internal sealed class TrimOffsetsProcessing(bool addPrefixSpace) : PostProcessor
             ref var offset = ref encoding.Offsets[i];
             if (leading == 1 && addPrefixSpace && (i == 0 || offset.Start == 0))
                 leading = 0;
-            if (leading > 0)
-                offset.Start = Math.Min(offset.Start + leading, offset.End);
-            if (trailing > 0 && offset.End >= trailing)
-                offset.End = Math.Max(offset.End - trailing, offset.Start);
+            // a space that was put there stands for a whole character, which may be a surrogate pair
+            for (; leading > 0 && offset.Start < offset.End; leading--)
+                offset.Start = Math.Min(offset.Start + UnitsAt(encoding.Source, offset.Start), offset.End);
+            if (trailing > offset.End)
+                continue;
+            for (; trailing > 0 && offset.End > offset.Start; trailing--)
+                offset.End = Math.Max(offset.End - UnitsAt(encoding.Source, offset.End - 2), offset.Start);
         }
     }
+
+    /// <summary>2 where a surrogate pair begins.</summary>
+    private static int UnitsAt(string text, int index) =>
+        index >= 0 && index + 1 < text.Length && char.IsSurrogatePair(text[index], text[index + 1]) ? 2 : 1;
 }
