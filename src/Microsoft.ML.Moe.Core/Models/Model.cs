@@ -130,8 +130,10 @@ public sealed partial class Model<TRow>
     internal EncoderOutput Encode(
         Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null, int? blocks = null)
     {
-        var context = new ForwardContext(tape, batch.Layout, observer, policies);
-        return _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
+        var routers = Head.ReadsRouters ? new RouterRecorder(observer) : null;
+        var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies);
+        var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
+        return routers is null ? encoded : encoded.WithRouters(routers.Logits);
     }
 
     /// <summary>What the model asks of batches.</summary>

@@ -54,6 +54,10 @@ internal sealed record ModelConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LinearBranchConfig? Linear { get; init; }
 
+    /// <summary>The published model that it was made from; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BaseModel? BaseModel { get; init; }
+
     /// <summary>Writes the file.</summary>
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
 

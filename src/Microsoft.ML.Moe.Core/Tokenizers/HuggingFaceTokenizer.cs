@@ -101,6 +101,9 @@ public sealed class HuggingFaceTokenizer : Tokenizer
         string text, string? pair = null, bool addSpecialTokens = true, TruncationSettings? truncation = null, bool withTokens = false) =>
         _pipeline.Encode(text, pair, addSpecialTokens, truncation, withTokens);
 
+    /// <summary>Ids of a text or a pair with special tokens, given those without.</summary>
+    internal TokenEncoding WithSpecialTokens(int[] first, int[]? second) => _pipeline.WithSpecialTokens(first, second);
+
     /// <summary>Ids of a text without special tokens, uncut.</summary>
     internal int[] EncodeIds(ReadOnlySpan<char> text) => _pipeline.EncodeIds(text);
 

@@ -51,15 +51,20 @@ internal sealed class TokenizerPipeline
         second?.SetTypes(1);
         if (truncation is not null)
             truncation.Apply(first, second, RoomOf(truncation, addsSpecialTokens ? SpecialTokensOf(second is not null) : 0));
-        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
-        if (processor is not null)
-            encodings = processor.Process(encodings, addsSpecialTokens);
-        if (encodings.Count == 0)
-            return first.Part(0, 0);
-        var encoding = encodings[0];
-        foreach (var other in encodings.Skip(1))
-            encoding.Append(other);
-        return encoding;
+        return Join(first, second, addsSpecialTokens);
+    }
+
+    /// <summary>Ids of a text or a pair with special tokens.</summary>
+    /// <param name="first">Ids of the text without them, cut as they shall be.</param>
+    /// <param name="second">Those of the second text; null for none.</param>
+    public TokenEncoding WithSpecialTokens(int[] first, int[]? second)
+    {
+        var other = second is null ? null : Encoding(second);
+        other?.SetTypes(1);
+        return Join(Encoding(first), other, addsSpecialTokens: true);
+
+        // no offsets and texts are wanted, but a post-processor may look at them
+        static TokenEncoding Encoding(int[] ids) => new(ids, new (int, int)[ids.Length], [.. Enumerable.Repeat("", ids.Length)]);
     }
 
     /// <summary>Ids of a text without special tokens.</summary>
@@ -143,5 +148,18 @@ internal sealed class TokenizerPipeline
         }
 
         return new TokenEncoding(ids, offsets, texts) { Source = text };
+    }
+
+    private TokenEncoding Join(TokenEncoding first, TokenEncoding? second, bool addsSpecialTokens)
+    {
+        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
+        if (_parts.PostProcessor is { } processor)
+            encodings = processor.Process(encodings, addsSpecialTokens);
+        if (encodings.Count == 0)
+            return first.Part(0, 0);
+        var encoding = encodings[0];
+        foreach (var other in encodings.Skip(1))
+            encoding.Append(other);
+        return encoding;
     }
 }
