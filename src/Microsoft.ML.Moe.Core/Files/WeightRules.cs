@@ -44,6 +44,10 @@ internal sealed class WeightRules(string architecture)
     public WeightRules Repeat(string target, string source, bool transpose = false) =>
         Add(target, new WeightSource.Repeat(new WeightSource.Tensor(Names(target, source, 0), transpose)));
 
+    /// <summary>The parameter is [E, …], its parts are the equal runs of rows that one tensor has one after the other.</summary>
+    public WeightRules StackSlices(string target, string source, bool transpose = false) =>
+        Add(target, new WeightSource.StackSlices(Names(target, source, 0), transpose));
+
     /// <summary>The parameter is one of the equal parts of a tensor: queries of queries, keys and values, gates of gates and others.</summary>
     /// <param name="target">The parameter.</param>
     /// <param name="source">The tensor.</param>

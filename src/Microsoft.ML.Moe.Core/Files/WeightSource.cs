@@ -97,6 +97,17 @@ internal abstract class WeightSource
         }
     }
 
+    internal sealed class StackSlices(IReadOnlyList<NamePattern> names, bool transpose) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            var count = request.Shape.Length == 0 ? 0 : request.Shape[0];
+            return All(
+                [.. Enumerable.Range(0, count).Select(part => new Slice(names, 0, 1, part, count, transpose).Find(request))],
+                TensorBlock.Stack);
+        }
+    }
+
     internal sealed class Repeat(Tensor tensor) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request)

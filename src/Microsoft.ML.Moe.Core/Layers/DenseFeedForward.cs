@@ -12,10 +12,11 @@ internal sealed class DenseFeedForward : IFeedForward
     public DenseFeedForward(
         ParameterStore store, string name, int width, int hiddenWidth, float outputGain, FeedForwardSettings? settings = null)
     {
-        var (activation, hasGate, hasBias) = settings ?? new FeedForwardSettings();
+        settings ??= new FeedForwardSettings();
+        var (activation, hasGate, hasBias) = settings;
         _first = new Linear(store, name + ".first", width, hiddenWidth, activation, hasBias: hasBias);
-        _gate = hasGate ? new Linear(store, name + ".gate", width, hiddenWidth, hasBias: false) : null;
-        _second = new Linear(store, name + ".second", hiddenWidth, width, gain: outputGain, hasBias: hasBias);
+        _gate = hasGate ? new Linear(store, name + ".gate", width, hiddenWidth, hasBias: settings.HasGateBias) : null;
+        _second = new Linear(store, name + ".second", hiddenWidth, width, gain: outputGain, hasBias: settings.HasSecondBias ?? hasBias);
     }
 
     /// <inheritdoc/>

@@ -7,6 +7,13 @@ namespace Microsoft.ML.Moe.Layers;
 /// <c>(activation(x·W1 + b1) ∘ (x·gate))·W2 + b2</c> (Shazeer 2020, "GLU variants improve transformer"; SwiGLU with SiLU, GEGLU with GELU).
 /// </summary>
 /// <param name="Activation">Between the two products.</param>
-/// <param name="HasGate">Whether there is a gate, which has no bias.</param>
+/// <param name="HasGate">Whether there is a gate.</param>
 /// <param name="HasBias">Whether there are b1 and b2.</param>
-internal sealed record FeedForwardSettings(Activation Activation = Activation.GeluTanh, bool HasGate = false, bool HasBias = true);
+internal sealed record FeedForwardSettings(Activation Activation = Activation.GeluTanh, bool HasGate = false, bool HasBias = true)
+{
+    /// <summary>Whether the gate of a dense network has a bias; those of experts have none.</summary>
+    public bool HasGateBias { get; init; }
+
+    /// <summary>Whether a dense network has b2, where it is not as with b1.</summary>
+    public bool? HasSecondBias { get; init; }
+}

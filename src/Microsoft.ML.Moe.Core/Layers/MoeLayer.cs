@@ -13,6 +13,7 @@ internal sealed class MoeLayer : IFeedForward
     private readonly Parameter _routerDE;
     private readonly Experts _experts;
     private readonly MoeSettings _settings;
+    private readonly Parameter? _bias1D;
 
     public MoeLayer(ParameterStore store, string name, int block, int width, int hiddenWidth, MoeSettings settings, float outputGain)
     {
@@ -28,6 +29,7 @@ internal sealed class MoeLayer : IFeedForward
             Bias(".b2", e, d),
             activation,
             hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null);
+        _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
 
         Tensor Weight(string part, float deviation, params int[] shape) =>
             store.Normal(name + ".experts" + part, ParameterRole.Weight, deviation, shape);
@@ -52,6 +54,7 @@ internal sealed class MoeLayer : IFeedForward
                 context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
         }
 
-        return tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts);
+        var sumTD = tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts);
+        return _bias1D is null ? sumTD : tape.Add(sumTD, tape.Embedding(_bias1D, new int[xTD.Shape[0]]));
     }
 }

@@ -11,4 +11,7 @@ internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float Load
 {
     /// <summary>Form of each expert.</summary>
     public FeedForwardSettings Expert { get; init; } = new();
+
+    /// <summary>Whether a bias is added to the sum over the experts: one for all of them, not weighted by the router.</summary>
+    public bool HasOutputBias { get; init; }
 }

@@ -14,6 +14,7 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(DistilBertConfig), "distilBert")]
 [JsonDerivedType(typeof(RobertaConfig), "roberta")]
 [JsonDerivedType(typeof(MpnetConfig), "mpnet")]
+[JsonDerivedType(typeof(NomicBertConfig), "nomicBert")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>

@@ -10,6 +10,7 @@ internal static class PublishedArchitectures
         ["roberta"] = RobertaConfig.Read,
         ["xlm-roberta"] = RobertaConfig.Read,
         ["mpnet"] = MpnetConfig.Read,
+        ["nomic_bert"] = NomicBertConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is known.</summary>
