@@ -41,6 +41,11 @@ public record EncoderConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     internal BlockNumbers? MoeAt { get; init; }
 
+    /// <summary>What MoE layers have beside router and experts; null, the default, for nothing.</summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal MixtureConfig? Mixture { get; init; }
+
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
     [JsonRequired]
     public int Experts { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(Experts)); } = 4;

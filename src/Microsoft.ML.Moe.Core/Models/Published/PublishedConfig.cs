@@ -82,6 +82,7 @@ internal abstract record PublishedConfig : EncoderConfig
     internal override Encoder CreateEncoder(ParameterStore store)
     {
         var attentionOf = AttentionOf(store);
+        var moe = Mixture?.Apply(MoeLayerSettings) ?? MoeLayerSettings;
         return new Encoder([.. Enumerable.Range(0, Layers).Select(Block)]);
 
         PostNormBlock Block(int layer)
@@ -89,7 +90,7 @@ internal abstract record PublishedConfig : EncoderConfig
             var name = $"layers.{layer}";
             var attention = attentionOf(name + ".attention");
             IFeedForward feedForward = HasExperts(layer)
-                ? new MoeLayer(store, name + ".moe", layer, Width, ExpertWidth, MoeLayerSettings, outputGain: 1f)
+                ? new MoeLayer(store, name + ".moe", layer, Width, ExpertWidth, moe, outputGain: 1f)
                 : new DenseFeedForward(store, name + ".feedForward", Width, FeedForwardWidth, outputGain: 1f, FeedForward);
             return new PostNormBlock(store, name, Width, attention, feedForward, Dropout, NormEpsilon);
         }
