@@ -10,6 +10,21 @@ internal sealed class RankedDocuments(IReadOnlyList<double> relevances, IEnumera
 {
     private readonly double[] _ideal = [.. judged.Where(r => r > 0).OrderDescending()];
 
+    /// <summary>
+    /// Ranks all candidates of a query by their scores. Of equal scores those that are not relevant come first, which is what MTEB 2.26
+    /// comes to by the names that it gives documents.
+    /// </summary>
+    /// <param name="scores">A score a candidate.</param>
+    /// <param name="relevances">Its relevance, 0 where it is not relevant.</param>
+    public static RankedDocuments OfCandidates(ReadOnlySpan<double> scores, ReadOnlySpan<double> relevances)
+    {
+        var (keys, ranked) = (new (double, double)[scores.Length], relevances.ToArray());
+        for (var i = 0; i < keys.Length; i++)
+            keys[i] = (-scores[i], relevances[i]);
+        Array.Sort(keys, ranked);
+        return new RankedDocuments(ranked, ranked);
+    }
+
     /// <summary>Number of relevant documents.</summary>
     public int Relevant => _ideal.Length;
 
