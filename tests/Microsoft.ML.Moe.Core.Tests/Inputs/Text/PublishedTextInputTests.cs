@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.Tests.Models;
+using Microsoft.ML.Moe.Tests.Encoders;
 
 namespace Microsoft.ML.Moe.Tests.Inputs;
 
