@@ -8,7 +8,7 @@ using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>A published encoder with the head that it was saved with, and how it is compared with a <see cref="GoldenModel"/>.</summary>
 internal sealed class GoldenEncoder : IRoutingObserver

@@ -5,7 +5,7 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Folders of published encoders that are small enough to be made in a test, with random weights.</summary>
 internal static class TinyPublished
