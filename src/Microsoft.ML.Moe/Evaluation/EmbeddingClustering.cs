@@ -9,7 +9,7 @@ namespace Microsoft.ML.Moe.Evaluation;
 public sealed record EmbeddingClusteringOptions
 {
     /// <summary>MTEB's fast clustering: 4 % of the rows, 10 samples of 16,384 of them with repetition, batches of 512.</summary>
-    public static EmbeddingClusteringOptions Fast { get; } = new() { BatchSize = 512, RowShare = 0.04f, Samples = 10 };
+    public static EmbeddingClusteringOptions Fast() => new() { BatchSize = 512, RowShare = 0.04f, Samples = 10 };
 
     /// <summary>Rows of a step of mini-batch k-means, at least 1; 500 by default.</summary>
     public int BatchSize { get; init; } = 500;

@@ -83,7 +83,7 @@ public class EmbeddingEvaluationTests
     [Fact]
     public void SamplesOfASetAreClustered()
     {
-        var options = EmbeddingClusteringOptions.Fast with { RowShare = 0.5f, SampleSize = 40, Samples = 4 };
+        var options = EmbeddingClusteringOptions.Fast() with { RowShare = 0.5f, SampleSize = 40, Samples = 4 };
         var metrics = EmbeddingEvaluation.Clustering(Apart(60, seed: 1), labelColumnName: "Text", options: options);
 
         Assert.Equal(4, metrics.VMeasures.Count);

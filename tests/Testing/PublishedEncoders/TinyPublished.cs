@@ -59,6 +59,35 @@ internal static class TinyPublished
         return opened;
     }
 
+    /// <summary>Writes a <c>tokenizer.json</c>: each small letter is a token, between [CLS] and [SEP]; anything else is [UNK].</summary>
+    /// <param name="folder">Where.</param>
+    public static void WriteTokenizer(string folder)
+    {
+        string[] tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Enumerable.Range('a', 26).Select(c => ((char)c).ToString())];
+        object Special(int id) => new { id, content = tokens[id], single_word = false, lstrip = false, rstrip = false, normalized = false, special = true };
+        object Part(string token) => new { SpecialToken = new { id = token, type_id = 0 } };
+        object Text(string name) => new { Sequence = new { id = name, type_id = 0 } };
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), JsonSerializer.Serialize(new
+        {
+            version = "1.0",
+            truncation = (object?)null,
+            padding = (object?)null,
+            added_tokens = Enumerable.Range(0, 5).Select(Special),
+            normalizer = new { type = "Lowercase" },
+            pre_tokenizer = (object?)null,
+            post_processor = new
+            {
+                type = "TemplateProcessing",
+                single = new[] { Part("[CLS]"), Text("A"), Part("[SEP]") },
+                pair = new[] { Part("[CLS]"), Text("A"), Part("[SEP]"), Text("B"), Part("[SEP]") },
+                special_tokens = new[] { 2, 3 }.ToDictionary(id => tokens[id], id => new { id = tokens[id], ids = new[] { id }, tokens = new[] { tokens[id] } }),
+            },
+            decoder = (object?)null,
+            model = new { type = "BPE", unk_token = "[UNK]", vocab = tokens.Index().ToDictionary(t => t.Item, t => t.Index), merges = Array.Empty<string>() },
+        }));
+        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{ "model_max_length": 16, "cls_token": "[CLS]", "sep_token": "[SEP]" }""");
+    }
+
     /// <summary>Names and shapes of an encoder's tensors as they are published.</summary>
     private static IEnumerable<(string Name, int[] Shape)> ShapesOf(PublishedConfig config)
     {
