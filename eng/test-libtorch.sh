@@ -65,7 +65,8 @@ native=$(find "$(dirname "$tests")" -name libLibTorchSharp.so -print -quit)
 test=("$(readlink -f "$(command -v dotnet)")" test "$tests" --results-directory "$results" --logger "trx;LogFileName=$name.LibTorch.trx")
 
 # The loader names each library or version of a library that is missing. Systems without ELF libraries load what their package brings.
-if [[ -z "$native" ]] || ! ldd "$native" 2>&1 | grep -q 'not found'; then
+# (Not grep -q: it ends at the first line, and the loader, still writing then, would make the pipe fail as if nothing were missing.)
+if [[ -z "$native" ]] || ! ldd "$native" 2>&1 | grep 'not found' > /dev/null; then
     "${test[@]}"
 else
     unshare --mount --propagation private true 2> /dev/null || skip "the libstdc++ here is older than GCC 13.2's, and mounts, which a newer Debian beside it needs, are not permitted."

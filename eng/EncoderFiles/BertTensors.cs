@@ -14,7 +14,7 @@ internal static class BertTensors
     public static IReadOnlyList<(string Name, int[] Shape)> Of(string configFile, bool hasPooler)
     {
         using var config = Parse(configFile);
-        if (!config.RootElement.TryGetProperty("model_type", out var type) || type.ValueKind != JsonValueKind.String || type.GetString() != "bert")
+        if (!config.RootElement.TryGetProperty("model_type", out var type) || type.ToString() != "bert")
             throw new InvalidDataException($"{configFile}: model_type is not bert.");
         var width = Size("hidden_size", int.MaxValue);
         var ffn = Size("intermediate_size", int.MaxValue);
@@ -60,7 +60,9 @@ internal static class BertTensors
         try
         {
             var document = JsonDocument.Parse(File.ReadAllBytes(file));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw new InvalidDataException($"{file} is no JSON object.");
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document
+                : throw new InvalidDataException($"{file} is no JSON object.");
         }
         catch (JsonException e)
         {

@@ -20,11 +20,12 @@ internal sealed record ManifestResource(string Name, long Start, long Length)
             using var image = new PEReader(stream, PEStreamOptions.LeaveOpen);
             var metadata = image.GetMetadataReader();
             var matches = metadata.ManifestResources.Select(metadata.GetManifestResource)
-                .Where(resource => resource.Implementation.IsNil && metadata.GetString(resource.Name).EndsWith(nameEnd, StringComparison.Ordinal))
+                .Where(resource => resource.Implementation.IsNil)
+                .Where(resource => metadata.GetString(resource.Name).EndsWith(nameEnd, StringComparison.Ordinal))
                 .ToList();
             if (matches is not [var resource])
                 throw new InvalidDataException($"{assembly} has {matches.Count} resources *{nameEnd}, not one.");
-            if (image.PEHeaders.CorHeader is not { } header || !image.PEHeaders.TryGetDirectoryOffset(header.ResourcesDirectory, out var directory))
+            if (!image.PEHeaders.TryGetDirectoryOffset(image.PEHeaders.CorHeader!.ResourcesDirectory, out var directory))
                 throw new InvalidDataException($"{assembly} has no resources.");
 
             // four bytes with the length, then the resource

@@ -1,6 +1,6 @@
 // EncoderFiles ASSEMBLY CONFIG OUTFOLDER
-// Makes OUTFOLDER/model.safetensors and OUTFOLDER/vocab.txt from the resources *.Resources.model.onnx and *.Resources.vocab.txt of an assembly, which is not
-// loaded, and checks that they are those of the encoder that CONFIG, its config.json, describes.
+// Makes OUTFOLDER/model.safetensors and OUTFOLDER/vocab.txt from the resources *.Resources.model.onnx and *.Resources.vocab.txt of an
+// assembly, which is not loaded, and checks that they are those of the encoder that CONFIG, its config.json, describes.
 using Microsoft.ML.Moe.EncoderFiles;
 
 try

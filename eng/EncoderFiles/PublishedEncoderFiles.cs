@@ -19,7 +19,8 @@ internal static class PublishedEncoderFiles
         var vocabulary = ManifestResource.Find(assembly, ".Resources.vocab.txt");
         Directory.CreateDirectory(folder);
         using var weights = OnnxWeights.Open(assembly, model.Start, model.Length, model.Name);
-        var expected = BertTensors.Of(configFile, hasPooler: weights.Tensors.Keys.Any(name => name.StartsWith("pooler.", StringComparison.Ordinal)));
+        var hasPooler = weights.Tensors.Keys.Any(name => name.StartsWith("pooler.", StringComparison.Ordinal));
+        var expected = BertTensors.Of(configFile, hasPooler);
         WriteVocabulary(assembly, vocabulary, Path.Combine(folder, "vocab.txt"), expected[0].Shape[0]);
         WriteWeights(weights, expected, Path.Combine(folder, "model.safetensors"));
     }
@@ -40,11 +41,12 @@ internal static class PublishedEncoderFiles
                 wrong.Add($"{name} has the shape {tensor.ShapeText}, not {TensorInfo.TextOf(shape)}");
         }
 
-        wrong.AddRange(weights.Tensors.Keys.Except(expected.Select(tensor => tensor.Name)).Select(name => $"{name} belongs to no BERT encoder"));
+        wrong.AddRange(
+            weights.Tensors.Keys.Except(expected.Select(tensor => tensor.Name)).Select(name => $"{name} belongs to no BERT encoder"));
         if (wrong.Count > 0)
             throw new InvalidDataException($"{weights.Name} is not the expected encoder: {string.Join("; ", wrong)}.");
-        AtomicFile.Write(file, stream => SafeTensorsWriter.Write(
-            stream, [.. expected.Select(tensor => new SavedTensor(tensor.Name, tensor.Shape, ElementType.Float32, () => Read(tensor.Name)))], Metadata));
+        SavedTensor[] tensors = [.. expected.Select(t => new SavedTensor(t.Name, t.Shape, ElementType.Float32, () => Read(t.Name)))];
+        AtomicFile.Write(file, stream => SafeTensorsWriter.Write(stream, tensors, Metadata));
 
         float[] Read(string name)
         {
@@ -62,8 +64,9 @@ internal static class PublishedEncoderFiles
         if (RandomAccess.Read(handle, bytes, resource.Start) < bytes.Length)
             throw new InvalidDataException($"{assembly} ends within its resource {resource.Name}.");
         byte[] lines = [.. bytes.Where((value, i) => value != '\r' || i + 1 == bytes.Length || bytes[i + 1] != '\n')];
-        if (lines.Count(value => value == '\n') != words)
-            throw new InvalidDataException($"{resource.Name} has {lines.Count(value => value == '\n')} lines, but the encoder knows {words} words.");
+        var count = lines.Count(value => value == '\n');
+        if (count != words)
+            throw new InvalidDataException($"{resource.Name} has {count} lines, but the encoder knows {words} words.");
         AtomicFile.Write(file, stream => stream.Write(lines));
     }
 }

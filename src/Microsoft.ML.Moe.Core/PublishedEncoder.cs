@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// A published text encoder to start from: one that a package carries, or a folder with files of Hugging Face's or of sentence-transformers.
-/// Nothing is downloaded.
+/// A published text encoder to start from: one that a package carries, or a folder with files of Hugging Face's or of
+/// sentence-transformers. Nothing is downloaded.
 /// </summary>
 /// <example>
 /// <code language="sh">dotnet add package MlNetMoe.MiniLM</code>
@@ -19,16 +19,18 @@ public sealed record PublishedEncoder
     private readonly string? _package;
     private readonly string? _folder;
 
-    private PublishedEncoder(string name, string? package = null, string? folder = null) => (Name, _package, _folder) = (name, package, folder);
+    private PublishedEncoder(string name, string? package = null, string? folder = null) =>
+        (Name, _package, _folder) = (name, package, folder);
 
     /// <summary>
-    /// all-MiniLM-L6-v2, of the package MlNetMoe.MiniLM: English sentences, 6 layers, 384 numbers, 22.7 million parameters, at most 256 tokens.
+    /// all-MiniLM-L6-v2, of the package MlNetMoe.MiniLM: English sentences, 6 layers, 384 numbers, 22.7 million parameters, at most 256
+    /// tokens.
     /// </summary>
     public static PublishedEncoder MiniLM { get; } = new("all-MiniLM-L6-v2", "MlNetMoe.MiniLM");
 
     /// <summary>
-    /// snowflake-arctic-embed-xs, of the package MlNetMoe.ArcticXs: English search, 6 layers, 384 numbers, 22.6 million parameters, at most 512
-    /// tokens; queries have a prompt.
+    /// snowflake-arctic-embed-xs, of the package MlNetMoe.ArcticXs: English search, 6 layers, 384 numbers, 22.6 million parameters, at
+    /// most 512 tokens; queries have a prompt.
     /// </summary>
     public static PublishedEncoder ArcticXs { get; } = new("snowflake-arctic-embed-xs", "MlNetMoe.ArcticXs");
 
@@ -37,8 +39,8 @@ public sealed record PublishedEncoder
 
     /// <summary>An encoder in a folder.</summary>
     /// <param name="path">
-    /// Path of the folder, with <c>config.json</c>, <c>model.safetensors</c> or its shards, and the tokenizer's files. Read when the encoder is
-    /// first needed.
+    /// Path of the folder, with <c>config.json</c>, <c>model.safetensors</c> or its shards, and the tokenizer's files. Read when the
+    /// encoder is first needed.
     /// </param>
     /// <exception cref="ArgumentException">The path is empty.</exception>
     public static PublishedEncoder FromFolder(string path)
@@ -52,21 +54,24 @@ public sealed record PublishedEncoder
 
     /// <summary>Finds the encoder's files.</summary>
     /// <returns>Full path of the folder, which has a <c>config.json</c>.</returns>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder, or the package is not there; the message says what to do.</exception>
+    /// <exception cref="DirectoryNotFoundException">
+    /// There is no such folder, or the package is not there; the message says what to do.
+    /// </exception>
     /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>.</exception>
     internal string ResolveFolder() => _package is null
         ? Checked(Path.GetFullPath(_folder!))
         : FindPackaged([AppContext.BaseDirectory, Path.GetDirectoryName(typeof(PublishedEncoder).Assembly.Location)]);
 
     /// <summary>As <see cref="ResolveFolder"/>, for an encoder of a package: beside any of these.</summary>
-    internal string FindPackaged(IReadOnlyList<string?> places)
+    internal string FindPackaged(IEnumerable<string?> places)
     {
-        // The library's own folder comes second: it is another one where a host has loaded it as a part of its own. It has none in a single file.
-        var folders = places.Where(place => !string.IsNullOrEmpty(place)).Select(place => Path.Combine(place!, PackagedFolder, Name)).Distinct().ToList();
+        // The library's own folder is another than the application's where a host has loaded it; a single file has none.
+        List<string> folders =
+            [.. places.Where(place => !string.IsNullOrEmpty(place)).Select(place => Path.Combine(place!, PackagedFolder, Name)).Distinct()];
         return folders.Find(folder => File.Exists(Path.Combine(folder, ConfigFile)))
             ?? throw new DirectoryNotFoundException(
-                $"The encoder {Name} is not there: there is neither {string.Join(" nor ", folders)}. Add its package to " +
-                $"the application: dotnet add package {_package}");
+                $"The encoder {Name} is not there: no folder {string.Join(" nor ", folders)}. Add its package to the application: " +
+                $"dotnet add package {_package}");
     }
 
     private static string Checked(string folder)

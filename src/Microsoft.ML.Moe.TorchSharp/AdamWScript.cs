@@ -12,9 +12,9 @@ internal static class AdamWScript
         def norm(gradients: List[Tensor]) -> Tensor:
             return torch.stack(torch._foreach_norm(gradients)).norm()
 
-        def clip(gradients: List[Tensor], largest: float) -> Tensor:
+        def clip(gradients: List[Tensor], largest: float, epsilon: float) -> Tensor:
             found = norm(gradients)
-            torch._foreach_mul_(gradients, torch.clamp(largest / found, max=1.0))
+            torch._foreach_mul_(gradients, torch.clamp(largest / (found + epsilon), max=1.0))
             return found
 
         """;
@@ -35,7 +35,9 @@ internal static class AdamWScript
     /// <summary>Scales gradients so that their joint norm is at most <paramref name="largest"/>; infinity only measures.</summary>
     /// <returns>The norm before, on the device.</returns>
     public static torch.Tensor Clip(torch.Tensor[] gradients, float largest) =>
-        float.IsPositiveInfinity(largest) ? _script.Value.Call("norm", [gradients]) : _script.Value.Call("clip", gradients, (Scalar)largest);
+        float.IsPositiveInfinity(largest)
+            ? _script.Value.Call("norm", [gradients])
+            : _script.Value.Call("clip", gradients, (Scalar)largest, (Scalar)Optimizer.ClippingEpsilon);
 
     /// <summary>A step of parameters that share settings.</summary>
     /// <param name="values">The parameters.</param>

@@ -129,6 +129,9 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
     protected override Tensor SoftmaxCore(Tensor x) => Run(() => Own(x).Value.softmax(-1));
 
+    protected override Tensor MeanCore(Tensor x) =>
+        Run(() => Own(x).Value.sum().mul(Scalars.Of(1f / Math.Max(1, x.Length))).reshape(1));
+
     protected override Tensor NormalizeCore(Tensor x) =>
         Run(() => torch.nn.functional.normalize(Own(x).Value, p: 2f, dim: -1L, eps: 1e-12f));
 
@@ -227,6 +230,22 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
     protected override Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
         ElementLosses.BinaryCrossEntropy(this, Own(logitsBC), targets, rowWeights);
+
+    protected override Tensor HuberErrorCore(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float delta) =>
+        ElementLosses.Huber(this, Own(valuesBC), targets, rowWeights, delta);
+
+    protected override Tensor QuantileErrorCore(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, ReadOnlySpan<float> quantiles) =>
+        ElementLosses.Quantile(this, Own(valuesBC), targets, rowWeights, quantiles.ToArray());
+
+    protected override Tensor FocalLossCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float gamma) =>
+        CrossEntropyOperation.Focal(this, Own(logitsBC), targets, rowWeights, gamma);
+
+    protected override Tensor BinaryFocalLossCore(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float gamma, float? alpha) =>
+        ElementLosses.BinaryFocal(this, Own(logitsBC), targets, rowWeights, gamma, alpha);
 
     protected override void BackwardCore(Tensor loss, float scale)
     {

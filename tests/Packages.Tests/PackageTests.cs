@@ -1,15 +1,8 @@
-using System.IO.Compression;
-using System.Reflection;
-using System.Xml.Linq;
-
 namespace Microsoft.ML.Moe.Packages.Tests;
 
 /// <summary>What is in the packages.</summary>
 public sealed class PackageTests
 {
-    private static readonly string Feed = typeof(PackageTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-        .Single(metadata => metadata.Key == "PackageFeed").Value!;
-
     /// <summary>Each package with the packages that it asks for.</summary>
     public static TheoryData<string, string, string[]> Packages => new()
     {
@@ -30,8 +23,8 @@ public sealed class PackageTests
     public void PackageAsksForWhatItNeedsAndNoMore(string id, string assembly, string[] dependencies)
     {
         _ = assembly;
-        var metadata = Metadata(id);
-        var version = Value(metadata, "version");
+        var metadata = PackageFiles.Metadata(id);
+        var version = PackageFiles.Value(metadata, "version");
         var found = metadata.Descendants().Where(element => element.Name.LocalName == "dependency")
             .ToDictionary(element => element.Attribute("id")!.Value, element => element.Attribute("version")!.Value);
         Assert.Equal(dependencies.Order(StringComparer.Ordinal), found.Keys.Order(StringComparer.Ordinal));
@@ -46,14 +39,11 @@ public sealed class PackageTests
     public void PackageHoldsOneAssemblyWithItsDocumentation(string id, string assembly, string[] dependencies)
     {
         _ = dependencies;
-        using var package = Open(id, "nupkg");
+        using var package = PackageFiles.Open(id);
         Assert.Equal(
             ["README.md", $"lib/net10.0/{assembly}.dll", $"lib/net10.0/{assembly}.xml"],
-            package.Entries.Select(entry => entry.FullName)
-                .Where(name => !name.EndsWith(".nuspec", StringComparison.Ordinal) && !name.StartsWith("_rels/", StringComparison.Ordinal)
-                    && !name.StartsWith("package/", StringComparison.Ordinal) && name != "[Content_Types].xml")
-                .Order(StringComparer.Ordinal));
-        using var symbols = Open(id, "snupkg");
+            PackageFiles.Names(package));
+        using var symbols = PackageFiles.Open(id, "snupkg");
         Assert.Contains(symbols.Entries, entry => entry.FullName == $"lib/net10.0/{assembly}.pdb");
     }
 
@@ -62,27 +52,14 @@ public sealed class PackageTests
     public void PackageSaysWhatItIs(string id, string assembly, string[] dependencies)
     {
         _ = (assembly, dependencies);
-        var metadata = Metadata(id);
-        Assert.Equal(id, Value(metadata, "id"));
-        Assert.Equal("MIT", Value(metadata, "license"));
-        Assert.Equal("README.md", Value(metadata, "readme"));
-        Assert.Contains("mixture-of-experts", Value(metadata, "tags").Split(' '));
-        Assert.True(Value(metadata, "description").Length > 40);
+        var metadata = PackageFiles.Metadata(id);
+        Assert.Equal(id, PackageFiles.Value(metadata, "id"));
+        Assert.Equal("MIT", PackageFiles.Value(metadata, "license"));
+        Assert.Equal("README.md", PackageFiles.Value(metadata, "readme"));
+        Assert.Contains("mixture-of-experts", PackageFiles.Value(metadata, "tags").Split(' '));
+        Assert.True(PackageFiles.Value(metadata, "description").Length > 40);
         var repository = metadata.Elements().Single(element => element.Name.LocalName == "repository");
         Assert.Equal("git", repository.Attribute("type")!.Value);
         Assert.Matches("^[0-9a-f]{40}$", repository.Attribute("commit")!.Value);
     }
-
-    private static XElement Metadata(string id)
-    {
-        using var package = Open(id, "nupkg");
-        using var nuspec = package.GetEntry($"{id}.nuspec")!.Open();
-        return XDocument.Load(nuspec).Root!.Elements().Single(element => element.Name.LocalName == "metadata");
-    }
-
-    private static string Value(XElement metadata, string name) =>
-        metadata.Elements().Single(element => element.Name.LocalName == name).Value;
-
-    private static ZipArchive Open(string id, string extension) =>
-        ZipFile.OpenRead(Directory.GetFiles(Feed, $"{id}.*.{extension}").Single(path => char.IsAsciiDigit(Path.GetFileName(path)[id.Length + 1])));
 }

@@ -12,7 +12,7 @@ internal sealed record OnnxNode(string Operator, IReadOnlyList<string> Inputs, I
 /// <param name="Shape">Sizes of the dimensions, outermost first.</param>
 /// <param name="Type">One of the numbers of <c>TensorProto.DataType</c>.</param>
 /// <param name="Start">Where the elements begin in the model, row-major and little-endian; unknown unless single-precision.</param>
-/// <param name="Elements">Product of the sizes.</param>
+/// <param name="Elements">Product of the sizes, at most the largest <see cref="long"/>.</param>
 internal sealed record OnnxTensor(string Name, int[] Shape, int Type, int Start, long Elements)
 {
     /// <summary>Type of single-precision tensors.</summary>
@@ -51,7 +51,9 @@ internal sealed class OnnxGraph
     /// <summary>Reads a model.</summary>
     /// <param name="model">The file.</param>
     /// <param name="file">What errors call it.</param>
-    /// <exception cref="InvalidDataException">It is no ONNX model or damaged, or has its weights elsewhere; the message says what is wrong.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is no ONNX model or damaged, or has its weights in another file; the message says what is wrong.
+    /// </exception>
     public static OnnxGraph Read(ReadOnlySpan<byte> model, string file)
     {
         OnnxGraph? result = null;
@@ -157,16 +159,22 @@ internal sealed class OnnxGraph
         if (sizes.Any(size => size is < 0 or > int.MaxValue) || type is < 0 or > byte.MaxValue)
             throw Damaged(file, $"tensor {name} has the type {type} and the shape [{string.Join(", ", sizes)}]");
         int[] shape = [.. sizes.Select(size => (int)size)];
-        var elements = shape.Contains(0) ? 0 : shape.Aggregate((Int128)1, (product, size) => product * size);
-        if (type == OnnxTensor.Float && bytes != elements * sizeof(float))
+        var elements = ElementsOf(shape);
+        if (type == OnnxTensor.Float && bytes != (Int128)elements * sizeof(float))
         {
-            var found = bytes < 0 ? "no raw data" : $"{bytes} bytes of raw data";
-            throw Damaged(file, $"tensor {name} of shape {TensorInfo.TextOf(shape)} has {found}, not {elements * sizeof(float)} bytes");
+            throw Damaged(
+                file,
+                $"tensor {name} of shape {TensorInfo.TextOf(shape)} has {(bytes < 0 ? "no raw data" : $"{bytes} bytes of raw data")}, " +
+                $"not {(Int128)elements * sizeof(float)} bytes");
         }
 
-        // what is not single-precision was not measured, and nobody reads it
-        return new OnnxTensor(name, shape, (int)type, start, (long)Int128.Min(elements, long.MaxValue));
+        return new OnnxTensor(name, shape, (int)type, start, elements);
     }
+
+    /// <summary>The product, where more than a <see cref="long"/> holds its largest value.</summary>
+    private static long ElementsOf(int[] shape) => shape.Contains(0)
+        ? 0
+        : shape.Aggregate(1L, (product, size) => (long)Int128.Min((Int128)product * size, long.MaxValue));
 
     private static void Add<T>(List<T> list, T item, int most, string what, string file)
     {

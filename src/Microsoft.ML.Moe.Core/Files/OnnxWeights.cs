@@ -4,9 +4,9 @@ namespace Microsoft.ML.Moe.Files;
 
 /// <summary>
 /// The weights of a model that PyTorch has exported to ONNX, by the names and in the layout that they have in PyTorch, read where the
-/// mapped file lies. Exporters keep the names of what they leave as it is, <c>….weight</c> and <c>….bias</c>; the matrices of linear layers
-/// they transpose and number. Such a matrix gets its name from the graph: it is the second factor of a MatMul whose product goes to the Add
-/// of <c>X.bias</c>, so it is <c>X.weight</c>, stored as [in, out]. Neither order nor numbers count.
+/// mapped file lies. Exporters keep the names of what they leave as it is, <c>….weight</c> and <c>….bias</c>; the matrices of linear
+/// layers they transpose and number. Such a matrix gets its name from the graph: it is the second factor of a MatMul whose product goes
+/// to the Add of <c>X.bias</c>, so it is <c>X.weight</c>, stored as [in, out]. Neither order nor numbers count.
 /// </summary>
 internal sealed class OnnxWeights : TensorSource, IDisposable
 {
@@ -32,8 +32,8 @@ internal sealed class OnnxWeights : TensorSource, IDisposable
     /// <param name="name">What errors call it; null for the path.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
-    /// The file is no ONNX model or damaged, or has weights that are not in single precision, or whose name cannot be told; the message names
-    /// file and tensor.
+    /// The file is no ONNX model or damaged, or has weights that are not in single precision, or whose name cannot be told; the message
+    /// names file and tensor.
     /// </exception>
     public static OnnxWeights Open(string path, long start = 0, long? length = null, string? name = null)
     {
@@ -109,7 +109,8 @@ internal sealed class OnnxWeights : TensorSource, IDisposable
         var matrices = FindMatrices(graph, constants);
         foreach (var tensor in graph.Tensors.Where(tensor => !tensor.IsInteger))
         {
-            var isNamed = tensor.Name.EndsWith(WeightEnd, StringComparison.Ordinal) || tensor.Name.EndsWith(BiasEnd, StringComparison.Ordinal);
+            var isNamed = tensor.Name.EndsWith(WeightEnd, StringComparison.Ordinal)
+                || tensor.Name.EndsWith(BiasEnd, StringComparison.Ordinal);
             var isMatrix = matrices.TryGetValue(tensor.Name, out var matrix);
 
             // numbers that are part of a formula, such as an epsilon
@@ -118,8 +119,8 @@ internal sealed class OnnxWeights : TensorSource, IDisposable
             if (tensor.Type != OnnxTensor.Float)
             {
                 throw new InvalidDataException(
-                    $"{Name}: tensor {tensor.Name} has ONNX's type {tensor.Type}; only single precision (type 1) is read. Export the model " +
-                    "in single precision, without quantisation.");
+                    $"{Name}: tensor {tensor.Name} has ONNX's type {tensor.Type}; only single precision (type 1) is read. Export the " +
+                    "model in single precision, without quantisation.");
             }
 
             if (!isNamed && matrix.Name is null)
@@ -145,15 +146,17 @@ internal sealed class OnnxWeights : TensorSource, IDisposable
     }
 
     /// <summary>Constant second factors of products: the name that the bias gives them, if any, and whether they are [in, out].</summary>
-    private Dictionary<string, (string? Name, bool IsTransposed)> FindMatrices(OnnxGraph graph, Dictionary<string, OnnxTensor> constants)
+    private Dictionary<string, (string? Name, bool IsTransposed)> FindMatrices(
+        OnnxGraph graph, Dictionary<string, OnnxTensor> constants)
     {
         var biases = new Dictionary<string, string>();
         foreach (var node in graph.Nodes.Where(node => node.Operator == "Add" && node.Inputs.Count == 2))
         {
             for (var i = 0; i < 2; i++)
             {
-                if (IsBias(node.Inputs[i]) && !biases.TryAdd(node.Inputs[1 - i], node.Inputs[i]) && biases[node.Inputs[1 - i]] != node.Inputs[i])
-                    throw OnnxGraph.Damaged(Name, $"both {biases[node.Inputs[1 - i]]} and {node.Inputs[i]} are added to {node.Inputs[1 - i]}");
+                var (bias, sum) = (node.Inputs[i], node.Inputs[1 - i]);
+                if (IsBias(bias) && !biases.TryAdd(sum, bias) && biases[sum] != bias)
+                    throw OnnxGraph.Damaged(Name, $"both {biases[sum]} and {bias} are added to {sum}");
             }
         }
 
@@ -166,12 +169,15 @@ internal sealed class OnnxWeights : TensorSource, IDisposable
             var bias = isGemm
                 ? node.Inputs.Count > 2 && IsBias(node.Inputs[2]) ? node.Inputs[2] : null
                 : node.Outputs.Count == 1 ? biases.GetValueOrDefault(node.Outputs[0]) : null;
-            var matrix = (Name: bias is null ? null : bias[..^BiasEnd.Length] + WeightEnd, IsTransposed: !(isGemm && node.IsSecondTransposed));
+            var name = bias is null ? null : bias[..^BiasEnd.Length] + WeightEnd;
+            var matrix = (Name: name, IsTransposed: !(isGemm && node.IsSecondTransposed));
             var outputs = tensor.Shape[matrix.IsTransposed ? 1 : 0];
             if (bias is not null && !constants[bias].Shape.AsSpan().SequenceEqual([outputs]))
             {
                 throw OnnxGraph.Damaged(
-                    Name, $"tensor {tensor.Name} of shape {TensorInfo.TextOf(tensor.Shape)} has a bias of shape {TensorInfo.TextOf(constants[bias].Shape)}");
+                    Name,
+                    $"tensor {tensor.Name} of shape {TensorInfo.TextOf(tensor.Shape)} has a bias of shape " +
+                    TensorInfo.TextOf(constants[bias].Shape));
             }
 
             if (!matrices.TryAdd(tensor.Name, matrix) && matrices[tensor.Name] != matrix)

@@ -13,6 +13,9 @@ internal abstract class Head
     /// <summary>Numbers that the model gives for a row.</summary>
     public abstract int Outputs { get; }
 
+    /// <summary>Whether it reads <see cref="EncoderOutput.RouterLogits"/>.</summary>
+    public virtual bool ReadsRouters => false;
+
     /// <summary>Multiply-adds of a row, and of each of its tokens.</summary>
     /// <param name="width">Width of token vectors, D.</param>
     public abstract (double OfRow, double OfToken) Cost(int width);
@@ -52,6 +55,7 @@ internal abstract class Head
 [JsonDerivedType(typeof(PooledClassesHeadConfig), "pooledClasses")]
 [JsonDerivedType(typeof(VectorHeadConfig), "vector")]
 [JsonDerivedType(typeof(PublishedClassesHeadConfig), "publishedClasses")]
+[JsonDerivedType(typeof(EmbeddingHeadConfig), "embedding")]
 internal abstract record HeadConfig
 {
     /// <summary>The head.</summary>

@@ -49,6 +49,7 @@ public abstract class Input<TRow>
 /// <summary>What a model file tells of an <see cref="Input{TRow}"/>.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(TextInputConfig), "text")]
+[JsonDerivedType(typeof(PublishedTextInputConfig), "publishedText")]
 [JsonDerivedType(typeof(ImageInputConfig), "image")]
 public abstract record InputConfig
 {

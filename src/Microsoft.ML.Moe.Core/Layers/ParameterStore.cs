@@ -53,6 +53,12 @@ internal sealed class ParameterStore
     /// <summary>What the matrices of the network are in when it scores.</summary>
     public InferencePrecision Precision { get; }
 
+    /// <summary>
+    /// Whether embedding tables learn as matrices do, all rows at each step and their gradients clipped with the others, as other libraries
+    /// train them; by default only the rows that a step has touched.
+    /// </summary>
+    public bool HasDenseTables { get; init; }
+
     /// <summary>For each row of embedding tables whether it begins with random values; the others begin at zero. null for all.</summary>
     public bool[]? UsedRows { get; init; }
 
@@ -92,7 +98,7 @@ internal sealed class ParameterStore
 
     private Parameter Make(string name, ParameterRole role, int[] shape, InitialRow initialRow)
     {
-        var sparseRows = role == ParameterRole.Embedding;
+        var sparseRows = role == ParameterRole.Embedding && !HasDenseTables;
         if (_saved is not null)
             return _engine.CreateParameter(name, shape, _saved(name, shape), sparseRows);
         var mayBeBFloat16 = role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding;

@@ -42,6 +42,12 @@ internal sealed class Encoder(IReadOnlyList<IBlock> blocks, LayerNorm? outputNor
 /// <param name="first">Number of blocks before the first of them.</param>
 internal sealed class EncoderOutput(IReadOnlyList<Tensor> states, int first)
 {
+    /// <summary>Router logits of the MoE layers that ran, each [T, E], in their order; empty where no one asked for them.</summary>
+    public IReadOnlyList<Tensor> RouterLogits { get; init; } = [];
+
+    /// <summary>The same with router logits.</summary>
+    public EncoderOutput WithRouters(IReadOnlyList<Tensor> logits) => new(states, first) { RouterLogits = logits };
+
     /// <summary>The states after the last block that ran, [T, D].</summary>
     public Tensor Last => states[^1];
 

@@ -130,8 +130,10 @@ public sealed partial class Model<TRow>
     internal EncoderOutput Encode(
         Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null, int? blocks = null)
     {
-        var context = new ForwardContext(tape, batch.Layout, observer, policies);
-        return _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
+        var routers = Head.ReadsRouters ? new RouterRecorder(observer) : null;
+        var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies);
+        var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
+        return routers is null ? encoded : encoded.WithRouters(routers.Logits);
     }
 
     /// <summary>What the model asks of batches.</summary>
@@ -200,11 +202,16 @@ public static class ModelFiles
     /// <param name="tokenizer">The tokenizer that it was trained with, if any.</param>
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<EncodedText> LoadText(Stream config, Stream weights, Engine engine, ISubwordTokenizer? tokenizer = null) =>
-        Load<EncodedText, TextInputConfig>(
+        Load<EncodedText, InputConfig>(
             config,
             weights,
             engine,
-            input => input.Restore(tokenizer),
+            input => input switch
+            {
+                TextInputConfig text => text.Restore(tokenizer),
+                PublishedTextInputConfig text => text.Restore(tokenizer),
+                _ => throw OtherRows(),
+            },
             (settings, input, take) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
                 ? LinearBranch.Import(branch, (TextInput)input, classes, take)
                 : null);
@@ -216,6 +223,8 @@ public static class ModelFiles
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<ImagePixels> LoadImage(Stream config, Stream weights, Engine engine) =>
         Load<ImagePixels, ImageInputConfig>(config, weights, engine, input => new PatchInput(input), (_, _, _) => null);
+
+    private static InvalidDataException OtherRows() => new("Config.json is of a model that reads other rows.");
 
     private static Model<TRow> Load<TRow, TInput>(
         Stream config,
@@ -229,7 +238,7 @@ public static class ModelFiles
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(engine);
         var settings = ModelConfig.Read(config);
-        var inputConfig = settings.Input as TInput ?? throw new InvalidDataException("Config.json is of a model that reads other rows.");
+        var inputConfig = settings.Input as TInput ?? throw OtherRows();
         var input = createInput(inputConfig);
         var tensors = SafeTensors.Read(weights);
         var branch = createBranch(settings, input, tensors.Take);

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Published;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -53,6 +54,10 @@ internal sealed record ModelConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LinearBranchConfig? Linear { get; init; }
 
+    /// <summary>The published model that it was made from; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BaseModel? BaseModel { get; init; }
+
     /// <summary>Writes the file.</summary>
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
 
@@ -95,5 +100,7 @@ internal sealed record ModelConfig
             throw new ArgumentException($"The model is of type '{ModelType}', not '{Moe}'.", nameof(ModelType));
         Encoder.Check();
         Input.Check();
+        if (Input is PublishedTextInputConfig != Encoder is PublishedConfig)
+            throw new ArgumentException("A published encoder and the ids of its tokenizer go together.", nameof(Encoder));
     }
 }

@@ -100,12 +100,12 @@ public sealed class WarmStart
     private ReadOnlySpan<float> LearnedRow(int row, int rows)
     {
         var known = _values[TextEmbedding.TokenTable];
-        var id = row - TextInput.SpecialRows;
+        var id = row - TableTextInput.SpecialRows;
         var source = row;
         if (_tokens is null ? rows != known.Shape[0] : id >= _tokens.Count)
             return [];
         if (_tokens is not null && id >= 0)
-            source = _tokens[id] < 0 ? -1 : TextInput.SpecialRows + _tokens[id];
+            source = _tokens[id] < 0 ? -1 : TableTextInput.SpecialRows + _tokens[id];
         if (source < 0 || source >= known.Shape[0])
             return [];
         var learned = known.Values.AsSpan(source * known.Shape[1], known.Shape[1]);

@@ -21,6 +21,9 @@ public sealed record ParameterGroup(
 /// </summary>
 public abstract class Optimizer : IDisposable
 {
+    /// <summary>What clipping adds to the norm that it divides by, as torch does.</summary>
+    internal const float ClippingEpsilon = 1e-6f;
+
     /// <summary>
     /// Norm of the gradients that <see cref="ClipGradients"/> has found last, before scaling: not finite when a gradient was not, 0 before
     /// the first call. Waits for the device that computes it.
@@ -28,7 +31,8 @@ public abstract class Optimizer : IDisposable
     public abstract float GradientNorm { get; }
 
     /// <summary>
-    /// Scales all dense gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>. Waits for no device. If
+    /// Scales all dense gradients so that their joint Euclidean norm is at most <paramref name="maxNorm"/>, by min(1, maxNorm/(norm + 1e-6));
+    /// frozen parameters have no part in it. Waits for no device. If
     /// <see cref="GradientNorm"/> is not finite, the gradients are of no use, neither before nor after.
     /// </summary>
     /// <param name="maxNorm">Largest norm allowed, over 0; <see cref="float.PositiveInfinity"/> only measures.</param>

@@ -47,16 +47,7 @@ public abstract partial class Tape
     {
         Begin();
         Use(logitsBC);
-        Check.Rank(logitsBC, 2);
-        var rows = logitsBC.Shape[0];
-        if (targets.Length != rows)
-        {
-            throw new ArgumentException(
-                $"CrossEntropy: {targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
-        }
-
-        Check.Indices(targets, logitsBC.Columns);
-        RowWeights.Validate(rowWeights, rows, nameof(CrossEntropy));
+        CheckClasses(logitsBC, targets, rowWeights);
         Check.Rate(labelSmoothing);
         return CrossEntropyCore(logitsBC, targets, rowWeights, labelSmoothing);
     }
@@ -106,6 +97,97 @@ public abstract partial class Tape
         return BinaryCrossEntropyCore(logitsBC, targets, rowWeights);
     }
 
+    /// <summary>
+    /// Huber's error of numbers, d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), d = value − target (Huber 1964, "Robust estimation of a location
+    /// parameter"): Σ rowWeight·mean over columns / Σ rowWeight. Divided by δ it is the smooth L1 error, and near it the absolute error
+    /// for a small δ.
+    /// </summary>
+    /// <param name="valuesBC">[B, C], C at least 1.</param>
+    /// <param name="targets">B·C finite numbers, row-major.</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <param name="delta">δ, over 0 and finite.</param>
+    /// <returns>One element.</returns>
+    public Tensor HuberError(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float delta = 1f)
+    {
+        Begin();
+        Use(valuesBC);
+        CheckTargets(valuesBC, targets, rowWeights, float.MinValue, float.MaxValue);
+        if (!(delta > 0f && float.IsFinite(delta)))
+            throw new ArgumentOutOfRangeException(nameof(delta), delta, "HuberError: delta must be over 0 and finite.");
+        return HuberErrorCore(valuesBC, targets, rowWeights, delta);
+    }
+
+    /// <summary>
+    /// Quantile (pinball) error, max(q·(target − value), (q − 1)·(target − value)) (Koenker and Bassett 1978, "Regression quantiles"), which
+    /// each column's own quantile q of the targets makes smallest: Σ rowWeight·mean over columns / Σ rowWeight. Twice the error with q = ½ is
+    /// the absolute error.
+    /// </summary>
+    /// <param name="valuesBC">[B, C], C at least 1.</param>
+    /// <param name="targets">B·C finite numbers, row-major.</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <param name="quantiles">C numbers q within [0, 1].</param>
+    /// <returns>One element.</returns>
+    public Tensor QuantileError(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, ReadOnlySpan<float> quantiles)
+    {
+        Begin();
+        Use(valuesBC);
+        CheckTargets(valuesBC, targets, rowWeights, float.MinValue, float.MaxValue);
+        if (quantiles.Length != valuesBC.Columns)
+        {
+            throw new ArgumentException(
+                $"QuantileError: {quantiles.Length} quantiles for values {Check.Text(valuesBC.Shape)}.", nameof(quantiles));
+        }
+
+        foreach (var quantile in quantiles)
+        {
+            if (!(quantile >= 0f && quantile <= 1f))
+                throw new ArgumentOutOfRangeException(nameof(quantiles), quantile, "QuantileError: quantiles must be within [0, 1].");
+        }
+
+        return QuantileErrorCore(valuesBC, targets, rowWeights, quantiles);
+    }
+
+    /// <summary>
+    /// Focal loss of classes, Σ rowWeight·(−(1 − p)^γ·ln p) / Σ rowWeight with p the target's softmax (Lin et al. 2017, "Focal loss for dense
+    /// object detection", equation 4). The gradient flows through the factor, too.
+    /// </summary>
+    /// <param name="logitsBC">[B, C].</param>
+    /// <param name="targets">B class numbers within [0, C).</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <param name="gamma">γ, at least 0 and finite; with 0 it is the cross-entropy.</param>
+    /// <returns>One element.</returns>
+    public Tensor FocalLoss(Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float gamma = 2f)
+    {
+        Begin();
+        Use(logitsBC);
+        CheckClasses(logitsBC, targets, rowWeights);
+        CheckGamma(gamma);
+        return FocalLossCore(logitsBC, targets, rowWeights, gamma);
+    }
+
+    /// <summary>
+    /// Focal loss of binary questions, one a column: as <see cref="BinaryCrossEntropy"/>, each element times a·(1 − p)^γ, where p is the
+    /// probability of the target, p = t·σ(logit) + (1 − t)·(1 − σ(logit)), and a = α·t + (1 − α)·(1 − t) (Lin et al. 2017, equation 5).
+    /// </summary>
+    /// <param name="logitsBC">[B, C], C at least 1.</param>
+    /// <param name="targets">B·C numbers t within [0, 1], row-major.</param>
+    /// <param name="rowWeights">B weights of at least 0, not all 0; empty for 1 each.</param>
+    /// <param name="gamma">γ, at least 0 and finite.</param>
+    /// <param name="alpha">α, within [0, 1]; null for a = 1.</param>
+    /// <returns>One element.</returns>
+    public Tensor BinaryFocalLoss(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float gamma = 2f, float? alpha = null)
+    {
+        Begin();
+        Use(logitsBC);
+        CheckTargets(logitsBC, targets, rowWeights, 0f, 1f);
+        CheckGamma(gamma);
+        if (alpha is { } share && !(share >= 0f && share <= 1f))
+            throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "BinaryFocalLoss: alpha must be within [0, 1].");
+        return BinaryFocalLossCore(logitsBC, targets, rowWeights, gamma, alpha);
+    }
+
     /// <inheritdoc cref="LoadBalancingLoss"/>
     protected abstract Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout);
 
@@ -125,6 +207,43 @@ public abstract partial class Tape
 
     /// <inheritdoc cref="BinaryCrossEntropy"/>
     protected abstract Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights);
+
+    /// <inheritdoc cref="HuberError"/>
+    protected abstract Tensor HuberErrorCore(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float delta);
+
+    /// <inheritdoc cref="QuantileError"/>
+    protected abstract Tensor QuantileErrorCore(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, ReadOnlySpan<float> quantiles);
+
+    /// <inheritdoc cref="FocalLoss"/>
+    protected abstract Tensor FocalLossCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float gamma);
+
+    /// <inheritdoc cref="BinaryFocalLoss"/>
+    protected abstract Tensor BinaryFocalLossCore(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float gamma, float? alpha);
+
+    private static void CheckClasses(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, [CallerMemberName] string operation = "")
+    {
+        Check.Rank(logitsBC, 2, nameof(logitsBC), operation);
+        var rows = logitsBC.Shape[0];
+        if (targets.Length != rows)
+        {
+            throw new ArgumentException(
+                $"{operation}: {targets.Length} targets for logitsBC {Check.Text(logitsBC.Shape)}.", nameof(targets));
+        }
+
+        Check.Indices(targets, logitsBC.Columns, nameof(targets), operation);
+        RowWeights.Validate(rowWeights, rows, operation);
+    }
+
+    private static void CheckGamma(float gamma, [CallerMemberName] string operation = "")
+    {
+        if (!(gamma >= 0f && float.IsFinite(gamma)))
+            throw new ArgumentOutOfRangeException(nameof(gamma), gamma, $"{operation}: gamma must be at least 0 and finite.");
+    }
 
     private static void CheckTargets(
         Tensor valuesBC,

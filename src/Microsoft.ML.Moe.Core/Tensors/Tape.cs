@@ -208,6 +208,16 @@ public abstract partial class Tape : IDisposable
         return SoftmaxCore(x);
     }
 
+    /// <summary>The mean of all elements.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>One element; 0 of nothing.</returns>
+    public Tensor Mean(Tensor x)
+    {
+        Begin();
+        Use(x);
+        return MeanCore(x);
+    }
+
     /// <summary>Accumulates the gradient of <paramref name="loss"/> in every parameter that it depends on. Once for each tape.</summary>
     /// <param name="loss">One element, made by this tape.</param>
     /// <param name="scale">Gradient of the loss itself; 1/n when n tapes accumulate into one step.</param>
@@ -292,6 +302,9 @@ public abstract partial class Tape : IDisposable
 
     /// <inheritdoc cref="Softmax"/>
     protected abstract Tensor SoftmaxCore(Tensor x);
+
+    /// <inheritdoc cref="Mean"/>
+    protected abstract Tensor MeanCore(Tensor x);
 
     /// <inheritdoc cref="Backward"/>
     protected abstract void BackwardCore(Tensor loss, float scale);

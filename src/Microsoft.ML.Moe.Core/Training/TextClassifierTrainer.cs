@@ -41,7 +41,8 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     private readonly int _classCount;
     private readonly ISubwordTokenizer? _tokenizer;
     private readonly LinearBranchTraining? _linear;
-    private TextInput _input;
+    private readonly TableTextInput _unadapted;
+    private TableTextInput _input;
 
     /// <summary>Prepares training.</summary>
     /// <param name="config">Input, architecture and training.</param>
@@ -62,12 +63,12 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         if (config.LinearBranch)
             _linear = new LinearBranchTraining(classCount, config.Training, engine.HostThreads);
         var input = ((TextInputConfig?)start?.Input ?? config.Input) with { MaximumTokens = config.Input.MaximumTokens };
-        Input = _input = TextInput.Create(
+        _unadapted = _input = TableTextInput.Create(
             input with { Linear = config.LinearBranch ? LinearInput.Undecided : LinearInput.None }, tokenizer);
     }
 
     /// <summary>Encodes texts for training. The model's own may cut them shorter.</summary>
-    public TextInput Input { get; }
+    public TextInput Input => _unadapted;
 
     private protected override TrainingRows<EncodedText> Arrange(
         TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
@@ -87,7 +88,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     private protected override void Check(Example<EncodedText> row, string parameter) => ClassTargets.Check(row.Target, _classCount, parameter);
 
     private protected override bool[] UsedRows(IReadOnlyList<Example<EncodedText>> training) =>
-        Inputs.UsedRows.Of(Input.TableRows, training.Select(row => row.Input));
+        Inputs.UsedRows.Of(_unadapted.TableRows, training.Select(row => row.Input));
 
     private protected override void AddTo(TrainingDigest digest) => digest.AddJson(_config.Noise).AddJson(_config.LinearBranch);
 
@@ -101,10 +102,10 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     /// <summary>Settles what of the input follows the training texts, and gives the rows as that input reads them.</summary>
     private TrainingRows<EncodedText> Adapt(TrainingRows<EncodedText> rows, ITrainingObserver? observer)
     {
-        var config = Input.Config;
+        var config = _unadapted.Config;
         var linear = _linear is null ? LinearInput.None : LinearBranchTraining.InputFor(rows.Training.Select(row => row.Input));
         var length = config.LengthFor(rows.Training.Select(row => row.Input.Length));
-        _input = TextInput.Create(config with { MaximumTokens = length, Linear = linear }, _tokenizer);
+        _input = TableTextInput.Create(config with { MaximumTokens = length, Linear = linear }, _tokenizer);
         var read = rows with { Training = Read(rows.Training), Validation = Read(rows.Validation) };
         if (config.MaximumTokens is null)
         {

@@ -52,6 +52,7 @@ public sealed record TextPretrainingConfig
 public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
 {
     private readonly TextPretrainingConfig _config;
+    private readonly TableTextInput _input;
     private MaskedVocabulary? _vocabulary;
 
     /// <summary>Prepares pretraining.</summary>
@@ -63,11 +64,11 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
         : base(config.Encoder, config.Training, engine)
     {
         _config = config;
-        Input = TextInput.Create(config.Input, tokenizer);
+        _input = TableTextInput.Create(config.Input, tokenizer);
     }
 
     /// <summary>Encodes texts for training: <see cref="TextInput.EncodePieces"/>, so that nothing of long texts is lost.</summary>
-    public TextInput Input { get; }
+    public TextInput Input => _input;
 
     /// <summary>Trains an encoder.</summary>
     /// <param name="texts">
@@ -116,7 +117,7 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
     }
 
     private protected override bool[] UsedRows(IReadOnlyList<Example<EncodedText>> training) =>
-        Inputs.UsedRows.Of(Input.TableRows, training.Select(row => row.Input));
+        Inputs.UsedRows.Of(_input.TableRows, training.Select(row => row.Input));
 
     /// <summary>The head that predicts words stays behind.</summary>
     private protected override Model<EncodedText> Finish(

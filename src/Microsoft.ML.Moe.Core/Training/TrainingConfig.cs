@@ -4,17 +4,23 @@ using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>How the learning rate falls from its peak to zero after the warm-up.</summary>
+/// <summary>How the learning rate falls from its peak after the warm-up.</summary>
 public enum LearningRateDecay
 {
-    /// <summary>Half a cosine wave.</summary>
+    /// <summary>Half a cosine wave, to zero.</summary>
     Cosine,
 
-    /// <summary>A straight line.</summary>
+    /// <summary>A straight line, to zero.</summary>
     Linear,
 
     /// <summary>It does not fall.</summary>
     Constant,
+
+    /// <summary>
+    /// By the inverse square root of the number of steps (Vaswani et al. 2017, "Attention is all you need", section 5.3): to half the peak
+    /// after four times the steps of the warm-up, wherever training ends.
+    /// </summary>
+    InverseSquareRoot,
 }
 
 /// <summary>How rows are weighted in the loss by the class they belong to.</summary>

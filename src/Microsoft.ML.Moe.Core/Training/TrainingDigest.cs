@@ -26,6 +26,12 @@ internal sealed class TrainingDigest : IDisposable
         {
             foreach (var token in text.Tokens)
                 _hash.AppendData(BitConverter.GetBytes(token.Rows[0]));
+            if (text.Ids is { } ids)
+            {
+                _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Ids));
+                _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Types));
+            }
+
             _hash.AppendData(Encoding.UTF8.GetBytes("\n"));
         }
 

@@ -56,7 +56,10 @@ internal sealed record TrainingSchedule(
     }
 }
 
-/// <summary>Factor on the peak learning rate: a straight line up during warm-up, then the decay.</summary>
+/// <summary>
+/// Factor on the peak learning rate: a straight line up during warm-up, whose first step is one above 0, so that no step is wasted, then
+/// the decay.
+/// </summary>
 /// <param name="decay">How it falls.</param>
 /// <param name="totalSteps">Steps in all, at least 1.</param>
 /// <param name="warmupShare">Share of the steps that belong to the warm-up, within [0, 1].</param>
@@ -64,18 +67,15 @@ internal sealed class LearningRateSchedule(LearningRateDecay decay, int totalSte
 {
     private readonly double _warmup = (double)totalSteps * warmupShare;
 
+    private readonly Func<double, double> _fall = decay switch
+    {
+        LearningRateDecay.Cosine => LearningRateCurves.Fall(totalSteps - (double)totalSteps * warmupShare, LearningRateCurves.Cosine),
+        LearningRateDecay.Linear => LearningRateCurves.Fall(totalSteps - (double)totalSteps * warmupShare, LearningRateCurves.Linear),
+        LearningRateDecay.InverseSquareRoot => LearningRateCurves.InverseSquareRoot(Math.Max(1, (double)totalSteps * warmupShare)),
+        _ => LearningRateCurves.Constant,
+    };
+
     /// <summary>Factor of a step, within (0, 1].</summary>
     /// <param name="step">Number of the step from 0.</param>
-    public float FactorAt(int step)
-    {
-        if (step < _warmup)
-            return (float)((step + 1) / (_warmup + 1));
-        var progress = Math.Clamp((step - _warmup) / Math.Max(1, totalSteps - _warmup), 0, 1);
-        return decay switch
-        {
-            LearningRateDecay.Cosine => (float)((1 + Math.Cos(Math.PI * progress)) / 2),
-            LearningRateDecay.Linear => (float)(1 - progress),
-            _ => 1f,
-        };
-    }
+    public float FactorAt(int step) => (float)(step < _warmup ? (step + 1) / (_warmup + 1) : _fall(step - _warmup));
 }

@@ -21,6 +21,21 @@ internal static class CrossEntropyOperation
         });
     }
 
+    /// <summary>−m^γ·ln p with p the target's softmax and m = 1 − p.</summary>
+    public static TorchTensor Focal(
+        TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float gamma)
+    {
+        var weights = new float[targets.Length];
+        RowWeights.Normalize(rowWeights, weights);
+        var targetsB = targets.ToArray();
+        return tape.Run(() =>
+        {
+            var logarithmsB = logitsBC.Value.log_softmax(1).gather(1, tape.Device.Upload(targetsB).unsqueeze(1)).squeeze(1);
+            var lossesB = logarithmsB.expm1().neg().PowerOfMissing(gamma).mul(logarithmsB);
+            return lossesB.mul(tape.Device.Upload(weights)).sum().mul(Scalars.Of(-1f)).reshape(1);
+        });
+    }
+
     /// <summary>q as given; where it is 0, logits of −∞ have no part.</summary>
     public static TorchTensor SoftTargets(
         TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights)

@@ -15,6 +15,42 @@ internal static class ElementLosses
         TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
         Run(tape, logitsBC, targets, rowWeights, (logits, wanted) => torch.nn.functional.softplus(logits).sub(logits.mul(wanted)));
 
+    /// <summary>With d = value − target: d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), so c·(|d| − c/2) with c = min(|d|, δ).</summary>
+    public static TorchTensor Huber(
+        TorchTape tape, TorchTensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float delta) =>
+        Run(tape, valuesBC, targets, rowWeights, (values, wanted) =>
+        {
+            var distances = values.sub(wanted).abs();
+            var cut = distances.clamp(max: Scalars.Of(delta));
+            return cut.mul(distances.sub(cut.mul(Scalars.Of(0.5f))));
+        });
+
+    /// <summary>max(q·d, (q − 1)·d) with d = target − value and the column's q.</summary>
+    public static TorchTensor Quantile(
+        TorchTape tape, TorchTensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float[] quantiles) =>
+        Run(tape, valuesBC, targets, rowWeights, (values, wanted) =>
+        {
+            var quantilesC = tape.Device.Upload(quantiles);
+            var distances = wanted.sub(values);
+            return torch.maximum(distances.mul(quantilesC), distances.mul(quantilesC.sub(Scalars.Of(1f))));
+        });
+
+    /// <summary>a·m^γ·(binary cross-entropy) with m the probability that the target lacks.</summary>
+    public static TorchTensor BinaryFocal(
+        TorchTape tape, TorchTensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float gamma, float? alpha) =>
+        Run(tape, logitsBC, targets, rowWeights, (logits, wanted) =>
+        {
+            var entropy = torch.nn.functional.softplus(logits).sub(logits.mul(wanted));
+            var unwanted = wanted.neg().add(Scalars.Of(1f));
+            var missing = wanted.mul(logits.neg().sigmoid()).add(unwanted.mul(logits.sigmoid()));
+            var loss = missing.PowerOfMissing(gamma).mul(entropy);
+            return alpha is { } share ? loss.mul(wanted.mul(Scalars.Of(share)).add(unwanted.mul(Scalars.Of(1f - share)))) : loss;
+        });
+
+    /// <summary>m^γ of probabilities; from below 1e-30 no gradient flows, which would be infinite for a γ below 1.</summary>
+    public static torch.Tensor PowerOfMissing(this torch.Tensor missing, float gamma) =>
+        missing.clamp(min: Scalars.Of(1e-30f)).pow(Scalars.Of(gamma));
+
     private static TorchTensor Run(
         TorchTape tape,
         TorchTensor valuesBC,

@@ -53,6 +53,22 @@ public sealed class WeightsTests : IDisposable
     }
 
     [Fact]
+    public void RunsOfRowsAreStacked()
+    {
+        Write(Tensor("w", [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]), Tensor("odd", [3, 2], [1, 2, 3, 4, 5, 6]));
+        var rules = new WeightRules("Test")
+            .StackSlices("asStored", "w").StackSlices("transposed", "w", transpose: true).Copy("odd", "odd");
+
+        var made = Make(rules, ("asStored", [2, 2, 2]), ("transposed", [2, 2, 2]), ("odd", [3, 2]));
+
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], made[0].Value.ToArray());
+        Assert.Equal([1, 3, 2, 4, 5, 7, 6, 8], made[1].Value.ToArray());
+        var error = Assert.Throws<InvalidDataException>(() =>
+            Make(new WeightRules("Test").StackSlices("x", "odd").Ignore("w"), ("x", [2, 2, 2])));
+        Assert.Contains("cannot be divided into 1 × 2 parts", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void PartsOfATensorAreSlicedAndJoined()
     {
         // rows 0–1 queries, 2–3 keys, 4–5 values

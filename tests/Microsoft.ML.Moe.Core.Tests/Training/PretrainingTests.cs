@@ -127,7 +127,7 @@ public sealed class PretrainingTests : IDisposable
             texts.Index().SelectMany(t => Enumerable.Range(0, t.Item.Length).Select(p => (t.Index, p))).Where(p => !drawn.Contains(p)),
             p => Assert.Same(texts[p.Index].Tokens[p.p], masked.TokensOf(p.Index)[p.p]));
         Assert.All(masked.Guesses, g => Assert.Equal(Row(g), vocabulary[g.Target].Rows[0]));
-        Assert.InRange(Share(g => masked.TokensOf(g.Text)[g.Position] == TextInput.Masked), 0.77, 0.83);
+        Assert.InRange(Share(g => masked.TokensOf(g.Text)[g.Position] == TableTextInput.Masked), 0.77, 0.83);
         Assert.InRange(Share(g => masked.TokensOf(g.Text)[g.Position].Rows[0] == Row(g)), 0.08, 0.13);
 
         int Row((int Text, int Position, int Target) guess) => texts[guess.Text].Tokens[guess.Position].Rows[0];

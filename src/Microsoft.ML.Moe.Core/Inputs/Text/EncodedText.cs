@@ -6,6 +6,7 @@ namespace Microsoft.ML.Moe.Inputs;
 public sealed class EncodedText
 {
     private readonly bool[]? _isShared;
+    private readonly bool _hasNoText;
 
     internal EncodedText(TokenFeatures[] tokens, int secondStart, int tokensCutOff, bool[]? isShared = null)
     {
@@ -15,17 +16,34 @@ public sealed class EncodedText
         _isShared = isShared;
     }
 
+    /// <summary>A text as ids of a published tokenizer.</summary>
+    internal EncodedText(TokenIds ids, int tokensCutOff, bool isEmpty)
+    {
+        (Ids, Tokens, TokensCutOff) = (ids, [], tokensCutOff);
+        _hasNoText = isEmpty;
+    }
+
+    private EncodedText(EncodedText other)
+    {
+        (Tokens, Ids, SecondStart, TokensCutOff) = (other.Tokens, other.Ids, other.SecondStart, other.TokensCutOff);
+        (_isShared, _hasNoText) = (other._isShared, other._hasNoText);
+    }
+
     /// <summary>Number of tokens kept; at least one, the start token.</summary>
-    public int Length => Tokens.Length;
+    public int Length => Ids?.Ids.Length ?? Tokens.Length;
 
     /// <summary>Whether there is nothing in it but start tokens.</summary>
-    public bool IsEmpty => Array.TrueForAll(Tokens, token => token.Rows[0] < TextInput.SpecialRows - 1);
+    public bool IsEmpty =>
+        Ids is null ? Array.TrueForAll(Tokens, token => token.Rows[0] < TableTextInput.SpecialRows - 1) : _hasNoText;
 
     /// <summary>Number of tokens beyond the maximum length, cut off.</summary>
     public int TokensCutOff { get; }
 
-    /// <summary>The tokens.</summary>
+    /// <summary>The tokens; none where they are <see cref="Ids"/>.</summary>
     internal TokenFeatures[] Tokens { get; }
+
+    /// <summary>The tokens as ids of a published tokenizer; null where they are <see cref="Tokens"/>.</summary>
+    internal TokenIds? Ids { get; }
 
     /// <summary>Position of the first token of the second text; <see cref="Length"/> when there is none.</summary>
     internal int SecondStart { get; }
@@ -36,8 +54,9 @@ public sealed class EncodedText
     /// <summary>The texts that it was made of, where a trainer may have to read them once more.</summary>
     internal (string First, string? Second)? Source { get; init; }
 
-    /// <summary>The same tokens, with what a linear branch reads; the texts are no longer kept.</summary>
-    internal EncodedText With(LinearRow? linear) => new(Tokens, SecondStart, TokensCutOff, _isShared) { Linear = linear };
+    /// <summary>The same tokens, with what a linear branch reads; the texts are kept only where they are given.</summary>
+    internal EncodedText With(LinearRow? linear, (string First, string? Second)? source = null) =>
+        new(this) { Linear = linear, Source = source };
 
     /// <summary>Whether the token at a position occurs in the other text of a pair as well.</summary>
     internal bool IsShared(int position) => _isShared is not null && _isShared[position];
@@ -51,7 +70,7 @@ public sealed class EncodedText
 /// <param name="text">The token's text, where it is not told by its rows.</param>
 internal sealed class TokenFeatures(int[] rows, string? text = null)
 {
-    /// <summary>The token's text; null where <see cref="TextInput"/> tells it from the rows.</summary>
+    /// <summary>The token's text; null where <see cref="TableTextInput"/> tells it from the rows.</summary>
     public string? Text { get; } = text;
 
     /// <summary>Table rows, the token's own first.</summary>

@@ -8,7 +8,7 @@ namespace Microsoft.ML.Moe.Inputs;
 /// one table row for itself and one for each of its character 3- to 5-grams, word boundaries included. Needs no vocabulary, takes
 /// any Unicode text, and a word never seen in training still says something through its parts.
 /// </summary>
-internal sealed class HashedWordInput : TextInput
+internal sealed class HashedWordInput : TableTextInput
 {
     private const int ShortestGram = 3;
     private const int LongestGram = 5;
@@ -25,7 +25,7 @@ internal sealed class HashedWordInput : TextInput
     public HashedWordInput(TextInputConfig config)
         : base(config) => _hashBits = config.HashBits;
 
-    internal override int TableRows => SpecialRows + (1 << _hashBits);
+    public override int TableRows => SpecialRows + (1 << _hashBits);
 
     private protected override (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount)
     {

@@ -26,7 +26,7 @@ internal sealed class MaskedVocabulary
         var counts = new Dictionary<int, (TokenFeatures Token, int Count)>();
         foreach (var text in texts)
             foreach (var token in text.Tokens)
-                if (token.Rows[0] >= TextInput.SpecialRows)
+                if (token.Rows[0] >= TableTextInput.SpecialRows)
                     counts[token.Rows[0]] = (token, counts.GetValueOrDefault(token.Rows[0]).Count + 1);
         var frequent = counts.OrderByDescending(c => c.Value.Count).ThenBy(c => c.Key).Take(maximum);
         return new MaskedVocabulary([.. frequent.Select(c => c.Value.Token)]);

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>Subwords of a tokenizer with learned embeddings: one table row for each id.</summary>
-internal sealed class SubwordInput : TextInput
+internal sealed class SubwordInput : TableTextInput
 {
     private readonly ISubwordTokenizer _tokenizer;
     private readonly TokenFeatures[] _tokens;
@@ -18,7 +18,7 @@ internal sealed class SubwordInput : TextInput
             _tokens[id] = new TokenFeatures([SpecialRows + id]);
     }
 
-    internal override int TableRows => SpecialRows + _tokens.Length;
+    public override int TableRows => SpecialRows + _tokens.Length;
 
     private protected override (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount)
     {

@@ -77,8 +77,8 @@ internal sealed class TextBatchPacker(Packing packing, TextNoise? noise = null, 
 
     private static void AddToken(BagBuilder bags, TokenFeatures token, NoiseSource? source)
     {
-        if (token.Rows[0] >= TextInput.SpecialRows && source?.MasksToken() == true)
-            token = TextInput.Masked;
+        if (token.Rows[0] >= TableTextInput.SpecialRows && source?.MasksToken() == true)
+            token = TableTextInput.Masked;
         var parts = token.Rows.Length - 1;
         if (parts == 0 || source?.DropsWord() != true)
             bags.Add(token.Rows[0], 1f);

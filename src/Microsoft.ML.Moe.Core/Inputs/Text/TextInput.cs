@@ -1,6 +1,4 @@
-using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.LinearModels;
-using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Inputs;
@@ -11,39 +9,31 @@ namespace Microsoft.ML.Moe.Inputs;
 /// </summary>
 public abstract class TextInput : Input<EncodedText>
 {
-    /// <summary>Rows 0–2 of every embedding table: the start of the first text, of the second, a masked token.</summary>
-    internal const int SpecialRows = 3;
-
     /// <summary>About so many characters, the space after it included, make a word.</summary>
     private const int CharactersOfWord = 4;
 
-    private static readonly TokenFeatures StartOfFirst = new([0]);
-    private static readonly TokenFeatures StartOfSecond = new([1]);
-    private static readonly string[] SpecialTexts = ["[start]", "[start]", "[masked]"];
-    private readonly TextInputConfig _config;
+    private readonly LinearInput _linear;
+    private readonly bool _lowercase;
 
-    private protected TextInput(TextInputConfig config) => _config = config;
+    /// <summary>Creates the input.</summary>
+    /// <param name="maximumTokens">Longest input in tokens.</param>
+    /// <param name="linear">What a linear branch reads.</param>
+    /// <param name="lowercase">Whether that is lower-cased, as are words for an encoder.</param>
+    private protected TextInput(int maximumTokens, LinearInput linear, bool lowercase) =>
+        (MaximumTokens, _linear, _lowercase) = (maximumTokens, linear, lowercase);
 
     /// <summary>Longest input in tokens, start tokens counted.</summary>
-    public int MaximumTokens => _config.MaximumTokens ?? TextInputConfig.MostTokens;
+    public int MaximumTokens { get; }
 
-    /// <summary>Token that stands for a masked one.</summary>
-    internal static TokenFeatures Masked { get; } = new([2]);
+    /// <summary>Whether texts are kept, because what is read of them is still to be decided.</summary>
+    private protected virtual bool KeepsSource => _linear == LinearInput.Undecided;
 
-    /// <summary>Rows of the embedding table.</summary>
-    internal abstract int TableRows { get; }
-
-    /// <inheritdoc/>
-    internal override TextInputConfig Config => _config with { UsesTokenizer = this is SubwordInput, TableRows = TableRows };
+    private bool ReadsLinearRows => _linear is LinearInput.Words or LinearInput.WordsAndCharacters;
 
     /// <summary>A tokenizer's subwords, or hashed words without one.</summary>
     /// <param name="config">How text becomes tokens.</param>
     /// <param name="tokenizer">The tokenizer; null for hashed words.</param>
-    public static TextInput Create(TextInputConfig config, ISubwordTokenizer? tokenizer = null)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        return tokenizer is null ? new HashedWordInput(config) : new SubwordInput(tokenizer, config);
-    }
+    public static TextInput Create(TextInputConfig config, ISubwordTokenizer? tokenizer = null) => TableTextInput.Create(config, tokenizer);
 
     /// <summary>Encodes a text or a pair.</summary>
     /// <param name="text">First text; may be empty.</param>
@@ -52,25 +42,9 @@ public abstract class TextInput : Input<EncodedText>
     {
         ArgumentNullException.ThrowIfNull(text);
         var one = WordsOf(text);
-        var two = second is null ? default : WordsOf(second);
-        var first = Split(one.Text, one.Words, one.Count);
-        var other = second is null ? default : Split(two.Text, two.Words, two.Count);
-
-        var room = MaximumTokens - (second is null ? 1 : 2);
-        var keptOfOther = Math.Min(other.Count, Math.Max(room - first.Count, room / 2));
-        var keptOfFirst = Math.Min(first.Count, room - keptOfOther);
-        TokenFeatures[] tokens = second is null
-            ? [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst)]
-            : [StartOfFirst, .. first.Tokens.AsSpan(0, keptOfFirst), StartOfSecond, .. other.Tokens.AsSpan(0, keptOfOther)];
-        return new EncodedText(
-            tokens,
-            1 + keptOfFirst,
-            first.Count + other.Count - keptOfFirst - keptOfOther,
-            second is null ? null : Shared(tokens, 1 + keptOfFirst))
-        {
-            Linear = LinearRowOf(one, second is null ? null : two),
-            Source = _config.Linear == LinearInput.Undecided || _config.MaximumTokens is null ? (text, second) : null,
-        };
+        (string Text, List<Range> Words, int Count)? two = second is null ? null : WordsOf(second);
+        var encoded = EncodeTokens(text, second, one, two);
+        return KeepsSource ? encoded.With(LinearRowOf(one, two), (text, second)) : encoded.With(LinearRowOf(one, two));
     }
 
     /// <summary>
@@ -94,25 +68,6 @@ public abstract class TextInput : Input<EncodedText>
         return LinearRowOf(first, second)!;
     }
 
-    /// <summary>Flags the tokens of a pair that occur in both texts, told apart by their row.</summary>
-    private static bool[] Shared(TokenFeatures[] tokens, int secondStart)
-    {
-        var isShared = new bool[tokens.Length];
-        var (first, second) = (RowsOf(tokens.AsSpan(0, secondStart)), RowsOf(tokens.AsSpan(secondStart)));
-        for (var i = 0; i < tokens.Length; i++)
-            isShared[i] = (i < secondStart ? second : first).Contains(tokens[i].Rows[0]);
-        return isShared;
-    }
-
-    private static HashSet<int> RowsOf(ReadOnlySpan<TokenFeatures> tokens)
-    {
-        var rows = new HashSet<int>(tokens.Length);
-        foreach (var token in tokens)
-            if (token.Rows[0] >= SpecialRows)
-                rows.Add(token.Rows[0]);
-        return rows;
-    }
-
     /// <inheritdoc/>
     internal override int TokensOf(EncodedText row) => row.Length;
 
@@ -120,58 +75,25 @@ public abstract class TextInput : Input<EncodedText>
     internal override int TokensCutOffOf(EncodedText row) => row.TokensCutOff;
 
     /// <inheritdoc/>
-    internal override string TextOf(EncodedText row, int position) => TextOf(row.Tokens[position]);
-
-    /// <inheritdoc/>
-    internal override Packer<EncodedText> CreatePacker(Packing packing) => new TextBatchPacker(packing);
-
-    /// <inheritdoc/>
-    internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) =>
-        new TextEmbedding(store, Config, encoder);
-
-    /// <inheritdoc/>
     internal override void AddTo(TrainingDigest digest, IEnumerable<EncodedText> rows) => digest.AddTexts(rows);
-
-    /// <summary>What a token of this input reads as, for people.</summary>
-    /// <param name="token">A token of a text that this input has encoded.</param>
-    /// <returns>The text; <c>[start]</c> for a start token.</returns>
-    internal string TextOf(TokenFeatures token) =>
-        token.Rows[0] < SpecialRows ? SpecialTexts[token.Rows[0]] : token.Text ?? TextOfRow(token.Rows[0] - SpecialRows);
-
-    /// <summary>Text of a token that does not carry it.</summary>
-    /// <param name="row">The token's own row, special rows not counted.</param>
-    private protected abstract string TextOfRow(int row);
 
     /// <summary>
     /// Encodes a text of any length in pieces of at most <see cref="MaximumTokens"/>, for an encoder alone: a linear
     /// branch cannot read them.
     /// </summary>
     /// <param name="text">The text; a blank one gives no pieces.</param>
-    public IEnumerable<EncodedText> EncodePieces(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        if (_config.Lowercase)
-            text = text.ToLowerInvariant();
-        var words = new List<Range>();
-        WordSplitter.Split(text, words, int.MaxValue);
-        foreach (var chunk in words.Chunk(MaximumTokens - 1))
-        {
-            var start = chunk[0].Start.Value;
-            List<Range> own = [.. chunk.Select(w => (w.Start.Value - start)..(w.End.Value - start))];
-            var (tokens, count) = Split(text[start..chunk[^1].End.Value], own, own.Count);
-            TokenFeatures[] kept = [StartOfFirst, .. tokens.Take(MaximumTokens - 1)];
-            yield return new EncodedText(kept, kept.Length, count - (kept.Length - 1));
-        }
-    }
+    public abstract IEnumerable<EncodedText> EncodePieces(string text);
 
-    /// <summary>Tokens of one text.</summary>
-    /// <param name="text">The text, lower-cased where asked for.</param>
-    /// <param name="words">Its words and symbols, the first <see cref="MaximumTokens"/> at least.</param>
-    /// <param name="wordCount">Number of words and symbols in the text.</param>
-    /// <returns>The first <see cref="MaximumTokens"/> tokens, and how many there are in all.</returns>
-    private protected abstract (TokenFeatures[] Tokens, int Count) Split(string text, List<Range> words, int wordCount);
+    /// <summary>Tokens of a text or a pair.</summary>
+    /// <param name="text">First text.</param>
+    /// <param name="second">Second text of a pair, or null.</param>
+    /// <param name="words">The first text, lower-cased where asked for, its words and symbols, and their number in all.</param>
+    /// <param name="secondWords">The same of the second.</param>
+    private protected abstract EncodedText EncodeTokens(
+        string text, string? second, (string Text, List<Range> Words, int Count) words, (string Text, List<Range> Words, int Count)? secondWords);
 
-    private bool ReadsLinearRows => _config.Linear is LinearInput.Words or LinearInput.WordsAndCharacters;
+    /// <summary>Words and symbols of a text that are looked at for its tokens.</summary>
+    private protected virtual int WordsForTokens => MaximumTokens;
 
     private LinearRow? LinearRowOf(string text, string? second) =>
         ReadsLinearRows ? LinearRowOf(WordsOf(text), second is null ? null : WordsOf(second)) : null;
@@ -181,17 +103,20 @@ public abstract class TextInput : Input<EncodedText>
     {
         if (!ReadsLinearRows)
             return null;
-        var builder = new LinearRowBuilder(_config.Linear == LinearInput.WordsAndCharacters);
+        var builder = new LinearRowBuilder(_linear == LinearInput.WordsAndCharacters);
         return other is var (text, words, _) ? builder.Build(one.Text, one.Words, text, words) : builder.Build(one.Text, one.Words);
     }
 
     /// <summary>A text, lower-cased where asked for, with its words and symbols, as many as are read, and their number in all.</summary>
     private (string Text, List<Range> Words, int Count) WordsOf(string text)
     {
-        if (_config.Lowercase)
+        var limit = Math.Max(WordsForTokens, ReadsLinearRows ? LinearRowBuilder.MaximumWords : 0);
+        if (limit == 0)
+            return (text, [], 0);
+        if (_lowercase)
             text = text.ToLowerInvariant();
         var words = new List<Range>(Math.Min(text.Length / CharactersOfWord, MaximumTokens));
-        var count = WordSplitter.Split(text, words, Math.Max(MaximumTokens, ReadsLinearRows ? LinearRowBuilder.MaximumWords : 0));
+        var count = WordSplitter.Split(text, words, limit);
         return (text, words, count);
     }
 }

@@ -50,16 +50,16 @@ public sealed record TextInputConfig : InputConfig
     /// </summary>
     public int HashBits { get; init => field = OptionCheck.Range(value, 8, 22, nameof(HashBits)); } = 16;
 
-    /// <summary>Whether tokens come from a tokenizer, and not from hashed words. What <see cref="TextInput"/> sets.</summary>
+    /// <summary>Whether tokens come from a tokenizer, and not from hashed words. What the input sets.</summary>
     public bool UsesTokenizer { get; init; }
 
-    /// <summary>What a linear branch reads of texts. What <see cref="TextInput"/> sets.</summary>
+    /// <summary>What a linear branch reads of texts. What the input sets.</summary>
     public LinearInput Linear { get; init => field = OptionCheck.Defined(value, nameof(Linear)); }
 
     /// <summary>Whether tokens that both texts of a pair have are marked. Default true.</summary>
     public bool MarksSharedTokens { get; init; } = true;
 
-    /// <summary>Rows of the token table. What <see cref="TextInput"/> sets.</summary>
+    /// <summary>Rows of the token table. What the input sets.</summary>
     public int TableRows { get; init => field = OptionCheck.Range(value, 0, 1 << 24, nameof(TableRows)); }
 
     /// <summary>The longest input for texts, where it follows them.</summary>
@@ -76,12 +76,12 @@ public sealed record TextInputConfig : InputConfig
     /// <summary>The input that a saved model was trained with.</summary>
     /// <param name="tokenizer">The tokenizer that it was trained with, if any.</param>
     /// <exception cref="InvalidDataException">The tokenizer is missing, or not the model's.</exception>
-    internal TextInput Restore(ISubwordTokenizer? tokenizer)
+    internal TableTextInput Restore(ISubwordTokenizer? tokenizer)
     {
         if (UsesTokenizer != tokenizer is not null)
             throw new InvalidDataException(
                 UsesTokenizer ? "The model was trained with a tokenizer, which is missing." : "The model uses no tokenizer.");
-        var input = TextInput.Create(this, tokenizer);
+        var input = TableTextInput.Create(this, tokenizer);
         return input.TableRows == TableRows
             ? input
             : throw new InvalidDataException(

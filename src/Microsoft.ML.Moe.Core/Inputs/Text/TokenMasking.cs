@@ -30,7 +30,7 @@ internal sealed class TokenMasking(MaskedVocabulary vocabulary, float share)
                 _masked.Add(i, position, target);
                 var draw = random.NextDouble();
                 if (draw < Hidden)
-                    tokens[position] = TextInput.Masked;
+                    tokens[position] = TableTextInput.Masked;
                 else if (draw < Replaced)
                     tokens[position] = vocabulary[random.Next(vocabulary.Count)];
             }

@@ -12,7 +12,7 @@ internal static class UsedRows
     public static bool[] Of(int rows, IEnumerable<EncodedText> texts)
     {
         var isUsed = new bool[rows];
-        isUsed.AsSpan(0, TextInput.SpecialRows).Fill(true);
+        isUsed.AsSpan(0, TableTextInput.SpecialRows).Fill(true);
         foreach (var text in texts)
             foreach (var token in text.Tokens)
                 foreach (var row in token.Rows)

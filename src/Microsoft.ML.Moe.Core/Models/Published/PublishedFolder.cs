@@ -41,7 +41,14 @@ internal sealed class PublishedFolder
     /// <summary>Reads a <c>config.json</c>.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">It is too large, or no JSON object.</exception>
-    public static PublishedSettings ReadConfig(string file)
+    public static PublishedSettings ReadConfig(string file) => ReadJson(file) is { ValueKind: JsonValueKind.Object } json
+        ? new PublishedSettings(json, file)
+        : throw new InvalidDataException($"{file} is not a JSON object.");
+
+    /// <summary>Reads a JSON file.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is too large, or no JSON.</exception>
+    public static JsonElement ReadJson(string file)
     {
         if (!File.Exists(file))
             throw new FileNotFoundException($"There is no {file}: this is not the folder of a published model, or not all of it.", file);
@@ -51,9 +58,7 @@ internal sealed class PublishedFolder
         try
         {
             using var json = JsonDocument.Parse(stream);
-            return json.RootElement.ValueKind == JsonValueKind.Object
-                ? new PublishedSettings(json.RootElement.Clone(), file)
-                : throw new InvalidDataException($"{file} is not a JSON object.");
+            return json.RootElement.Clone();
         }
         catch (JsonException e)
         {
@@ -93,6 +98,7 @@ internal sealed class PublishedFolder
     /// Makes a mixture of the dense encoder; null leaves it dense. Where it <see cref="Upcycling.NeedsRows"/>,
     /// <see cref="UpcycledRouters.Start"/> is to follow.
     /// </param>
+    /// <param name="baseModel">What the folder's model is called; null where nothing shall tell.</param>
     /// <exception cref="ArgumentException">The encoder cannot be made such a mixture.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
     public Model<EncodedText> Load(
@@ -101,10 +107,17 @@ internal sealed class PublishedFolder
         HeadConfig head,
         int seed = 0,
         Func<PublishedConfig, PublishedConfig>? change = null,
-        Upcycling? upcycling = null)
+        Upcycling? upcycling = null,
+        BaseModel? baseModel = null)
     {
         var encoder = change is null ? Encoder : change(Encoder);
-        var config = new ModelConfig { Input = input.Config, Encoder = upcycling is null ? encoder : upcycling.Apply(encoder), Head = head };
+        var config = new ModelConfig
+        {
+            Input = input.Config,
+            Encoder = upcycling is null ? encoder : upcycling.Apply(encoder),
+            Head = head,
+            BaseModel = baseModel,
+        };
         return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store), upcycling);
     }
 

@@ -37,6 +37,18 @@ internal sealed class PublishedSettings(JsonElement json, string file)
         : value.ValueKind == JsonValueKind.String ? value.GetString()!
         : throw Bad(name, "a text");
 
+    /// <summary>A text, or an array of texts.</summary>
+    public IReadOnlyList<string> Texts(string name) => Value(name) is not { } value ? []
+        : value.ValueKind == JsonValueKind.String ? [value.GetString()!]
+        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String)
+            ? [.. value.EnumerateArray().Select(v => v.GetString()!)]
+        : throw Bad(name, "a text or a list of texts");
+
+    /// <summary>All values, which must be texts, by name.</summary>
+    public IReadOnlyDictionary<string, string> AllTexts() => json.ValueKind != JsonValueKind.Object
+        ? new Dictionary<string, string>()
+        : json.EnumerateObject().Select(p => p.Name).Distinct().ToDictionary(name => name, name => Text(name, ""));
+
     /// <summary>Whether there is a value other than null.</summary>
     public bool Has(string name) => Value(name) is not null;
 

@@ -59,9 +59,9 @@ internal sealed unsafe class ManagedAdamW : Optimizer
             throw new ArgumentOutOfRangeException(nameof(maxNorm), maxNorm, "The largest norm must be over 0.");
         var norm = Math.Sqrt(SumOfSquares());
         _norm = (float)norm;
-        if (!double.IsFinite(norm) || norm <= maxNorm)
+        var factor = (float)(maxNorm / (norm + ClippingEpsilon));
+        if (!double.IsFinite(norm) || factor >= 1f)
             return;
-        var factor = (float)(maxNorm / norm);
         foreach (var state in _states)
         {
             if (state.Tensor.SparseGradient is null && state.Tensor.HasGradient)

@@ -140,6 +140,8 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor SoftmaxCore(Tensor x) => SoftmaxOperation.Forward(this, Own(x));
 
+    protected override Tensor MeanCore(Tensor x) => MeanOperation.Forward(this, Own(x));
+
     protected override Tensor NormalizeCore(Tensor x) => NormalizeOperation.Forward(this, Own(x));
 
     protected override Tensor MultiplyTransposedCore(Tensor xAD, Tensor yBD) =>
@@ -214,10 +216,30 @@ internal sealed unsafe class ManagedTape : Tape
         SoftTargetCrossEntropyOperation.Forward(this, Own(logitsBC), targets, rowWeights);
 
     protected override Tensor SquaredErrorCore(Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
-        ElementLossOperation<SquaredError>.Forward(this, Own(valuesBC), targets, rowWeights);
+        ElementLossOperation<SquaredError>.Forward(this, default, Own(valuesBC), targets, rowWeights);
 
     protected override Tensor BinaryCrossEntropyCore(Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
-        ElementLossOperation<BinaryCrossEntropy>.Forward(this, Own(logitsBC), targets, rowWeights);
+        ElementLossOperation<BinaryCrossEntropy>.Forward(this, default, Own(logitsBC), targets, rowWeights);
+
+    protected override Tensor HuberErrorCore(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float delta) =>
+        ElementLossOperation<HuberError>.Forward(this, new HuberError(delta), Own(valuesBC), targets, rowWeights);
+
+    protected override Tensor QuantileErrorCore(
+        Tensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, ReadOnlySpan<float> quantiles)
+    {
+        var quantilesC = Memory.Allocate(quantiles.Length);
+        quantiles.CopyTo(new Span<float>(quantilesC, quantiles.Length));
+        return ElementLossOperation<QuantileError>.Forward(this, new QuantileError(quantilesC), Own(valuesBC), targets, rowWeights);
+    }
+
+    protected override Tensor FocalLossCore(
+        Tensor logitsBC, ReadOnlySpan<int> targets, ReadOnlySpan<float> rowWeights, float gamma) =>
+        FocalLossOperation.Forward(this, Own(logitsBC), targets, rowWeights, gamma);
+
+    protected override Tensor BinaryFocalLossCore(
+        Tensor logitsBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights, float gamma, float? alpha) =>
+        ElementLossOperation<BinaryFocal>.Forward(this, new BinaryFocal(gamma, alpha), Own(logitsBC), targets, rowWeights);
 
     protected override void BackwardCore(Tensor loss, float scale)
     {

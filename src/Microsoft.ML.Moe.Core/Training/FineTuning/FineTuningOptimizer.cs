@@ -25,17 +25,8 @@ internal static class FineTuningOptimizer
     public static Optimizer Create(
         Engine engine, ParameterStore store, int layers, FineTuningPlan plan, float weightDecay, bool freezeRouter)
     {
-        var groups = new List<ParameterGroup>();
-        foreach (var ofRate in store.All.GroupBy(p => (Rate: RateOf(p.Parameter, p.Role), Decays: p.Role is ParameterRole.Weight or ParameterRole.Router)))
-        {
-            Parameter[] parameters = [.. ofRate.Select(p => p.Parameter)];
-            foreach (var parameter in parameters)
-                parameter.IsFrozen = ofRate.Key.Rate == 0f;
-            if (ofRate.Key.Rate > 0f)
-                groups.Add(new ParameterGroup(parameters, ofRate.Key.Rate, ofRate.Key.Decays ? weightDecay : 0f, Beta2: Beta2));
-        }
-
-        return engine.CreateAdamW(groups);
+        return Create(engine, store.All, (parameter, role) => new ParameterRate(
+            RateOf(parameter, role), role is ParameterRole.Weight or ParameterRole.Router ? weightDecay : 0f));
 
         float RateOf(Parameter parameter, ParameterRole role)
         {
@@ -47,6 +38,27 @@ internal static class FineTuningOptimizer
                 ? plan.LearningRate * MathF.Pow(LayerDecay, layers - 1 - block)
                 : 0f;
         }
+    }
+
+    /// <summary>Makes an optimiser of parameters that learn at rates of their own, and freezes those whose rate is 0.</summary>
+    /// <param name="engine">Where the parameters live.</param>
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="rateOf">How each learns.</param>
+    public static Optimizer Create(
+        Engine engine,
+        IEnumerable<(Parameter Parameter, ParameterRole Role)> parameters,
+        Func<Parameter, ParameterRole, ParameterRate> rateOf)
+    {
+        var groups = new List<ParameterGroup>();
+        foreach (var alike in parameters.GroupBy(p => rateOf(p.Parameter, p.Role), p => p.Parameter))
+        {
+            foreach (var parameter in alike)
+                parameter.IsFrozen = alike.Key.LearningRate == 0f;
+            if (alike.Key.LearningRate > 0f)
+                groups.Add(new ParameterGroup([.. alike], alike.Key.LearningRate, alike.Key.WeightDecay, Beta2: Beta2));
+        }
+
+        return engine.CreateAdamW(groups);
     }
 
     /// <summary>Lets all parameters learn again.</summary>
@@ -67,3 +79,8 @@ internal static class FineTuningOptimizer
             : null;
     }
 }
+
+/// <summary>How a parameter learns.</summary>
+/// <param name="LearningRate">Peak learning rate; 0 for a parameter that stays as it is.</param>
+/// <param name="WeightDecay">Decoupled weight decay.</param>
+internal readonly record struct ParameterRate(float LearningRate, float WeightDecay);

@@ -123,7 +123,7 @@ public class TextInputTests
     [Fact]
     public void SubwordsAreOneRowEach()
     {
-        var input = TextInput.Create(new() { MaximumTokens = 8 }, new LetterTokenizer());
+        var input = TableTextInput.Create(new() { MaximumTokens = 8 }, new LetterTokenizer());
 
         var encoded = input.Encode("AbC");
 

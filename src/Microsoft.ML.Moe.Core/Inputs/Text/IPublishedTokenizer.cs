@@ -1,0 +1,19 @@
+namespace Microsoft.ML.Moe.Inputs;
+
+/// <summary>A published encoder's tokenizer: it knows which special tokens stand around a text or a pair.</summary>
+internal interface IPublishedTokenizer : ISubwordTokenizer
+{
+    /// <summary>Number of special tokens that are added to a text or a pair.</summary>
+    int SpecialTokens(bool isPair);
+
+    /// <summary>Ids with special tokens, as the encoder was trained with them.</summary>
+    /// <param name="first">Ids of the first text, from <see cref="ISubwordTokenizer.Encode"/>, cut as they shall be.</param>
+    /// <param name="second">Ids of the second; empty where there is none.</param>
+    /// <param name="isPair">Whether there is a second text, which may be empty.</param>
+    TokenIds WithSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair);
+}
+
+/// <summary>A text, or a pair, as ids.</summary>
+/// <param name="Ids">The ids, special tokens included.</param>
+/// <param name="Types">Type of each token; null where all are 0.</param>
+internal sealed record TokenIds(int[] Ids, int[]? Types = null);

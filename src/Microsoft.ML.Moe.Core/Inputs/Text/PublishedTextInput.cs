@@ -1,0 +1,121 @@
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
+
+namespace Microsoft.ML.Moe.Inputs;
+
+/// <summary>Texts as the ids of a published encoder's own tokenizer, with its special tokens.</summary>
+internal sealed class PublishedTextInput : TextInput
+{
+    private readonly IPublishedTokenizer _tokenizer;
+    private readonly PublishedTextInputConfig _config;
+
+    /// <summary>Creates the input.</summary>
+    /// <param name="config">How text becomes tokens.</param>
+    /// <param name="tokenizer">The encoder's tokenizer.</param>
+    /// <exception cref="ArgumentException">Special tokens alone fill the longest input.</exception>
+    public PublishedTextInput(PublishedTextInputConfig config, IPublishedTokenizer tokenizer)
+        : base(config.MaximumTokens, config.Linear, config.Lowercase)
+    {
+        (_config, _tokenizer) = (config, tokenizer);
+        if (tokenizer.SpecialTokens(isPair: true) >= config.MaximumTokens)
+            throw new ArgumentException($"{config.MaximumTokens} tokens have no room for text beside special tokens.", nameof(config));
+    }
+
+    /// <inheritdoc/>
+    internal override PublishedTextInputConfig Config => _config;
+
+    /// <summary>Words are only looked at where a linear branch reads them.</summary>
+    private protected override int WordsForTokens => 0;
+
+    /// <inheritdoc/>
+    public override IEnumerable<EncodedText> EncodePieces(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var room = MaximumTokens - _tokenizer.SpecialTokens(isPair: false);
+        return IdsOf(text).Chunk(room).Select(ids => new EncodedText(_tokenizer.WithSpecialTokens(ids, [], isPair: false), 0, isEmpty: false));
+    }
+
+    /// <inheritdoc/>
+    internal override string TextOf(EncodedText row, int position) =>
+        _tokenizer.TextOf(row.Ids!.Ids[position]) is { Length: > 0 } text ? text : $"[{row.Ids.Ids[position]}]";
+
+    /// <inheritdoc/>
+    internal override Packer<EncodedText> CreatePacker(Packing packing) => new TokenIdPacker(packing, _config.PaddingId);
+
+    /// <inheritdoc/>
+    internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) => encoder is PublishedConfig published
+        ? published.CreateTokenEmbedding(store)
+        : throw new ArgumentException("Ids of a published tokenizer need a published encoder.", nameof(encoder));
+
+    /// <inheritdoc/>
+    private protected override EncodedText EncodeTokens(
+        string text, string? second, (string Text, List<Range> Words, int Count) words, (string Text, List<Range> Words, int Count)? secondWords)
+    {
+        var (first, other) = (IdsOf(text), second is null ? [] : IdsOf(second));
+        var isPair = second is not null;
+        var (keptOfFirst, keptOfOther) = Kept(first.Length, other.Length, MaximumTokens - _tokenizer.SpecialTokens(isPair));
+        var ids = _tokenizer.WithSpecialTokens(first.AsSpan(0, keptOfFirst), other.AsSpan(0, keptOfOther), isPair);
+        // a row has a token, even of a tokenizer that adds none
+        return new EncodedText(
+            ids.Ids.Length > 0 ? ids : new TokenIds([_config.PaddingId]),
+            first.Length + other.Length - keptOfFirst - keptOfOther,
+            first.Length + other.Length == 0);
+    }
+
+    /// <summary>
+    /// Tokens to keep of the texts of a pair, the longer giving way first; where both are too long, each has half, and the longer one the
+    /// token that is left.
+    /// </summary>
+    private static (int First, int Second) Kept(int first, int second, int room)
+    {
+        if (first + (long)second <= room)
+            return (first, second);
+        var shorter = Math.Min(Math.Min(first, second), room / 2);
+        return first <= second ? (shorter, room - shorter) : (room - shorter, shorter);
+    }
+
+    private int[] IdsOf(string text)
+    {
+        int[] ids = [.. _tokenizer.Encode(text)];
+        var wrong = Array.FindIndex(ids, id => (uint)id >= (uint)_config.VocabularySize);
+        return wrong < 0 ? ids : throw new InvalidOperationException(
+            $"The tokenizer gave id {ids[wrong]}, but the encoder's vocabulary has {_config.VocabularySize} entries: it is not this encoder's.");
+    }
+}
+
+/// <summary>How text becomes ids of a published tokenizer.</summary>
+internal sealed record PublishedTextInputConfig : InputConfig
+{
+    /// <summary>Longest input in tokens, special tokens counted, both texts of a pair together. Within [2, 2²⁰].</summary>
+    public required int MaximumTokens { get; init => field = OptionCheck.Range(value, 2, 1 << 20, nameof(MaximumTokens)); }
+
+    /// <summary>Rows of the encoder's token table.</summary>
+    public required int VocabularySize { get; init => field = OptionCheck.Range(value, 1, 1 << 24, nameof(VocabularySize)); }
+
+    /// <summary>Id of padding.</summary>
+    public int PaddingId { get; init => field = OptionCheck.Range(value, 0, (1 << 24) - 1, nameof(PaddingId)); }
+
+    /// <summary>What a linear branch reads of texts.</summary>
+    public LinearInput Linear { get; init => field = OptionCheck.Defined(value, nameof(Linear)); }
+
+    /// <summary>Whether that is lower-cased; the tokenizer's own rule is another matter.</summary>
+    public bool Lowercase { get; init; } = true;
+
+    /// <summary>The input of an encoder.</summary>
+    /// <param name="encoder">The encoder.</param>
+    /// <param name="maximumTokens">Longest input; null, or more than the encoder can read, for as much as it can.</param>
+    public static PublishedTextInputConfig Of(PublishedConfig encoder, int? maximumTokens = null) => new()
+    {
+        MaximumTokens = Math.Min(maximumTokens ?? int.MaxValue, encoder.MaximumTokens),
+        VocabularySize = encoder.VocabularySize,
+        PaddingId = encoder.PaddingId,
+    };
+
+    /// <summary>The input that a saved model was trained with.</summary>
+    /// <param name="tokenizer">The encoder's tokenizer.</param>
+    /// <exception cref="InvalidDataException">It is missing, or another.</exception>
+    internal PublishedTextInput Restore(ISubwordTokenizer? tokenizer) => tokenizer is IPublishedTokenizer published
+        ? new PublishedTextInput(this, published)
+        : throw new InvalidDataException("The model needs the tokenizer of its published encoder, which is missing.");
+}

@@ -1,0 +1,20 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Routing;
+
+/// <summary>Keeps the router logits of a pass, as long as its tape lives, and shows everything to another observer.</summary>
+/// <param name="next">The other observer; null for none.</param>
+internal sealed class RouterRecorder(IRoutingObserver? next) : IRoutingObserver
+{
+    private readonly List<Tensor> _logits = [];
+
+    /// <summary>Logits of each MoE layer, [T, E], in the order of the layers.</summary>
+    public IReadOnlyList<Tensor> Logits => _logits;
+
+    /// <inheritdoc/>
+    public void OnRouted(RoutedLayer layer)
+    {
+        _logits.Add(layer.LogitsTE);
+        next?.OnRouted(layer);
+    }
+}

@@ -1,0 +1,10 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tests.Models;
+
+/// <summary>Embeddings of published folders on the managed engine.</summary>
+public sealed class ManagedGoldenEmbeddingTests : GoldenEmbeddingTests
+{
+    protected override Engine CreateEngine() => new ManagedEngine();
+}
