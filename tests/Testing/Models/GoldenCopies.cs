@@ -63,8 +63,14 @@ internal sealed partial class GoldenCopies
         var dense = _folder.Encoder with { Dropout = 0f, AttentionDropout = 0f };
         var config = upcycling?.Apply(dense) ?? dense;
         ParameterStore? made = null;
-        var (embedding, encoder) = _folder.Load(
-            _engine, 0, store => (config.CreateTokenEmbedding(made = store), config.CreateEncoder(store)), upcycling);
+        var (embedding, encoder, next) = _folder.Load(
+            _engine,
+            0,
+            store => (
+                config.CreateTokenEmbedding(made = store),
+                config.CreateEncoder(store),
+                config is CausalConfig ? store.Normal(CausalConfig.NextTokenWeight, ParameterRole.Weight, 1f, config.Width, config.VocabularySize) : null),
+            upcycling);
         foreach (var block in upcycling is null ? [] : _blocks)
             CompareExperts(made!, block);
         foreach (var (parameter, role) in made!.All.Where(p => p.Role == ParameterRole.Router))
@@ -79,6 +85,8 @@ internal sealed partial class GoldenCopies
             var text = output.GetString()!;
             if (text == "last_hidden_state")
                 Equal(name, text, last);
+            else if (text == "logits")
+                Equal(name, text, tape.Linear(tape.Constant(last, last.Length / config.Width, config.Width), next!).ToArray());
             else if (routed.Values.TryGetValue(text.Replace("chosen", "top_experts").Replace("weights", "top_weights"), out var values))
                 Equal(name, text, values);
             else
