@@ -15,6 +15,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(RobertaConfig), "roberta")]
 [JsonDerivedType(typeof(MpnetConfig), "mpnet")]
 [JsonDerivedType(typeof(NomicBertConfig), "nomicBert")]
+[JsonDerivedType(typeof(Gpt2Config), "gpt2")]
+[JsonDerivedType(typeof(LlamaConfig), "llama")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>

@@ -23,7 +23,7 @@ internal static class PreNormEncoder
             IFeedForward feedForward = config.HasExperts(layer)
                 ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
                 : new DenseFeedForward(store, name + ".feedForward", d, config.FeedForwardWidth, gain);
-            return new PreNormBlock(store, name, d, attention, feedForward, config.Dropout);
+            return new PreNormBlock(name, attention, feedForward, config.Dropout, norm => new LayerNorm(store, norm, d));
         }
     }
 }

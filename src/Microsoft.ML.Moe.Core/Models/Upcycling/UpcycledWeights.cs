@@ -139,8 +139,7 @@ internal sealed class UpcycledWeights(Upcycling upcycling, PublishedConfig dense
         for (var row = 0; row < routerDE.Length / experts; row++)
         {
             NormalNumbers.Fill(key, row, upcycling.RouterDeviation, drawn);
-            for (var expert = 0; expert < experts; expert++)
-                routerDE[row * experts + expert] = drawn[expert / upcycling.Granularity];
+            VirtualGroups.Repeat(drawn, routerDE.Slice(row * experts, experts));
         }
     }
 }

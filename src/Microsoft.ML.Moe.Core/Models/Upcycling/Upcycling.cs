@@ -236,7 +236,9 @@ public sealed record Upcycling
 
     private static Router TopTwo(int experts) => Router.TokenChoice(Math.Clamp(experts, 1, 2), normalizeWeights: true);
 
-    private MixtureConfig MixtureOf(int hidden)
+    /// <summary>What the MoE layers have beside router and experts.</summary>
+    /// <param name="hidden">Hidden width of the dense network.</param>
+    internal MixtureConfig MixtureOf(int hidden)
     {
         var mixture = new MixtureConfig { HasRouterBias = NeedsRows };
         return Method != UpcyclingMethod.Slices ? mixture : mixture with

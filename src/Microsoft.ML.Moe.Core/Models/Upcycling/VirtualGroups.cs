@@ -30,4 +30,11 @@ internal static class VirtualGroups
     /// degree in the weights with a gate, else of the second. b2 stays as it is, as published.
     /// </summary>
     public static float WeightScale(double scale, bool hasGate) => (float)Math.Pow(scale, hasGate ? 1.0 / 3 : 1.0 / 2);
+
+    /// <summary>Gives the experts of a group what the group has.</summary>
+    public static void Repeat(ReadOnlySpan<float> groups, Span<float> experts)
+    {
+        for (var expert = 0; expert < experts.Length; expert++)
+            experts[expert] = groups[expert / (experts.Length / groups.Length)];
+    }
 }

@@ -1,0 +1,10 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tests.Models;
+
+/// <summary>Upcycling on the managed engine.</summary>
+public sealed class ManagedGoldenUpcyclingTests : GoldenUpcyclingTests
+{
+    protected override Engine CreateEngine() => new ManagedEngine();
+}
