@@ -41,6 +41,9 @@ public sealed class HuggingFaceTokenizer : Tokenizer
     /// <summary>Ids of the special tokens.</summary>
     internal SpecialTokenIds SpecialTokens { get; }
 
+    /// <summary>Tokens that are found in the text before the model sees it.</summary>
+    internal IReadOnlyCollection<AddedToken> AddedTokens => _pipeline.Added.Tokens;
+
     /// <summary>How tokenizer.json says that texts are cut; not done unless asked for.</summary>
     internal TruncationSettings? Truncation => _pipeline.Truncation;
 
