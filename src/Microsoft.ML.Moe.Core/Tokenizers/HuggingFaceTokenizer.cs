@@ -107,6 +107,13 @@ public sealed class HuggingFaceTokenizer : Tokenizer
     /// <summary>Ids of a text without special tokens, uncut.</summary>
     internal int[] EncodeIds(ReadOnlySpan<char> text) => _pipeline.EncodeIds(text);
 
+    /// <summary>Puts special tokens around ids of a text or a pair, as <see cref="Encode"/> does.</summary>
+    /// <param name="first">Ids of the first text.</param>
+    /// <param name="second">Ids of the second; empty where there is none.</param>
+    /// <param name="isPair">Whether there is a second text, which may be empty.</param>
+    internal (int[] Ids, int[] TypeIds) AddSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair) =>
+        _pipeline.AddSpecialTokens(first, second, isPair);
+
     /// <summary>Number of special tokens that <see cref="Encode"/> puts around a text or a pair.</summary>
     internal int SpecialTokensOf(bool isPair) => _pipeline.SpecialTokensOf(isPair);
 

@@ -44,22 +44,29 @@ internal sealed class TokenizerPipeline
     public TokenEncoding Encode(
         string text, string? pair, bool addsSpecialTokens, TruncationSettings? truncation = null, bool withTokens = false)
     {
-        var processor = _parts.PostProcessor;
-        withTokens |= processor?.ReadsTokens ?? false;
+        withTokens |= _parts.PostProcessor?.ReadsTokens ?? false;
         var first = EncodeText(text, withTokens);
         var second = pair is null ? null : EncodeText(pair, withTokens);
         second?.SetTypes(1);
         if (truncation is not null)
             truncation.Apply(first, second, RoomOf(truncation, addsSpecialTokens ? SpecialTokensOf(second is not null) : 0));
-        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
-        if (processor is not null)
-            encodings = processor.Process(encodings, addsSpecialTokens);
-        if (encodings.Count == 0)
-            return first.Part(0, 0);
-        var encoding = encodings[0];
-        foreach (var other in encodings.Skip(1))
-            encoding.Append(other);
-        return encoding;
+        return Join(first, second, addsSpecialTokens);
+    }
+
+    /// <summary>Puts special tokens around ids.</summary>
+    public (int[] Ids, int[] TypeIds) AddSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair)
+    {
+        var other = isPair ? OfIds(second) : null;
+        other?.SetTypes(1);
+        var encoding = Join(OfIds(first), other, addsSpecialTokens: true);
+        return (encoding.Ids, encoding.TypeIds);
+
+        static TokenEncoding OfIds(ReadOnlySpan<int> ids)
+        {
+            var tokens = new string[ids.Length];
+            Array.Fill(tokens, "");
+            return new TokenEncoding(ids.ToArray(), new (int, int)[ids.Length], tokens);
+        }
     }
 
     /// <summary>Ids of a text without special tokens.</summary>
@@ -125,6 +132,18 @@ internal sealed class TokenizerPipeline
     private static int RoomOf(TruncationSettings truncation, int special) => truncation.Length >= special
         ? truncation.Length - special
         : throw new InvalidOperationException($"Texts are cut to {truncation.Length} tokens, but {special} special ones are put in.");
+
+    private TokenEncoding Join(TokenEncoding first, TokenEncoding? second, bool addsSpecialTokens)
+    {
+        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
+        encodings = _parts.PostProcessor?.Process(encodings, addsSpecialTokens) ?? encodings;
+        if (encodings.Count == 0)
+            return first.Part(0, 0);
+        var encoding = encodings[0];
+        foreach (var other in encodings.Skip(1))
+            encoding.Append(other);
+        return encoding;
+    }
 
     private TokenEncoding EncodeText(string text, bool withTokens)
     {
