@@ -181,8 +181,8 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         return PoolOperations.Mean(this, Own(xTD), layout);
     }
 
-    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE) =>
-        LinearOperation.Forward(this, Own(xTD), Own(routerDE), null, Activation.None, torch.ScalarType.Float32);
+    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
+        LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None, torch.ScalarType.Float32);
 
     protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {

@@ -48,6 +48,14 @@ internal sealed class WeightRules(string architecture)
     public WeightRules StackSlices(string target, string source, bool transpose = false) =>
         Add(target, new WeightSource.StackSlices(Names(target, source, 0), transpose));
 
+    /// <summary>
+    /// The parameter is [E, …], each of its parts what the rules say of another parameter, which need not be one of the model's.
+    /// </summary>
+    /// <param name="target">The parameter.</param>
+    /// <param name="other">The other one's name, with the same numbers.</param>
+    public WeightRules RepeatOther(string target, string other) =>
+        Add(target, new WeightSource.RepeatOther(this, new NamePattern(other)));
+
     /// <summary>The parameter is one of the equal parts of a tensor: queries of queries, keys and values, gates of gates and others.</summary>
     /// <param name="target">The parameter.</param>
     /// <param name="source">The tensor.</param>

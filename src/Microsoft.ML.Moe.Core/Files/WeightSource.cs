@@ -149,6 +149,16 @@ internal abstract class WeightSource
             tensor.Expect(request with { Shape = request.Shape[1..] });
     }
 
+    internal sealed class RepeatOther(WeightRules rules, NamePattern other) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            var count = request.Shape.Length == 0 ? 0 : request.Shape[0];
+            var part = count == 0 ? new WeightMatch() : rules.Find(other.Fill(request.Numbers), request.Shape[1..], request.Tensors);
+            return All([.. Enumerable.Repeat(part, count)], TensorBlock.Stack);
+        }
+    }
+
     internal sealed class Concat(IReadOnlyList<Tensor> tensors, int axis) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) =>

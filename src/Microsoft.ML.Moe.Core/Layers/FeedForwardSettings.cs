@@ -14,6 +14,9 @@ internal sealed record FeedForwardSettings(Activation Activation = Activation.Ge
     /// <summary>Whether the gate of a dense network has a bias; those of experts have none.</summary>
     public bool HasGateBias { get; init; }
 
-    /// <summary>Whether a dense network has b2, where it is not as with b1.</summary>
+    /// <summary>Whether there is b2, where it is not as with b1.</summary>
     public bool? HasSecondBias { get; init; }
+
+    /// <summary>Whether there is b2.</summary>
+    public bool AddsSecondBias => HasSecondBias ?? HasBias;
 }

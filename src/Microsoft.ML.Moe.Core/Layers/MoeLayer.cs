@@ -5,7 +5,8 @@ namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>
 /// A sparse mixture of experts in place of a feed-forward network: a router scores the experts for each token, a policy chooses, and
-/// the chosen experts' outputs are summed with the router's weights (Shazeer et al. 2017).
+/// the chosen experts' outputs are summed with the router's weights (Shazeer et al. 2017). What published mixtures have besides is in
+/// <see cref="MoeSettings"/>.
 /// </summary>
 internal sealed class MoeLayer : IFeedForward
 {
@@ -13,7 +14,10 @@ internal sealed class MoeLayer : IFeedForward
     private readonly Parameter _routerDE;
     private readonly Experts _experts;
     private readonly MoeSettings _settings;
+    private readonly Parameter? _routerBiasE;
     private readonly Parameter? _bias1D;
+    private readonly DenseFeedForward? _shared;
+    private readonly Linear? _sharedGate;
 
     public MoeLayer(ParameterStore store, string name, int block, int width, int hiddenWidth, MoeSettings settings, float outputGain)
     {
@@ -24,25 +28,31 @@ internal sealed class MoeLayer : IFeedForward
         var (activation, hasGate, hasBias) = settings.Expert;
         _experts = new Experts(
             Weight(".w1", 1f / MathF.Sqrt(d), e, d, f),
-            Bias(".b1", e, f),
+            Bias(hasBias, ".b1", e, f),
             Weight(".w2", outputGain / MathF.Sqrt(f), e, f, d),
-            Bias(".b2", e, d),
+            Bias(settings.Expert.AddsSecondBias, ".b2", e, d),
             activation,
             hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null);
+        _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
+        if (settings.SharedWidth > 0)
+        {
+            _shared = new DenseFeedForward(store, name + ".shared", d, settings.SharedWidth, outputGain, settings.SharedForm ?? settings.Expert);
+            _sharedGate = settings.HasSharedGate ? new Linear(store, name + ".sharedGate", d, 1, Activation.Sigmoid, hasBias: false) : null;
+        }
 
         Tensor Weight(string part, float deviation, params int[] shape) =>
             store.Normal(name + ".experts" + part, ParameterRole.Weight, deviation, shape);
 
-        Tensor? Bias(string part, params int[] shape) =>
-            hasBias ? store.Constant(name + ".experts" + part, ParameterRole.Bias, 0f, shape).Value : null;
+        Tensor? Bias(bool isThere, string part, params int[] shape) =>
+            isThere ? store.Constant(name + ".experts" + part, ParameterRole.Bias, 0f, shape).Value : null;
     }
 
     /// <inheritdoc/>
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;
-        var logitsTE = tape.RouterLogits(xTD, _routerDE);
+        var logitsTE = tape.RouterLogits(xTD, _routerDE, _routerBiasE?.Value);
         var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
         if (tape.IsTraining)
@@ -54,7 +64,23 @@ internal sealed class MoeLayer : IFeedForward
                 context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
         }
 
-        var sumTD = tape.GroupedExperts(xTD, tape.CombineWeights(logitsTE, plan), plan, _experts);
+        var weightsP = tape.CombineWeights(logitsTE, plan);
+        if (_settings.RoutedScale != 1f)
+            weightsP = tape.Scale(weightsP, _settings.RoutedScale);
+        var sumTD = tape.GroupedExperts(xTD, weightsP, plan, _experts);
+        if (_shared is not null)
+            sumTD = tape.Add(sumTD, Shared(context, _shared, xTD));
         return _bias1D is null ? sumTD : tape.Add(sumTD, tape.Embedding(_bias1D, new int[xTD.Shape[0]]));
+    }
+
+    private Tensor Shared(ForwardContext context, DenseFeedForward shared, Tensor xTD)
+    {
+        var tape = context.Tape;
+        var yTD = shared.Forward(context, xTD);
+        if (_sharedGate is null)
+            return yTD;
+        // each token's number in all columns: a product with a row of ones
+        var ones = tape.Constant([.. Enumerable.Repeat(1f, xTD.Columns)], 1, xTD.Columns);
+        return tape.Multiply(yTD, tape.Linear(_sharedGate.Forward(tape, xTD), ones));
     }
 }

@@ -14,4 +14,22 @@ internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float Load
 
     /// <summary>Whether a bias is added to the sum over the experts: one for all of them, not weighted by the router.</summary>
     public bool HasOutputBias { get; init; }
+
+    /// <summary>
+    /// Hidden width of an expert that all tokens go to, beside the chosen ones: the shared expert of Dai et al. 2024, "DeepSeekMoE", section
+    /// 3.2. Of the form of the others; 0 for none.
+    /// </summary>
+    public int SharedWidth { get; init; }
+
+    /// <summary>Form of the shared expert; null for that of the others.</summary>
+    public FeedForwardSettings? SharedForm { get; init; }
+
+    /// <summary>Whether the shared expert has a gate: its output times sigmoid(x·g), one number for each token (Qwen1.5-MoE).</summary>
+    public bool HasSharedGate { get; init; }
+
+    /// <summary>Whether the router has a bias.</summary>
+    public bool HasRouterBias { get; init; }
+
+    /// <summary>Factor of the sum over the chosen experts (DeepSeek-V2's routed_scaling_factor).</summary>
+    public float RoutedScale { get; init; } = 1f;
 }

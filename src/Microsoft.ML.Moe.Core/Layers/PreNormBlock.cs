@@ -3,11 +3,16 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>A pre-norm transformer block: x + attention(norm(x)), then x + feedForward(norm(x)) (Xiong et al. 2020).</summary>
+/// <param name="name">Of the block.</param>
+/// <param name="attention">Its first half.</param>
+/// <param name="feedForward">Its second half.</param>
+/// <param name="dropout">Rate at which what either adds is dropped while training.</param>
+/// <param name="normOf">Makes a norm of a name.</param>
 internal sealed class PreNormBlock(
-    ParameterStore store, string name, int width, IAttention attention, IFeedForward feedForward, float dropout) : IBlock
+    string name, IAttention attention, IFeedForward feedForward, float dropout, Func<string, INorm> normOf) : IBlock
 {
-    private readonly LayerNorm _attentionNorm = new(store, name + ".attentionNorm", width);
-    private readonly LayerNorm _feedForwardNorm = new(store, name + ".feedForwardNorm", width);
+    private readonly INorm _attentionNorm = normOf(name + ".attentionNorm");
+    private readonly INorm _feedForwardNorm = normOf(name + ".feedForwardNorm");
 
     /// <inheritdoc/>
     public Tensor Forward(ForwardContext context, Tensor xTD)

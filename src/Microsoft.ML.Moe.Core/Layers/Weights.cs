@@ -13,12 +13,13 @@ internal sealed class Weights
     private readonly TensorSource _source;
     private readonly WeightRules _rules;
     private readonly bool _keepsBFloat16;
+    private readonly IDerivedWeights? _derived;
     private readonly HashSet<string> _used = [];
     private readonly List<string> _missing = [];
     private readonly List<string> _misfits = [];
 
-    private Weights(TensorSource source, WeightRules rules, bool keepsBFloat16) =>
-        (_source, _rules, _keepsBFloat16) = (source, rules, keepsBFloat16);
+    private Weights(TensorSource source, WeightRules rules, bool keepsBFloat16, IDerivedWeights? derived) =>
+        (_source, _rules, _keepsBFloat16, _derived) = (source, rules, keepsBFloat16, derived);
 
     /// <summary>Weights of a source.</summary>
     /// <param name="source">Not to be disposed before the model is made.</param>
@@ -26,8 +27,10 @@ internal sealed class Weights
     /// <param name="keepsBFloat16">
     /// Whether matrices that the source has in bfloat16 stay so and are frozen, for inference; else they become float32, to be trained.
     /// </param>
-    public static Weights From(TensorSource source, WeightRules? rules = null, bool keepsBFloat16 = true) =>
-        new(source, rules ?? WeightRules.Identity(), keepsBFloat16);
+    /// <param name="derived">Computes the parameters that are no parts of the source; null for none.</param>
+    public static Weights From(
+        TensorSource source, WeightRules? rules = null, bool keepsBFloat16 = true, IDerivedWeights? derived = null) =>
+        new(source, rules ?? WeightRules.Identity(), keepsBFloat16, derived);
 
     /// <summary>Makes a parameter.</summary>
     /// <param name="engine">Makes it.</param>
@@ -41,19 +44,11 @@ internal sealed class Weights
     /// </returns>
     public Parameter? Create(Engine engine, string name, int[] shape, bool sparseRows, bool mayBeBFloat16)
     {
-        var match = _rules.Find(name, shape, _source.Tensors);
-        _used.UnionWith(match.Tensors.Select(t => t.Name));
-        if (match.Block is { } block && block.Shape.AsSpan().SequenceEqual(shape))
-            return Create(engine, name, block, sparseRows, mayBeBFloat16);
-        if (match.Missing is { } missing)
-            _missing.Add(missing);
-        else if (match.Misfit is { } misfit)
-            _misfits.Add($"{misfit}, for {name} {TensorInfo.TextOf(shape)}");
-        else if (match.Block is null)
-            return null;
-        else
-            _misfits.Add($"{TextOf(match.Tensors)}, for {name} {TensorInfo.TextOf(shape)}");
-        return engine.CreateParameter(name, shape, (_, _) => { }, sparseRows);
+        if (_derived?.Find(name, shape, (part, size) => Read(engine, part, size)) is { } fill)
+            return engine.CreateParameter(name, shape, fill, sparseRows);
+        if (!TryFind(name, shape, out var block))
+            return engine.CreateParameter(name, shape, (_, _) => { }, sparseRows);
+        return block is null ? null : Create(engine, name, block, sparseRows, mayBeBFloat16);
     }
 
     /// <summary>To be called when all parameters are made.</summary>
@@ -70,6 +65,32 @@ internal sealed class Weights
             throw new InvalidDataException(
                 $"{_source.Name} does not hold the weights of {_rules.Architecture}: {string.Join("; ", parts.OfType<string>())}.");
         }
+    }
+
+    // The values of a parameter that the model has not itself, zeros where they are missing.
+    private float[] Read(Engine engine, string name, int[] shape)
+    {
+        var values = new float[TensorInfo.Product(shape)];
+        if (TryFind(name, shape, out var block) && block is not null)
+            BlockReader<float>.Read(engine, _source, block, values);
+        return values;
+    }
+
+    // false, noted, where the source has none that fits; a null block where the model is to initialise the parameter.
+    private bool TryFind(string name, int[] shape, out TensorBlock? block)
+    {
+        var match = _rules.Find(name, shape, _source.Tensors);
+        _used.UnionWith(match.Tensors.Select(t => t.Name));
+        block = match.Block;
+        if (match.Missing is { } missing)
+            _missing.Add(missing);
+        else if (match.Misfit is { } misfit)
+            _misfits.Add($"{misfit}, for {name} {TensorInfo.TextOf(shape)}");
+        else if (block is null || block.Shape.AsSpan().SequenceEqual(shape))
+            return true;
+        else
+            _misfits.Add($"{TextOf(match.Tensors)}, for {name} {TensorInfo.TextOf(shape)}");
+        return false;
     }
 
     private static string? Text(string kind, IReadOnlyList<string> names) => names.Count == 0 ? null :
@@ -91,4 +112,15 @@ internal sealed class Weights
         return engine.CreateParameter(name, block.Shape, view ?? BFloat16Values.Create(
             (int)TensorInfo.Product(block.Shape), bits => BlockReader<ushort>.Read(engine, _source, block, bits)));
     }
+}
+
+/// <summary>Parameters that are computed of others, which the model itself does not have.</summary>
+internal interface IDerivedWeights
+{
+    /// <summary>Finds what a parameter begins with.</summary>
+    /// <param name="name">The parameter.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="read">Reads the values of another by name and shape, row-major.</param>
+    /// <returns>Fills in the values, row-major; null where the parameter is not computed.</returns>
+    FillValues? Find(string name, int[] shape, Func<string, int[], float[]> read);
 }

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Models;
 /// <summary>Transformer blocks one after the other, and, where they are pre-norm, the norm after the last.</summary>
 /// <param name="blocks">The blocks.</param>
 /// <param name="outputNorm">The norm after the last block; null for none.</param>
-internal sealed class Encoder(IReadOnlyList<IBlock> blocks, LayerNorm? outputNorm = null)
+internal sealed class Encoder(IReadOnlyList<IBlock> blocks, INorm? outputNorm = null)
 {
     /// <summary>Number of blocks, L.</summary>
     public int Layers => blocks.Count;

@@ -15,6 +15,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(RobertaConfig), "roberta")]
 [JsonDerivedType(typeof(MpnetConfig), "mpnet")]
 [JsonDerivedType(typeof(NomicBertConfig), "nomicBert")]
+[JsonDerivedType(typeof(Gpt2Config), "gpt2")]
+[JsonDerivedType(typeof(LlamaConfig), "llama")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>
@@ -40,6 +42,11 @@ public record EncoderConfig
     [JsonInclude]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     internal BlockNumbers? MoeAt { get; init; }
+
+    /// <summary>What MoE layers have beside router and experts; null, the default, for nothing.</summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal MixtureConfig? Mixture { get; init; }
 
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
     [JsonRequired]

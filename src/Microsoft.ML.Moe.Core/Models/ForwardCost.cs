@@ -22,6 +22,7 @@ internal static class ForwardCost
         var perToken = config.Layers * (3 * d * d + d * d) // queries, keys and values; output
             + denseLayers * 2 * d * config.FeedForwardWidth
             + config.MoeLayers * d * config.Experts // routers
+            + config.MoeLayers * 2 * d * (config.Mixture?.SharedWidth ?? 0) // experts that all tokens go to
             + embedding
             + head.OfToken;
         var perTokenSquared = config.Layers * 2 * d; // attention: scores, weighted sums

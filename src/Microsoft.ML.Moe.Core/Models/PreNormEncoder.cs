@@ -13,7 +13,7 @@ internal static class PreNormEncoder
     {
         var d = config.Width;
         var gain = 1f / MathF.Sqrt(Math.Max(1, 2 * config.Layers));
-        var moe = config.MoeSettings;
+        var moe = config.Mixture?.Apply(config.MoeSettings) ?? config.MoeSettings;
         return new Encoder([.. Enumerable.Range(0, config.Layers).Select(Block)], new LayerNorm(store, "outputNorm", d));
 
         PreNormBlock Block(int layer)
@@ -23,7 +23,7 @@ internal static class PreNormEncoder
             IFeedForward feedForward = config.HasExperts(layer)
                 ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
                 : new DenseFeedForward(store, name + ".feedForward", d, config.FeedForwardWidth, gain);
-            return new PreNormBlock(store, name, d, attention, feedForward, config.Dropout);
+            return new PreNormBlock(name, attention, feedForward, config.Dropout, norm => new LayerNorm(store, norm, d));
         }
     }
 }

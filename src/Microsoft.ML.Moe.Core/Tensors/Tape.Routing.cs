@@ -6,20 +6,24 @@ namespace Microsoft.ML.Moe.Tensors;
 public abstract partial class Tape
 {
     /// <summary>
-    /// x·router, in single precision whatever precision the engine takes for other products: choices are discrete, and rounded logits
+    /// x·router + bias, in single precision whatever precision the engine takes for other products: choices are discrete, and rounded logits
     /// would change them (Fedus et al. 2021, "Switch Transformers", section 2.4, "selective precision").
     /// </summary>
     /// <param name="xTD">[T, D].</param>
     /// <param name="routerDE">[D, E].</param>
+    /// <param name="biasE">[E], or null for none.</param>
     /// <returns>[T, E] router logits.</returns>
-    public Tensor RouterLogits(Tensor xTD, Tensor routerDE)
+    public Tensor RouterLogits(Tensor xTD, Tensor routerDE, Tensor? biasE = null)
     {
         Begin();
         Use(xTD);
         Use(routerDE);
+        UseIfGiven(biasE);
         Check.Rank(xTD, 2);
         CheckProduct(xTD, routerDE);
-        return RouterLogitsCore(xTD, routerDE);
+        if (biasE is not null)
+            Check.Shape(biasE, [routerDE.Shape[1]]);
+        return RouterLogitsCore(xTD, routerDE, biasE);
     }
 
     /// <summary>Lets a policy choose experts for tokens. Selection is discrete: no gradient flows through it.</summary>
@@ -84,7 +88,7 @@ public abstract partial class Tape
     }
 
     /// <inheritdoc cref="RouterLogits"/>
-    protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE);
+    protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE);
 
     /// <inheritdoc cref="Route"/>
     protected abstract RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout);

@@ -5,7 +5,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
-/// Token vectors of a published encoder: norm(word[id] + position[…] + type[…]), without the tables that the architecture does not have.
+/// Token vectors of a published encoder: norm(word[id] + position[…] + type[…]), without the tables, or the norm, that the architecture does not have.
 /// </summary>
 internal sealed class TokenIdEmbedding : TokenEmbedding
 {
@@ -14,7 +14,7 @@ internal sealed class TokenIdEmbedding : TokenEmbedding
     private readonly Parameter _wordsVD;
     private readonly Parameter? _positionsSD;
     private readonly Parameter? _typesKD;
-    private readonly LayerNorm _norm;
+    private readonly LayerNorm? _norm;
 
     public TokenIdEmbedding(ParameterStore store, PublishedConfig config)
     {
@@ -25,7 +25,7 @@ internal sealed class TokenIdEmbedding : TokenEmbedding
             _positionsSD = store.Normal("embedding.positions", ParameterRole.Weight, Deviation, config.Positions, d);
         if (config.TokenTypes > 0)
             _typesKD = store.Normal("embedding.types", ParameterRole.Weight, Deviation, config.TokenTypes, d);
-        _norm = new LayerNorm(store, "embedding.norm", d, config.NormEpsilon);
+        _norm = config.NormsTokens ? new LayerNorm(store, "embedding.norm", d, config.NormEpsilon) : null;
     }
 
     /// <inheritdoc/>
@@ -37,7 +37,7 @@ internal sealed class TokenIdEmbedding : TokenEmbedding
             xTD = tape.Add(xTD, tape.Embedding(_positionsSD, PositionsOf(texts)));
         if (_typesKD is not null)
             xTD = tape.Add(xTD, tape.Embedding(_typesKD, texts.Types.IsEmpty ? new int[texts.Ids.Length] : texts.Types));
-        return tape.Dropout(_norm.Forward(tape, xTD), _config.Dropout);
+        return tape.Dropout(_norm?.Forward(tape, xTD) ?? xTD, _config.Dropout);
     }
 
     private int[] PositionsOf(TokenIdBatch texts)

@@ -13,8 +13,17 @@ internal static class PublishedArchitectures
         ["nomic_bert"] = NomicBertConfig.Read,
     };
 
-    /// <summary>Whether a <c>model_type</c> is known.</summary>
+    private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> CausalReaders = new()
+    {
+        ["gpt2"] = Gpt2Config.Read,
+        ["llama"] = LlamaConfig.Read,
+    };
+
+    /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>
     public static bool Knows(string modelType) => Readers.ContainsKey(modelType);
+
+    /// <summary>Whether a <c>model_type</c> is a causal model that is known.</summary>
+    public static bool KnowsCausal(string modelType) => CausalReaders.ContainsKey(modelType);
 
     /// <summary>The encoder that a <c>config.json</c> describes.</summary>
     /// <exception cref="InvalidDataException">
@@ -23,8 +32,12 @@ internal static class PublishedArchitectures
     public static PublishedConfig Read(PublishedSettings json)
     {
         var modelType = json.Text("model_type", "");
-        if (!Readers.TryGetValue(modelType, out var read))
-            throw json.Refused($"model_type '{modelType}' is none of the encoders that are known here: {string.Join(", ", Readers.Keys)}");
+        if (!Readers.TryGetValue(modelType, out var read) && !CausalReaders.TryGetValue(modelType, out read))
+        {
+            throw json.Refused($"model_type '{modelType}' is none of the encoders that are known here: "
+                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys)));
+        }
+
         if (json.Has("quantization_config"))
             throw json.Refused("its weights are quantised (quantization_config); take the model's original weights");
         try

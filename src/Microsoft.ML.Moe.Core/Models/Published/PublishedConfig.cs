@@ -7,8 +7,8 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Models.Published;
 
 /// <summary>
-/// The architecture of an encoder that others have published, as its <c>config.json</c> says: post-norm transformer blocks over the vectors
-/// of a vocabulary of its own. All blocks are dense unless it is a mixture, or has been made one.
+/// The architecture of an encoder that others have published, as its <c>config.json</c> says: transformer blocks, post-norm unless a
+/// derived record says otherwise, over the vectors of a vocabulary of its own. All blocks are dense unless it is a mixture, or has been made one.
 /// </summary>
 internal abstract record PublishedConfig : EncoderConfig
 {
@@ -72,6 +72,9 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Whether positions are looked up in a table.</summary>
     internal virtual bool HasPositionTable => true;
 
+    /// <summary>Whether token vectors are normalised before the first block.</summary>
+    internal virtual bool NormsTokens => true;
+
     /// <summary>Form of the feed-forward network of a block.</summary>
     internal virtual FeedForwardSettings FeedForward => new(Activation);
 
@@ -82,18 +85,26 @@ internal abstract record PublishedConfig : EncoderConfig
     internal override Encoder CreateEncoder(ParameterStore store)
     {
         var attentionOf = AttentionOf(store);
-        return new Encoder([.. Enumerable.Range(0, Layers).Select(Block)]);
+        var moe = Mixture?.Apply(MoeLayerSettings) ?? MoeLayerSettings;
+        return new Encoder([.. Enumerable.Range(0, Layers).Select(Block)], CreateOutputNorm(store));
 
-        PostNormBlock Block(int layer)
+        IBlock Block(int layer)
         {
             var name = $"layers.{layer}";
             var attention = attentionOf(name + ".attention");
             IFeedForward feedForward = HasExperts(layer)
-                ? new MoeLayer(store, name + ".moe", layer, Width, ExpertWidth, MoeLayerSettings, outputGain: 1f)
+                ? new MoeLayer(store, name + ".moe", layer, Width, ExpertWidth, moe, outputGain: 1f)
                 : new DenseFeedForward(store, name + ".feedForward", Width, FeedForwardWidth, outputGain: 1f, FeedForward);
-            return new PostNormBlock(store, name, Width, attention, feedForward, Dropout, NormEpsilon);
+            return CreateBlock(store, name, attention, feedForward);
         }
     }
+
+    /// <summary>Joins the halves of a block.</summary>
+    private protected virtual IBlock CreateBlock(ParameterStore store, string name, IAttention attention, IFeedForward feedForward) =>
+        new PostNormBlock(store, name, Width, attention, feedForward, Dropout, NormEpsilon);
+
+    /// <summary>Makes the norm after the last block; null for none.</summary>
+    private protected virtual INorm? CreateOutputNorm(ParameterStore store) => null;
 
     /// <summary>Makes the attention of a block, given the name of its parameters.</summary>
     private protected virtual Func<string, IAttention> AttentionOf(ParameterStore store) =>

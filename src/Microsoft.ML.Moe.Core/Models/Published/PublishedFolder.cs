@@ -94,7 +94,12 @@ internal sealed class PublishedFolder
     /// <param name="change">
     /// Changes the architecture in what its weights do not tell: dropout, router. null leaves it as it is.
     /// </param>
+    /// <param name="upcycling">
+    /// Makes a mixture of the dense encoder; null leaves it dense. Where it <see cref="Upcycling.NeedsRows"/>,
+    /// <see cref="UpcycledRouters.Start"/> is to follow.
+    /// </param>
     /// <param name="baseModel">What the folder's model is called; null where nothing shall tell.</param>
+    /// <exception cref="ArgumentException">The encoder cannot be made such a mixture.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
     public Model<EncodedText> Load(
         Engine engine,
@@ -102,28 +107,32 @@ internal sealed class PublishedFolder
         HeadConfig head,
         int seed = 0,
         Func<PublishedConfig, PublishedConfig>? change = null,
+        Upcycling? upcycling = null,
         BaseModel? baseModel = null)
     {
+        var encoder = change is null ? Encoder : change(Encoder);
         var config = new ModelConfig
         {
             Input = input.Config,
-            Encoder = change is null ? Encoder : change(Encoder),
+            Encoder = upcycling is null ? encoder : upcycling.Apply(encoder),
             Head = head,
             BaseModel = baseModel,
         };
-        return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store));
+        return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store), upcycling);
     }
 
     /// <summary>Makes something whose parameters are this folder's weights.</summary>
     /// <param name="engine">Where the parameters shall live.</param>
     /// <param name="seed">Of parameters of a new head, whose names begin with <c>head.</c> or <c>pooling.</c></param>
     /// <param name="create">Makes it.</param>
+    /// <param name="upcycling">What <paramref name="create"/> has applied to the architecture; null for nothing.</param>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
-    public T Load<T>(Engine engine, int seed, Func<ParameterStore, T> create)
+    public T Load<T>(Engine engine, int seed, Func<ParameterStore, T> create, Upcycling? upcycling = null)
     {
         using var files = TensorFiles.Open(Path);
         var rules = Encoder.CreateRules().Optional("head.*").Optional("pooling.*");
-        var weights = Weights.From(files, rules, keepsBFloat16: false);
+        var derived = upcycling is null ? null : new UpcycledWeights(upcycling, Encoder);
+        var weights = Weights.From(files, derived?.AddTo(rules) ?? rules, keepsBFloat16: false, derived);
         var made = create(new ParameterStore(engine, weights, seed));
         weights.Complete();
         return made;

@@ -176,8 +176,8 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor MeanPoolCore(Tensor xTD, SequenceLayout layout) => MeanPoolOperation.Forward(this, Own(xTD), layout);
 
-    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE) =>
-        LinearOperation.Forward(this, Own(xTD), Own(routerDE), null, Activation.None);
+    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
+        LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None);
 
     protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
     {

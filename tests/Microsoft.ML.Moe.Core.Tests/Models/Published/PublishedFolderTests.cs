@@ -3,6 +3,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.Models.Published;
 
@@ -63,7 +64,7 @@ public sealed class PublishedFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("model_type", "gpt2", "model_type 'gpt2' is none of the encoders that are known here: bert, ")]
+    [InlineData("model_type", "t5", "model_type 't5' is none of the encoders that are known here: bert, ")]
     [InlineData("model_type", null, "model_type ''")]
     [InlineData("position_embedding_type", "relative_key", "position_embedding_type 'relative_key'")]
     [InlineData("hidden_act", "quick_gelu", "hidden_act 'quick_gelu'")]

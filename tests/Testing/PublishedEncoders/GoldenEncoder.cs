@@ -8,10 +8,10 @@ using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>A published encoder with the head that it was saved with, and how it is compared with a <see cref="GoldenModel"/>.</summary>
-internal sealed class GoldenEncoder : IRoutingObserver
+internal sealed class GoldenEncoder
 {
     private const double Tolerance = 1e-4;
 
@@ -29,7 +29,7 @@ internal sealed class GoldenEncoder : IRoutingObserver
     private readonly PublishedClassesHeadConfig? _classesConfig;
     private readonly Head? _classes;
     private readonly MaskedTokenHead? _tokens;
-    private readonly Dictionary<string, float[]> _routed = [];
+    private readonly RoutedOutputs _routed = new();
 
     public GoldenEncoder(PublishedFolder folder, Engine engine, GoldenModel golden)
     {
@@ -62,7 +62,7 @@ internal sealed class GoldenEncoder : IRoutingObserver
     {
         using var tape = _engine.BeginTape(training: test.HasGradients);
         var batch = test.ToBatch();
-        var context = new ForwardContext(tape, batch.Layout, observer: this);
+        var context = new ForwardContext(tape, batch.Layout, observer: _routed);
         var encoded = _encoder.Forward(context, _embedding.Forward(context, batch));
         var logits = _classes?.Forward(tape, encoded, batch) ?? _tokens?.Scores(tape, encoded.Last);
         var loss = LossOf(tape, test, encoded.Last, logits);
@@ -88,7 +88,7 @@ internal sealed class GoldenEncoder : IRoutingObserver
                 Equal(test, output, tape.MeanPool(encoded.Last, batch.Layout).ToArray(), byToken: false);
             else if (output == "embedding_normalized")
                 Equal(test, output, Normalized(tape.MeanPool(encoded.Last, batch.Layout)), byToken: false);
-            else if (_routed.TryGetValue(output, out var routed))
+            else if (_routed.Values.TryGetValue(output, out var routed))
                 Equal(test, output, routed, byToken: true);
             else
                 Assert.Fail($"{test.Name}: nothing is known of {output}.");
@@ -102,32 +102,9 @@ internal sealed class GoldenEncoder : IRoutingObserver
         }
     }
 
-    /// <summary>Router outputs, as the goldens name them.</summary>
-    public void OnRouted(RoutedLayer layer)
-    {
-        var experts = layer.Plan.Experts;
-        var tokens = layer.Plan.Tokens;
-        var probabilities = layer.Tape.Softmax(layer.LogitsTE).ToArray();
-        _routed[$"router_logits.{layer.Block}"] = layer.LogitsTE.ToArray();
-        _routed[$"router_probabilities.{layer.Block}"] = probabilities;
-        var weights = layer.Tape.CombineWeights(layer.LogitsTE, layer.Plan).ToArray();
-        var chosen = new List<(int Expert, float Weight)>[tokens];
-        for (var token = 0; token < tokens; token++)
-            chosen[token] = [];
-        var pair = 0;
-        for (var expert = 0; expert < experts; expert++)
-            foreach (var token in layer.Plan.TokensOf(expert))
-                chosen[token].Add((expert, weights[pair++]));
-        // a token that is padding may have none
-        var k = chosen.Max(c => c.Count);
-        var sorted = chosen.Select(c => c.OrderByDescending(e => e.Weight).Concat(Enumerable.Repeat((0, 0f), k - c.Count))).ToArray();
-        _routed[$"top_experts.{layer.Block}"] = [.. sorted.SelectMany(c => c.Select(e => (float)e.Item1))];
-        _routed[$"top_weights.{layer.Block}"] = [.. sorted.SelectMany(c => c.Select(e => e.Item2))];
-    }
-
     private double MeanTopSum(GoldenCase test, int layer)
     {
-        var weights = _routed[$"top_weights.{layer}"];
+        var weights = _routed.Values[$"top_weights.{layer}"];
         var k = weights.Length / (test.Rows * test.Length);
         var mask = test.Mask;
         return weights.Chunk(k).Where((_, token) => mask[token] > 0).Average(w => w.Sum());

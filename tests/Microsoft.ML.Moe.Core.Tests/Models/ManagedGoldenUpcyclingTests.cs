@@ -3,8 +3,8 @@ using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Tests.Models;
 
-/// <summary>Published encoders on the managed engine.</summary>
-public sealed class ManagedGoldenEncoderTests : GoldenEncoderTests
+/// <summary>Upcycling on the managed engine.</summary>
+public sealed class ManagedGoldenUpcyclingTests : GoldenUpcyclingTests
 {
     protected override Engine CreateEngine() => new ManagedEngine();
 }

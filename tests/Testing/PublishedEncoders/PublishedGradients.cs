@@ -1,7 +1,7 @@
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Gradients and values by the names that a checkpoint has for the tensors: the rules that load it, backwards.</summary>
 internal static class PublishedGradients

@@ -5,7 +5,7 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Folders of published encoders that are small enough to be made in a test, with random weights.</summary>
 internal static class TinyPublished
@@ -23,6 +23,15 @@ internal static class TinyPublished
           "model_type": "nomic_bert", "vocab_size": 40, "n_embd": 16, "n_layer": 4, "n_head": 2, "n_inner": 12, "n_positions": 64,
           "type_vocab_size": 1, "pad_token_id": 1, "activation_function": "gelu", "rotary_emb_fraction": 1.0, "num_experts": 4, "moe_top_k": 2,
           "moe_every_n_layers": 2, "max_trained_positions": 6, "rotary_scaling_factor": 2.0
+        }
+        """;
+
+    /// <summary>Dense, with gated feed-forward networks of width 256 without biases.</summary>
+    public const string GatedNomic = """
+        {
+          "model_type": "nomic_bert", "vocab_size": 40, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_inner": 32, "n_positions": 64,
+          "type_vocab_size": 1, "pad_token_id": 1, "activation_function": "swiglu", "rotary_emb_fraction": 1.0, "mlp_fc1_bias": false,
+          "mlp_fc2_bias": false, "resid_pdrop": 0, "attn_pdrop": 0
         }
         """;
 
@@ -120,6 +129,8 @@ internal static class TinyPublished
                     (layer + "mlp.router.layer.weight", [config.Experts, d]), (layer + "mlp.experts.bias", [d]),
                     (layer + "mlp.experts.mlp.w1", [config.Experts * f, d]), (layer + "mlp.experts.mlp.w2", [config.Experts * f, d]),
                 ]
+                : config is NomicBertConfig { HasGate: true }
+                ? [(layer + "mlp.fc11.weight", [f, d]), (layer + "mlp.fc12.weight", [f, d]), (layer + "mlp.fc2.weight", [d, f])]
                 : Linear(layer + "mlp.fc1", d, f).Concat(Linear(layer + "mlp.fc2", f, d)),
         ];
 

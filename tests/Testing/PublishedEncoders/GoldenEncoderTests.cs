@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Published encoders compute what the libraries that they come from compute, on any engine.</summary>
 [Trait("Category", "Goldens")]

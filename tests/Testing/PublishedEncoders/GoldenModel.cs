@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>What the original library computes with a published model: <c>expected.json</c> and the tensors beside it.</summary>
 internal sealed class GoldenModel : IDisposable

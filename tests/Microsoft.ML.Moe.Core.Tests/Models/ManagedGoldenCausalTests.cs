@@ -1,0 +1,10 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
+
+namespace Microsoft.ML.Moe.Tests.Models;
+
+/// <summary>Published causal models on the managed engine.</summary>
+public sealed class ManagedGoldenCausalTests : GoldenCausalTests
+{
+    protected override Engine CreateEngine() => new ManagedEngine();
+}

@@ -1,0 +1,10 @@
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Models;
+
+/// <summary>Published causal models on the TorchSharp engine.</summary>
+public sealed class TorchGoldenCausalTests : GoldenCausalTests
+{
+    protected override Engine CreateEngine() => TestDevice.CreateEngine();
+}
