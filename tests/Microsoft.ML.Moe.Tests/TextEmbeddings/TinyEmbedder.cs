@@ -1,4 +1,6 @@
 
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
+
 namespace Microsoft.ML.Moe.Tests.TextEmbeddings;
 
 /// <summary>Folders with an encoder of random weights, and embedders out of them.</summary>
