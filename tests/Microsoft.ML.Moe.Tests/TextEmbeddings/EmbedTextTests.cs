@@ -1,6 +1,5 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Routing;
-
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.TextEmbeddings;

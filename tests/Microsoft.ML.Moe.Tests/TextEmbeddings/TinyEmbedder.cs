@@ -1,4 +1,3 @@
-
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.TextEmbeddings;
