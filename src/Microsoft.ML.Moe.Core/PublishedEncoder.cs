@@ -20,9 +20,10 @@ public sealed record PublishedEncoder
 
     private readonly string? _package;
     private readonly string? _folder;
+    private readonly bool _isOnHub;
 
-    private PublishedEncoder(string name, string? package = null, string? folder = null) =>
-        (Name, _package, _folder) = (name, package, folder);
+    private PublishedEncoder(string name, string? package = null, string? folder = null, bool isOnHub = false) =>
+        (Name, _package, _folder, _isOnHub) = (name, package, folder, isOnHub);
 
     /// <summary>
     /// all-MiniLM-L6-v2, of the package MlNetMoe.MiniLM: English sentences, 6 layers, 384 numbers, 22.7 million parameters, at most 256
@@ -73,9 +74,9 @@ public sealed record PublishedEncoder
     /// <exception cref="DirectoryNotFoundException">
     /// There is no such folder, or the package is not there; the message says what to do.
     /// </exception>
-    /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>.</exception>
-    internal string ResolveFolder() => _isOnHub ? PublishedFolder.Find(Name) : _package is null
-        ? Checked(Path.GetFullPath(_folder!))
+    /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>, or the hub's cache no such model.</exception>
+    internal string ResolveFolder() => _isOnHub ? PublishedFolder.Find(Name)
+        : _package is null ? Checked(Path.GetFullPath(_folder!))
         : FindPackaged([AppContext.BaseDirectory, Path.GetDirectoryName(typeof(PublishedEncoder).Assembly.Location)]);
 
     /// <summary>As <see cref="ResolveFolder"/>, for an encoder of a package: beside any of these.</summary>
