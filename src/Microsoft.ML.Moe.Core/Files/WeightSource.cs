@@ -157,6 +157,9 @@ internal abstract class WeightSource
             var part = count == 0 ? new WeightMatch() : rules.Find(other.Fill(request.Numbers), request.Shape[1..], request.Tensors);
             return All([.. Enumerable.Repeat(part, count)], TensorBlock.Stack);
         }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            rules.Expect(other.Fill(request.Numbers), request.Shape[1..]);
     }
 
     internal sealed class Concat(IReadOnlyList<Tensor> tensors, int axis) : WeightSource

@@ -45,7 +45,7 @@ internal sealed class EmbeddingHead : Head
         foreach (var layer in _config.Layers ?? [encoded.LastLayer])
             parts.Add(TokenPooling.Of(tape, encoded.After(layer), layout, _config.Pooling));
         if (_config.HasRouterWeights)
-            parts.AddRange(encoded.RouterLogits.Select(logitsTE => TokenPooling.Of(tape, tape.Softmax(logitsTE), layout, _config.Pooling)));
+            parts.AddRange(encoded.RouterLogits!.Select(logitsTE => TokenPooling.Of(tape, tape.Softmax(logitsTE), layout, _config.Pooling)));
         var embeddings = parts.Count == 1 ? parts[0] : tape.Concat([.. parts]);
         foreach (var module in _modules)
             embeddings = module(tape, embeddings);
@@ -103,11 +103,11 @@ internal sealed record EmbeddingHeadConfig : HeadConfig
         if (Layers is { } layers && (layers.Count == 0 || layers.Any(l => l < 0 || l > encoder.Layers)))
         {
             throw new ArgumentException(
-                $"{nameof(Layers)} = {string.Join(", ", layers)}: they must be from 0 (the token vectors) to {encoder.Layers}.", nameof(Layers));
+                $"{nameof(Layers)} = {string.Join(", ", layers)}: they must be from 0 (the token vectors) to {encoder.Layers}.", nameof(encoder));
         }
 
         if (HasRouterWeights && encoder.MoeLayers == 0)
-            throw new ArgumentException("The encoder is not a mixture of experts: it has no router weights.", nameof(HasRouterWeights));
+            throw new ArgumentException("The encoder is not a mixture of experts: it has no router weights.", nameof(encoder));
         var ofStates = (long)(Layers?.Count ?? 1) * encoder.Width;
         var ofRouters = HasRouterWeights ? (long)encoder.MoeLayers * encoder.Experts : 0;
         return checked((int)(Pooling.Count * (ofStates + ofRouters)));

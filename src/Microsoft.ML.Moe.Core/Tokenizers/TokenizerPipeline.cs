@@ -163,17 +163,4 @@ internal sealed class TokenizerPipeline
 
         return new TokenEncoding(ids, offsets, texts) { Source = text };
     }
-
-    private TokenEncoding Join(TokenEncoding first, TokenEncoding? second, bool addsSpecialTokens)
-    {
-        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
-        if (_parts.PostProcessor is { } processor)
-            encodings = processor.Process(encodings, addsSpecialTokens);
-        if (encodings.Count == 0)
-            return first.Part(0, 0);
-        var encoding = encodings[0];
-        foreach (var other in encodings.Skip(1))
-            encoding.Append(other);
-        return encoding;
-    }
 }

@@ -7,6 +7,7 @@ public sealed class EncodedText
 {
     private readonly bool[]? _isShared;
     private readonly bool _hasNoText;
+    private readonly bool _isPairOfIds;
 
     internal EncodedText(TokenFeatures[] tokens, int secondStart, int tokensCutOff, bool[]? isShared = null)
     {
@@ -17,16 +18,16 @@ public sealed class EncodedText
     }
 
     /// <summary>A text as ids of a published tokenizer.</summary>
-    internal EncodedText(TokenIds ids, int tokensCutOff, bool isEmpty)
+    internal EncodedText(TokenIds ids, int tokensCutOff, bool isEmpty, bool isPair = false)
     {
         (Ids, Tokens, TokensCutOff) = (ids, [], tokensCutOff);
-        _hasNoText = isEmpty;
+        (_hasNoText, _isPairOfIds) = (isEmpty, isPair);
     }
 
     private EncodedText(EncodedText other)
     {
         (Tokens, Ids, SecondStart, TokensCutOff) = (other.Tokens, other.Ids, other.SecondStart, other.TokensCutOff);
-        (_isShared, _hasNoText) = (other._isShared, other._hasNoText);
+        (_isShared, _hasNoText, _isPairOfIds) = (other._isShared, other._hasNoText, other._isPairOfIds);
     }
 
     /// <summary>Number of tokens kept; at least one, the start token.</summary>
@@ -38,6 +39,9 @@ public sealed class EncodedText
 
     /// <summary>Number of tokens beyond the maximum length, cut off.</summary>
     public int TokensCutOff { get; }
+
+    /// <summary>Whether it is a pair of texts.</summary>
+    internal bool IsPair => Ids is null ? SecondStart < Tokens.Length : _isPairOfIds;
 
     /// <summary>The tokens; none where they are <see cref="Ids"/>.</summary>
     internal TokenFeatures[] Tokens { get; }

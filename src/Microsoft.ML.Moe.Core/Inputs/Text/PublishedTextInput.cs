@@ -60,7 +60,8 @@ internal sealed class PublishedTextInput : TextInput
         return new EncodedText(
             ids.Ids.Length > 0 ? ids : new TokenIds([_config.PaddingId]),
             first.Length + other.Length - keptOfFirst - keptOfOther,
-            first.Length + other.Length == 0);
+            first.Length + other.Length == 0,
+            isPair);
     }
 
     /// <summary>

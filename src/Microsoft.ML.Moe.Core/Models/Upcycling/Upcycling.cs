@@ -206,9 +206,9 @@ public sealed record Upcycling
             throw new ArgumentException($"Gates of experts have no bias, which this {dense.Architecture} has.", nameof(dense));
         var blocks = Blocks ?? [.. Enumerable.Range(0, dense.Layers).Where(block => (block + 1) % Every == 0)];
         if (blocks.Count == 0)
-            throw new ArgumentException($"{nameof(Every)} = {Every} leaves none of {dense.Layers} blocks to become a mixture.", nameof(Every));
+            throw new ArgumentException($"{nameof(Every)} = {Every} leaves none of {dense.Layers} blocks to become a mixture.", nameof(dense));
         if (blocks[^1] >= dense.Layers)
-            throw new ArgumentOutOfRangeException(nameof(Blocks), blocks[^1], $"The encoder has {dense.Layers} blocks, numbered from 0.");
+            throw new ArgumentOutOfRangeException(nameof(dense), blocks[^1], $"The encoder has {dense.Layers} blocks, numbered from 0.");
         var hidden = dense.FeedForwardWidth;
         var mixture = MixtureOf(hidden);
         return (PublishedConfig)(dense with
