@@ -5,7 +5,8 @@ using Microsoft.ML.Moe.Tokenizers;
 namespace Microsoft.ML.Moe.Persistence;
 
 /// <summary>
-/// <c>Tokenizer.json</c>, and beside it <c>Vocabulary.txt</c> for a WordPiece vocabulary, or the files of a Hugging Face tokenizer under names
+/// <c>Tokenizer.json</c>, and beside it <c>Vocabulary.txt</c> for a WordPiece vocabulary, or the files of a Hugging Face tokenizer under
+/// names
 /// that begin with <c>HuggingFace.</c>; any other tokenizer is referred to by name.
 /// </summary>
 internal static class TokenizerFile

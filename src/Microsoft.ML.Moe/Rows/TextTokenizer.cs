@@ -87,7 +87,9 @@ public sealed class TextTokenizer : ISubwordTokenizer
         return new TextTokenizer(WordPiece, tokenizer, size, bytes);
     }
 
-    /// <summary>A tokenizer in Hugging Face's files. Models carry the files in their zip; nothing has to be registered to load them.</summary>
+    /// <summary>
+    /// A tokenizer in Hugging Face's files. Models carry the files in their zip; nothing has to be registered to load them.
+    /// </summary>
     /// <param name="tokenizer">The tokenizer; special tokens are not put around texts.</param>
     /// <exception cref="ArgumentException">Its largest id is 2²² or more.</exception>
     public static TextTokenizer FromHuggingFace(HuggingFaceTokenizer tokenizer)
@@ -95,7 +97,8 @@ public sealed class TextTokenizer : ISubwordTokenizer
         ArgumentNullException.ThrowIfNull(tokenizer);
         return tokenizer.VocabularySize is > 0 and <= MaximumVocabularySize
             ? new TextTokenizer(HuggingFaceName, tokenizer, tokenizer.VocabularySize)
-            : throw new ArgumentException($"The tokenizer has {tokenizer.VocabularySize} ids; 1 to {MaximumVocabularySize} are possible.", nameof(tokenizer));
+            : throw new ArgumentException(
+                $"The tokenizer has {tokenizer.VocabularySize} ids; 1 to {MaximumVocabularySize} are possible.", nameof(tokenizer));
     }
 
     /// <summary>

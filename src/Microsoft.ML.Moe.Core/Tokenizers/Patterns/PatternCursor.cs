@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
-/// A place in a regular expression, and what is read at it: classes, code points written with a backslash, and sets. Source: kkos/oniguruma,
+/// A place in a regular expression, and what is read at it: classes, code points written with a backslash, and sets. Source:
+/// kkos/oniguruma,
 /// doc/RE.
 /// </summary>
 /// <param name="pattern">The expression.</param>
