@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Models.Published;
+
 namespace Microsoft.ML.Moe;
 
 /// <summary>
@@ -18,9 +20,10 @@ public sealed record PublishedEncoder
 
     private readonly string? _package;
     private readonly string? _folder;
+    private readonly bool _isOnHub;
 
-    private PublishedEncoder(string name, string? package = null, string? folder = null) =>
-        (Name, _package, _folder) = (name, package, folder);
+    private PublishedEncoder(string name, string? package = null, string? folder = null, bool isOnHub = false) =>
+        (Name, _package, _folder, _isOnHub) = (name, package, folder, isOnHub);
 
     /// <summary>
     /// all-MiniLM-L6-v2, of the package MlNetMoe.MiniLM: English sentences, 6 layers, 384 numbers, 22.7 million parameters, at most 256
@@ -49,6 +52,20 @@ public sealed record PublishedEncoder
         return new PublishedEncoder(path, folder: path);
     }
 
+    /// <summary>
+    /// An encoder of the Hugging Face hub, out of the folder in which the hub's programs keep what they have fetched: nothing is downloaded.
+    /// </summary>
+    /// <param name="name">
+    /// Its name on the hub, such as <c>sentence-transformers/all-mpnet-base-v2</c>. Looked for when the encoder is first needed; where it is not
+    /// there, the error says what to fetch.
+    /// </param>
+    /// <exception cref="ArgumentException">The name is empty.</exception>
+    public static PublishedEncoder FromHub(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new PublishedEncoder(name, isOnHub: true);
+    }
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
@@ -57,9 +74,9 @@ public sealed record PublishedEncoder
     /// <exception cref="DirectoryNotFoundException">
     /// There is no such folder, or the package is not there; the message says what to do.
     /// </exception>
-    /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>.</exception>
-    internal string ResolveFolder() => _package is null
-        ? Checked(Path.GetFullPath(_folder!))
+    /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>, or the hub's cache no such model.</exception>
+    internal string ResolveFolder() => _isOnHub ? PublishedFolder.Find(Name)
+        : _package is null ? Checked(Path.GetFullPath(_folder!))
         : FindPackaged([AppContext.BaseDirectory, Path.GetDirectoryName(typeof(PublishedEncoder).Assembly.Location)]);
 
     /// <summary>As <see cref="ResolveFolder"/>, for an encoder of a package: beside any of these.</summary>

@@ -35,6 +35,9 @@ public sealed partial class OptionTests
     public void Members_of_a_global_workspace() =>
         AssertTable("Global workspace", new GlobalWorkspaceSettings(double.NaN), typeof(GlobalWorkspaceSettings), []);
 
+    [Fact]
+    public void Options_of_embeddings() => AssertTable("Embeddings", new EmbedTextOptions(), typeof(EmbedTextOptions), []);
+
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]

@@ -46,6 +46,12 @@ internal static class App
         config.AddCommand<PredictCommand>("predict")
             .WithDescription("Predicts with a saved classifier, rows of a file or lines of the standard input.")
             .WithExample("predict", "--model", "intents.zip", "--data", "new.tsv", "--out", "predicted.tsv");
+        config.AddCommand<EmbedCommand>("embed").WithDescription("Makes vectors of the texts of a table with a published encoder.")
+            .WithExample("embed", "--encoder", "MiniLM", "--in", "texts.tsv", "--text", "Text", "--out", "vectors.tsv");
+        config.AddCommand<EvaluateEmbeddingsCommand>("evaluate-embeddings")
+            .WithDescription("Tells what a published encoder's vectors are worth, by MTEB's protocols.")
+            .WithExample("evaluate-embeddings", "--encoder", "MiniLM", "--task", "sts", "--data", "pairs.tsv", "--text", "First",
+                "--text2", "Second", "--label", "Score");
         config.AddCommand<ReportCommand>("report")
             .WithDescription("Shows what the routers of a saved classifier do with rows, and compares routers.")
             .WithExample("report", "--model", "intents.zip", "--data", "test.tsv", "--html", "routing.html", "--compare");

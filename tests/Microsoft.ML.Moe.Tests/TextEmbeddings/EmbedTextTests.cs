@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.TextEmbeddings;
 
@@ -84,12 +85,12 @@ public sealed class EmbedTextTests : IDisposable
         for (var i = 0; i < embedder.Width; i++)
         {
             var mean = rows.Average(r => r[i]);
-            Assert.Equal(0f, mean, 1e-4f);
-            Assert.Equal(1f, Math.Sqrt(rows.Sum(r => (r[i] - mean) * (r[i] - mean)) / (rows.Count - 1)), 1e-3);
+            Assert.Equal(0f, mean, 1e-3f);
+            Assert.Equal(1f, Math.Sqrt(rows.Sum(r => (r[i] - mean) * (r[i] - mean)) / (rows.Count - 1)), 1e-2);
         }
 
         // by stored statistics: a row alone is what it was among others
-        Assert.Equal(rows[7], TinyEmbedder.Embed(_ml, embedder, Tables.Rows()[7].Text)[0]);
+        Assert.All(rows[7].Zip(TinyEmbedder.Embed(_ml, embedder, Tables.Rows()[7].Text)[0]), pair => Assert.Equal(pair.First, pair.Second, 1e-3f));
         var one = tiny.Estimator(_ml, new EmbedTextOptions { Standardize = true });
         Assert.Throws<InvalidOperationException>(() => one.Fit(_ml.Data.LoadFromEnumerable(Tables.Rows(1))));
     }
@@ -121,24 +122,25 @@ public sealed class EmbedTextTests : IDisposable
     [Fact]
     public void KMeansFollows()
     {
-        var data = _ml.Data.LoadFromEnumerable(Tables.Rows(240));
-        var model = _tiny.Estimator(_ml, new EmbedTextOptions { Normalize = true }).Append(_ml.Clustering.Trainers.KMeans("Features", numberOfClusters: 3)).Fit(data);
-        var clusters = model.Transform(data).GetColumn<uint>("PredictedLabel").ToList();
-        Assert.All(clusters, cluster => Assert.InRange(cluster, 1u, 3u));
-        Assert.Equal(3, clusters.Distinct().Count());
+        var rows = Tables.Rows(90);
+        var data = _ml.Data.LoadFromEnumerable(rows);
+        var model = MiniLM("Features").Append(_ml.Clustering.Trainers.KMeans("Features", numberOfClusters: 3)).Fit(data);
+        var clusters = rows.Zip(model.Transform(data).GetColumn<uint>("PredictedLabel"), (row, cluster) => (row.Label, Cluster: cluster));
+        var agree = clusters.GroupBy(c => c.Label).Sum(label => label.GroupBy(c => c.Cluster).Max(g => g.Count()));
+        Assert.True(agree >= 80, $"{agree} of 90");
     }
 
     [Fact]
     public void ATrainerOfFeaturesFollowsAndIsSavedWithIt()
     {
-        var data = _ml.Data.LoadFromEnumerable(Tables.Rows(300));
-        var test = _ml.Data.LoadFromEnumerable(Tables.Rows(120, seed: 2));
+        var data = _ml.Data.LoadFromEnumerable(Tables.Rows(90));
+        var test = _ml.Data.LoadFromEnumerable(Tables.Rows(60, seed: 2));
         var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
-            .Append(_tiny.Estimator(_ml))
+            .Append(MiniLM("Features"))
             .Append(_ml.MulticlassClassification.Trainers.SdcaMaximumEntropy());
         var model = pipeline.Fit(data);
         var accuracy = _ml.MulticlassClassification.Evaluate(model.Transform(test)).MicroAccuracy;
-        Assert.True(accuracy > 0.8, $"{accuracy}");
+        Assert.True(accuracy > 0.95, $"{accuracy}");
 
         using var stream = new MemoryStream();
         _ml.Model.Save(model, data.Schema, stream);
@@ -146,4 +148,7 @@ public sealed class EmbedTextTests : IDisposable
         var again = new MLContext().Model.Load(stream, out _);
         Assert.Equal(accuracy, _ml.MulticlassClassification.Evaluate(again.Transform(test)).MicroAccuracy);
     }
+
+    private MoeTextEmbeddingEstimator MiniLM(string output) => _ml.Transforms.Text.EmbedText(
+        output, nameof(Row.Text), PublishedEncoder.MiniLM, new EmbedTextOptions { Device = MoeDevice.Cpu });
 }

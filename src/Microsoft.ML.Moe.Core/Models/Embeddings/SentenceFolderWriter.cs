@@ -60,6 +60,13 @@ internal static class SentenceFolderWriter
     public static void WriteEncoder(
         string folder, EncoderFiles files, PublishedConfig config, IEnumerable<Parameter> parameters, ElementType type)
     {
+        // rules make experts out of dense layers, but not the other way round
+        if (config.MoeLayers > 0 && config is not NomicBertConfig { SharesExpertBias: true })
+        {
+            throw new InvalidOperationException(
+                $"A mixture that was made out of {config.Architecture} has no form in Hugging Face's libraries: save the model as a zip.");
+        }
+
         var tensors = PublishedTensors.Of(
             parameters.Where(p => !p.Name.StartsWith("head.", StringComparison.Ordinal) && !p.Name.StartsWith("pooling.", StringComparison.Ordinal)),
             config.CreateRules(),

@@ -1,7 +1,7 @@
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tests.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Routers that begin with what they will see.</summary>
 public sealed class UpcycledRoutersTests

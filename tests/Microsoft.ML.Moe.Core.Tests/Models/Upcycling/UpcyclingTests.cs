@@ -6,7 +6,7 @@ using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Mixtures made of dense published encoders.</summary>
 public sealed class UpcyclingTests : IDisposable

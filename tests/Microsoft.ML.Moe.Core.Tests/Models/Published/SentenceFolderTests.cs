@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 [Trait("Category", "Goldens")]
 public sealed class SentenceFolderTests

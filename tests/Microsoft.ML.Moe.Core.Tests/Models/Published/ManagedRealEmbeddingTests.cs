@@ -2,7 +2,7 @@ using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
 using Xunit.Abstractions;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Embeddings of the packages' encoders on the managed engine.</summary>
 public sealed class ManagedRealEmbeddingTests(ITestOutputHelper output) : RealEmbeddingTests(output)
