@@ -34,6 +34,9 @@ public sealed partial class OptionTests
     public void Members_of_a_global_workspace() =>
         AssertTable("Global workspace", new GlobalWorkspaceSettings(double.NaN), typeof(GlobalWorkspaceSettings), []);
 
+    [Fact]
+    public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
+
     private static void AssertTable(string heading, object options, Type type, IEnumerable<string> differences) =>
         Assert.Equal(Written(options, property => property.DeclaringType == type).Concat(differences).Order(), Rows(heading).Order());
 

@@ -1,7 +1,8 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 
-namespace Microsoft.ML.Moe.Models;
+namespace Microsoft.ML.Moe;
 
 /// <summary>How the experts of a mixture are made of a dense feed-forward network; see the methods of <see cref="Upcycling"/>.</summary>
 public enum UpcyclingMethod
