@@ -12,7 +12,7 @@ internal sealed class BareTraining
 {
     private readonly TextClassifierConfig _config = new() { Training = new TrainingConfig { Seed = 1 } };
     private readonly int _threads;
-    private readonly TextInput _input;
+    private readonly TableTextInput _input;
     private readonly int _classes;
     private readonly Example<EncodedText>[] _rows;
     private readonly (TextBatch Batch, Targets Targets)[] _batches;
@@ -22,7 +22,7 @@ internal sealed class BareTraining
         _threads = threads;
         string[] labels = [.. rows.Select(row => row.Label).Distinct()];
         _classes = labels.Length;
-        _input = TextInput.Create(_config.Input);
+        _input = TableTextInput.Create(_config.Input);
         _rows = [.. rows.Select(row => new Example<EncodedText>(_input.Encode(row.Text), Array.IndexOf(labels, row.Label)))];
         var packing = new Packing(false, KeepsLayouts: true);
         _batches = [.. _rows.Chunk(_config.Training.BatchSize).Select(batch => Pack(batch, packing))];

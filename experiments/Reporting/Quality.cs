@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Evaluation;
+
 namespace Microsoft.ML.Moe.Experiments.Reporting;
 
 /// <summary>How good class probabilities are.</summary>
@@ -19,28 +21,20 @@ internal sealed record Quality(double Accuracy, double MacroAccuracy, double Log
     public static Quality Of(ReadOnlySpan<float> probabilities, ReadOnlySpan<int> labels)
     {
         var classes = probabilities.Length / labels.Length;
-        var (rows, right) = (new int[classes], new int[classes]);
-        var gaps = new double[Bins];
-        var loss = 0.0;
+        var widened = new double[probabilities.Length];
+        for (var i = 0; i < widened.Length; i++)
+            widened[i] = probabilities[i];
+        var (predictions, loss) = (new int[labels.Length], 0.0);
         for (var i = 0; i < labels.Length; i++)
         {
-            var row = probabilities.Slice(i * classes, classes);
-            var best = 0;
-            for (var c = 1; c < classes; c++)
-                if (row[c] > row[best])
-                    best = c;
-            var isRight = best == labels[i] ? 1 : 0;
-            rows[labels[i]]++;
-            right[labels[i]] += isRight;
+            var row = widened.AsSpan(i * classes, classes);
+            predictions[i] = Scores.IndexOfLargest(row);
             loss -= Math.Log(Math.Max(row[labels[i]], SmallestProbability));
-            gaps[Math.Min(Bins - 1, (int)(row[best] * Bins))] += row[best] - isRight;
         }
 
+        var counts = new ConfusionCounts(labels, predictions, classes);
         return new Quality(
-            (double)right.Sum() / labels.Length,
-            rows.Zip(right).Where(c => c.First > 0).Average(c => (double)c.Second / c.First),
-            loss / labels.Length,
-            gaps.Sum(Math.Abs) / labels.Length);
+            counts.Accuracy, counts.BalancedAccuracy, loss / labels.Length, Calibration.Of(widened, labels, Bins).ExpectedError);
     }
 
     /// <summary>The values by name, for a log.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Routing;
 
 namespace Docs.Tests;
@@ -36,6 +37,12 @@ public sealed partial class OptionTests
 
     [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
+
+    [Theory]
+    [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
+    [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]
+    [InlineData("Retrieval by embeddings", typeof(EmbeddingRetrievalOptions))]
+    public void Options_of_an_evaluation(string heading, Type type) => AssertTable(heading, Activator.CreateInstance(type)!, type, []);
 
     private static void AssertTable(string heading, object options, Type type, IEnumerable<string> differences) =>
         Assert.Equal(Written(options, property => property.DeclaringType == type).Concat(differences).Order(), Rows(heading).Order());

@@ -16,6 +16,7 @@ public sealed class PackageTests
                 "SkiaSharp.NativeAssets.Linux.NoDependencies",
             ]
         },
+        { "MlNetMoe.Extensions.AI", "Microsoft.ML.Moe.Extensions.AI", ["Microsoft.Extensions.AI.Abstractions", "MlNetMoe"] },
     };
 
     [Theory]

@@ -2,8 +2,8 @@ namespace Microsoft.ML.Moe.Evaluation;
 
 /// <summary>
 /// Mini-batch k-means (Sculley 2010, "Web-scale k-means clustering") from a k-means++ start (Arthur and Vassilvitskii 2007), drawing the
-/// random numbers that scikit-learn's <c>MiniBatchKMeans</c> draws and moving the centres by its rules: from the same seed the same clusters,
-/// where rounding does not decide between two.
+/// random numbers that scikit-learn's <c>MiniBatchKMeans</c> draws and moving the centres by its rules: from the same seed the same
+/// clusters, where rounding does not decide between two.
 /// </summary>
 internal sealed class MiniBatchKMeans
 {
@@ -66,7 +66,7 @@ internal sealed class MiniBatchKMeans
         var closest = new float[rows.Count];
         Array.Fill(closest, float.PositiveInfinity);
         var trials = 2 + (int)Math.Log(clusters);
-        centres[0] = [.. rows[Math.Min((int)(_random.NextDouble() * rows.Count), rows.Count - 1)]];
+        centres[0] = [.. NextRow(rows)];
         var potential = Closer(rows, centres[0], closest, closest);
         for (var c = 1; c < clusters; c++)
         {
@@ -88,6 +88,9 @@ internal sealed class MiniBatchKMeans
         return centres;
     }
 
+    // As choice with the rows' weights, which are equal, draws it.
+    private float[] NextRow(IReadOnlyList<float[]> rows) => rows[Math.Min((int)(_random.NextDouble() * rows.Count), rows.Count - 1)];
+
     private void Descend(CancellationToken cancellation)
     {
         var steps = (long)MostEpochs * _rows.Count / _batchSize;
@@ -95,7 +98,7 @@ internal sealed class MiniBatchKMeans
         for (var step = 0L; step < steps; step++)
         {
             cancellation.ThrowIfCancellationRequested();
-            float[][] batch = [.. _random.NextIndices(_rows.Count, _batchSize).Select(i => _rows[i])];
+            float[][] batch = [.. Enumerable.Range(0, _batchSize).Select(_ => NextRow(_rows))];
             sinceReassignment += _batchSize;
             var reassigns = _counts.Contains(0.0) || sinceReassignment >= RowsForEachReassignment * _centres.Length;
             if (reassigns)

@@ -10,13 +10,30 @@ internal sealed class RankedDocuments(IReadOnlyList<double> relevances, IEnumera
 {
     private readonly double[] _ideal = [.. judged.Where(r => r > 0).OrderDescending()];
 
+    /// <summary>
+    /// Ranks all candidates of a query by their scores. Of equal scores those that are not relevant come first, which is what MTEB 2.26
+    /// comes to by the names that it gives documents.
+    /// </summary>
+    /// <param name="scores">A score a candidate.</param>
+    /// <param name="relevances">Its relevance, 0 where it is not relevant.</param>
+    public static RankedDocuments OfCandidates(ReadOnlySpan<double> scores, ReadOnlySpan<double> relevances)
+    {
+        var (keys, ranked) = (new (double, double)[scores.Length], relevances.ToArray());
+        for (var i = 0; i < keys.Length; i++)
+            keys[i] = (-scores[i], relevances[i]);
+        Array.Sort(keys, ranked);
+        return new RankedDocuments(ranked, ranked);
+    }
+
     /// <summary>Number of relevant documents.</summary>
     public int Relevant => _ideal.Length;
 
     /// <summary>Normalised discounted cumulated gain of the first documents (Järvelin and Kekäläinen 2002).</summary>
     public double Ndcg(int first) => Gain(relevances, first) is var gain && gain > 0 ? gain / Gain(_ideal, first) : 0;
 
-    /// <summary>Average precision of the first documents: over all relevant ones, precision at the rank of each, 0 where it is not found.</summary>
+    /// <summary>
+    /// Average precision of the first documents: over all relevant ones, precision at the rank of each, 0 where it is not found.
+    /// </summary>
     public double AveragePrecision(int first)
     {
         var (found, sum) = (0, 0.0);

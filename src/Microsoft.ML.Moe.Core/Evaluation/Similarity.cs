@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.LinearModels;
+
 namespace Microsoft.ML.Moe.Evaluation;
 
 /// <summary>
@@ -7,27 +9,18 @@ namespace Microsoft.ML.Moe.Evaluation;
 internal static class Similarity
 {
     /// <summary>Cosine of the angle between them; 0 where one is zero.</summary>
-    public static float Cosine(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
-    {
-        var (xx, yy, xy) = (0.0, 0.0, 0.0);
-        for (var i = 0; i < x.Length; i++)
-        {
-            xx += (double)x[i] * x[i];
-            yy += (double)y[i] * y[i];
-            xy += (double)x[i] * y[i];
-        }
+    public static float Cosine(ReadOnlySpan<float> x, ReadOnlySpan<float> y) => Cosine(x, Norm(x), y, Norm(y));
 
-        return xx == 0 || yy == 0 ? 0f : (float)Math.Clamp(xy / (Math.Sqrt(xx) * Math.Sqrt(yy)), -1.0, 1.0);
-    }
+    /// <summary>The same of vectors whose lengths are known.</summary>
+    public static float Cosine(ReadOnlySpan<float> x, double normX, ReadOnlySpan<float> y, double normY) => normX == 0 || normY == 0
+        ? 0f
+        : (float)Math.Clamp(ParallelBlocks.SumOfProducts(x, y) / (normX * normY), -1.0, 1.0);
+
+    /// <summary>Length of a vector.</summary>
+    public static double Norm(ReadOnlySpan<float> x) => Math.Sqrt(ParallelBlocks.SumOfProducts(x, x));
 
     /// <summary>Sum of products.</summary>
-    public static float Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
-    {
-        var sum = 0.0;
-        for (var i = 0; i < x.Length; i++)
-            sum += (double)x[i] * y[i];
-        return (float)sum;
-    }
+    public static float Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y) => (float)ParallelBlocks.SumOfProducts(x, y);
 
     /// <summary>Euclidean distance.</summary>
     public static float Euclidean(ReadOnlySpan<float> x, ReadOnlySpan<float> y)

@@ -23,6 +23,11 @@ internal sealed record SavedTensor(string Name, int[] Shape, ElementType Type, F
         parameter.Value.ToArray,
         parameter.Value.ElementType == ElementType.BFloat16 ? parameter.Value.ToBFloat16Array : null);
 
+    /// <summary>A parameter, in another type than that of its elements, perhaps.</summary>
+    public static SavedTensor Of(Parameter parameter, ElementType type) => parameter.Value.ElementType == type
+        ? Of(parameter)
+        : new SavedTensor(parameter.Name, parameter.Value.Shape.ToArray(), type, parameter.Value.ToArray);
+
     /// <summary>Numbers in single precision.</summary>
     public static SavedTensor Of(NamedValues values) => new(values.Name, values.Shape, ElementType.Float32, () => values.Values);
 }

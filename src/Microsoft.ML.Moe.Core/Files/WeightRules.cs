@@ -135,6 +135,21 @@ internal sealed class WeightRules(string architecture)
         return first ?? new WeightMatch { Missing = $"{name} (no rule says where it is)" };
     }
 
+    /// <summary>
+    /// The tensors that hold a parameter in a complete checkpoint, by their first names; none for one that a checkpoint does not hold. The
+    /// parts of a <see cref="Concat"/> are as large as each other.
+    /// </summary>
+    /// <param name="name">The parameter.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <exception cref="InvalidOperationException">No rule says where the parameter is.</exception>
+    public IReadOnlyList<(string Name, int[] Shape)> Expect(string name, int[] shape)
+    {
+        foreach (var (target, source) in _rules)
+            if (target.Match(name) is { } numbers)
+                return [.. source.Expect(new WeightRequest(name, shape, numbers, new Dictionary<string, TensorInfo>(), _prefixes))];
+        throw new InvalidOperationException($"{architecture} has no tensor for {name} {TensorInfo.TextOf(shape)}.");
+    }
+
     private static NamePattern[] Names(string target, string source, int freeVariables)
     {
         NamePattern[] names = [.. source.Split('|', StringSplitOptions.TrimEntries).Select(name => new NamePattern(name))];

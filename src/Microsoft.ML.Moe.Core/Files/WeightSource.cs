@@ -54,11 +54,18 @@ internal abstract class WeightSource
     /// <summary>Looks for the values.</summary>
     public abstract WeightMatch Find(WeightRequest request);
 
+    /// <summary>The tensors that hold the values where the source is complete, with their shapes: what is to be written.</summary>
+    /// <param name="request">The parameter.</param>
+    public abstract IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request);
+
     internal sealed class Tensor(IReadOnlyList<NamePattern> names, bool transpose) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) => request.Find(names) is { } tensor
             ? Found(tensor, TensorBlock.Of(tensor), transpose)
             : new WeightMatch { Missing = request.TextOf(names) };
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            [(names[0].Fill(request.Numbers), transpose ? Transposed(request.Shape) : request.Shape)];
     }
 
     internal sealed class SameName : WeightSource
@@ -66,6 +73,8 @@ internal abstract class WeightSource
         public override WeightMatch Find(WeightRequest request) => request.Tensors.TryGetValue(request.Name, out var tensor)
             ? Found(tensor, TensorBlock.Of(tensor), transpose: false)
             : new WeightMatch { Missing = request.Name };
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) => [(request.Name, request.Shape)];
     }
 
     internal sealed class Slice(IReadOnlyList<NamePattern> names, int axis, int groups, int part, int of, bool transpose) : WeightSource
@@ -82,6 +91,13 @@ internal abstract class WeightSource
                     Misfit = $"{tensor.Name} {tensor.ShapeText} cannot be divided into {groups} × {of} parts",
                 };
         }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request)
+        {
+            int[] shape = [.. transpose ? Transposed(request.Shape) : request.Shape];
+            shape[axis] *= of;
+            return [(names[0].Fill(request.Numbers), shape)];
+        }
     }
 
     internal sealed class Stack(IReadOnlyList<NamePattern> names, string variable, bool transpose) : WeightSource
@@ -95,6 +111,16 @@ internal abstract class WeightSource
                     tensor.Find(request with { Numbers = new Dictionary<string, int>(request.Numbers) { [variable] = number } }))],
                 TensorBlock.Stack);
         }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request)
+        {
+            var tensor = new Tensor(names, transpose);
+            return Enumerable.Range(0, request.Shape[0]).SelectMany(number => tensor.Expect(request with
+            {
+                Shape = request.Shape[1..],
+                Numbers = new Dictionary<string, int>(request.Numbers) { [variable] = number },
+            }));
+        }
     }
 
     internal sealed class StackSlices(IReadOnlyList<NamePattern> names, bool transpose) : WeightSource
@@ -106,6 +132,9 @@ internal abstract class WeightSource
                 [.. Enumerable.Range(0, count).Select(part => new Slice(names, 0, 1, part, count, transpose).Find(request))],
                 TensorBlock.Stack);
         }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            new Slice(names, 0, 1, 0, request.Shape[0], transpose).Expect(request with { Shape = request.Shape[1..] });
     }
 
     internal sealed class Repeat(Tensor tensor) : WeightSource
@@ -115,6 +144,9 @@ internal abstract class WeightSource
             var count = request.Shape.Length == 0 ? 0 : request.Shape[0];
             return All([.. Enumerable.Repeat(tensor.Find(request), count)], TensorBlock.Stack);
         }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            tensor.Expect(request with { Shape = request.Shape[1..] });
     }
 
     internal sealed class RepeatOther(WeightRules rules, NamePattern other) : WeightSource
@@ -125,23 +157,39 @@ internal abstract class WeightSource
             var part = count == 0 ? new WeightMatch() : rules.Find(other.Fill(request.Numbers), request.Shape[1..], request.Tensors);
             return All([.. Enumerable.Repeat(part, count)], TensorBlock.Stack);
         }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            rules.Expect(other.Fill(request.Numbers), request.Shape[1..]);
     }
 
     internal sealed class Concat(IReadOnlyList<Tensor> tensors, int axis) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) =>
             All([.. tensors.Select(tensor => tensor.Find(request))], blocks => TensorBlock.Concat(blocks, axis));
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request)
+        {
+            int[] shape = [.. request.Shape];
+            shape[axis] /= tensors.Count;
+            return tensors.SelectMany(tensor => tensor.Expect(request with { Shape = shape }));
+        }
     }
 
     internal sealed class Constant(float value) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) => new() { Block = TensorBlock.Of(value, request.Shape) };
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) => [];
     }
 
     internal sealed class Initial : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) => new();
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) => [];
     }
+
+    private static int[] Transposed(int[] shape) => [.. shape[..^2], shape[^1], shape[^2]];
 
     private static WeightMatch Found(TensorInfo tensor, TensorBlock block, bool transpose) =>
         (transpose ? block.Transposed() : block) is { } found

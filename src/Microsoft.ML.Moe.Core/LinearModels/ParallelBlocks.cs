@@ -44,7 +44,7 @@ internal sealed class ParallelBlocks(int threads)
 
     /// <summary>The sum of products of two vectors of the same length.</summary>
     public double Dot(float[] x, float[] y) => Sum(
-        x.Length, VectorBlock, (start, end) => Dot(x.AsSpan(start..end), y.AsSpan(start..end)));
+        x.Length, VectorBlock, (start, end) => SumOfProducts(x.AsSpan(start..end), y.AsSpan(start..end)));
 
     /// <summary>Runs over the parts of vectors of a length.</summary>
     /// <param name="length">The length.</param>
@@ -53,7 +53,8 @@ internal sealed class ParallelBlocks(int threads)
         (length + VectorBlock - 1) / VectorBlock,
         block => body(block * VectorBlock, Math.Min(length, (block + 1) * VectorBlock)));
 
-    private static double Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    /// <summary>The sum of products of two vectors of the same length, on this thread.</summary>
+    public static double SumOfProducts(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {
         var xs = MemoryMarshal.Cast<float, Vector<float>>(x);
         var ys = MemoryMarshal.Cast<float, Vector<float>>(y);

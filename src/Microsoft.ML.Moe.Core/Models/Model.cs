@@ -180,19 +180,28 @@ public sealed partial class Model<TRow>
     /// <param name="config">Receives <c>Config.json</c>.</param>
     /// <param name="weights">Receives <c>Weights.safetensors</c>.</param>
     /// <exception cref="InvalidOperationException">It comes from <see cref="WithPolicy"/>.</exception>
-    public void Save(Stream config, Stream weights)
+    public void Save(Stream config, Stream weights) => Save(config, weights, ElementType.Float32);
+
+    /// <summary>As the public method, with the matrices in another type, to which they are rounded.</summary>
+    internal void Save(Stream config, Stream weights, ElementType matrices)
     {
         if (_policy is not null)
             throw new InvalidOperationException(
                 $"A model from {nameof(WithPolicy)} cannot be saved: files hold a {nameof(Router)}. Use {nameof(WithRouting)}.");
         Config.Write(config);
-        SafeTensors.Write(weights, [.. _parameters.All.Select(p => NamedValues.Of(p.Parameter)), .. Branch?.Export() ?? []]);
+        SafeTensorsWriter.Write(
+            weights,
+            [
+                .. _parameters.All.Select(p => SavedTensor.Of(
+                    p.Parameter, p.Role == ParameterRole.Bias ? ElementType.Float32 : matrices)),
+                .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
+            ]);
     }
 
     private Packer<TRow> CreatePacker(bool keepsLayouts = false) => Input.CreatePacker(Packing(keepsLayouts));
 }
 
-/// <summary>Loads models that <see cref="Model{TRow}.Save"/> has written.</summary>
+/// <summary>Loads models that <see cref="Model{TRow}.Save(Stream, Stream)"/> has written.</summary>
 public static class ModelFiles
 {
     /// <summary>Loads a model of texts.</summary>

@@ -41,6 +41,9 @@ public sealed class HuggingFaceTokenizer : Tokenizer
     /// <summary>Ids of the special tokens.</summary>
     internal SpecialTokenIds SpecialTokens { get; }
 
+    /// <summary>Tokens that are found in the text before the model sees it.</summary>
+    internal IReadOnlyCollection<AddedToken> AddedTokens => _pipeline.Added.Tokens;
+
     /// <summary>How tokenizer.json says that texts are cut; not done unless asked for.</summary>
     internal TruncationSettings? Truncation => _pipeline.Truncation;
 
@@ -101,11 +104,15 @@ public sealed class HuggingFaceTokenizer : Tokenizer
         string text, string? pair = null, bool addSpecialTokens = true, TruncationSettings? truncation = null, bool withTokens = false) =>
         _pipeline.Encode(text, pair, addSpecialTokens, truncation, withTokens);
 
-    /// <summary>Ids of a text or a pair with special tokens, given those without.</summary>
-    internal TokenEncoding WithSpecialTokens(int[] first, int[]? second) => _pipeline.WithSpecialTokens(first, second);
-
     /// <summary>Ids of a text without special tokens, uncut.</summary>
     internal int[] EncodeIds(ReadOnlySpan<char> text) => _pipeline.EncodeIds(text);
+
+    /// <summary>Puts special tokens around ids of a text or a pair, as <see cref="Encode"/> does.</summary>
+    /// <param name="first">Ids of the first text.</param>
+    /// <param name="second">Ids of the second; empty where there is none.</param>
+    /// <param name="isPair">Whether there is a second text, which may be empty.</param>
+    internal (int[] Ids, int[] TypeIds) AddSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair) =>
+        _pipeline.AddSpecialTokens(first, second, isPair);
 
     /// <summary>Number of special tokens that <see cref="Encode"/> puts around a text or a pair.</summary>
     internal int SpecialTokensOf(bool isPair) => _pipeline.SpecialTokensOf(isPair);

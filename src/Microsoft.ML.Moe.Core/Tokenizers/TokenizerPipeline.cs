@@ -44,8 +44,7 @@ internal sealed class TokenizerPipeline
     public TokenEncoding Encode(
         string text, string? pair, bool addsSpecialTokens, TruncationSettings? truncation = null, bool withTokens = false)
     {
-        var processor = _parts.PostProcessor;
-        withTokens |= processor?.ReadsTokens ?? false;
+        withTokens |= _parts.PostProcessor?.ReadsTokens ?? false;
         var first = EncodeText(text, withTokens);
         var second = pair is null ? null : EncodeText(pair, withTokens);
         second?.SetTypes(1);
@@ -54,17 +53,20 @@ internal sealed class TokenizerPipeline
         return Join(first, second, addsSpecialTokens);
     }
 
-    /// <summary>Ids of a text or a pair with special tokens.</summary>
-    /// <param name="first">Ids of the text without them, cut as they shall be.</param>
-    /// <param name="second">Those of the second text; null for none.</param>
-    public TokenEncoding WithSpecialTokens(int[] first, int[]? second)
+    /// <summary>Puts special tokens around ids.</summary>
+    public (int[] Ids, int[] TypeIds) AddSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair)
     {
-        var other = second is null ? null : Encoding(second);
+        var other = isPair ? OfIds(second) : null;
         other?.SetTypes(1);
-        return Join(Encoding(first), other, addsSpecialTokens: true);
+        var encoding = Join(OfIds(first), other, addsSpecialTokens: true);
+        return (encoding.Ids, encoding.TypeIds);
 
-        // no offsets and texts are wanted, but a post-processor may look at them
-        static TokenEncoding Encoding(int[] ids) => new(ids, new (int, int)[ids.Length], [.. Enumerable.Repeat("", ids.Length)]);
+        static TokenEncoding OfIds(ReadOnlySpan<int> ids)
+        {
+            var tokens = new string[ids.Length];
+            Array.Fill(tokens, "");
+            return new TokenEncoding(ids.ToArray(), new (int, int)[ids.Length], tokens);
+        }
     }
 
     /// <summary>Ids of a text without special tokens.</summary>
@@ -130,6 +132,18 @@ internal sealed class TokenizerPipeline
     private static int RoomOf(TruncationSettings truncation, int special) => truncation.Length >= special
         ? truncation.Length - special
         : throw new InvalidOperationException($"Texts are cut to {truncation.Length} tokens, but {special} special ones are put in.");
+
+    private TokenEncoding Join(TokenEncoding first, TokenEncoding? second, bool addsSpecialTokens)
+    {
+        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
+        encodings = _parts.PostProcessor?.Process(encodings, addsSpecialTokens) ?? encodings;
+        if (encodings.Count == 0)
+            return first.Part(0, 0);
+        var encoding = encodings[0];
+        foreach (var other in encodings.Skip(1))
+            encoding.Append(other);
+        return encoding;
+    }
 
     private TokenEncoding EncodeText(string text, bool withTokens)
     {

@@ -10,7 +10,7 @@ internal static class LearningRateCurves
     public static double Linear(double progress) => progress;
 
     /// <summary>Half a cosine wave.</summary>
-    public static double Cosine(double progress) => HalfWaves(1)(progress);
+    public static double Cosine(double progress) => (1 - Math.Cos(Math.PI * progress)) / 2;
 
     /// <summary>Fast at first: √progress.</summary>
     public static double SquareRoot(double progress) => Math.Sqrt(progress);

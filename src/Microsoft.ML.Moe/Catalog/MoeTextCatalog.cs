@@ -47,4 +47,28 @@ public static class MoeTextCatalog
     public static MoeTextPretrainer PretrainMoeEncoder(
         this TransformsCatalog.TextTransforms catalog, MoeTextPretrainer.Options options) =>
         new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeTextEmbeddingEstimator"/>, which turns texts into vectors with a published encoder, as sentence-transformers
+    /// does: for K-means, nearest neighbours, search, and any trainer of features.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="outputColumnName">Column that receives the text's vector.</param>
+    /// <param name="inputColumnName">Column of the text; null takes <paramref name="outputColumnName"/>.</param>
+    /// <param name="encoder">The encoder: of a package, or a folder.</param>
+    /// <param name="options">Prompt, pooling and more; null for what the encoder's own files say.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var pipeline = mlContext.Transforms.Text.EmbedText("Features", "Text", PublishedEncoder.MiniLM)
+    ///     .Append(mlContext.Clustering.Trainers.KMeans("Features", numberOfClusters: 8));
+    /// ]]></code>
+    /// </example>
+    public static MoeTextEmbeddingEstimator EmbedText(
+        this TransformsCatalog.TextTransforms catalog,
+        string outputColumnName,
+        string? inputColumnName,
+        PublishedEncoder encoder,
+        EmbedTextOptions? options = null) =>
+        new(Environments.Of(catalog), new TextEncoderColumns(inputColumnName ?? outputColumnName, outputColumnName), encoder, options);
 }

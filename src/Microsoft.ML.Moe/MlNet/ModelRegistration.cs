@@ -27,6 +27,14 @@ using Microsoft.ML.Runtime;
     "MoE Text Encoder",
     ModelRegistration.TextEncoderLoader)]
 
+[assembly: LoadableClass(
+    typeof(MoeTextEmbeddingTransformer),
+    typeof(ModelLoader<MoeTextEmbeddingTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Text Embedding",
+    ModelRegistration.TextEmbeddingLoader)]
+
 namespace Microsoft.ML.Moe.MlNet;
 
 /// <summary>The name under which ML.NET finds a kind of model, and its folder in the model zip.</summary>
@@ -39,6 +47,7 @@ internal sealed class ModelRegistration(
     public const string TextClassifierLoader = "MoeTextClassifier";
     public const string ImageClassifierLoader = "MoeImageClassifier";
     public const string TextEncoderLoader = "MoeTextEncoder";
+    public const string TextEmbeddingLoader = "MoeTextEmbedding";
 
     /// <summary>Form of the folder. Config.json has a version of its own.</summary>
     private const uint Version = 0x00010001;

@@ -18,11 +18,20 @@ internal sealed record SavedModel<TColumns>(TColumns Columns, FittedModel Model,
 /// <summary>Writes and reads the folder of any model: columns, configuration, weights, and label values and tokenizer where there are any.</summary>
 internal static class ModelZip
 {
-    private const string Columns = "Columns.json";
-    private const string Config = "Config.json";
-    private const string Weights = "Weights.safetensors";
-    private const int MaximumJsonLength = 1 << 20;
-    private const long MaximumWeightsLength = 1L << 40;
+    /// <summary>Names of the columns.</summary>
+    public const string Columns = "Columns.json";
+
+    /// <summary>Input, architecture and head.</summary>
+    public const string Config = "Config.json";
+
+    /// <summary>The weights.</summary>
+    public const string Weights = "Weights.safetensors";
+
+    /// <summary>Longest small JSON file, in bytes.</summary>
+    public const int MaximumJsonLength = 1 << 20;
+
+    /// <summary>Longest file of weights, in bytes.</summary>
+    public const long MaximumWeightsLength = 1L << 40;
 
     /// <summary>Loads a model from <c>Config.json</c> and <c>Weights.safetensors</c>.</summary>
     public delegate Model<TRow> Loader<TRow>(Stream config, Stream weights, Engine engine, TextTokenizer? tokenizer);

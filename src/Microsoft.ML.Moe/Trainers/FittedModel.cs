@@ -62,8 +62,8 @@ internal abstract class FittedModel
     /// <summary>What training of another model can start from.</summary>
     public abstract WarmStart ToWarmStart(IReadOnlyList<int>? classes, IReadOnlyList<int>? tokens);
 
-    /// <summary>Saves the model.</summary>
-    public abstract void Save(Stream config, Stream weights);
+    /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
+    public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
 }
 
 /// <inheritdoc/>
@@ -142,7 +142,8 @@ internal sealed class FittedModel<TRow>(SharedModel<Model<TRow>> shared, RowSour
         WarmStart.From(shared.Model, classes, tokens);
 
     /// <inheritdoc/>
-    public override void Save(Stream config, Stream weights) => shared.Model.Save(config, weights);
+    public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>
+        shared.Model.Save(config, weights, matrices);
 
     private IEnumerable<TRow> Read(IDataView data, DataViewSchema.Column[] columns)
     {

@@ -1,7 +1,7 @@
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Upcycling on the managed engine.</summary>
 public sealed class ManagedGoldenUpcyclingTests : GoldenUpcyclingTests

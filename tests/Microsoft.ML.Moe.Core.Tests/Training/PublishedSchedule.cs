@@ -40,6 +40,9 @@ internal sealed class PublishedSchedule(string function, JsonElement parameters,
             Number("T_max", 1), LearningRateCurves.Cosine, Number("eta_min", 0) / baseRate, continues: true),
         "CosineAnnealingWarmRestarts" => LearningRateCurves.GrowingRestarts(
             (int)Number("T_0", 1), (int)Number("T_mult", 1), Number("eta_min", 0) / baseRate),
+        "LinearLR" => LearningRateCurves.Phases(
+            Number("start_factor", 1.0 / 3), new RatePhase(Number("total_iters", 5), Number("end_factor", 1), LearningRateCurves.Linear)),
+        "PolynomialLR" => LearningRateCurves.Fall(Number("total_iters", 5), LearningRateCurves.Power(Number("power", 1))),
         "StepLR" => LearningRateCurves.Exponential(Number("gamma", 0.1), (int)Number("step_size", 1)),
         "ExponentialLR" => LearningRateCurves.Exponential(Number("gamma", 0.1)),
         "MultiStepLR" => LearningRateCurves.Milestones(

@@ -37,8 +37,8 @@ internal sealed class PublishedTokenizer(HuggingFaceTokenizer tokenizer) : IPubl
     /// <inheritdoc/>
     public TokenIds WithSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair)
     {
-        var encoding = tokenizer.WithSpecialTokens(first.ToArray(), isPair ? second.ToArray() : null);
-        return new TokenIds(encoding.Ids, encoding.TypeIds.AsSpan().ContainsAnyExcept(0) ? encoding.TypeIds : null);
+        var (ids, types) = tokenizer.AddSpecialTokens(first, second, isPair);
+        return new TokenIds(ids, types.AsSpan().ContainsAnyExcept(0) ? types : null);
     }
 
     /// <summary>Tokens that a text's beginning takes, special ones before it counted.</summary>

@@ -1,6 +1,5 @@
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
-using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Inputs;
 

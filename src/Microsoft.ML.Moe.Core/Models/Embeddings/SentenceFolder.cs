@@ -29,7 +29,20 @@ internal sealed class SentenceFolder
         "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
     ];
 
-    private static readonly (string Flag, TextPooling Pooling)[] PoolingFlags =
+    private static readonly (string Name, Activation Activation)[] Activations =
+    [
+        ("Tanh", Activation.Tanh),
+        ("Identity", Activation.None),
+        ("ReLU", Activation.Relu),
+        ("GELU", Activation.GeluErf),
+        ("SiLU", Activation.Silu),
+        ("Sigmoid", Activation.Sigmoid),
+    ];
+
+    private SentenceFolder(string path) => Path = path;
+
+    /// <summary>The older form of ways of pooling, in the order in which their results stand.</summary>
+    public static IReadOnlyList<(string Flag, TextPooling Pooling)> PoolingFlags { get; } =
     [
         ("pooling_mode_cls_token", TextPooling.FirstToken),
         ("pooling_mode_max_tokens", TextPooling.Max),
@@ -38,8 +51,6 @@ internal sealed class SentenceFolder
         ("pooling_mode_weightedmean_tokens", TextPooling.WeightedMean),
         ("pooling_mode_lasttoken", TextPooling.LastToken),
     ];
-
-    private SentenceFolder(string path) => Path = path;
 
     /// <summary>Path of the folder.</summary>
     public string Path { get; }
@@ -181,6 +192,17 @@ internal sealed class SentenceFolder
         _ => throw new ArgumentOutOfRangeException(nameof(pooling), pooling, "There is no such pooling."),
     };
 
+    /// <summary>What torch calls an activation.</summary>
+    public static string NameOf(Activation activation) => Activations.First(a => a.Activation == activation).Name;
+
+    private static Activation? ActivationOf(string name)
+    {
+        foreach (var (known, activation) in Activations)
+            if (known == name)
+                return activation;
+        return null;
+    }
+
     private static TextPooling? PoolingOf(string name)
     {
         foreach (var pooling in Enum.GetValues<TextPooling>())
@@ -201,16 +223,8 @@ internal sealed class SentenceFolder
             {
                 Width = json.Int("out_features") ?? throw json.Refused("out_features is missing"),
                 HasBias = json.Flag("bias", absent: true),
-                Activation = name[(name.LastIndexOf('.') + 1)..] switch
-                {
-                    "Tanh" => Activation.Tanh,
-                    "Identity" => Activation.None,
-                    "ReLU" => Activation.Relu,
-                    "GELU" => Activation.GeluErf,
-                    "SiLU" => Activation.Silu,
-                    "Sigmoid" => Activation.Sigmoid,
-                    _ => throw json.Refused($"activation_function '{name}' is none that is known here: Tanh, Identity, ReLU, GELU, SiLU, Sigmoid"),
-                },
+                Activation = ActivationOf(name[(name.LastIndexOf('.') + 1)..]) ?? throw json.Refused(
+                    $"activation_function '{name}' is none that is known here: {string.Join(", ", Activations.Select(a => a.Name))}"),
             };
         }
         catch (ArgumentException e)

@@ -136,6 +136,9 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
         model.Parameters.All.First(p => p.Parameter.Name == name + ".shift").Parameter.Value.CopyFrom(shift);
     }
 
+    /// <summary>Writes the embedder as a folder that transformers and sentence-transformers load; see <see cref="SentenceFolderWriter"/>.</summary>
+    public void SaveHuggingFace(string folder, ElementType type = ElementType.Float32) => SentenceFolderWriter.Write(this, folder, type);
+
     private static Func<PublishedConfig, PublishedConfig>? ChangeOf(EmbeddingSettings settings)
     {
         if (settings.Router is not { } router)

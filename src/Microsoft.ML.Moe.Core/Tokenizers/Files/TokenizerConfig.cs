@@ -11,6 +11,7 @@ internal sealed class TokenizerConfig
 
     private const double NoMaximum = 1 << 30;
     private readonly Dictionary<string, AddedToken> _tokens = [];
+    private readonly HashSet<string> _plain = [];
     private readonly Dictionary<string, bool> _flags = [];
 
     /// <summary>Name of the class; null where it is not said.</summary>
@@ -42,6 +43,9 @@ internal sealed class TokenizerConfig
     /// <summary>A special token by its key, such as <c>cls_token</c>; null where it is not said.</summary>
     public AddedToken? Token(string key) => _tokens.GetValueOrDefault(key);
 
+    /// <summary>Whether a special token is said by its text alone.</summary>
+    public bool IsPlain(string key) => _plain.Contains(key);
+
     /// <summary>A flag; null where it is not said.</summary>
     public bool? Flag(string key) => _flags.TryGetValue(key, out var flag) ? flag : null;
 
@@ -60,7 +64,10 @@ internal sealed class TokenizerConfig
         foreach (var (name, value) in root.Members())
         {
             if (name.EndsWith("_token", StringComparison.Ordinal) && (value.IsText || (value.IsObject && value["content"].IsText)))
+            {
                 _tokens[name] = ReadToken(value);
+                _ = value.IsText ? _plain.Add(name) : _plain.Remove(name);
+            }
             else if (name is "do_lower_case" or "strip_accents" or "tokenize_chinese_chars" or "add_prefix_space" or "add_bos_token"
                 or "add_eos_token" or "legacy" && !value.IsNull)
                 AddFlag(name, value);

@@ -216,7 +216,7 @@ internal sealed class PatternParser(string pattern, string where)
         return node;
     }
 
-    private PatternNode ParseComment()
+    private PatternNode.Empty ParseComment()
     {
         var end = pattern.IndexOf(')', _at);
         _at = end < 0 ? throw Fail("lacks a ')'") : end + 1;

@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.Tests.Models;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.Inputs;
 

@@ -1,0 +1,149 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Routing;
+
+namespace Microsoft.ML.Moe.Tests.TextEmbeddings;
+
+public sealed class EmbedTextTests : IDisposable
+{
+    private readonly MLContext _ml = new(seed: 1);
+    private readonly TinyEmbedder _tiny = new();
+
+    public void Dispose() => _tiny.Dispose();
+
+    [Fact]
+    public void APromptIsPutBeforeEachText()
+    {
+        using var plain = _tiny.Fit(_ml);
+        using var named = _tiny.Fit(_ml, new EmbedTextOptions { PromptName = "query" });
+        using var given = _tiny.Fit(_ml, new EmbedTextOptions { Prompt = "find ", PromptName = "document" });
+        var expected = TinyEmbedder.Embed(_ml, plain, "find rain", "find sun");
+        Assert.Equal(expected, TinyEmbedder.Embed(_ml, named, "rain", "sun"));
+        Assert.Equal(expected, TinyEmbedder.Embed(_ml, given, "rain", "sun"));
+    }
+
+    [Fact]
+    public void LongTextsAreCutOff()
+    {
+        using var plain = _tiny.Fit(_ml);
+        Assert.Equal(16, plain.MaximumTokens);
+        using var cut = _tiny.Fit(_ml, new EmbedTextOptions { MaximumTokens = 6 });
+        Assert.Equal(6, cut.MaximumTokens);
+        Assert.Equal(TinyEmbedder.Embed(_ml, plain, "rain"), TinyEmbedder.Embed(_ml, cut, "rainandsun"));
+        using var beyond = _tiny.Fit(_ml, new EmbedTextOptions { MaximumTokens = 1000 });
+        Assert.Equal(20, beyond.MaximumTokens);
+    }
+
+    [Fact]
+    public void PoolingLayersAndLengthCanBeChosen()
+    {
+        using var plain = _tiny.Fit(_ml);
+        using var other = _tiny.Fit(_ml, new EmbedTextOptions { Pooling = [TextPooling.FirstToken, TextPooling.Mean], Layers = [1, 3] });
+        using var unit = _tiny.Fit(_ml, new EmbedTextOptions { Normalize = true });
+        var mean = TinyEmbedder.Embed(_ml, plain, "rain")[0];
+        var both = TinyEmbedder.Embed(_ml, other, "rain")[0];
+        Assert.Equal(16, plain.Width);
+        Assert.Equal(64, other.Width);
+        Assert.Equal(mean, both[48..]);
+        var length = MathF.Sqrt(mean.Sum(x => x * x));
+        Assert.All(mean.Zip(TinyEmbedder.Embed(_ml, unit, "rain")[0]), pair => Assert.Equal(pair.First / length, pair.Second, 1e-6f));
+    }
+
+    [Fact]
+    public void RouterWeightsOfAMixtureSumToOneInEachLayer()
+    {
+        using var tiny = new TinyEmbedder(TinyPublished.NomicMixture);
+        using var plain = tiny.Fit(_ml);
+        using var embedder = tiny.Fit(_ml, new EmbedTextOptions { RouterWeights = true });
+        var embeddings = TinyEmbedder.Embed(_ml, embedder);
+        Assert.Equal(16 + (2 * 4), embedder.Width);
+        Assert.All(embeddings.Zip(TinyEmbedder.Embed(_ml, plain)), pair =>
+        {
+            Assert.Equal(pair.Second, pair.First[..16]);
+            Assert.Equal(1f, pair.First[16..20].Sum(), 1e-5f);
+            Assert.Equal(1f, pair.First[20..].Sum(), 1e-5f);
+        });
+        Assert.NotEqual(embeddings[0][16..], embeddings[1][16..]);
+    }
+
+    [Fact]
+    public void AnotherRouterGivesOtherEmbeddings()
+    {
+        using var tiny = new TinyEmbedder(TinyPublished.NomicMixture);
+        using var plain = tiny.Fit(_ml);
+        using var unified = tiny.Fit(_ml, new EmbedTextOptions { Router = Router.Unified(1.5) });
+        Assert.Equal(Router.Unified(1.5), unified.Router);
+        Assert.NotEqual(TinyEmbedder.Embed(_ml, plain, "rain")[0], TinyEmbedder.Embed(_ml, unified, "rain")[0]);
+    }
+
+    [Fact]
+    public void StandardisedByTheRowsOfFit()
+    {
+        using var tiny = new TinyEmbedder(TinyPublished.NomicMixture);
+        using var embedder = tiny.Fit(_ml, new EmbedTextOptions { RouterWeights = true, Standardize = true });
+        var rows = TinyEmbedder.Embed(_ml, embedder);
+        for (var i = 0; i < embedder.Width; i++)
+        {
+            var mean = rows.Average(r => r[i]);
+            Assert.Equal(0f, mean, 1e-4f);
+            Assert.Equal(1f, Math.Sqrt(rows.Sum(r => (r[i] - mean) * (r[i] - mean)) / (rows.Count - 1)), 1e-3);
+        }
+
+        // by stored statistics: a row alone is what it was among others
+        Assert.Equal(rows[7], TinyEmbedder.Embed(_ml, embedder, Tables.Rows()[7].Text)[0]);
+        var one = tiny.Estimator(_ml, new EmbedTextOptions { Standardize = true });
+        Assert.Throws<InvalidOperationException>(() => one.Fit(_ml.Data.LoadFromEnumerable(Tables.Rows(1))));
+    }
+
+    [Fact]
+    public void AnOptionThatDoesNotFitTheEncoderIsNamed()
+    {
+        Named("PromptName", "nonsense", new EmbedTextOptions { PromptName = "nonsense" });
+        Named("from 0 (the token vectors) to 3", "Layers", new EmbedTextOptions { Layers = [4] });
+        Named("no router weights", "mixture", new EmbedTextOptions { RouterWeights = true });
+        Assert.Throws<InvalidOperationException>(() => _tiny.Fit(_ml, new EmbedTextOptions { Router = Router.Unified() }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EmbedTextOptions { MaximumTokens = 1 });
+
+        void Named(string one, string other, EmbedTextOptions options)
+        {
+            var error = Assert.Throws<ArgumentException>(() => _tiny.Fit(_ml, options));
+            Assert.True(error.Message.Contains(one, StringComparison.Ordinal) || error.Message.Contains(other, StringComparison.Ordinal), error.Message);
+        }
+    }
+
+    [Fact]
+    public void AMissingEncoderIsNamed()
+    {
+        var estimator = _ml.Transforms.Text.EmbedText("Features", "Text", PublishedEncoder.FromFolder("no/such/folder"));
+        var error = Assert.Throws<DirectoryNotFoundException>(() => estimator.Fit(_ml.Data.LoadFromEnumerable(Tables.Rows())));
+        Assert.Contains("no/such/folder", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void KMeansFollows()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Tables.Rows(240));
+        var model = _tiny.Estimator(_ml, new EmbedTextOptions { Normalize = true }).Append(_ml.Clustering.Trainers.KMeans("Features", numberOfClusters: 3)).Fit(data);
+        var clusters = model.Transform(data).GetColumn<uint>("PredictedLabel").ToList();
+        Assert.All(clusters, cluster => Assert.InRange(cluster, 1u, 3u));
+        Assert.Equal(3, clusters.Distinct().Count());
+    }
+
+    [Fact]
+    public void ATrainerOfFeaturesFollowsAndIsSavedWithIt()
+    {
+        var data = _ml.Data.LoadFromEnumerable(Tables.Rows(300));
+        var test = _ml.Data.LoadFromEnumerable(Tables.Rows(120, seed: 2));
+        var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
+            .Append(_tiny.Estimator(_ml))
+            .Append(_ml.MulticlassClassification.Trainers.SdcaMaximumEntropy());
+        var model = pipeline.Fit(data);
+        var accuracy = _ml.MulticlassClassification.Evaluate(model.Transform(test)).MicroAccuracy;
+        Assert.True(accuracy > 0.8, $"{accuracy}");
+
+        using var stream = new MemoryStream();
+        _ml.Model.Save(model, data.Schema, stream);
+        stream.Position = 0;
+        var again = new MLContext().Model.Load(stream, out _);
+        Assert.Equal(accuracy, _ml.MulticlassClassification.Evaluate(again.Transform(test)).MicroAccuracy);
+    }
+}
