@@ -25,11 +25,8 @@ public abstract class GoldenEncoderTests
         var folder = PublishedFolder.Open(path);
         using var golden = GoldenModel.Open(path);
         using var weights = TensorFiles.Open(path);
-        Assert.All(golden.Cases, test =>
-        {
-            using var engine = CreateEngine();
-            new GoldenEncoder(folder, engine, golden).Compare(test, weights);
-        });
+        using var engine = CreateEngine();
+        Assert.All(golden.Cases, test => new GoldenEncoder(folder, engine, golden).Compare(test, weights));
     }
 
     /// <summary>Whether a folder has an encoder that is known, and expectations of it alone: not of one with a tokenizer.</summary>
