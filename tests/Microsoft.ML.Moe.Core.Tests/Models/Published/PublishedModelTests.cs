@@ -149,6 +149,30 @@ public sealed class PublishedModelTests : IDisposable
         Assert.NotEqual(model.Scores(rows), model.WithRouting(Router.TokenChoice(4)).Scores(rows));
     }
 
+    [Theory]
+    [MemberData(nameof(Configs))]
+    public void MatricesCanBeInHalfPrecisionWhenScoring(string config)
+    {
+        var model = Load(config);
+        var rows = Encode(model);
+
+        var exact = model.Scores(rows);
+        var rounded = model.WithPrecision(InferencePrecision.BFloat16).Scores(rows);
+
+        Assert.NotEqual(exact, rounded);
+        Assert.All(exact.Zip(rounded), pair => Assert.Equal(pair.First, pair.Second, 0.1f));
+    }
+
+    [Fact]
+    public void AGateCostsAThirdProduct()
+    {
+        const string Gated = """{"model_type": "nomic_bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}""";
+        var model = Load(Gated);
+
+        // of one token: queries, keys, values and output; three products of the network; scores and weighted sum
+        Assert.Equal(2.0 * (4 * 16 * 16 + 3 * 16 * 24 + 2 * 16), model.Flops([new EncodedText(new TokenIds([2]), 0, false)], 0));
+    }
+
     [Fact]
     public void BlocksOfAMixtureAreChosenOneByOne()
     {
