@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Models;

@@ -6,7 +6,7 @@ using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>A feed-forward network cut into virtual groups.</summary>
 internal sealed class GoldenVirtualGroups(Engine engine, GoldenModel golden, string name, JsonElement json)

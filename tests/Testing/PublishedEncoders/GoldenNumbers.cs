@@ -1,4 +1,4 @@
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Comparisons with goldens, and matrices as other programs store them.</summary>
 internal static class GoldenNumbers

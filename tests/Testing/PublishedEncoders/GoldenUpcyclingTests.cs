@@ -1,7 +1,7 @@
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Mixtures made of dense networks are those that the original programs make, and compute what theirs do, on any engine.</summary>
 [Trait("Category", "Goldens")]

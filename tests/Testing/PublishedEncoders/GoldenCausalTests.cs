@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>
 /// Published causal models compute what the libraries that they come from compute, on any engine: states, scores of the next token, loss and

@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Tensors;
 using Xunit.Abstractions;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>The encoders of the packages give the embeddings that the original programs give with the published files, on any engine.</summary>
 [Trait("Category", "Goldens")]

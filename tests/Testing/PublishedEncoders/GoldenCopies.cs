@@ -7,7 +7,7 @@ using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>A published encoder some of whose blocks have become copies with given routers.</summary>
 internal sealed partial class GoldenCopies

@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>A feed-forward network cut into slices, by given sets of hidden units.</summary>
 internal sealed class GoldenSlices

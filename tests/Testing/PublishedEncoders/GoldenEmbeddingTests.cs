@@ -2,7 +2,7 @@ using System.Text.Json;
 using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Folders of sentence-transformers give the embeddings that it gives, on any engine.</summary>
 [Trait("Category", "Goldens")]

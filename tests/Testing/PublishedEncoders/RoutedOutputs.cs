@@ -1,6 +1,6 @@
 using Microsoft.ML.Moe.Routing;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>What routers give, by the names that goldens have for it.</summary>
 internal sealed class RoutedOutputs : IRoutingObserver

@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
-namespace Microsoft.ML.Moe.Tests.Models;
+namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 /// <summary>Experts some of whose hidden units have been drawn anew or got noise, by given random numbers.</summary>
 internal sealed class GoldenReinitialization(Engine engine, GoldenModel golden, string name, JsonElement json)
