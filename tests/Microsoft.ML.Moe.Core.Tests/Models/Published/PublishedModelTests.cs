@@ -166,11 +166,10 @@ public sealed class PublishedModelTests : IDisposable
     [Fact]
     public void AGateCostsAThirdProduct()
     {
-        const string Gated = """{"model_type": "nomic_bert", "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}""";
-        var model = Load(Gated);
+        var model = Load(TinyPublished.GatedNomic);
 
-        // of one token: queries, keys, values and output; three products of the network; scores and weighted sum
-        Assert.Equal(2.0 * (4 * 16 * 16 + 3 * 16 * 24 + 2 * 16), model.Flops([new EncodedText(new TokenIds([2]), 0, false)], 0));
+        // of one token, in each of two blocks: queries, keys, values and output; three products of the network; scores and weighted sum
+        Assert.Equal(2.0 * 2 * (4 * 16 * 16 + 3 * 16 * 256 + 2 * 16), model.Flops([new EncodedText(new TokenIds([2]), 0, false)], 0));
     }
 
     [Fact]
