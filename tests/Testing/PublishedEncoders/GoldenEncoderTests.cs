@@ -23,6 +23,9 @@ public abstract class GoldenEncoderTests
         Skip.If(name == NoFolder, "There are no goldens of encoders: set MLNETMOE_GOLDENS to their folder.");
         var path = Path.Combine(Goldens.Root!, "models", name);
         var folder = PublishedFolder.Open(path);
+        var newForm = Path.Combine(path, "config.v5.json");
+        if (File.Exists(newForm))
+            Assert.Equal(folder.Encoder, PublishedArchitectures.Read(PublishedFolder.ReadConfig(newForm)));
         using var golden = GoldenModel.Open(path);
         using var weights = TensorFiles.Open(path);
         using var engine = CreateEngine();
