@@ -38,6 +38,9 @@ public sealed partial class OptionTests
     [Fact]
     public void Options_of_embeddings() => AssertTable("Embeddings", new EmbedTextOptions(), typeof(EmbedTextOptions), []);
 
+    [Fact]
+    public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
+
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]

@@ -26,8 +26,8 @@ internal sealed class GoldenMetrics
     }
 
     /// <summary>
-    /// Cases as (path, section, case) of all files: every item of each section, a section being an object or list of the file's. One without
-    /// a path where there are no files, which must be skipped: a theory needs a case.
+    /// Cases as (path, section, case) of all files: every item of each section, a section being an object or list of the file's. One
+    /// without a path where there are no files, which must be skipped: a theory needs a case.
     /// </summary>
     /// <param name="areOf">Whether the file is of the kind that is tested.</param>
     /// <param name="sections">Names of the sections that are wanted.</param>

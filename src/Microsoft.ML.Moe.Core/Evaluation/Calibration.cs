@@ -44,7 +44,10 @@ internal sealed class Calibration
         }
 
         return new Calibration(
-            [.. Enumerable.Range(0, bins).Select(b => new CalibrationBin(counts[b], confidence[b] / counts[b], (double)right[b] / counts[b]))]);
+        [
+            .. Enumerable.Range(0, bins)
+                .Select(b => new CalibrationBin(counts[b], confidence[b] / counts[b], (double)right[b] / counts[b])),
+        ]);
     }
 
     // The edges as they are commonly computed, a multiple of a rounded width: 0.6 lies below the sixth of ten.

@@ -101,7 +101,8 @@ internal sealed class ClusterAgreement
                 var fixedPart = logFactorial[a] + logFactorial[b] + logFactorial[_rows - a] + logFactorial[_rows - b] - logFactorial[_rows];
                 for (var n = Math.Max(1, a + b - _rows); n <= Math.Min(a, b); n++)
                 {
-                    var logChance = fixedPart - logFactorial[n] - logFactorial[a - n] - logFactorial[b - n] - logFactorial[_rows - a - b + n];
+                    var logChance = fixedPart
+                        - logFactorial[n] - logFactorial[a - n] - logFactorial[b - n] - logFactorial[_rows - a - b + n];
                     sum += (double)n / _rows * Math.Log((double)n * _rows / ((double)a * b)) * Math.Exp(logChance);
                 }
             }

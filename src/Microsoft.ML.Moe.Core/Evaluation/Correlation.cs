@@ -1,6 +1,8 @@
 namespace Microsoft.ML.Moe.Evaluation;
 
-/// <summary>How two series of numbers of the same length go together. NaN where one of them is constant or there are fewer than two.</summary>
+/// <summary>
+/// How two series of numbers of the same length go together. NaN where one of them is constant or there are fewer than two.
+/// </summary>
 internal static class Correlation
 {
     /// <summary>Pearson's correlation.</summary>

@@ -2,8 +2,8 @@ namespace Microsoft.ML.Moe.Evaluation;
 
 /// <summary>
 /// Mini-batch k-means (Sculley 2010, "Web-scale k-means clustering") from a k-means++ start (Arthur and Vassilvitskii 2007), drawing the
-/// random numbers that scikit-learn's <c>MiniBatchKMeans</c> draws and moving the centres by its rules: from the same seed the same clusters,
-/// where rounding does not decide between two.
+/// random numbers that scikit-learn's <c>MiniBatchKMeans</c> draws and moving the centres by its rules: from the same seed the same
+/// clusters, where rounding does not decide between two.
 /// </summary>
 internal sealed class MiniBatchKMeans
 {

@@ -28,7 +28,8 @@ internal static class PorterStemmer
 
     private static readonly string[] LastSuffixes =
     [
-        "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate", "iti", "ous", "ive", "ize",
+        "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate", "iti", "ous", "ive",
+        "ize",
     ];
 
     /// <summary>The stem of a word.</summary>

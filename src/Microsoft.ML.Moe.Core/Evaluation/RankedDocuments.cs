@@ -31,7 +31,9 @@ internal sealed class RankedDocuments(IReadOnlyList<double> relevances, IEnumera
     /// <summary>Normalised discounted cumulated gain of the first documents (Järvelin and Kekäläinen 2002).</summary>
     public double Ndcg(int first) => Gain(relevances, first) is var gain && gain > 0 ? gain / Gain(_ideal, first) : 0;
 
-    /// <summary>Average precision of the first documents: over all relevant ones, precision at the rank of each, 0 where it is not found.</summary>
+    /// <summary>
+    /// Average precision of the first documents: over all relevant ones, precision at the rank of each, 0 where it is not found.
+    /// </summary>
     public double AveragePrecision(int first)
     {
         var (found, sum) = (0, 0.0);

@@ -12,7 +12,9 @@ internal sealed record BestCuts(double Accuracy, double AccuracyThreshold, doubl
 /// <summary>How well scores tell positive rows from negative ones.</summary>
 internal static class RankedLabels
 {
-    /// <summary>Average precision: the sum over distinct scores of the gain in recall times the precision there. 0 without positives.</summary>
+    /// <summary>
+    /// Average precision: the sum over distinct scores of the gain in recall times the precision there. 0 without positives.
+    /// </summary>
     /// <param name="scores">A score a row, higher for rows that seem positive.</param>
     /// <param name="labels">Whether a row is positive.</param>
     public static double AveragePrecision(ReadOnlySpan<double> scores, ReadOnlySpan<bool> labels)

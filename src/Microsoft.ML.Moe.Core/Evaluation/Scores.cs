@@ -8,7 +8,8 @@ internal static class Scores
     public static int Columns(ReadOnlySpan<double> scores, ReadOnlySpan<int> labels) =>
         labels.Length > 0 && scores.Length > 0 && scores.Length % labels.Length == 0
             ? scores.Length / labels.Length
-            : throw new ArgumentException($"{scores.Length} scores are not the same number for each of {labels.Length} rows.", nameof(scores));
+            : throw new ArgumentException(
+                $"{scores.Length} scores are not the same number for each of {labels.Length} rows.", nameof(scores));
 
     /// <summary>The first of the largest.</summary>
     public static int IndexOfLargest(ReadOnlySpan<double> row)
@@ -68,7 +69,8 @@ internal static class Scores
     }
 
     /// <summary>
-    /// Brier's score (Brier 1950): mean over rows of the squared distance between the probabilities and 1 for the row's class, 0 for others.
+    /// Brier's score (Brier 1950): mean over rows of the squared distance between the probabilities and 1 for the row's class, 0 for
+    /// others.
     /// </summary>
     public static double Brier(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> labels)
     {

@@ -45,7 +45,7 @@ internal sealed class EmbeddingHead : Head
         foreach (var layer in _config.Layers ?? [encoded.LastLayer])
             parts.Add(TokenPooling.Of(tape, encoded.After(layer), layout, _config.Pooling));
         if (_config.HasRouterWeights)
-            parts.AddRange(encoded.RouterLogits.Select(logitsTE => TokenPooling.Of(tape, tape.Softmax(logitsTE), layout, _config.Pooling)));
+            parts.AddRange(encoded.RouterLogits!.Select(logitsTE => TokenPooling.Of(tape, tape.Softmax(logitsTE), layout, _config.Pooling)));
         var embeddings = parts.Count == 1 ? parts[0] : tape.Concat([.. parts]);
         foreach (var module in _modules)
             embeddings = module(tape, embeddings);

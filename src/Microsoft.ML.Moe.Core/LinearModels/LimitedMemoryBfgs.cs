@@ -7,7 +7,9 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// </summary>
 /// <param name="tolerance">Ends where no element of the gradient is larger.</param>
 /// <param name="mostSteps">Steps at most.</param>
-/// <param name="relativeChange">Ends where a step lowers the function by no more than this share of it, or of 1 where it is smaller.</param>
+/// <param name="relativeChange">
+/// Ends where a step lowers the function by no more than this share of it, or of 1 where it is smaller.
+/// </param>
 internal sealed class LimitedMemoryBfgs(double tolerance, int mostSteps, double relativeChange = 64 * LimitedMemoryBfgs.Epsilon)
 {
     /// <summary>The distance from 1 to the next number.</summary>

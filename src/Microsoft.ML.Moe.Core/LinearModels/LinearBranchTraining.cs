@@ -38,7 +38,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         foreach (var text in texts)
         {
             tokens += text.Length + text.TokensCutOff;
-            if (text.SecondStart < text.Length || tokens > MostTokensForGrams)
+            if (text.IsPair || tokens > MostTokensForGrams)
                 return LinearInput.Words;
         }
 

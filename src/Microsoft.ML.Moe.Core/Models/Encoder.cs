@@ -23,14 +23,15 @@ internal sealed class Encoder(IReadOnlyList<IBlock> blocks, INorm? outputNorm = 
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first, end);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(end, Layers);
-        var states = new Tensor[end - first + 1];
-        states[0] = xTD;
-        for (var i = 1; i < states.Length; i++)
-            states[i] = blocks[first + i - 1].Forward(context, states[i - 1]);
+        var states = context.Tape.States;
+        var start = states.Count;
+        states.Add(xTD);
+        for (var block = first; block < end; block++)
+            states.Add(blocks[block].Forward(context, states[^1]));
         // given final states are normed already
         if (outputNorm is not null && end == Layers && (end > first || Layers == 0))
             states[^1] = outputNorm.Forward(context.Tape, states[^1]);
-        return new EncoderOutput(states, first);
+        return new EncoderOutput(states, start, states.Count - start, first);
     }
 }
 
@@ -38,25 +39,24 @@ internal sealed class Encoder(IReadOnlyList<IBlock> blocks, INorm? outputNorm = 
 /// What an encoder gives: the states before the blocks that ran and after each of them, counted as Hugging Face counts
 /// <c>hidden_states</c>. They belong to the tape.
 /// </summary>
-/// <param name="states">Each [T, D].</param>
+/// <param name="states">States of the tape, each [T, D].</param>
+/// <param name="start">Number of the first of them that is the encoder's.</param>
+/// <param name="count">How many are.</param>
 /// <param name="first">Number of blocks before the first of them.</param>
-internal sealed class EncoderOutput(IReadOnlyList<Tensor> states, int first)
+internal readonly struct EncoderOutput(List<Tensor> states, int start, int count, int first)
 {
-    /// <summary>Router logits of the MoE layers that ran, each [T, E], in their order; empty where no one asked for them.</summary>
-    public IReadOnlyList<Tensor> RouterLogits { get; init; } = [];
-
-    /// <summary>The same with router logits.</summary>
-    public EncoderOutput WithRouters(IReadOnlyList<Tensor> logits) => new(states, first) { RouterLogits = logits };
+    /// <summary>Router logits of the MoE layers that ran, each [T, E], in their order; null where no one asked for them.</summary>
+    public IReadOnlyList<Tensor>? RouterLogits { get; init; }
 
     /// <summary>The states after the last block that ran, [T, D].</summary>
-    public Tensor Last => states[^1];
+    public Tensor Last => states[start + count - 1];
 
     /// <summary>Number of blocks after which <see cref="Last"/> is.</summary>
-    public int LastLayer => first + states.Count - 1;
+    public int LastLayer => first + count - 1;
 
     /// <summary>The states after a number of blocks, [T, D]; 0 gives the token vectors.</summary>
     /// <exception cref="ArgumentOutOfRangeException">These blocks did not run.</exception>
     public Tensor After(int layers) => layers >= first && layers <= LastLayer
-        ? states[layers - first]
+        ? states[start + layers - first]
         : throw new ArgumentOutOfRangeException(nameof(layers), layers, $"The blocks from {first} to {LastLayer} did run.");
 }

@@ -95,6 +95,10 @@ public record EncoderConfig
     [JsonIgnore]
     internal int FeedForwardWidth => DenseWidth ?? (int)Math.Ceiling(Router.ExpertsPerToken * ExpertWidth);
 
+    /// <summary>Products of matrices in a dense feed-forward network and in an expert: 2, and 3 with a gate.</summary>
+    [JsonIgnore]
+    internal virtual (int Dense, int Expert) ProductsOfFeedForward => (2, 2);
+
     /// <summary>Whether a block has a MoE layer.</summary>
     /// <param name="block">Number of the block, from 0.</param>
     public bool HasExperts(int block) => MoeAt?.Contains(block) ?? (MoeEvery > 0 && (block + 1) % MoeEvery == 0);

@@ -20,13 +20,13 @@ internal static class ForwardCost
         double d = config.Width;
         var denseLayers = config.Layers - config.MoeLayers;
         var perToken = config.Layers * (3 * d * d + d * d) // queries, keys and values; output
-            + denseLayers * 2 * d * config.FeedForwardWidth
+            + denseLayers * config.ProductsOfFeedForward.Dense * d * config.FeedForwardWidth
             + config.MoeLayers * d * config.Experts // routers
-            + config.MoeLayers * 2 * d * (config.Mixture?.SharedWidth ?? 0) // experts that all tokens go to
+            + config.MoeLayers * config.ProductsOfFeedForward.Expert * d * (config.Mixture?.SharedWidth ?? 0) // experts that all tokens go to
             + embedding
             + head.OfToken;
         var perTokenSquared = config.Layers * 2 * d; // attention: scores, weighted sums
-        var multiplyAdds = pairs * 2 * d * config.ExpertWidth;
+        var multiplyAdds = pairs * config.ProductsOfFeedForward.Expert * d * config.ExpertWidth;
         foreach (double length in lengths)
             multiplyAdds += length * perToken + length * length * perTokenSquared + head.OfRow;
         return 2 * multiplyAdds;

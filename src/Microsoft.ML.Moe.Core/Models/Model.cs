@@ -133,7 +133,7 @@ public sealed partial class Model<TRow>
         var routers = Head.ReadsRouters ? new RouterRecorder(observer) : null;
         var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies);
         var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
-        return routers is null ? encoded : encoded.WithRouters(routers.Logits);
+        return routers is null ? encoded : encoded with { RouterLogits = routers.Logits };
     }
 
     /// <summary>What the model asks of batches.</summary>

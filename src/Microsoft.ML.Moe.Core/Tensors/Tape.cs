@@ -24,6 +24,9 @@ public abstract partial class Tape : IDisposable
     /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
     internal List<Tensor> AuxiliaryLosses { get; } = [];
 
+    /// <summary>States that an encoder has given after each of its blocks.</summary>
+    internal List<Tensor> States { get; } = [];
+
     /// <summary>Copies host values into a tensor without gradient.</summary>
     /// <param name="values">Row-major values.</param>
     /// <param name="shape">Sizes of the dimensions.</param>
@@ -262,6 +265,7 @@ public abstract partial class Tape : IDisposable
     {
         _wentBackward = false;
         AuxiliaryLosses.Clear();
+        States.Clear();
     }
 
     /// <inheritdoc cref="Constant"/>

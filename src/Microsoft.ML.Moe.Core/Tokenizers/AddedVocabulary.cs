@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
-/// Added tokens: leftmost longest ones are cut out of the text, some before normalization and some after it. Safe to use from several threads.
+/// Added tokens: leftmost longest ones are cut out of the text, some before normalization and some after it. Safe to use from several
+/// threads.
 /// Source: huggingface/tokenizers, tokenizer/added_vocabulary.rs.
 /// </summary>
 internal sealed class AddedVocabulary
@@ -40,7 +41,8 @@ internal sealed class AddedVocabulary
 
         Size = _tokens.Count == 0 ? 0 : _tokens.Keys.Max() + 1;
         _raw = Matcher.Create(_tokens.Values.Where(t => !t.Normalized).Select(t => (t.Content, t)));
-        _afterNormalization = Matcher.Create(_tokens.Values.Where(t => t.Normalized).Select(t => (_normalized.GetValueOrDefault(t.Id, t.Content), t)));
+        _afterNormalization = Matcher.Create(_tokens.Values.Where(t => t.Normalized).Select(t => (_normalized.GetValueOrDefault(t.Id,
+            t.Content), t)));
     }
 
     /// <summary>One more than the largest id.</summary>
@@ -67,7 +69,8 @@ internal sealed class AddedVocabulary
     public void Split(PieceText text, TextNormalizer? normalizer)
     {
         if (_raw is not null)
-            text.SplitPieces(_raw, static (matcher, all, piece, pieces) => matcher.Split(all.Units.Slice(piece.Start, piece.Length), piece.Start, pieces));
+            text.SplitPieces(_raw, static (matcher, all, piece, pieces) => matcher.Split(all.Units.Slice(piece.Start, piece.Length),
+                piece.Start, pieces));
         if (normalizer is not null)
             text.Rewrite((normalizer, text), static (state, source, piece, target) =>
             {

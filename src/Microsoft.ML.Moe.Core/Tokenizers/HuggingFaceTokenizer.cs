@@ -6,11 +6,13 @@ namespace Microsoft.ML.Moe.Tokenizers;
 /// <summary>
 /// A tokenizer in Hugging Face's files: <c>tokenizer.json</c> with every model (BPE, WordPiece, Unigram, WordLevel), normalizer,
 /// pre-tokenizer, post-processor and decoder that huggingface/tokenizers has; or, where there is no such file, <c>vocab.txt</c> of BERT,
-/// <c>vocab.json</c> with <c>merges.txt</c>, or a SentencePiece <c>*.model</c>. Gives the ids and offsets that huggingface/tokenizers gives.
+/// <c>vocab.json</c> with <c>merges.txt</c>, or a SentencePiece <c>*.model</c>. Gives the ids and offsets that huggingface/tokenizers
+/// gives.
 /// Safe to use from several threads.
 /// </summary>
 /// <remarks>
-/// The members of <see cref="Tokenizer"/> give tokens without special ones around the text (added tokens <em>in</em> the text are found), and
+/// The members of <see cref="Tokenizer"/> give tokens without special ones around the text (added tokens <em>in</em> the text are found),
+/// and
 /// offsets into the original text in UTF-16 units; the normalized text that they return is null.
 /// </remarks>
 /// <example>
@@ -50,12 +52,15 @@ public sealed class HuggingFaceTokenizer : Tokenizer
     /// <summary>How tokenizer.json says that texts are filled up; not done unless asked for.</summary>
     internal PaddingSettings? Padding => _pipeline.Padding;
 
-    /// <summary>The files that the tokenizer was made from, by name; <see cref="Load(IReadOnlyDictionary{string, byte[]})"/> reads them again.</summary>
+    /// <summary>
+    /// The files that the tokenizer was made from, by name; <see cref="Load(IReadOnlyDictionary{string, byte[]})"/> reads them again.
+    /// </summary>
     internal IReadOnlyDictionary<string, byte[]> Files => _files.Contents;
 
     /// <summary>Reads a tokenizer from a folder or a file.</summary>
     /// <param name="path">
-    /// A folder with the files, as a model's repository on the Hugging Face hub has them; or one of them, read with those that lie beside it.
+    /// A folder with the files, as a model's repository on the Hugging Face hub has them; or one of them, read with those that lie beside
+    /// it.
     /// </param>
     /// <exception cref="FileNotFoundException">There is no tokenizer; the message says which files are needed.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or has a part that is not supported; the message names both.</exception>

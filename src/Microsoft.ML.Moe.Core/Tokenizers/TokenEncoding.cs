@@ -95,7 +95,8 @@ internal sealed class TokenEncoding
         }
 
         if (stride >= length)
-            throw new InvalidOperationException($"Texts are cut to {length} tokens, special ones not counted: a stride of {stride} is too large.");
+            throw new InvalidOperationException(
+                $"Texts are cut to {length} tokens, special ones not counted: a stride of {stride} is too large.");
         var parts = new List<TokenEncoding>();
         if (fromLeft)
         {

@@ -1,6 +1,8 @@
 namespace Microsoft.ML.Moe.Tokenizers;
 
-/// <summary>From text to tokens and back: added tokens, normalizer, pre-tokenizer, model, post-processor. Safe to use from several threads.</summary>
+/// <summary>
+/// From text to tokens and back: added tokens, normalizer, pre-tokenizer, model, post-processor. Safe to use from several threads.
+/// </summary>
 internal sealed class TokenizerPipeline
 {
     [ThreadStatic]

@@ -11,7 +11,8 @@ internal sealed class ClassNumbers
     public ClassNumbers(IEnumerable<string> labels)
     {
         string[] distinct = [.. labels.Distinct()];
-        var sizes = Array.ConvertAll(distinct, l => double.TryParse(l, NumberStyles.Float, CultureInfo.InvariantCulture, out var n) ? n : double.NaN);
+        var sizes = Array.ConvertAll(
+            distinct, l => double.TryParse(l, NumberStyles.Float, CultureInfo.InvariantCulture, out var n) ? n : double.NaN);
         if (Array.Exists(sizes, double.IsNaN))
             Array.Sort(distinct, StringComparer.Ordinal);
         else

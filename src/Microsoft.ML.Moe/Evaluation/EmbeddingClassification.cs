@@ -63,17 +63,18 @@ internal static class ClassificationProtocol
     /// <param name="cancellation">Ends it with an exception.</param>
     /// <exception cref="InvalidOperationException">The training rows have a single class.</exception>
     public static EmbeddingClassificationMetrics Run(
-        IReadOnlyList<(float[] Embedding, string Label)> train,
-        IReadOnlyList<(float[] Embedding, string Label)> test,
+        IReadOnlyList<(string Label, float[] Embedding)> train,
+        IReadOnlyList<(string Label, float[] Embedding)> test,
         EmbeddingClassificationOptions options,
         CancellationToken cancellation)
     {
         var trained = new ClassNumbers(train.Select(r => r.Label));
         if (trained.Count < 2)
-            throw new InvalidOperationException($"All training rows have the label '{train[0].Label}'; a classifier needs at least two classes.");
+            throw new InvalidOperationException(
+                $"All training rows have the label '{train[0].Label}'; a classifier needs at least two classes.");
         var all = new ClassNumbers(train.Concat(test).Select(r => r.Label));
         var numbers = new int[trained.Count];
-        foreach (var (_, label) in train)
+        foreach (var (label, _) in train)
             numbers[trained[label]] = all[label];
         int[] trainLabels = [.. train.Select(r => trained[r.Label])];
         int[] testLabels = [.. test.Select(r => all[r.Label])];

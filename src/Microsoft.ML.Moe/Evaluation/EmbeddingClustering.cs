@@ -20,7 +20,9 @@ public sealed record EmbeddingClusteringOptions
     /// <summary>Share of the rows of a set that is used, over 0 and at most 1; 1 by default.</summary>
     public float RowShare { get; init; } = 1f;
 
-    /// <summary>Samples, drawn with repetition, that are clustered of each set, at least 0; 0, the default, clusters the set itself.</summary>
+    /// <summary>
+    /// Samples, drawn with repetition, that are clustered of each set, at least 0; 0, the default, clusters the set itself.
+    /// </summary>
     public int Samples { get; init; }
 
     /// <summary>Rows of a sample, at least 1; 16,384 by default.</summary>

@@ -7,8 +7,8 @@ namespace Microsoft.ML.Moe.Evaluation;
 /// <remarks>
 /// Embedding columns are vectors of Single of known size. Labels and ids may be keys, text, numbers or Boolean; scores, relevances and
 /// yes-or-no labels numbers or Boolean. All methods throw <see cref="ArgumentOutOfRangeException"/> where a column is missing, of the wrong
-/// type or of another size than the one that it is compared with, and <see cref="InvalidOperationException"/> where a table has no rows or a
-/// row no value; the messages name column and row.
+/// type or of another size than the one that it is compared with, and <see cref="InvalidOperationException"/> where a table has no rows or
+/// a row no value; the messages name column and row.
 /// </remarks>
 /// <example>
 /// <code language="csharp"><![CDATA[
@@ -19,7 +19,8 @@ namespace Microsoft.ML.Moe.Evaluation;
 public static class EmbeddingEvaluation
 {
     /// <summary>
-    /// Classification from few rows: logistic regressions (L2 penalty, C = 1) on a few training rows of each class, scored on all test rows.
+    /// Classification from few rows: logistic regressions (L2 penalty, C = 1) on a few training rows of each class, scored on all test
+    /// rows.
     /// </summary>
     /// <param name="train">Table that training rows are drawn from.</param>
     /// <param name="test">Table that is scored.</param>
@@ -44,8 +45,8 @@ public static class EmbeddingEvaluation
         OptionCheck.Range(options.MaxIterations, 1, int.MaxValue, nameof(options.MaxIterations));
         EvaluationColumns.CheckSizes(train, test, embeddingColumnName);
         return ClassificationProtocol.Run(
-            [.. EvaluationRows.Named(train, embeddingColumnName, labelColumnName, "label", "training rows", cancellationToken).Select(Labelled)],
-            [.. EvaluationRows.Named(test, embeddingColumnName, labelColumnName, "label", "test rows", cancellationToken).Select(Labelled)],
+            EvaluationRows.Named(train, embeddingColumnName, labelColumnName, "label", "training rows", cancellationToken),
+            EvaluationRows.Named(test, embeddingColumnName, labelColumnName, "label", "test rows", cancellationToken),
             options,
             cancellationToken);
     }
@@ -227,6 +228,4 @@ public static class EmbeddingEvaluation
                 .ToLookup(s => s.Name, s => s.Embedding),
             EvaluationRows.Summaries(machineSummaries, embeddingColumnName, textColumnName, scoreColumnName, cancellationToken));
     }
-
-    private static (float[] Embedding, string Label) Labelled((string Label, float[] Embedding) row) => (row.Embedding, row.Label);
 }

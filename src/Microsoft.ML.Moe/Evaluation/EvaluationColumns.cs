@@ -57,7 +57,9 @@ internal static class EvaluationColumns
     }
 
     /// <summary>Reads embeddings.</summary>
-    /// <returns>Reads the current row's; throws <see cref="InvalidOperationException"/> where a number of it is missing or infinite.</returns>
+    /// <returns>
+    /// Reads the current row's; throws <see cref="InvalidOperationException"/> where a number of it is missing or infinite.
+    /// </returns>
     public static Func<float[]> EmbeddingReader(DataViewRowCursor cursor, DataViewSchema.Column column)
     {
         var getter = cursor.GetGetter<VBuffer<float>>(column);

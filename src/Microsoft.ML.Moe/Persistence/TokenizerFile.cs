@@ -1,22 +1,31 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Tokenizers;
 
 namespace Microsoft.ML.Moe.Persistence;
 
 /// <summary>
-/// <c>Tokenizer.json</c>, and <c>Vocabulary.txt</c> beside it for a WordPiece vocabulary; any other tokenizer is referred to by name.
+/// <c>Tokenizer.json</c>, and beside it <c>Vocabulary.txt</c> for a WordPiece vocabulary, or the files of a Hugging Face tokenizer under
+/// names
+/// that begin with <c>HuggingFace.</c>; any other tokenizer is referred to by name.
 /// </summary>
 internal static class TokenizerFile
 {
     private const string Name = "Tokenizer.json";
     private const string Vocabulary = "Vocabulary.txt";
+    private const string FilePrefix = "HuggingFace.";
     private const int MaximumLength = 1 << 16;
+    private const int MaximumFileLength = 1 << 28;
+    private const int MostFiles = 16;
 
     /// <summary>Writes the files.</summary>
     public static void Write(ModelFolderWriter folder, TextTokenizer tokenizer)
     {
-        JsonEntry.Write(folder, Name, new Content(tokenizer.Name, tokenizer.VocabularySize));
+        JsonEntry.Write(folder, Name, new Content(tokenizer.Name, tokenizer.VocabularySize, tokenizer.Files?.Keys.ToList()));
         if (tokenizer.Vocabulary is { } vocabulary)
             folder.AddEntry(Vocabulary, stream => stream.Write(vocabulary));
+        foreach (var (name, bytes) in tokenizer.Files ?? new Dictionary<string, byte[]>())
+            folder.AddEntry(FilePrefix + name, stream => stream.Write(bytes));
     }
 
     /// <summary>Reads the files, if there are any.</summary>
@@ -29,6 +38,7 @@ internal static class TokenizerFile
         var content = JsonEntry.Read<Content>(folder, Name, MaximumLength);
         var tokenizer = folder.Has(Vocabulary)
             ? folder.Read(Vocabulary, TextTokenizer.MaximumVocabularyBytes, ReadVocabulary)
+            : content.Files is { } files ? ReadFiles(folder, files)
             : TextTokenizer.Registered(content.Name);
         return tokenizer.VocabularySize == content.VocabularySize
             ? tokenizer
@@ -48,5 +58,34 @@ internal static class TokenizerFile
         }
     }
 
-    private sealed record Content(string Name, int VocabularySize);
+    private static TextTokenizer ReadFiles(ModelFolderReader folder, IReadOnlyList<string> names)
+    {
+        if (names.Count > MostFiles || names.Distinct().Count() < names.Count)
+            throw new InvalidDataException($"{Name} lists impossible files: the model file is damaged.");
+        var files = names.ToDictionary(name => name, name => folder.Read(FilePrefix + name, MaximumFileLength, ReadAll));
+        try
+        {
+            return TextTokenizer.FromHuggingFace(HuggingFaceTokenizer.Load(files));
+        }
+        catch (Exception e) when (e is ArgumentException or FileNotFoundException)
+        {
+            throw new InvalidDataException($"{Name} lists no files of a tokenizer: the model file is damaged.", e);
+        }
+    }
+
+    private static byte[] ReadAll(Stream stream)
+    {
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+
+    /// <summary>What the file says.</summary>
+    /// <param name="Name">Name of the tokenizer.</param>
+    /// <param name="VocabularySize">Number of ids.</param>
+    /// <param name="Files">Names of the files of a Hugging Face tokenizer; null for any other.</param>
+    private sealed record Content(
+        string Name,
+        int VocabularySize,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Files = null);
 }

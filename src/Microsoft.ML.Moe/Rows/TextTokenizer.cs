@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Moe;
@@ -26,16 +27,19 @@ public sealed class TextTokenizer : ISubwordTokenizer
 
     private const int MaximumVocabularySize = 1 << 22;
     private const string WordPiece = "WordPiece";
+    private const string HuggingFaceName = "HuggingFace";
 
     private static readonly SearchValues<char> ControlSpace = SearchValues.Create("\t\n\v\f\r\u0085");
     private static readonly ConcurrentDictionary<string, TextTokenizer> Registry = new();
     private readonly Tokenizer _tokenizer;
+    private readonly HuggingFaceTokenizer? _published;
     private string[]? _pieces;
 
     private TextTokenizer(string name, Tokenizer tokenizer, int vocabularySize, byte[]? vocabulary = null)
     {
         Name = name;
         _tokenizer = tokenizer;
+        _published = tokenizer as HuggingFaceTokenizer;
         VocabularySize = vocabularySize;
         Vocabulary = vocabulary;
     }
@@ -46,8 +50,11 @@ public sealed class TextTokenizer : ISubwordTokenizer
     /// <summary>Number of ids; every id lies within [0, VocabularySize).</summary>
     public int VocabularySize { get; }
 
-    /// <summary>The vocabulary file, which the model zip then carries; null for a tokenizer that it refers to by name.</summary>
+    /// <summary>The vocabulary file of a WordPiece tokenizer, which the model zip then carries; null for any other.</summary>
     internal byte[]? Vocabulary { get; }
+
+    /// <summary>The files of a tokenizer in Hugging Face's files, which the model zip then carries; null for any other.</summary>
+    internal IReadOnlyDictionary<string, byte[]>? Files => _published?.Files;
 
     /// <summary>
     /// A WordPiece tokenizer as BERT uses it: text is split at white space and punctuation, words into the longest pieces that the
@@ -81,6 +88,20 @@ public sealed class TextTokenizer : ISubwordTokenizer
     }
 
     /// <summary>
+    /// A tokenizer in Hugging Face's files. Models carry the files in their zip; nothing has to be registered to load them.
+    /// </summary>
+    /// <param name="tokenizer">The tokenizer; special tokens are not put around texts.</param>
+    /// <exception cref="ArgumentException">Its largest id is 2²² or more.</exception>
+    public static TextTokenizer FromHuggingFace(HuggingFaceTokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return tokenizer.VocabularySize is > 0 and <= MaximumVocabularySize
+            ? new TextTokenizer(HuggingFaceName, tokenizer, tokenizer.VocabularySize)
+            : throw new ArgumentException(
+                $"The tokenizer has {tokenizer.VocabularySize} ids; 1 to {MaximumVocabularySize} are possible.", nameof(tokenizer));
+    }
+
+    /// <summary>
     /// Any tokenizer. Saved models refer to it by name: a process that loads one must <see cref="Register"/> it first. It must be
     /// safe to use from several threads, as those of <c>Microsoft.ML.Tokenizers</c> are, and should not add special tokens.
     /// </summary>
@@ -93,6 +114,8 @@ public sealed class TextTokenizer : ISubwordTokenizer
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentOutOfRangeException.ThrowIfLessThan(vocabularySize, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(vocabularySize, MaximumVocabularySize);
+        if (tokenizer is HuggingFaceTokenizer)
+            throw new ArgumentException($"Models carry the files of this tokenizer: use {nameof(FromHuggingFace)}.", nameof(tokenizer));
         return new TextTokenizer(name, tokenizer, vocabularySize);
     }
 
@@ -108,6 +131,8 @@ public sealed class TextTokenizer : ISubwordTokenizer
     public IReadOnlyList<int> Encode(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
+        if (_published is not null)
+            return _published.EncodeIds(text);
         return _tokenizer.EncodeToIds(Vocabulary is null ? text : Clean(text));
     }
 
@@ -116,6 +141,8 @@ public sealed class TextTokenizer : ISubwordTokenizer
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        if (_published is not null)
+            return _published.TokenText(id);
         if (Vocabulary is not null)
             return (_pieces ??= [.. Lines(Vocabulary)])[id];
         try

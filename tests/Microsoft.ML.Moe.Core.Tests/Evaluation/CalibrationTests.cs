@@ -35,7 +35,8 @@ public class CalibrationTests
     {
         var random = new Random(1);
         double[] logits = [.. Enumerable.Range(0, 300).Select(_ => (random.NextDouble() - 0.5) * 8)];
-        int[] labels = [.. Enumerable.Range(0, 100).Select(i => random.Next(2) == 0 ? Scores.IndexOfLargest(logits.AsSpan(3 * i, 3)) : random.Next(3))];
+        int[] labels =
+            [.. Enumerable.Range(0, 100).Select(i => i % 2 == 0 ? Scores.IndexOfLargest(logits.AsSpan(3 * i, 3)) : random.Next(3))];
         var best = Scores.BestTemperature(logits, labels);
         var loss = Scores.LogLoss(logits, labels, best);
 

@@ -18,7 +18,8 @@ public class CorrelationTests
     }
 
     [Fact]
-    public void ANumberThatIsNoneMakesTheRankCorrelationNone() => Assert.Equal(double.NaN, Correlation.Spearman([1, double.NaN, 3], [1, 2, 3]));
+    public void ANumberThatIsNoneMakesTheRankCorrelationNone() => Assert.Equal(
+        double.NaN, Correlation.Spearman([1, double.NaN, 3], [1, 2, 3]));
 
     [Fact]
     public void RanksDoNotChangeUnderAGrowingFunction()

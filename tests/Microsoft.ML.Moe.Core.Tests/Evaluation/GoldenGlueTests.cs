@@ -46,7 +46,10 @@ public class GoldenGlueTests
             Tolerance);
         if (item.TryGetProperty("per_class_f1", out _))
             GoldenMetrics.Close(
-                GoldenMetrics.List<double>(item, "per_class_f1"), [.. Enumerable.Range(0, classes).Select(actual.F1)], Tolerance, "per_class_f1");
+                GoldenMetrics.List<double>(item, "per_class_f1"),
+                [.. Enumerable.Range(0, classes).Select(actual.F1)],
+                Tolerance,
+                "per_class_f1");
         if (item.TryGetProperty("confusion", out _))
             Assert.Equal(
                 GoldenMetrics.List<int[]>(item, "confusion"),
@@ -89,11 +92,11 @@ public class GoldenGlueTests
         }
     }
 
-    private static double Number(JsonElement value) => value.ValueKind == JsonValueKind.Number ? value.GetDouble() : value.GetString() switch
+    private static double Number(JsonElement value) => $"{value}" switch
     {
         "nan" => double.NaN,
         "inf" => double.PositiveInfinity,
         "-inf" => double.NegativeInfinity,
-        var text => double.Parse(text!, CultureInfo.InvariantCulture),
+        var text => double.Parse(text, CultureInfo.InvariantCulture),
     };
 }

@@ -58,7 +58,11 @@ public class GoldenLogisticRegressionTests
         var expected = set.GetProperty("default_settings");
 
         var model = LogisticRegression.Fit(
-            rows, labels, set.GetProperty("classes").GetInt32(), set.GetProperty("C").GetDouble(), set.GetProperty("fit_intercept").GetBoolean());
+            rows,
+            labels,
+            set.GetProperty("classes").GetInt32(),
+            set.GetProperty("C").GetDouble(),
+            set.GetProperty("fit_intercept").GetBoolean());
 
         Assert.Equal(expected.GetProperty("iterations").GetInt32(), model.Steps);
         GoldenMetrics.Close(expected.GetProperty("train_accuracy").GetDouble(), Accuracy(model, rows, labels), 1e-12, "train_accuracy");

@@ -86,7 +86,7 @@ public class GoldenProtocolTests
                 Tolerance,
                 "tight_accuracy");
             GoldenMetrics.Close(
-                experiment.GetProperty("tight_smallest_margin").GetDouble(), test.Min(r => Margin(tight, r)), Tolerance, "tight_smallest_margin");
+                experiment.GetProperty("tight_smallest_margin").GetDouble(), test.Min(r => Margin(tight, r)), Tolerance, "margin");
 
             LogisticRegression Fit(double tolerance, int steps) => LogisticRegression.Fit(
                 [.. taken.Select(i => train[i])],

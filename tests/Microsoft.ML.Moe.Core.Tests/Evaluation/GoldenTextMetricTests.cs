@@ -14,7 +14,8 @@ public class GoldenTextMetricTests
     public static TheoryData<string, string, string> AnswerFiles { get; } =
         GoldenMetrics.Cases(f => f.TryGetProperty("items", out _), "aggregate");
 
-    public static TheoryData<string, string, string> Summaries { get; } = GoldenMetrics.Cases(f => f.TryGetProperty("pairs", out _), "pairs");
+    public static TheoryData<string, string, string> Summaries { get; } = GoldenMetrics.Cases(
+        f => f.TryGetProperty("pairs", out _), "pairs");
 
     public static TheoryData<string, string, string> SummariesWithReferences { get; } =
         GoldenMetrics.Cases(f => f.TryGetProperty("multi", out _), "multi");

@@ -86,7 +86,8 @@ public class TextMetricTests
         }
     }
 
-    private static string[] Words(Random random) => [.. Enumerable.Range(0, random.Next(1, 9)).Select(_ => "abc"[random.Next(3)].ToString())];
+    private static string[] Words(Random random) =>
+        [.. Enumerable.Range(0, random.Next(1, 9)).Select(_ => "abc"[random.Next(3)].ToString())];
 
     private static bool IsSubsequence(List<string> part, string[] whole)
     {

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 

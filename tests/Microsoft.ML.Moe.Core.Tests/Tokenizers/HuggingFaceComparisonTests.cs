@@ -24,7 +24,8 @@ public class HuggingFaceComparisonTests
         var files = Directory.GetFiles(root, "tokenizer.json", SearchOption.AllDirectories).Order().ToArray();
         Skip.If(files.Length == 0, "There is no golden tokenizer.json.");
         SkipWithoutLibrary(files[0]);
-        var count = int.TryParse(Environment.GetEnvironmentVariable("MLNETMOE_TOKENIZER_TEXTS"), CultureInfo.InvariantCulture, out var texts)
+        var count = int.TryParse(Environment.GetEnvironmentVariable("MLNETMOE_TOKENIZER_TEXTS"), CultureInfo.InvariantCulture,
+            out var texts)
             ? texts
             : Texts;
         var ours = files.Select(HuggingFaceTokenizer.Load).ToArray();

@@ -65,7 +65,8 @@ public class HuggingFaceTokenizerTests
 
         Assert.Equal("[CLS] the rivers.", tokenizer.Decode([2, 4, 5, 6, 7]));
         Assert.Equal("the", tokenizer.Decode([2, 4, 99], skipSpecialTokens: false)[6..]);
-        Assert.Equal(System.Buffers.OperationStatus.DestinationTooSmall, tokenizer.Decode([4, 5], new char[4], out var ids, out var written));
+        Assert.Equal(System.Buffers.OperationStatus.DestinationTooSmall, tokenizer.Decode([4, 5], new char[4], out var ids,
+            out var written));
         Assert.Equal((0, 0), (ids, written));
         var room = new char[20];
         Assert.Equal(System.Buffers.OperationStatus.Done, tokenizer.Decode([4, 5], room, out ids, out written));

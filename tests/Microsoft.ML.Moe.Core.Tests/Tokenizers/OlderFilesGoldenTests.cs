@@ -5,7 +5,8 @@ using Microsoft.ML.Moe.Tokenizers;
 namespace Microsoft.ML.Moe.Tests.Tokenizers;
 
 /// <summary>
-/// The older files of the golden folders without their tokenizer.json, against what tokenizer.json gives. The class is the published one that
+/// The older files of the golden folders without their tokenizer.json, against what tokenizer.json gives. The class is the published one
+/// that
 /// the golden file names.
 /// </summary>
 [Trait("Category", "Goldens")]
@@ -24,7 +25,8 @@ public class OlderFilesGoldenTests
         var folder = Path.Combine(Goldens.Root!, "tokenizers", name);
         var expected = TokenizerGolden.Read(Path.Combine(folder, "expected.json"));
         var files = Directory.GetFiles(folder)
-            .Where(f => Path.GetFileName(f) is not "tokenizer.json" && !Path.GetFileName(f).StartsWith("expected", StringComparison.Ordinal))
+            .Where(f => Path.GetFileName(f) is not "tokenizer.json" && !Path.GetFileName(f).StartsWith("expected",
+                StringComparison.Ordinal))
             .ToDictionary(f => Path.GetFileName(f), File.ReadAllBytes);
         if (!IsList(expected))
         {
@@ -35,7 +37,8 @@ public class OlderFilesGoldenTests
                 published.Value.GetProperty("tokenizer_class").GetString() == "GPT2Tokenizer"
                     && (fast["normalizer"] is not null || fast["pre_tokenizer"]!["type"]!.GetValue<string>() != "ByteLevel"),
                 "The tokenizer.json normalizes or splits in a way that the older files cannot tell.");
-            files["tokenizer_config.json"] = Configuration(files["tokenizer_config.json"], published.Value, fast["added_tokens"]!.AsArray());
+            files["tokenizer_config.json"] = Configuration(files["tokenizer_config.json"], published.Value,
+                fast["added_tokens"]!.AsArray());
         }
 
         HuggingFaceTokenizer tokenizer;
@@ -57,7 +60,8 @@ public class OlderFilesGoldenTests
         differences.AssertNone();
     }
 
-    private static void CompareTexts(Differences differences, JsonElement expected, HuggingFaceTokenizer tokenizer, HuggingFaceTokenizer fast)
+    private static void CompareTexts(Differences differences, JsonElement expected, HuggingFaceTokenizer tokenizer,
+        HuggingFaceTokenizer fast)
     {
         var texts = expected.GetProperty("texts").Texts();
         for (var i = 0; i < texts.Length; i++)
@@ -65,7 +69,8 @@ public class OlderFilesGoldenTests
         foreach (var item in expected.GetProperty("pairs").EnumerateArray())
         {
             var (a, b) = (item.GetProperty("a").GetString()!, item.GetProperty("b").GetString()!);
-            differences.Sequence($"pair {item}", fast.EncodeIds(a).Concat(fast.EncodeIds(b)), tokenizer.Encode(a, b, addSpecialTokens: false).Ids);
+            differences.Sequence($"pair {item}", fast.EncodeIds(a).Concat(fast.EncodeIds(b)), tokenizer.Encode(a, b,
+                addSpecialTokens: false).Ids);
         }
     }
 
@@ -85,7 +90,8 @@ public class OlderFilesGoldenTests
             differences.Sequence(
                 $"pair {item}",
                 item.GetProperty("fast").Ints(),
-                tokenizer.Encode(item.GetProperty("a").GetString()!, item.GetProperty("b").GetString() is { Length: > 0 } b ? b : null).Ids);
+                tokenizer.Encode(item.GetProperty("a").GetString()!, item.GetProperty("b").GetString() is { Length: > 0 } b ? b
+                    : null).Ids);
     }
 
     /// <summary>The configuration with the published class, and with the added tokens as published ones list them.</summary>

@@ -30,7 +30,8 @@ public class PublishedTokenizerGoldenTests
             var encoding = tokenizer.Encode(texts[i]);
             differences.Sequence($"{i} '{texts[i]}' ids", expected.GetProperty("ids")[i].Ints(), encoding.Ids);
             differences.Sequence(
-                $"{i} '{texts[i]}' offsets", expected.GetProperty("offsets")[i].Pairs(), TokenizerGolden.CodePointOffsets(encoding, texts[i]));
+                $"{i} '{texts[i]}' offsets", expected.GetProperty("offsets")[i].Pairs(), TokenizerGolden.CodePointOffsets(encoding,
+                    texts[i]));
             differences.Text($"{i} decoded", expected.GetProperty("decoded")[i].GetString(), tokenizer.Decode(encoding.Ids, true));
         }
 
@@ -48,7 +49,8 @@ public class PublishedTokenizerGoldenTests
     private static IEnumerable<string> All()
     {
         var root = Goldens.Root is null ? null : Path.Combine(Goldens.Root, "tokenizers");
-        return root is null || !Directory.Exists(root) ? [] : Directory.GetFiles(root, "real-*.json").Select(f => Path.GetFileName(f)).Order();
+        return root is null || !Directory.Exists(root) ? [] : Directory.GetFiles(root, "real-*.json").Select(f =>
+            Path.GetFileName(f)).Order();
     }
 
     private static HuggingFaceTokenizer? Find(string name, JsonElement expected)
@@ -61,6 +63,7 @@ public class PublishedTokenizerGoldenTests
                     return HuggingFaceTokenizer.Load(file);
         if (!expected.GetProperty("source").GetString()!.Contains("BERT uncased vocabulary", StringComparison.Ordinal))
             return null;
-        return SharedFolder.Find("data/tokenizers/bert-base-uncased.vocab.txt") is { } vocabulary ? HuggingFaceTokenizer.Load(vocabulary) : null;
+        return SharedFolder.Find("data/tokenizers/bert-base-uncased.vocab.txt") is { } vocabulary
+            ? HuggingFaceTokenizer.Load(vocabulary) : null;
     }
 }

@@ -50,7 +50,8 @@ public class TokenizerComponentGoldenTests
         {
             var text = texts[step * i];
             if (kind == "normalizers")
-                differences.Text($"{what} '{text}'", result.GetString() ?? text, JsonPart.Read(json, what, NormalizerReader.Read)!.Normalize(text));
+                differences.Text($"{what} '{text}'", result.GetString() ?? text, JsonPart.Read(json, what,
+                    NormalizerReader.Read)!.Normalize(text));
             else
                 differences.Sequence(
                     $"{what} '{text}'",
@@ -72,7 +73,8 @@ public class TokenizerComponentGoldenTests
             if (member.Name is not ("cases" or "options"))
                 members[member.Name] = member.Value;
         if (kind == "bpe")
-            members["vocab"] = item.GetProperty("vocab").EnumerateArray().Select((token, id) => (token.GetString()!, id)).ToDictionary(t => t.Item1, t => t.id);
+            members["vocab"] = item.GetProperty("vocab").EnumerateArray().Select((token, id) => (token.GetString()!, id)).ToDictionary(t =>
+                t.Item1, t => t.id);
         if (item.Optional("options") is { } options)
             foreach (var option in options.EnumerateObject())
                 members[option.Name] = option.Value;
@@ -89,7 +91,8 @@ public class TokenizerComponentGoldenTests
                 single[kind == "unigram" ? 3 : 2].Pairs(),
                 tokens.Select(t => (TokenizerGolden.InCodePoints(text, t.Start), TokenizerGolden.InCodePoints(text, t.End))));
             if (kind == "unigram")
-                differences.Sequence($"{what} '{text}' tokens", single[2].Texts(), tokens.Select(t => model.TextOf(t.Id, text.AsSpan()[t.Start..t.End])!));
+                differences.Sequence($"{what} '{text}' tokens", single[2].Texts(), tokens.Select(t => model.TextOf(t.Id,
+                    text.AsSpan()[t.Start..t.End])!));
         }
     }
 }

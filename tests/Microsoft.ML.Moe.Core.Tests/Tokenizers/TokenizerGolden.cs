@@ -32,7 +32,7 @@ internal static class TokenizerGolden
         return count;
     }
 
-    /// <summary>Offsets in code points: tokens of the first text in front, then those of the second, told apart by where they begin anew.</summary>
+    /// <summary>Offsets of a text in code points.</summary>
     public static (int, int)[] CodePointOffsets(TokenEncoding encoding, string text) =>
         [.. encoding.Offsets.Select(o => (InCodePoints(text, o.Start), InCodePoints(text, o.End)))];
 

@@ -69,14 +69,16 @@ public class TokenizerGoldenTests
                 $"pair {item}",
                 item.GetProperty("fast").Ints(),
                 // the library around the tokenizer takes an empty second text for none
-                tokenizer.Encode(item.GetProperty("a").GetString()!, item.GetProperty("b").GetString() is { Length: > 0 } b ? b : null).Ids);
+                tokenizer.Encode(item.GetProperty("a").GetString()!, item.GetProperty("b").GetString() is { Length: > 0 } b ? b
+                    : null).Ids);
         foreach (var item in expected.Optional("truncation")?.EnumerateArray() ?? default)
             differences.Sequence(
                 $"truncation {item}",
                 item.GetProperty("fast").Ints(),
                 tokenizer.Encode(item.GetProperty("text").GetString()!, truncation: new(item.GetProperty("max_length").GetInt32())).Ids);
         foreach (var item in expected.Optional("no_special")?.EnumerateArray() ?? default)
-            differences.Sequence($"no special {item}", item.GetProperty("fast").Ints(), tokenizer.EncodeIds(item.GetProperty("text").GetString()));
+            differences.Sequence($"no special {item}", item.GetProperty("fast").Ints(),
+                tokenizer.EncodeIds(item.GetProperty("text").GetString()));
         foreach (var token in expected.Optional("special")?.EnumerateObject() ?? default)
             differences.Sequence($"id of {token.Name}", [token.Value.GetInt32()], [tokenizer.TokenId(token.Name)]);
         if (expected.Optional("len_tokenizer") is { } length)
@@ -111,20 +113,24 @@ public class TokenizerGoldenTests
             {
                 var encoding = tokenizer.Encode(text, withTokens: true);
                 differences.Sequence($"{index} ids", expected.GetProperty("ids")[index].Ints(), encoding.Ids);
-                differences.Sequence($"{index} ids_no_special", expected.GetProperty("ids_no_special")[index].Ints(), tokenizer.EncodeIds(text));
+                differences.Sequence($"{index} ids_no_special", expected.GetProperty("ids_no_special")[index].Ints(),
+                    tokenizer.EncodeIds(text));
                 differences.Sequence($"{index} tokens", expected.GetProperty("tokens")[index].Texts(), encoding.Tokens!);
                 differences.Sequence(
                     $"{index} offsets of '{text}'",
                     expected.GetProperty("offsets")[index].Pairs(),
                     TokenizerGolden.CodePointOffsets(encoding, text));
                 differences.Text(
-                    $"{index} special_tokens_mask", expected.GetProperty("special_tokens_mask")[index].GetString(), TokenizerGolden.Mask(encoding.IsSpecial));
+                    $"{index} special_tokens_mask", expected.GetProperty("special_tokens_mask")[index].GetString(),
+                        TokenizerGolden.Mask(encoding.IsSpecial));
                 differences.Sequence(
                     $"{index} type_ids",
                     types is { } t && t.Optional($"{index}") is { } own ? own.Ints() : new int[encoding.Length],
                     encoding.TypeIds);
-                differences.Text($"{index} decoded", expected.GetProperty("decoded")[index].GetString(), tokenizer.Decode(encoding.Ids, true));
-                differences.Text($"{index} decoded_keep", expected.GetProperty("decoded_keep")[index].GetString(), tokenizer.Decode(encoding.Ids, false));
+                differences.Text($"{index} decoded", expected.GetProperty("decoded")[index].GetString(), tokenizer.Decode(encoding.Ids,
+                    true));
+                differences.Text($"{index} decoded_keep", expected.GetProperty("decoded_keep")[index].GetString(),
+                    tokenizer.Decode(encoding.Ids, false));
             });
         }
     }
@@ -194,11 +200,12 @@ public class TokenizerGoldenTests
             if (parts.PreTokenizer is null || expected.GetProperty("pretokenized")[i].ValueKind == JsonValueKind.Null)
                 continue;
             differences.Sequence(
-                $"{i} pretokenized", TokenizerParts_Pieces(expected.GetProperty("pretokenized")[i]), TokenizerComponents.Pieces(parts.PreTokenizer, normalized));
+                $"{i} pretokenized", PiecesOf(expected.GetProperty("pretokenized")[i]),
+                    TokenizerComponents.Pieces(parts.PreTokenizer, normalized));
         }
     }
 
-    private static IEnumerable<(string, int, int)> TokenizerParts_Pieces(JsonElement pieces) =>
+    private static IEnumerable<(string, int, int)> PiecesOf(JsonElement pieces) =>
         pieces.EnumerateArray().Select(p => (p[0].GetString()!, p[1].GetInt32(), p[2].GetInt32()));
 
     private static bool IsPlain(string text) => text.All(c => !char.IsSurrogate(c));

@@ -82,7 +82,8 @@ public class UnsupportedTokenizerTests
     [InlineData(new byte[] { })]
     public void Damaged_SentencePiece_models_are_refused(byte[] model)
     {
-        var error = Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.Load(new Dictionary<string, byte[]> { ["spiece.model"] = model }));
+        var error = Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.Load(new Dictionary<string,
+            byte[]> { ["spiece.model"] = model }));
 
         Assert.Contains("spiece.model", error.Message, StringComparison.Ordinal);
     }
@@ -92,10 +93,12 @@ public class UnsupportedTokenizerTests
     {
         using var folder = new TemporaryFolder();
 
-        Assert.Contains("tokenizer.json", Assert.Throws<FileNotFoundException>(() => HuggingFaceTokenizer.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer.json", Assert.Throws<FileNotFoundException>(() => HuggingFaceTokenizer.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
         Assert.Contains(
             "merges.txt",
-            Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.Load(new Dictionary<string, byte[]> { ["vocab.json"] = "{}"u8.ToArray() })).Message,
+            Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.Load(new Dictionary<string,
+                byte[]> { ["vocab.json"] = "{}"u8.ToArray() })).Message,
             StringComparison.Ordinal);
         Assert.Contains(
             "CLIPTokenizer",

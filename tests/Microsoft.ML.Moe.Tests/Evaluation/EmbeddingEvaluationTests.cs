@@ -24,7 +24,8 @@ public class EmbeddingEvaluationTests
     public void LabelsMayBeKeysOnOneSideAndValuesOnTheOther()
     {
         var (train, test) = (Apart(60, seed: 1), Apart(30, seed: 2));
-        var keys = _mlContext.Transforms.Conversion.MapValueToKey("Text", keyOrdinality: ValueToKeyMappingEstimator.KeyOrdinality.ByOccurrence)
+        var keys = _mlContext.Transforms.Conversion.MapValueToKey(
+            "Text", keyOrdinality: ValueToKeyMappingEstimator.KeyOrdinality.ByOccurrence)
             .Fit(train)
             .Transform(train);
 
@@ -35,11 +36,13 @@ public class EmbeddingEvaluationTests
     [Fact]
     public void OfTwoClassesThePositiveOneIsTheLargerWhateverComesFirst()
     {
-        var rows = Enumerable.Range(0, 40).Select(i => new EmbeddingRow { Embedding = [i % 2 == 0 ? 1 : -1, i % 7], Label = i % 2 == 0 ? 10 : 2 });
+        var rows = Enumerable.Range(0, 40).Select(
+            i => new EmbeddingRow { Embedding = [i % 2 == 0 ? 1 : -1, i % 7], Label = i % 2 == 0 ? 10 : 2 });
         var metrics = EmbeddingEvaluation.Classification(EmbeddingRow.Table(rows), EmbeddingRow.Table(rows));
 
         Assert.Equal(1, metrics.Mean.AveragePrecision);
-        Assert.Equal(1, EmbeddingEvaluation.Classification(EmbeddingRow.Table(Flags()), EmbeddingRow.Table(Flags()), labelColumnName: "Flag").Mean.Accuracy);
+        var flags = EmbeddingRow.Table(Flags());
+        Assert.Equal(1, EmbeddingEvaluation.Classification(flags, flags, labelColumnName: "Flag").Mean.Accuracy);
 
         static IEnumerable<EmbeddingRow> Flags() =>
             Enumerable.Range(0, 40).Select(i => new EmbeddingRow { Embedding = [i % 2 == 0 ? 1 : -1, i % 7], Flag = i % 2 == 0 });
@@ -48,7 +51,8 @@ public class EmbeddingEvaluationTests
     [Fact]
     public void ALabelThatTheTrainingRowsLackIsWrongEverywhere()
     {
-        var test = EmbeddingRow.Table([new EmbeddingRow { Embedding = [8, 0, 0], Text = "red" }, new EmbeddingRow { Embedding = [8, 0, 0], Text = "pink" }]);
+        var test = EmbeddingRow.Table(
+            [new EmbeddingRow { Embedding = [8, 0, 0], Text = "red" }, new EmbeddingRow { Embedding = [8, 0, 0], Text = "pink" }]);
 
         Assert.Equal(0.5, EmbeddingEvaluation.Classification(Apart(60, seed: 1), test, labelColumnName: "Text").Mean.Accuracy);
     }
@@ -56,9 +60,11 @@ public class EmbeddingEvaluationTests
     [Fact]
     public void ASingleClassCannotBeLearnt()
     {
-        var table = EmbeddingRow.Table([new EmbeddingRow { Embedding = [1], Text = "red" }, new EmbeddingRow { Embedding = [2], Text = "red" }]);
+        var table = EmbeddingRow.Table(
+            [new EmbeddingRow { Embedding = [1], Text = "red" }, new EmbeddingRow { Embedding = [2], Text = "red" }]);
 
-        var error = Assert.Throws<InvalidOperationException>(() => EmbeddingEvaluation.Classification(table, table, labelColumnName: "Text"));
+        var error = Assert.Throws<InvalidOperationException>(
+            () => EmbeddingEvaluation.Classification(table, table, labelColumnName: "Text"));
         Assert.Contains("'red'", error.Message, StringComparison.Ordinal);
     }
 
@@ -105,7 +111,8 @@ public class EmbeddingEvaluationTests
     [Fact]
     public void PairsMayBeLabelledByBooleans()
     {
-        var rows = Enumerable.Range(0, 20).Select(i => new EmbeddingRow { Embedding1 = [1, 0], Embedding2 = [i % 2, 1], Flag = i % 2 == 1 });
+        var rows = Enumerable.Range(0, 20).Select(
+            i => new EmbeddingRow { Embedding1 = [1, 0], Embedding2 = [i % 2, 1], Flag = i % 2 == 1 });
         var metrics = EmbeddingEvaluation.PairClassification(EmbeddingRow.Table(rows), labelColumnName: "Flag");
 
         Assert.Equal((1, 1, 1, 20), (metrics.MaxAveragePrecision, metrics.MaxAccuracy, metrics.MaxF1, metrics.Pairs));
@@ -130,8 +137,10 @@ public class EmbeddingEvaluationTests
 
         var metrics = EmbeddingEvaluation.Reranking(queries, candidates);
 
-        Assert.Equal((0.75, 0.75, 2, 1), (metrics.MeanAveragePrecision, metrics.MeanReciprocalRank, metrics.Queries, metrics.SkippedQueries));
-        var error = Assert.Throws<InvalidOperationException>(() => EmbeddingEvaluation.Reranking(EmbeddingRow.Table([Query("a", 1, 0)]), candidates));
+        Assert.Equal(
+            (0.75, 0.75, 2, 1), (metrics.MeanAveragePrecision, metrics.MeanReciprocalRank, metrics.Queries, metrics.SkippedQueries));
+        var error = Assert.Throws<InvalidOperationException>(
+            () => EmbeddingEvaluation.Reranking(EmbeddingRow.Table([Query("a", 1, 0)]), candidates));
         Assert.Contains("query 'b'", error.Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => EmbeddingEvaluation.Reranking(queries, EmbeddingRow.Table([Query("a", 1, 0, 1)])));
     }
@@ -157,9 +166,15 @@ public class EmbeddingEvaluationTests
         var documents = EmbeddingRow.Table([Document("a", 1, 0)]);
         EmbeddingRow judgment = new() { QueryId = "q", DocumentId = "a", Label = 1 };
 
-        Assert.Contains("id 'a'", Message(queries, EmbeddingRow.Table([Document("a", 1, 0), Document("a", 1, 0)]), [judgment]), StringComparison.Ordinal);
+        Assert.Contains(
+            "id 'a'",
+            Message(queries, EmbeddingRow.Table([Document("a", 1, 0), Document("a", 1, 0)]), [judgment]),
+            StringComparison.Ordinal);
         Assert.Contains("document 'a' for query 'q'", Message(queries, documents, [judgment, judgment]), StringComparison.Ordinal);
-        Assert.Contains("ids", Message(queries, documents, [new EmbeddingRow { QueryId = "x", DocumentId = "a", Label = 1 }]), StringComparison.Ordinal);
+        Assert.Contains(
+            "ids",
+            Message(queries, documents, [new EmbeddingRow { QueryId = "x", DocumentId = "a", Label = 1 }]),
+            StringComparison.Ordinal);
 
         static string Message(IDataView queries, IDataView documents, EmbeddingRow[] judgments) => Assert.Throws<InvalidOperationException>(
             () => EmbeddingEvaluation.Retrieval(queries, documents, EmbeddingRow.Table(judgments))).Message;
@@ -177,9 +192,11 @@ public class EmbeddingEvaluationTests
         Assert.Equal((1, 1, 1), (Math.Round(metrics.Cosine.Spearman, 9), metrics.Texts, metrics.SkippedTexts));
         Assert.Contains(
             "text 'u'",
-            Assert.Throws<InvalidOperationException>(() => EmbeddingEvaluation.Summarization(machine, EmbeddingRow.Table([Summary("t", 1, 0)]))).Message,
+            Assert.Throws<InvalidOperationException>(
+                () => EmbeddingEvaluation.Summarization(machine, EmbeddingRow.Table([Summary("t", 1, 0)]))).Message,
             StringComparison.Ordinal);
-        Assert.Throws<InvalidOperationException>(() => EmbeddingEvaluation.Summarization(EmbeddingRow.Table([Summary("t", 1, 0, 5)]), human));
+        Assert.Throws<InvalidOperationException>(
+            () => EmbeddingEvaluation.Summarization(EmbeddingRow.Table([Summary("t", 1, 0, 5)]), human));
     }
 
     [Fact]
@@ -187,11 +204,21 @@ public class EmbeddingEvaluationTests
     {
         var table = Apart(6, seed: 1);
 
-        Assert.Contains("no embedding column 'Vector'", Message(() => EmbeddingEvaluation.Clustering(table, "Vector")), StringComparison.Ordinal);
+        Assert.Contains(
+            "no embedding column 'Vector'", Message(() => EmbeddingEvaluation.Clustering(table, "Vector")), StringComparison.Ordinal);
         Assert.Contains("embedding column 'Text'", Message(() => EmbeddingEvaluation.Clustering(table, "Text")), StringComparison.Ordinal);
-        Assert.Contains("label column 'Embedding'", Message(() => EmbeddingEvaluation.Clustering(table, labelColumnName: "Embedding")), StringComparison.Ordinal);
-        Assert.Contains("score column 'Text'", Message(() => EmbeddingEvaluation.TextSimilarity(table, scoreColumnName: "Text")), StringComparison.Ordinal);
-        Assert.Contains("3 and 1 numbers", Message(() => EmbeddingEvaluation.TextSimilarity(table, "Embedding", "Embedding2")), StringComparison.Ordinal);
+        Assert.Contains(
+            "label column 'Embedding'",
+            Message(() => EmbeddingEvaluation.Clustering(table, labelColumnName: "Embedding")),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "score column 'Text'",
+            Message(() => EmbeddingEvaluation.TextSimilarity(table, scoreColumnName: "Text")),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "3 and 1 numbers",
+            Message(() => EmbeddingEvaluation.TextSimilarity(table, "Embedding", "Embedding2")),
+            StringComparison.Ordinal);
         Assert.Contains(
             "3 and 2 numbers",
             Message(() => EmbeddingEvaluation.Classification(table, EmbeddingRow.Table([Query("q", 1, 0)]))),
@@ -265,7 +292,8 @@ public class EmbeddingEvaluationTests
         AssertNamed("SampleSize", () => EmbeddingEvaluation.Clustering(table, options: new() { SampleSize = 0 }));
         AssertNamed("Cutoff", () => EmbeddingEvaluation.Retrieval(table, table, table, options: new() { Cutoff = 0 }));
 
-        static void AssertNamed(string option, Action action) => Assert.Equal(option, Assert.Throws<ArgumentOutOfRangeException>(action).ParamName);
+        static void AssertNamed(string option, Action action) => Assert.Equal(
+            option, Assert.Throws<ArgumentOutOfRangeException>(action).ParamName);
     }
 
     [Fact]
@@ -275,7 +303,8 @@ public class EmbeddingEvaluationTests
         source.Cancel();
         var table = Apart(6, seed: 1);
 
-        Assert.Throws<OperationCanceledException>(() => EmbeddingEvaluation.Clustering(table, labelColumnName: "Text", cancellationToken: source.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => EmbeddingEvaluation.Clustering(table, labelColumnName: "Text", cancellationToken: source.Token));
         Assert.Throws<OperationCanceledException>(() => EmbeddingEvaluation.TextSimilarity(table, cancellationToken: source.Token));
     }
 

@@ -82,8 +82,8 @@ public partial class GoldenEmbeddingEvaluationTests
         CheckSimilarities(task, "euclidean_negated", a, b, (x, y) => -Similarity.Euclidean(x, y));
         CheckSimilarities(task, "manhattan_negated", a, b, (x, y) => -Similarity.Manhattan(x, y));
         var slack = 0.0;
-        foreach (var similarity in new Func<float[], float[], float>[] { (x, y) => Similarity.Cosine(x, y), (x, y) => Similarity.Euclidean(x, y), (x, y) => Similarity.Manhattan(x, y) })
-            slack = Math.Max(slack, RankSlack([.. a.Zip(b, similarity)]));
+        foreach (var similarity in new OfPair[] { Similarity.Cosine, Similarity.Euclidean, Similarity.Manhattan })
+            slack = Math.Max(slack, RankSlack([.. a.Zip(b, (x, y) => similarity(x, y))]));
         foreach (var score in task.GetProperty("scores").EnumerateObject())
         {
             var value = score.Name switch
@@ -96,7 +96,11 @@ public partial class GoldenEmbeddingEvaluationTests
                 "euclidean_spearman" => actual.Euclidean.Spearman,
                 _ => throw new InvalidDataException($"There is no score '{score.Name}'."),
             };
-            GoldenMetrics.Close(score.Value.GetDouble(), value, score.Name.EndsWith("spearman", StringComparison.Ordinal) ? Tolerance + slack : Tolerance, score.Name);
+            GoldenMetrics.Close(
+                score.Value.GetDouble(),
+                value,
+                score.Name.EndsWith("spearman", StringComparison.Ordinal) ? Tolerance + slack : Tolerance,
+                score.Name);
         }
     }
 
@@ -119,7 +123,12 @@ public partial class GoldenEmbeddingEvaluationTests
         var stored = similarities.EnumerateObject().ToDictionary(
             s => s.Name,
             s => PairProtocol.Score(s.Value.Deserialize<double[]>()!, isPositive, s.Name.EndsWith("_scores", StringComparison.Ordinal)));
-        CheckPairs(task.GetProperty("scores"), stored["cosine_scores"], stored["dot_scores"], stored["euclidean_distances"], stored["manhattan_distances"]);
+        CheckPairs(
+            task.GetProperty("scores"),
+            stored["cosine_scores"],
+            stored["dot_scores"],
+            stored["euclidean_distances"],
+            stored["manhattan_distances"]);
         foreach (var threshold in task.GetProperty("thresholds").EnumerateObject())
         {
             var scores = stored[threshold.Name];
@@ -178,7 +187,8 @@ public partial class GoldenEmbeddingEvaluationTests
             ranked.Average(r => r.ReciprocalRank(10)),
             ranked.Average(r => r.Ndcg(10)));
         var actual = EmbeddingEvaluation.Reranking(
-            EmbeddingRow.Table(queries.Select((q, i) => new EmbeddingRow { Embedding = q, QueryId = $"{i}" })), EmbeddingRow.Table(candidates));
+            EmbeddingRow.Table(queries.Select((q, i) => new EmbeddingRow { Embedding = q, QueryId = $"{i}" })),
+            EmbeddingRow.Table(candidates));
         if (!hasTies)
             CheckMeans(actual.MeanAveragePrecision, actual.MeanReciprocalRank, actual.Ndcg);
 
@@ -208,7 +218,8 @@ public partial class GoldenEmbeddingEvaluationTests
         var task = file.Case(section, name);
         var (queries, documents) = (file.Rows(task, "queries"), file.Rows(task, "docs"));
         var relevant = task.GetProperty("relevant").EnumerateObject().ToDictionary(
-            q => q.Name, q => q.Value.EnumerateObject().ToDictionary(d => DocumentId(int.Parse(d.Name, CultureInfo.InvariantCulture)), d => d.Value.GetDouble()));
+            q => q.Name, q => q.Value.EnumerateObject().ToDictionary(
+                d => DocumentId(int.Parse(d.Name, CultureInfo.InvariantCulture)), d => d.Value.GetDouble()));
         var protocol = new RetrievalProtocol(documents.Select((d, i) => (DocumentId(i), d)));
         foreach (var query in task.GetProperty("per_query").EnumerateObject())
         {
@@ -223,7 +234,8 @@ public partial class GoldenEmbeddingEvaluationTests
             var actual = EmbeddingEvaluation.Retrieval(
                 EmbeddingRow.Table(queries.Select((q, i) => new EmbeddingRow { Embedding = q, QueryId = $"q{i}" })),
                 EmbeddingRow.Table(documents.Select((d, i) => new EmbeddingRow { Embedding = d, DocumentId = DocumentId(i) })),
-                EmbeddingRow.Table(relevant.SelectMany(q => q.Value.Select(d => new EmbeddingRow { QueryId = q.Key, DocumentId = d.Key, Label = d.Value }))),
+                EmbeddingRow.Table(relevant.SelectMany(
+                    q => q.Value.Select(d => new EmbeddingRow { QueryId = q.Key, DocumentId = d.Key, Label = d.Value }))),
                 options: new EmbeddingRetrievalOptions { Cutoff = cutoff });
             GoldenMetrics.Check(
                 means,
@@ -285,7 +297,8 @@ public partial class GoldenEmbeddingEvaluationTests
         EmbeddingRow.Table(a.Select((r, i) => new EmbeddingRow { Embedding1 = r, Embedding2 = b[i], Label = labels[i] }));
 
     private static IEnumerable<EmbeddingRow> OfTexts(float[][] rows, int[] counts) =>
-        counts.SelectMany((count, text) => Enumerable.Repeat($"{text}", count)).Zip(rows, (text, r) => new EmbeddingRow { TextId = text, Embedding = r });
+        counts.SelectMany((count, text) => Enumerable.Repeat($"{text}", count)).Zip(
+            rows, (text, r) => new EmbeddingRow { TextId = text, Embedding = r });
 
     private static string DocumentId(int number) => $"d{number:D4}";
 
@@ -323,14 +336,19 @@ public partial class GoldenEmbeddingEvaluationTests
         Tolerance);
 
     private static void CheckPairs(
-        JsonElement expected, EmbeddingPairScores cosine, EmbeddingPairScores dot, EmbeddingPairScores euclidean, EmbeddingPairScores manhattan)
+        JsonElement expected,
+        EmbeddingPairScores cosine,
+        EmbeddingPairScores dot,
+        EmbeddingPairScores euclidean,
+        EmbeddingPairScores manhattan)
     {
         EmbeddingPairScores[] all = [cosine, dot, euclidean, manhattan];
         GoldenMetrics.Check(
             expected,
             name =>
             {
-                var (similarity, score) = (name[..name.IndexOf('_', StringComparison.Ordinal)], name[(name.IndexOf('_', StringComparison.Ordinal) + 1)..]);
+                var (similarity, score) = (
+                    name[..name.IndexOf('_', StringComparison.Ordinal)], name[(name.IndexOf('_', StringComparison.Ordinal) + 1)..]);
                 Func<EmbeddingPairScores, double> value = score switch
                 {
                     "accuracy" => s => s.Accuracy,

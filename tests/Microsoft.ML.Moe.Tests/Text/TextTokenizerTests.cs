@@ -1,4 +1,6 @@
+using System.IO.Compression;
 using Microsoft.ML.Moe.Tests.Persistence;
+using Microsoft.ML.Moe.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.Moe.Tests.Text;
@@ -64,6 +66,25 @@ public sealed class TextTokenizerTests
         var texts = new[] { "rain and storm", "bread, café!", "" };
         var expected = Models.Score(_ml, model.LastTransformer, texts.Select(t => new Row { Text = t })).Select(s => s.Score);
         Assert.Equal(expected, FreshProcess.Score(folder["model.zip"], texts));
+    }
+
+    [Fact]
+    public void TheModelCarriesATokenizerInHuggingFacesFiles()
+    {
+        using var folder = new TemporaryFolder();
+        var tokenizer = HuggingFaceTokenizer.Load(new Dictionary<string, byte[]>
+        {
+            ["vocab.txt"] = TestVocabulary.Stream().ToArray(),
+            ["tokenizer_config.json"] = """{"do_lower_case": true, "strip_accents": true}"""u8.ToArray(),
+        });
+        using var model = Models.Fit(_ml, o => o.Tokenizer = TextTokenizer.FromHuggingFace(tokenizer));
+        _ml.Model.Save(model.LastTransformer, null, folder["model.zip"]);
+        var texts = new[] { "rain and storm", "bread, café!", "" };
+        var expected = Models.Score(_ml, model.LastTransformer, texts.Select(t => new Row { Text = t })).Select(s => s.Score);
+        Assert.Equal(expected, FreshProcess.Score(folder["model.zip"], texts));
+        using (var zip = ZipFile.OpenRead(folder["model.zip"]))
+            Assert.Contains("HuggingFace.vocab.txt", zip.Entries.Select(e => e.Name));
+        Assert.Throws<ArgumentException>(() => TextTokenizer.FromTokenizer("by name", tokenizer, tokenizer.VocabularySize));
     }
 
     [Fact]

@@ -23,13 +23,13 @@ public abstract class GoldenEncoderTests
         Skip.If(name == NoFolder, "There are no goldens of encoders: set MLNETMOE_GOLDENS to their folder.");
         var path = Path.Combine(Goldens.Root!, "models", name);
         var folder = PublishedFolder.Open(path);
+        var newForm = Path.Combine(path, "config.v5.json");
+        if (File.Exists(newForm))
+            Assert.Equal(folder.Encoder, PublishedArchitectures.Read(PublishedFolder.ReadConfig(newForm)));
         using var golden = GoldenModel.Open(path);
         using var weights = TensorFiles.Open(path);
-        Assert.All(golden.Cases, test =>
-        {
-            using var engine = CreateEngine();
-            new GoldenEncoder(folder, engine, golden).Compare(test, weights);
-        });
+        using var engine = CreateEngine();
+        Assert.All(golden.Cases, test => new GoldenEncoder(folder, engine, golden).Compare(test, weights));
     }
 
     /// <summary>Whether a folder has an encoder that is known, and expectations of it alone: not of one with a tokenizer.</summary>

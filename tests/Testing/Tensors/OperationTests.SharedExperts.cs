@@ -62,7 +62,8 @@ public abstract partial class OperationTests
         for (var t = 0; t < Tokens; t++)
         {
             var xD = x.Value.ToArray()[(t * Width)..((t + 1) * Width)];
-            double[] logits = [.. Enumerable.Range(0, Experts).Select(e => p["router.bias"][e] + xD.Select((v, d) => (double)v * p["router.weight"][d * Experts + e]).Sum())];
+            double[] logits = [.. Enumerable.Range(0, Experts).Select(e =>
+                p["router.bias"][e] + xD.Select((v, d) => (double)v * p["router.weight"][d * Experts + e]).Sum())];
             var total = logits.Sum(Math.Exp);
             var sum = new double[Width];
             for (var e = 0; e < Experts; e++)
@@ -76,7 +77,14 @@ public abstract partial class OperationTests
             if (hasShared)
             {
                 var y = Network(
-                    xD, p["shared.first.weight"], p["shared.first.bias"], p["shared.gate.weight"], p["shared.second.weight"], p["shared.second.bias"], Shared, 0);
+                    xD,
+                    p["shared.first.weight"],
+                    p["shared.first.bias"],
+                    p["shared.gate.weight"],
+                    p["shared.second.weight"],
+                    p["shared.second.bias"],
+                    Shared,
+                    0);
                 var gate = hasSharedGate ? 1 / (1 + Math.Exp(-xD.Select((v, d) => (double)v * p["sharedGate.weight"][d]).Sum())) : 1;
                 for (var d = 0; d < Width; d++)
                     sum[d] += gate * y[d];

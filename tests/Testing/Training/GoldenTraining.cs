@@ -8,9 +8,8 @@ using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Training;
-
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Training;
 

@@ -78,6 +78,10 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Form of the feed-forward network of a block.</summary>
     internal virtual FeedForwardSettings FeedForward => new(Activation);
 
+    /// <inheritdoc/>
+    internal override (int Dense, int Expert) ProductsOfFeedForward =>
+        (FeedForward.HasGate ? 3 : 2, MoeLayerSettings.Expert.HasGate ? 3 : 2);
+
     /// <summary>Form of the experts of a block that has them, and what goes with them.</summary>
     private protected virtual MoeSettings MoeLayerSettings => MoeSettings with { Expert = FeedForward };
 

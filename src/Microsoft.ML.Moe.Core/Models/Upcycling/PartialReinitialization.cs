@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Layers;
-using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models;
 

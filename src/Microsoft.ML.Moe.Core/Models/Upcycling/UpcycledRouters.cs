@@ -1,6 +1,5 @@
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -124,7 +123,7 @@ internal static class UpcycledRouters
     {
         private readonly Dictionary<int, List<float[]>> _states = [];
 
-        public IReadOnlyList<float[]> Of(int block) => _states.GetValueOrDefault(block) ?? [];
+        public List<float[]> Of(int block) => _states.GetValueOrDefault(block) ?? [];
 
         public void OnRouted(RoutedLayer layer)
         {

@@ -1,7 +1,8 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 
-namespace Microsoft.ML.Moe.Models;
+namespace Microsoft.ML.Moe;
 
 /// <summary>How the experts of a mixture are made of a dense feed-forward network; see the methods of <see cref="Upcycling"/>.</summary>
 public enum UpcyclingMethod
@@ -206,9 +207,13 @@ public sealed record Upcycling
             throw new ArgumentException($"Gates of experts have no bias, which this {dense.Architecture} has.", nameof(dense));
         var blocks = Blocks ?? [.. Enumerable.Range(0, dense.Layers).Where(block => (block + 1) % Every == 0)];
         if (blocks.Count == 0)
-            throw new ArgumentException($"{nameof(Every)} = {Every} leaves none of {dense.Layers} blocks to become a mixture.", nameof(Every));
+            throw new ArgumentException($"{nameof(Every)} = {Every} leaves none of {dense.Layers} blocks to become a mixture.", nameof(dense));
         if (blocks[^1] >= dense.Layers)
-            throw new ArgumentOutOfRangeException(nameof(Blocks), blocks[^1], $"The encoder has {dense.Layers} blocks, numbered from 0.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(dense), blocks[^1], $"{nameof(Blocks)}: the encoder has {dense.Layers} blocks, numbered from 0.");
+        }
+
         var hidden = dense.FeedForwardWidth;
         var mixture = MixtureOf(hidden);
         return (PublishedConfig)(dense with
@@ -229,9 +234,7 @@ public sealed record Upcycling
     {
         var parts = Method == UpcyclingMethod.Slices ? Experts + SharedSlices : Granularity;
         return hidden % parts == 0 ? hidden / parts : throw new ArgumentException(
-            $"Feed-forward networks of width {hidden} cannot be cut into {parts} equal parts.", Method == UpcyclingMethod.Slices
-                ? nameof(Experts)
-                : nameof(Granularity));
+            $"Feed-forward networks of width {hidden} cannot be cut into {parts} equal parts.", nameof(hidden));
     }
 
     private static Router TopTwo(int experts) => Router.TokenChoice(Math.Clamp(experts, 1, 2), normalizeWeights: true);

@@ -47,7 +47,8 @@ internal static class ModelReader
 
     /// <summary>Older files do not name the type.</summary>
     private static string TypeOf(JsonPart part) => part["type"].TextOrNull()
-        ?? (!part["merges"].IsNull ? "BPE" : part["vocab"].IsArray ? "Unigram" : part["max_input_chars_per_word"].IsNull ? "WordLevel" : "WordPiece");
+        ?? (!part["merges"].IsNull ? "BPE" : part["vocab"].IsArray ? "Unigram" : part["max_input_chars_per_word"].IsNull ? "WordLevel"
+            : "WordPiece");
 
     private static BpeModel ReadBpe(JsonPart part)
     {

@@ -24,7 +24,8 @@ internal static class OlderTokenizers
         if (files.TryGetValue(Vocabulary, out var vocabulary))
             return ReadByteLevel(
                 vocabulary,
-                files.GetValueOrDefault(Merges) ?? throw new InvalidDataException($"{Vocabulary} needs {Merges} beside it, which is missing."),
+                files.GetValueOrDefault(Merges) ?? throw new InvalidDataException(
+                    $"{Vocabulary} needs {Merges} beside it, which is missing."),
                 config);
         var model = files.Keys.Single(name => name.EndsWith(".model", StringComparison.Ordinal));
         return SentencePieceTokenizers.Read(SentencePieceFile.Read(files[model], model), model, config);
@@ -73,7 +74,8 @@ internal static class OlderTokenizers
         var unknown = config.Token("unk_token")?.Content ?? "[UNK]";
         var model = new WordPieceModel(ids, unknown, "##", 100);
         var (start, end) = (
-            config.Token("cls_token")?.Content ?? (isMpNet ? "<s>" : "[CLS]"), config.Token("sep_token")?.Content ?? (isMpNet ? "</s>" : "[SEP]"));
+            config.Token("cls_token")?.Content ?? (isMpNet ? "<s>" : "[CLS]"), config.Token("sep_token")?.Content ?? (isMpNet ? "</s>"
+                : "[SEP]"));
         if (!ids.ContainsKey(unknown))
             throw new InvalidDataException($"{Lines} lacks the unknown token '{unknown}'.");
         var lowercase = config.Flag("do_lower_case") ?? true;
@@ -151,10 +153,12 @@ internal static class OlderTokenizers
         {
             Model = model,
             Added = SpecialTokens(
-                config, model, ("eos_token", "<|endoftext|>", false), ("unk_token", "<|endoftext|>", false), ("pad_token", "<|endoftext|>", false)),
+                config, model, ("eos_token", "<|endoftext|>", false), ("unk_token", "<|endoftext|>", false), ("pad_token",
+                    "<|endoftext|>", false)),
             Normalizer = new UnicodeFormNormalizer(NormalizationForm.FormC),
             PreTokenizer = new SequencePreTokenizer([
-                new SplitPreTokenizer(new RegexPattern(Words, Vocabulary), SplitBehavior.Isolated), new ByteLevelPreTokenizer(false, splits: false)]),
+                new SplitPreTokenizer(new RegexPattern(Words, Vocabulary), SplitBehavior.Isolated), new ByteLevelPreTokenizer(false,
+                    splits: false)]),
             Decoder = new ByteLevelDecoder(),
         };
     }
@@ -177,14 +181,16 @@ internal static class OlderTokenizers
                 ("mask_token", "<mask>", true)),
             PreTokenizer = new ByteLevelPreTokenizer(addsPrefixSpace, splits: true),
             PostProcessor = new SequencePostProcessor([
-                new TrimOffsetsProcessing(addsPrefixSpace), new PairProcessing(Token("cls_token", "<s>"), Token("sep_token", "</s>"), isRoberta: true)]),
+                new TrimOffsetsProcessing(addsPrefixSpace), new PairProcessing(Token("cls_token", "<s>"), Token("sep_token", "</s>"),
+                    isRoberta: true)]),
             Decoder = new ByteLevelDecoder(),
         };
 
         (string Token, int Id) Token(string key, string usual)
         {
             var content = config.Token(key)?.Content ?? usual;
-            return model.TryGetId(content, out var id) ? (content, id) : throw new InvalidDataException($"{Vocabulary} lacks the token '{content}'.");
+            return model.TryGetId(content, out var id) ? (content, id)
+                : throw new InvalidDataException($"{Vocabulary} lacks the token '{content}'.");
         }
     }
 

@@ -16,7 +16,8 @@ internal static class PostProcessorReader
             case "Sequence":
                 return new SequencePostProcessor([.. part["processors"].Elements().Select(Read).OfType<PostProcessor>()]);
             case "TemplateProcessing":
-                return new TemplateProcessing(ReadTemplate(part, part["single"], isPair: false), ReadTemplate(part, part["pair"], isPair: true));
+                return new TemplateProcessing(ReadTemplate(part, part["single"], isPair: false), ReadTemplate(part, part["pair"],
+                    isPair: true));
             case "BertProcessing":
                 return new PairProcessing(ReadToken(part["cls"]), ReadToken(part["sep"]), isRoberta: false);
             case "RobertaProcessing":

@@ -64,7 +64,8 @@ internal sealed class SentencePieceFile
         if (file.Pieces.Count == 0)
             throw new InvalidDataException($"{name} is not a SentencePiece model: it has no pieces.");
         if (file._modelType is not (Unigram or Bpe))
-            throw new InvalidDataException($"{name} is a SentencePiece model of type {file._modelType}; unigram (1) and BPE (2) are supported.");
+            throw new InvalidDataException(
+                $"{name} is a SentencePiece model of type {file._modelType}; unigram (1) and BPE (2) are supported.");
         return file.UnknownId >= 0 && file.UnknownId < file.Pieces.Count
             ? file
             : throw new InvalidDataException($"{name} has the unknown piece {file.UnknownId}, but {file.Pieces.Count} pieces.");

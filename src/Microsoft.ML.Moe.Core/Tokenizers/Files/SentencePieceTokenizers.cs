@@ -48,7 +48,8 @@ internal static class SentencePieceTokenizers
             model,
             [
                 .. ControlPieces(file, 0),
-                .. OlderTokenizers.SpecialTokens(config, model, ("eos_token", "</s>", false), ("unk_token", "<unk>", false), ("pad_token", "<pad>", false)),
+                .. OlderTokenizers.SpecialTokens(config, model, ("eos_token", "</s>", false), ("unk_token", "<unk>", false),
+                    ("pad_token", "<pad>", false)),
                 .. sentinels,
             ],
             config,
@@ -60,7 +61,8 @@ internal static class SentencePieceTokenizers
     {
         const int Shift = 1;
         List<(string Text, double Score)> pieces = [
-            ("<s>", 0), ("<pad>", 0), ("</s>", 0), ("<unk>", 0), .. file.Pieces.Skip(3).Select(p => (p.Text, (double)p.Score)), ("<mask>", 0)];
+            ("<s>", 0), ("<pad>", 0), ("</s>", 0), ("<unk>", 0), .. file.Pieces.Skip(3).Select(p => (p.Text, (double)p.Score)),
+                ("<mask>", 0)];
         var model = new UnigramModel(pieces, 3, byteFallback: false);
         return Unigram(
             file,
@@ -88,7 +90,8 @@ internal static class SentencePieceTokenizers
     private static TokenizerParts Unigram(
         SentencePieceFile file, string name, UnigramModel model, List<AddedToken> added, TokenizerConfig config, string single, string pair)
     {
-        var scheme = !file.AddsPrefixSpace ? PrependScheme.Never : config.Flag("legacy") ?? true ? PrependScheme.Always : PrependScheme.First;
+        var scheme = !file.AddsPrefixSpace ? PrependScheme.Never : config.Flag("legacy") ?? true ? PrependScheme.Always
+            : PrependScheme.First;
         List<TextNormalizer> normalizers = [
             new StripNormalizer(left: false, right: true), new ReplaceNormalizer(new RegexPattern(" {2,}", name), Mark)];
         if (file.Replacements.Length > 0)
@@ -127,7 +130,8 @@ internal static class SentencePieceTokenizers
             Added =
             [
                 .. ControlPieces(file, 0),
-                .. OlderTokenizers.SpecialTokens(config, model, ("bos_token", "<s>", false), ("eos_token", "</s>", false), ("unk_token", "<unk>", false)),
+                .. OlderTokenizers.SpecialTokens(config, model, ("bos_token", "<s>", false), ("eos_token", "</s>", false), ("unk_token",
+                    "<unk>", false)),
             ],
             Normalizer = !isLegacy ? null : new SequenceNormalizer([
                 .. file.AddsPrefixSpace ? [new PrependNormalizer(Mark)] : Array.Empty<TextNormalizer>(),
@@ -136,7 +140,8 @@ internal static class SentencePieceTokenizers
                 ? null
                 : new MetaspacePreTokenizer(Mark, file.AddsPrefixSpace ? PrependScheme.First : PrependScheme.Never, splits: false),
             PostProcessor = new TemplateProcessing(
-                OlderTokenizers.Template(Around("$A", 0), model, name), OlderTokenizers.Template($"{Around("$A", 0)} {Around("$B", 1)}", model, name)),
+                OlderTokenizers.Template(Around("$A", 0), model, name), OlderTokenizers.Template($"{Around("$A", 0)} {Around("$B", 1)}",
+                    model, name)),
             Decoder = new SequenceDecoder(decoders),
         };
 
@@ -151,7 +156,8 @@ internal static class SentencePieceTokenizers
         .Select(p => new AddedToken(p.piece.Text, p.id + shift, Normalized: false, Special: p.piece.Kind == SentencePieceKind.Control));
 
     /// <summary>
-    /// Merges of a BPE model: every way to make a piece of two others, best pieces first, then those with the longest first part; of equal ones
+    /// Merges of a BPE model: every way to make a piece of two others, best pieces first, then those with the longest first part; of equal
+    /// ones
     /// those of the smallest ids first.
     /// </summary>
     private static List<(string First, string Second)> MergesOf(SentencePieceFile file, Dictionary<string, int> ids)

@@ -12,7 +12,8 @@ internal static class TokenizerJson
     /// <summary>Reads the file.</summary>
     /// <param name="json">Its contents.</param>
     /// <param name="file">What errors call it.</param>
-    /// <exception cref="InvalidDataException">It is damaged, or has parts that are not supported; the message names file and part.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or has parts that are not supported; the message names file and
+    /// part.</exception>
     public static TokenizerParts Read(byte[] json, string file) => JsonPart.Read(json, file, root =>
     {
         if (root["version"].TextOrNull() is { } version and not "1.0")

@@ -18,7 +18,8 @@ internal sealed record BpeSettings(
     bool IgnoresMerges = false);
 
 /// <summary>
-/// Byte-pair encoding (Sennrich et al. 2016, section 3.2): a piece's characters, of which the pair that was merged first in training is merged
+/// Byte-pair encoding (Sennrich et al. 2016, section 3.2): a piece's characters, of which the pair that was merged first in training is
+/// merged
 /// again and again. Source: huggingface/tokenizers, models/bpe.
 /// </summary>
 internal sealed class BpeModel : SubwordModel
@@ -45,7 +46,8 @@ internal sealed class BpeModel : SubwordModel
         {
             var (first, second) = merges[rank];
             if (second.Length < prefix)
-                throw new InvalidDataException($"{where}: merge {rank} has the part '{second}', which lacks the prefix '{settings.Prefix}'.");
+                throw new InvalidDataException(
+                    $"{where}: merge {rank} has the part '{second}', which lacks the prefix '{settings.Prefix}'.");
             _merges.Set(IdOf(first), IdOf(second), rank, IdOf(string.Concat(first, second.AsSpan(prefix))));
 
             int IdOf(string token) => ids.TryGetValue(token, out var id)
@@ -114,7 +116,8 @@ internal sealed class BpeModel : SubwordModel
             if (_settings.Unknown is null)
                 continue;
             if (Unknown < 0)
-                throw new InvalidOperationException($"The vocabulary lacks its own unknown token '{_settings.Unknown}', and the text needs it.");
+                throw new InvalidOperationException(
+                    $"The vocabulary lacks its own unknown token '{_settings.Unknown}', and the text needs it.");
             if (unknown >= 0 && _settings.FusesUnknown)
             {
                 unknownBytes += length;

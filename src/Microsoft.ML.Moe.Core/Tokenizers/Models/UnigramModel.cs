@@ -4,7 +4,8 @@ using System.Text;
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
-/// Unigram language model (Kudo 2018, section 3.2): the segmentation with the largest sum of the tokens' scores. Adjacent unknown characters
+/// Unigram language model (Kudo 2018, section 3.2): the segmentation with the largest sum of the tokens' scores. Adjacent unknown
+/// characters
 /// become one token. Source: huggingface/tokenizers, models/unigram.
 /// </summary>
 internal sealed class UnigramModel : SubwordModel

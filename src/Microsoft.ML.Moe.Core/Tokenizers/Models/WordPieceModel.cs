@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
-/// WordPiece (Schuster and Nakajima 2012; Devlin et al. 2019, section 3): the longest token that a word begins with, then the longest with a
+/// WordPiece (Schuster and Nakajima 2012; Devlin et al. 2019, section 3): the longest token that a word begins with, then the longest with
+/// a
 /// prefix that what is left begins with, and so on. A word that cannot be spelled so is one unknown token.
 /// </summary>
 internal sealed class WordPieceModel : SubwordModel

@@ -5,7 +5,8 @@ using System.Text;
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
-/// SentencePiece's table of replacements: a double-array trie over UTF-8, whose leaves point into zero-terminated texts. Whole graphemes are
+/// SentencePiece's table of replacements: a double-array trie over UTF-8, whose leaves point into zero-terminated texts. Whole graphemes
+/// are
 /// looked up where they have fewer than six bytes, single characters otherwise, and the shortest key found counts. Source:
 /// huggingface/spm_precompiled; huggingface/tokenizers, normalizers/precompiled.rs.
 /// </summary>

@@ -40,14 +40,16 @@ internal static class PatternClasses
         CodePointSet.CategoryMask(UppercaseLetter, LowercaseLetter, TitlecaseLetter, ModifierLetter, OtherLetter);
 
     private static readonly int WordCategories =
-        Letters | CodePointSet.CategoryMask(NonSpacingMark, SpacingCombiningMark, EnclosingMark, DecimalDigitNumber, LetterNumber, ConnectorPunctuation);
+        Letters | CodePointSet.CategoryMask(NonSpacingMark, SpacingCombiningMark, EnclosingMark, DecimalDigitNumber, LetterNumber,
+            ConnectorPunctuation);
 
     private static readonly int Punctuation = CodePointSet.CategoryMask(
         ConnectorPunctuation, DashPunctuation, OpenPunctuation, ClosePunctuation, InitialQuotePunctuation, FinalQuotePunctuation,
         OtherPunctuation);
 
     private static readonly int Symbols = CodePointSet.CategoryMask(MathSymbol, CurrencySymbol, ModifierSymbol, OtherSymbol);
-    private static readonly int NotPrinted = CodePointSet.CategoryMask(Control, Surrogate, OtherNotAssigned, LineSeparator, ParagraphSeparator);
+    private static readonly int NotPrinted = CodePointSet.CategoryMask(Control, Surrogate, OtherNotAssigned, LineSeparator,
+        ParagraphSeparator);
     private static readonly int NotDrawn = NotPrinted | CodePointSet.CategoryMask(SpaceSeparator);
 
     /// <summary>What \w is: Latin-1's ² ³ ¹ ¼ ½ ¾ are among it, other numbers are not.</summary>

@@ -63,7 +63,8 @@ internal sealed class PatternCompiler
     public static PatternInstruction[] Compile(string pattern, string where)
     {
         if (pattern.Length > MaximumPattern)
-            throw new InvalidDataException($"{where}: a regular expression has {pattern.Length} characters; {MaximumPattern} are possible.");
+            throw new InvalidDataException(
+                $"{where}: a regular expression has {pattern.Length} characters; {MaximumPattern} are possible.");
         return new PatternCompiler(where).Program(new PatternParser(CodePoints.Repair(pattern), where).Parse());
     }
 
@@ -119,7 +120,8 @@ internal sealed class PatternCompiler
                 if (most == int.MaxValue)
                     throw new InvalidDataException($"{_where}: a regular expression looks behind without a bound, which is not supported.");
                 Emit(new PatternInstruction(
-                    look.IsBehind ? PatternOperation.Behind : PatternOperation.Ahead, least, most, null, Inner(look.Part), look.IsNegative));
+                    look.IsBehind ? PatternOperation.Behind : PatternOperation.Ahead, least, most, null, Inner(look.Part),
+                        look.IsNegative));
                 break;
         }
     }
@@ -190,7 +192,8 @@ internal sealed class PatternCompiler
             case PatternNode.Repeat repeat:
                 var (least, most) = Lengths(repeat.Part);
                 var largest = (long)most * repeat.Most;
-                return (least * repeat.Least, most == 0 ? 0 : most == int.MaxValue || largest >= int.MaxValue ? int.MaxValue : (int)largest);
+                return (least * repeat.Least, most == 0 ? 0 : most == int.MaxValue || largest >= int.MaxValue ? int.MaxValue
+                    : (int)largest);
             case PatternNode.Atomic atomic:
                 return Lengths(atomic.Part);
             default:

@@ -61,7 +61,9 @@ internal sealed class TemplateProcessing(IReadOnlyList<TemplatePart> single, IRe
     }
 }
 
-/// <summary><c>[CLS] A [SEP] B [SEP]</c> of BERT, or <c>&lt;s&gt; A &lt;/s&gt; &lt;/s&gt; B &lt;/s&gt;</c> of RoBERTa, whose segments are all 0.</summary>
+/// <summary>
+/// <c>[CLS] A [SEP] B [SEP]</c> of BERT, or <c>&lt;s&gt; A &lt;/s&gt; &lt;/s&gt; B &lt;/s&gt;</c> of RoBERTa, whose segments are all 0.
+/// </summary>
 /// <param name="start">Token before the first text.</param>
 /// <param name="end">Token behind each text.</param>
 /// <param name="isRoberta">Whether it is RoBERTa's form.</param>

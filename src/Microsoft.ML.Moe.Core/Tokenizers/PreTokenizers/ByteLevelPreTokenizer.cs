@@ -20,7 +20,8 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool splits) : 
                 target.Append(source, piece.Start, piece.Length);
             });
         if (splits)
-            text.SplitPieces(0, static (_, all, piece, pieces) => SplitPiece(all.Units.Slice(piece.Start, piece.Length), piece.Start, pieces));
+            text.SplitPieces(0, static (_, all, piece, pieces) => SplitPiece(all.Units.Slice(piece.Start, piece.Length), piece.Start,
+                pieces));
         text.Rewrite(0, static (_, source, piece, target) =>
         {
             for (var i = piece.Start; i < piece.Start + piece.Length;)

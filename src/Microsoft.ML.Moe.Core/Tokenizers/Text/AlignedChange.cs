@@ -6,7 +6,8 @@ namespace Microsoft.ML.Moe.Tokenizers;
 /// </summary>
 /// <param name="CodePoint">The code point.</param>
 /// <param name="Change">
-/// 0: replaces the next code point; positive: is added and stands for what the one before it stands for; −n: replaces the next code point and
+/// 0: replaces the next code point; positive: is added and stands for what the one before it stands for; −n: replaces the next code point
+/// and
 /// swallows the n after it.
 /// </param>
 internal readonly record struct AlignedChange(int CodePoint, int Change)

@@ -98,7 +98,8 @@ internal static class NormalizationTables
     {
         if ((uint)(first - LeadFirst) < LeadCount && (uint)(second - VowelFirst) < VowelCount)
             return HangulFirst + ((first - LeadFirst) * VowelCount + second - VowelFirst) * TrailCount;
-        if ((uint)(first - HangulFirst) < HangulCount && (first - HangulFirst) % TrailCount == 0 && (uint)(second - TrailFirst - 1) < TrailCount - 1)
+        if ((uint)(first - HangulFirst) < HangulCount && (first - HangulFirst) % TrailCount == 0
+            && (uint)(second - TrailFirst - 1) < TrailCount - 1)
             return first + second - TrailFirst;
         return Compositions.TryGetValue((first, second), out var composed) ? composed : -1;
     }

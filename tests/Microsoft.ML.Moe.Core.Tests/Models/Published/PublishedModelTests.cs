@@ -149,6 +149,29 @@ public sealed class PublishedModelTests : IDisposable
         Assert.NotEqual(model.Scores(rows), model.WithRouting(Router.TokenChoice(4)).Scores(rows));
     }
 
+    [Theory]
+    [MemberData(nameof(Configs))]
+    public void MatricesCanBeInHalfPrecisionWhenScoring(string config)
+    {
+        var model = Load(config);
+        var rows = Encode(model);
+
+        var exact = model.Scores(rows);
+        var rounded = model.WithPrecision(InferencePrecision.BFloat16).Scores(rows);
+
+        Assert.NotEqual(exact, rounded);
+        Assert.All(exact.Zip(rounded), pair => Assert.Equal(pair.First, pair.Second, 0.1f));
+    }
+
+    [Fact]
+    public void AGateCostsAThirdProduct()
+    {
+        var model = Load(TinyPublished.GatedNomic);
+
+        // of one token, in each of two blocks: queries, keys, values and output; three products of the network; scores and weighted sum
+        Assert.Equal(2.0 * 2 * (4 * 16 * 16 + 3 * 16 * 256 + 2 * 16), model.Flops([new EncodedText(new TokenIds([2]), 0, false)], 0));
+    }
+
     [Fact]
     public void BlocksOfAMixtureAreChosenOneByOne()
     {

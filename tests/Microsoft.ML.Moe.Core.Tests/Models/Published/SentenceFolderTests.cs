@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 

@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
@@ -34,8 +35,8 @@ public sealed class UpcyclingTests : IDisposable
         var dense = Load(config);
         foreach (var router in (Router[])
         [
-            Router.TokenChoice(1, normalizeWeights: true), Router.TokenChoice(2), Router.TokenChoice(3), Router.TokenChoice(4, normalizeWeights: false),
-            Router.ExpertChoice(4), Router.Unified(4, normalizeWeights: true), Router.Unified(4, alpha: 0),
+            Router.TokenChoice(1, normalizeWeights: true), Router.TokenChoice(2), Router.TokenChoice(3),
+            Router.TokenChoice(4, normalizeWeights: false), Router.ExpertChoice(4), Router.Unified(4, normalizeWeights: true), Router.Unified(4, alpha: 0),
         ])
         {
             var mixture = Load(config, Upcycling.Copies(4, router) with { RouterDeviation = 1f });

@@ -31,11 +31,8 @@ public abstract class GoldenCausalTests
         using var weights = TensorFiles.Open(path);
         GoldenCase[] cases = [.. golden.Cases.Where(IsPlainPass)];
         Assert.NotEmpty(cases);
-        Assert.All(cases, test =>
-        {
-            using var engine = CreateEngine();
-            Compare(folder, test, weights, engine);
-        });
+        using var engine = CreateEngine();
+        Assert.All(cases, test => Compare(folder, test, weights, engine));
     }
 
     private static bool IsCausal(string folder) => PublishedArchitectures.KnowsCausal(

@@ -155,7 +155,9 @@ internal sealed class GoldenVirtualGroups(Engine engine, GoldenModel golden, str
                 Assert.Equal(expected is not null, parameters.ContainsKey("experts." + part));
                 if (expected is not null)
                     GoldenNumbers.Close(
-                        expected, parameters["experts." + part].ToArray()[(e * expected.Length)..((e + 1) * expected.Length)], $"{name} {part} of {e}");
+                        expected,
+                        parameters["experts." + part].ToArray()[(e * expected.Length)..((e + 1) * expected.Length)],
+                        $"{name} {part} of {e}");
             }
         }
     }

@@ -69,7 +69,9 @@ internal sealed partial class GoldenCopies
             store => (
                 config.CreateTokenEmbedding(made = store),
                 config.CreateEncoder(store),
-                config is CausalConfig ? store.Normal(CausalConfig.NextTokenWeight, ParameterRole.Weight, 1f, config.Width, config.VocabularySize) : null),
+                config is CausalConfig
+                    ? store.Normal(CausalConfig.NextTokenWeight, ParameterRole.Weight, 1f, config.Width, config.VocabularySize)
+                    : null),
             upcycling);
         foreach (var block in upcycling is null ? [] : _blocks)
             CompareExperts(made!, block);
