@@ -53,6 +53,7 @@ internal abstract class Head
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(ClassesHeadConfig), "classes")]
 [JsonDerivedType(typeof(PooledClassesHeadConfig), "pooledClasses")]
+[JsonDerivedType(typeof(PairClassesHeadConfig), "pairClasses")]
 [JsonDerivedType(typeof(VectorHeadConfig), "vector")]
 [JsonDerivedType(typeof(PublishedClassesHeadConfig), "publishedClasses")]
 [JsonDerivedType(typeof(EmbeddingHeadConfig), "embedding")]

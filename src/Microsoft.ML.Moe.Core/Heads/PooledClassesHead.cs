@@ -2,7 +2,6 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Heads;
 
@@ -10,43 +9,12 @@ namespace Microsoft.ML.Moe.Heads;
 /// One of C classes, for published encoders: one layer scores the classes by the mean states after each of the last layers, side by side. The
 /// layers before the last tell more of a text than the last, which was trained for another task.
 /// </summary>
-internal sealed class PooledClassesHead : ClassifierHead
+internal sealed class PooledClassesHead(ParameterStore store, PooledClassesHeadConfig config, EncoderConfig encoder)
+    : FeatureHead(store, config.FeaturesOf(encoder.Width), config.Classes, config.Dropout)
 {
-    private readonly PooledClassesHeadConfig _config;
-    private readonly Parameter _weights;
-    private readonly Parameter _bias;
-
-    public PooledClassesHead(ParameterStore store, PooledClassesHeadConfig config, EncoderConfig encoder)
-        : base(config.Classes)
-    {
-        _config = config;
-        _weights = store.Constant(WeightName, ParameterRole.Weight, 0f, config.FeaturesOf(encoder.Width), config.Classes);
-        _bias = store.Constant(BiasName, ParameterRole.Bias, 0f, config.Classes);
-    }
-
-    /// <summary>The layer that scores classes.</summary>
-    public Probe Layer
-    {
-        get => new(_weights.Value.Shape[0], _weights.Value.ToArray(), _bias.Value.ToArray());
-        set
-        {
-            _weights.Value.CopyFrom(value.Weights);
-            _bias.Value.CopyFrom(value.Bias);
-        }
-    }
-
     /// <inheritdoc/>
-    public override (double OfRow, double OfToken) Cost(int width) => ((double)_config.FeaturesOf(width) * _config.Classes, 0);
-
-    /// <inheritdoc/>
-    public override Tensor Forward(Tape tape, EncoderOutput encoded, Batch batch) => Forward(tape, Pool(tape, encoded, batch.Layout));
-
-    /// <summary>Scores of pooled states.</summary>
-    public Tensor Forward(Tape tape, Tensor pooledBF) => tape.Linear(tape.Dropout(pooledBF, _config.Dropout), _weights, _bias);
-
-    /// <summary>What the layer reads.</summary>
-    public Tensor Pool(Tape tape, EncoderOutput encoded, SequenceLayout layout) =>
-        PooledStates.Of(tape, encoded, layout, _config.Layers, _config.Windows);
+    public override Tensor Features(Tape tape, EncoderOutput encoded, Batch batch) =>
+        PooledStates.Of(tape, encoded, batch.Layout, config.Layers);
 }
 
 /// <summary>What a model file tells of a <see cref="PooledClassesHead"/>.</summary>
@@ -62,7 +30,9 @@ internal sealed record PooledClassesHeadConfig : ClassifierHeadConfig
     public float Dropout { get; init => field = OptionCheck.Rate(value, nameof(Dropout)); } = 0.1f;
 
     /// <inheritdoc/>
-    public override Head CreateHead(ParameterStore store, EncoderConfig encoder) => new PooledClassesHead(store, this, encoder);
+    public override Head CreateHead(ParameterStore store, EncoderConfig encoder) => Layers <= encoder.Layers
+        ? new PooledClassesHead(store, this, encoder)
+        : throw new ArgumentOutOfRangeException(nameof(encoder), Layers, $"The encoder has {encoder.Layers} layers.");
 
     /// <summary>Numbers that the layer reads of a row.</summary>
     /// <param name="width">Width of token vectors, D.</param>

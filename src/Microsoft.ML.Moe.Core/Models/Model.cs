@@ -176,6 +176,9 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithPrecision(InferencePrecision precision) => new(
         Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policy);
 
+    /// <summary>This model with something that counts beside its head. Both share the weights.</summary>
+    internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policy);
+
     /// <summary>Saves the model; what it needs besides, such as a tokenizer, is the caller's to save.</summary>
     /// <param name="config">Receives <c>Config.json</c>.</param>
     /// <param name="weights">Receives <c>Weights.safetensors</c>.</param>

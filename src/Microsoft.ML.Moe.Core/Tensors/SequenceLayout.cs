@@ -35,6 +35,9 @@ public sealed class SequenceLayout
         MaxLength = Longest();
     }
 
+    /// <summary>Sequences that belong to one row of a table, which stand one after the other.</summary>
+    internal int SequencesOfRow { get; set; } = 1;
+
     /// <summary>Creates a layout that has still to <see cref="Reset"/> one.</summary>
     internal SequenceLayout() => (_offsets, _isToken) = ([0], []);
 

@@ -56,6 +56,9 @@ public sealed class TextTokenizer : ISubwordTokenizer
     /// <summary>The files of a tokenizer in Hugging Face's files, which the model zip then carries; null for any other.</summary>
     internal IReadOnlyDictionary<string, byte[]>? Files => _published?.Files;
 
+    /// <summary>As a model takes it: one of a published encoder knows which special tokens stand around a text.</summary>
+    internal ISubwordTokenizer OfModel => _published is null ? this : new PublishedTokenizer(_published);
+
     /// <summary>
     /// A WordPiece tokenizer as BERT uses it: text is split at white space and punctuation, words into the longest pieces that the
     /// vocabulary knows. Models carry the vocabulary in their zip.

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Moe.Trainers;
 internal sealed class FitObserver : ITrainingObserver
 {
     private static readonly string[] Metrics = ["Training loss", "Validation loss", "Validation accuracy", "Rows per second"];
-    private static readonly string[] Units = ["epochs", "steps"];
+    private static readonly string[] Units = ["epochs", "steps or rows"];
 
     private readonly IHost _host;
     private readonly IChannel _channel;
@@ -32,12 +32,12 @@ internal sealed class FitObserver : ITrainingObserver
         });
     }
 
-    /// <summary>Steps taken in all.</summary>
-    public int Steps { get; private set; }
+    /// <summary>Whether there is something that was learned: a step, or a stage without steps.</summary>
+    public bool HasLearned { get; private set; }
 
     public void OnStep(int epoch, int step, int steps, double loss)
     {
-        Steps++;
+        HasLearned = true;
         _now = new(epoch, step, steps);
         Environments.ThrowIfCanceled(_host);
     }
@@ -48,6 +48,13 @@ internal sealed class FitObserver : ITrainingObserver
             report.TrainingLoss, report.ValidationLoss, report.ValidationAccuracy, report.RowsPerSecond, report.Epoch, null);
         _channel.Info(MessageSensitivity.None, Describe(report));
         _epochCompleted?.Invoke(report);
+    }
+
+    public void OnProgress(string stage, int done, int total)
+    {
+        HasLearned |= done >= total;
+        _now = new(0, done, total);
+        Environments.ThrowIfCanceled(_host);
     }
 
     public void OnMessage(string message) => _channel.Info(MessageSensitivity.None, message);

@@ -60,7 +60,7 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
         var model = train(observer);
         if (options.StopToken.IsCancellationRequested)
         {
-            if (observer.Steps == 0)
+            if (!observer.HasLearned)
                 throw new OperationCanceledException("Training was stopped before its first step.", options.StopToken);
             channel.Warning(MessageSensitivity.None, "Training was stopped early; the best epoch so far is kept.");
         }

@@ -16,4 +16,5 @@ internal interface IPublishedTokenizer : ISubwordTokenizer
 /// <summary>A text, or a pair, as ids.</summary>
 /// <param name="Ids">The ids, special tokens included.</param>
 /// <param name="Types">Type of each token; null where all are 0.</param>
-internal sealed record TokenIds(int[] Ids, int[]? Types = null);
+/// <param name="SecondWindow">Where a second sequence begins; 0 where there is one alone.</param>
+internal sealed record TokenIds(int[] Ids, int[]? Types = null, int SecondWindow = 0);

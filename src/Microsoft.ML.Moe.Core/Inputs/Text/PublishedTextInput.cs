@@ -7,7 +7,6 @@ namespace Microsoft.ML.Moe.Inputs;
 /// <summary>Texts as the ids of a published encoder's own tokenizer, with its special tokens.</summary>
 internal sealed class PublishedTextInput : TextInput
 {
-    private readonly IPublishedTokenizer _tokenizer;
     private readonly PublishedTextInputConfig _config;
 
     /// <summary>Creates the input.</summary>
@@ -17,10 +16,13 @@ internal sealed class PublishedTextInput : TextInput
     public PublishedTextInput(PublishedTextInputConfig config, IPublishedTokenizer tokenizer)
         : base(config.MaximumTokens, config.Linear, config.Lowercase)
     {
-        (_config, _tokenizer) = (config, tokenizer);
+        (_config, Tokenizer) = (config, tokenizer);
         if (tokenizer.SpecialTokens(isPair: true) >= config.MaximumTokens)
             throw new ArgumentException($"{config.MaximumTokens} tokens have no room for text beside special tokens.", nameof(config));
     }
+
+    /// <summary>The encoder's tokenizer.</summary>
+    public IPublishedTokenizer Tokenizer { get; }
 
     /// <inheritdoc/>
     internal override PublishedTextInputConfig Config => _config;
@@ -32,16 +34,16 @@ internal sealed class PublishedTextInput : TextInput
     public override IEnumerable<EncodedText> EncodePieces(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var room = MaximumTokens - _tokenizer.SpecialTokens(isPair: false);
-        return IdsOf(text).Chunk(room).Select(ids => new EncodedText(_tokenizer.WithSpecialTokens(ids, [], isPair: false), 0, isEmpty: false));
+        var room = MaximumTokens - Tokenizer.SpecialTokens(isPair: false);
+        return IdsOf(text).Chunk(room).Select(ids => new EncodedText(Tokenizer.WithSpecialTokens(ids, [], isPair: false), 0, isEmpty: false));
     }
 
     /// <inheritdoc/>
     internal override string TextOf(EncodedText row, int position) =>
-        _tokenizer.TextOf(row.Ids!.Ids[position]) is { Length: > 0 } text ? text : $"[{row.Ids.Ids[position]}]";
+        Tokenizer.TextOf(row.Ids!.Ids[position]) is { Length: > 0 } text ? text : $"[{row.Ids.Ids[position]}]";
 
     /// <inheritdoc/>
-    internal override Packer<EncodedText> CreatePacker(Packing packing) => new TokenIdPacker(packing, _config.PaddingId);
+    internal override Packer<EncodedText> CreatePacker(Packing packing) => new TokenIdPacker(packing, _config);
 
     /// <inheritdoc/>
     internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) => encoder is PublishedConfig published
@@ -54,13 +56,41 @@ internal sealed class PublishedTextInput : TextInput
     {
         var (first, other) = (IdsOf(text), second is null ? [] : IdsOf(second));
         var isPair = second is not null;
-        var (keptOfFirst, keptOfOther) = Kept(first.Length, other.Length, MaximumTokens - _tokenizer.SpecialTokens(isPair));
-        var ids = _tokenizer.WithSpecialTokens(first.AsSpan(0, keptOfFirst), other.AsSpan(0, keptOfOther), isPair);
+        if (_config.Windows == TextWindows.Apart)
+            return EncodeWindows(first, other, isPair);
+        if (_config.Windows == TextWindows.BothEnds)
+            return EncodeWindows(first, first, isPair: false);
+        var (keptOfFirst, keptOfOther) = Kept(first.Length, other.Length, MaximumTokens - Tokenizer.SpecialTokens(isPair));
+        var ids = Tokenizer.WithSpecialTokens(first.AsSpan(0, keptOfFirst), other.AsSpan(0, keptOfOther), isPair);
         // a row has a token, even of a tokenizer that adds none
         return new EncodedText(
             ids.Ids.Length > 0 ? ids : new TokenIds([_config.PaddingId]),
             first.Length + other.Length - keptOfFirst - keptOfOther,
             first.Length + other.Length == 0,
+            isPair);
+    }
+
+    /// <summary>
+    /// Two sequences: the beginning of the first text, and that of the second, or the end of the same.
+    /// </summary>
+    private EncodedText EncodeWindows(int[] first, int[] second, bool isPair)
+    {
+        var room = MaximumTokens - Tokenizer.SpecialTokens(isPair: false);
+        var one = first.AsSpan(0, Math.Min(first.Length, room));
+        var other = second.AsSpan(0, Math.Min(second.Length, room));
+        if (!isPair)
+            other = second.AsSpan(Math.Max(0, second.Length - room));
+        int[] start = [.. Tokenizer.WithSpecialTokens(one, [], isPair: false).Ids];
+        int[] end = [.. Tokenizer.WithSpecialTokens(other, [], isPair: false).Ids];
+        // a sequence has a token, even of a tokenizer that adds none
+        if (start.Length == 0)
+            start = [_config.PaddingId];
+        if (end.Length == 0)
+            end = [_config.PaddingId];
+        return new EncodedText(
+            new TokenIds([.. start, .. end], SecondWindow: start.Length),
+            isPair ? first.Length + second.Length - one.Length - other.Length : Math.Max(0, first.Length - one.Length - other.Length),
+            first.Length + second.Length == 0,
             isPair);
     }
 
@@ -78,17 +108,30 @@ internal sealed class PublishedTextInput : TextInput
 
     private int[] IdsOf(string text)
     {
-        int[] ids = [.. _tokenizer.Encode(text)];
+        int[] ids = [.. Tokenizer.Encode(text)];
         var wrong = Array.FindIndex(ids, id => (uint)id >= (uint)_config.VocabularySize);
         return wrong < 0 ? ids : throw new InvalidOperationException(
             $"The tokenizer gave id {ids[wrong]}, but the encoder's vocabulary has {_config.VocabularySize} entries: it is not this encoder's.");
     }
 }
 
+/// <summary>Which sequences a row becomes.</summary>
+internal enum TextWindows
+{
+    /// <summary>One: the text, or both texts of a pair with special tokens between them.</summary>
+    Whole,
+
+    /// <summary>Two: the beginning and the end of a text.</summary>
+    BothEnds,
+
+    /// <summary>Two: the texts of a pair.</summary>
+    Apart,
+}
+
 /// <summary>How text becomes ids of a published tokenizer.</summary>
 internal sealed record PublishedTextInputConfig : InputConfig
 {
-    /// <summary>Longest input in tokens, special tokens counted, both texts of a pair together. Within [2, 2²⁰].</summary>
+    /// <summary>Longest sequence in tokens, special tokens counted, both texts of a pair together. Within [2, 2²⁰].</summary>
     public required int MaximumTokens { get; init => field = OptionCheck.Range(value, 2, 1 << 20, nameof(MaximumTokens)); }
 
     /// <summary>Rows of the encoder's token table.</summary>
@@ -96,6 +139,9 @@ internal sealed record PublishedTextInputConfig : InputConfig
 
     /// <summary>Id of padding.</summary>
     public int PaddingId { get; init => field = OptionCheck.Range(value, 0, (1 << 24) - 1, nameof(PaddingId)); }
+
+    /// <summary>How many sequences a row becomes, and which.</summary>
+    public TextWindows Windows { get; init => field = OptionCheck.Defined(value, nameof(Windows)); }
 
     /// <summary>What a linear branch reads of texts.</summary>
     public LinearInput Linear { get; init => field = OptionCheck.Defined(value, nameof(Linear)); }

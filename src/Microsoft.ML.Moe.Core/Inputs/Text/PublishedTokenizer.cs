@@ -6,6 +6,9 @@ namespace Microsoft.ML.Moe.Inputs;
 /// <param name="tokenizer">The tokenizer.</param>
 internal sealed class PublishedTokenizer(HuggingFaceTokenizer tokenizer) : IPublishedTokenizer
 {
+    /// <summary>The tokenizer.</summary>
+    public HuggingFaceTokenizer Inner => tokenizer;
+
     /// <inheritdoc/>
     public int VocabularySize => tokenizer.VocabularySize;
 

@@ -4,8 +4,8 @@ namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>Packs texts that are ids of a published tokenizer.</summary>
 /// <param name="packing">What the rest of the model asks of batches.</param>
-/// <param name="paddingId">Id of padding.</param>
-internal sealed class TokenIdPacker(Packing packing, int paddingId) : Packer<EncodedText>
+/// <param name="config">Id of padding, and sequences of a row.</param>
+internal sealed class TokenIdPacker(Packing packing, PublishedTextInputConfig config) : Packer<EncodedText>
 {
     private readonly TokenIdBatch _batch = new();
     private readonly SequenceLayout _layout = new();
@@ -16,31 +16,43 @@ internal sealed class TokenIdPacker(Packing packing, int paddingId) : Packer<Enc
     /// <inheritdoc/>
     public override TokenIdBatch Pack(IReadOnlyList<EncodedText> rows, Random? random = null, bool withNoise = false)
     {
-        if (_lengths.Length < rows.Count)
-            _lengths = new int[rows.Count];
+        var windows = config.Windows == TextWindows.Whole ? 1 : 2;
+        var sequences = windows * rows.Count;
+        if (_lengths.Length < sequences)
+            _lengths = new int[sequences];
         var (longest, hasTypes) = (0, false);
         for (var i = 0; i < rows.Count; i++)
         {
-            _lengths[i] = rows[i].Length;
-            longest = Math.Max(longest, _lengths[i]);
-            hasTypes |= IdsOf(rows[i]).Types is not null;
+            var text = IdsOf(rows[i]);
+            if (text.SecondWindow > 0 != windows > 1)
+                throw new InvalidOperationException("The text was encoded by the input of another model.");
+            _lengths[windows * i] = windows > 1 ? text.SecondWindow : text.Ids.Length;
+            if (windows > 1)
+                _lengths[2 * i + 1] = text.Ids.Length - text.SecondWindow;
+            hasTypes |= text.Types is not null;
         }
 
+        foreach (var length in _lengths.AsSpan(0, sequences))
+            longest = Math.Max(longest, length);
+
         var layout = packing.KeepsLayouts ? new SequenceLayout() : _layout;
-        layout.Reset(_lengths.AsSpan(0, rows.Count), packing.PadToLongest ? longest : 0);
+        layout.Reset(_lengths.AsSpan(0, sequences), packing.PadToLongest ? longest : 0);
+        layout.SequencesOfRow = windows;
         var tokens = layout.Tokens;
         if (_ids.Length < tokens)
             (_ids, _types) = (new int[Math.Max(tokens, 2 * _ids.Length)], new int[Math.Max(tokens, 2 * _ids.Length)]);
-        for (var i = 0; i < rows.Count; i++)
+        for (var i = 0; i < sequences; i++)
         {
             var row = layout.Offsets[i]..layout.Offsets[i + 1];
-            var text = IdsOf(rows[i]);
-            Fill(_ids.AsSpan(row), text.Ids, paddingId);
-            Fill(_types.AsSpan(row), text.Types ?? [], 0);
+            var text = IdsOf(rows[i / windows]);
+            var start = i % windows == 0 ? 0 : text.SecondWindow;
+            var part = start..(start + _lengths[i]);
+            Fill(_ids.AsSpan(row), text.Ids.AsSpan(part), config.PaddingId);
+            Fill(_types.AsSpan(row), text.Types is { } types ? types.AsSpan(part) : [], 0);
         }
 
         _batch.Seed = withNoise && random is not null ? (ulong)random.NextInt64() : 0;
-        return _batch.Reset(layout, _ids.AsMemory(0, tokens), hasTypes ? _types.AsMemory(0, tokens) : default);
+        return _batch.Reset(layout, _ids.AsMemory(0, tokens), hasTypes ? _types.AsMemory(0, tokens) : default, rows);
     }
 
     private static TokenIds IdsOf(EncodedText text) =>

@@ -53,7 +53,9 @@ internal sealed class RoutingReportBuilder
         public void OnRouted(RoutedLayer layer)
         {
             var start = _pass.StartOf(layer);
-            builder._layers[layer.Block].Add(layer, (sequence, position) => textOf(start + sequence, position));
+            var (offsets, ofRow) = (layer.Layout.Offsets.ToArray(), layer.Layout.SequencesOfRow);
+            builder._layers[layer.Block].Add(layer, (sequence, position) => textOf(
+                start + sequence / ofRow, position + offsets[sequence] - offsets[sequence - sequence % ofRow]));
         }
     }
 }
@@ -65,14 +67,14 @@ internal sealed class PassRows
     private int _start;
     private int _rows;
 
-    /// <summary>Number of the row that is the layer's first sequence.</summary>
+    /// <summary>Number of the row that the layer's first sequence belongs to.</summary>
     public int StartOf(RoutedLayer layer)
     {
         // blocks follow each other upwards: a step back is the next pass
         if (layer.Block <= _block)
             _start += _rows;
         _block = layer.Block;
-        _rows = layer.Layout.Sequences;
+        _rows = layer.Layout.Sequences / layer.Layout.SequencesOfRow;
         return _start;
     }
 }

@@ -17,7 +17,7 @@ internal sealed class RowEntropyObserver(int rows) : IRoutingObserver
         var start = _pass.StartOf(layer);
         for (var sequence = 0; sequence < layout.Sequences; sequence++)
         {
-            var row = start + sequence;
+            var row = start + sequence / layout.SequencesOfRow;
             for (var token = layout.Offsets[sequence]; token < layout.Offsets[sequence + 1]; token++)
             {
                 if (!layout.IsToken(token))

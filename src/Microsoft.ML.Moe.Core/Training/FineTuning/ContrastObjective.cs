@@ -15,7 +15,6 @@ internal sealed class ContrastObjective : EncoderObjective
     private const float ShareOfCrossEntropy = 0.5f;
 
     private readonly int[][] _rowsOfClasses;
-    private readonly int _windows;
     private readonly int _seed;
     private readonly (int First, int Second)[] _pairs;
 
@@ -29,7 +28,6 @@ internal sealed class ContrastObjective : EncoderObjective
         : base(model, rows, validation, firstBlock, training)
     {
         _rowsOfClasses = [.. numbers.GroupBy(number => rows.Examples[number].Target).OrderBy(g => g.Key).Select(g => g.ToArray())];
-        _windows = ((PooledClassesHeadConfig)model.Config.Head).Windows;
         _seed = training.Seed;
         _pairs = new (int, int)[_rowsOfClasses.Sum(ofClass => (ofClass.Length + 1) / 2)];
     }
@@ -67,7 +65,7 @@ internal sealed class ContrastObjective : EncoderObjective
     /// <inheritdoc/>
     protected override Tensor Loss(Tape tape, EncoderOutput encoded, Batch batch, Targets targets, float labelSmoothing)
     {
-        var embeddings = PooledStates.Of(tape, encoded, batch.Layout, layers: 1, _windows);
+        var embeddings = PooledStates.Of(tape, encoded, batch.Layout, layers: 1);
         var contrast = SupervisedContrast.Loss(tape, embeddings, targets.Classes, Temperature, targets.Weights);
         var crossEntropy = tape.CrossEntropy(Head.Forward(tape, encoded, batch), targets.Classes, targets.Weights, labelSmoothing);
         return tape.Add(contrast, tape.Scale(crossEntropy, ShareOfCrossEntropy));

@@ -24,7 +24,7 @@ internal abstract class EncoderObjective : ITrainingObjective
     private Batch? _batch;
 
     /// <summary>Prepares it.</summary>
-    /// <param name="model">The classifier; its head is a <see cref="PooledClassesHead"/>.</param>
+    /// <param name="model">The classifier; its head is a <see cref="FeatureHead"/>.</param>
     /// <param name="rows">Rows to learn from.</param>
     /// <param name="validation">Rows to measure each epoch by; empty for none.</param>
     /// <param name="firstBlock">Number of the first block that is trained.</param>
@@ -37,7 +37,7 @@ internal abstract class EncoderObjective : ITrainingObjective
         TrainingConfig training)
     {
         (Model, _rows, _validation, _firstBlock, _training) = (model, rows, validation, firstBlock, training);
-        Head = (PooledClassesHead)model.Head;
+        Head = (FeatureHead)model.Head;
         _packer = model.Input.CreatePacker(model.Packing());
         if (training.GlobalWorkspace is { } workspace)
             _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.Encoder.MoeBlocks);
@@ -50,7 +50,7 @@ internal abstract class EncoderObjective : ITrainingObjective
     protected Model<EncodedText> Model { get; }
 
     /// <summary>Its head.</summary>
-    protected PooledClassesHead Head { get; }
+    protected FeatureHead Head { get; }
 
     /// <inheritdoc/>
     public virtual void BeginEpoch(int epoch) => _workspace?.Calibrate(

@@ -11,7 +11,6 @@ namespace Microsoft.ML.Moe.Training;
 /// </summary>
 internal static class FineTuningOptimizer
 {
-    private const float LayerDecay = 0.8f;
     private const float Beta2 = 0.98f;
     private const string BlockPrefix = "layers.";
 
@@ -19,14 +18,13 @@ internal static class FineTuningOptimizer
     /// <param name="engine">Where the parameters live.</param>
     /// <param name="store">The model's parameters.</param>
     /// <param name="layers">Blocks of the encoder.</param>
-    /// <param name="plan">Blocks that are trained, and learning rates.</param>
-    /// <param name="weightDecay">Decoupled weight decay of matrices.</param>
+    /// <param name="plan">Blocks that are trained, learning rates and weight decay.</param>
     /// <param name="freezeRouter">Whether routers stay as they are.</param>
     public static Optimizer Create(
-        Engine engine, ParameterStore store, int layers, FineTuningPlan plan, float weightDecay, bool freezeRouter)
+        Engine engine, ParameterStore store, int layers, FineTuningPlan plan, bool freezeRouter)
     {
         return Create(engine, store.All, (parameter, role) => new ParameterRate(
-            RateOf(parameter, role), role is ParameterRole.Weight or ParameterRole.Router ? weightDecay : 0f));
+            RateOf(parameter, role), role is ParameterRole.Weight or ParameterRole.Router ? plan.WeightDecay : 0f));
 
         float RateOf(Parameter parameter, ParameterRole role)
         {
@@ -35,7 +33,7 @@ internal static class FineTuningOptimizer
             if (role == ParameterRole.Router && freezeRouter)
                 return 0f;
             return BlockOf(parameter.Name) is { } block && block >= layers - plan.Layers
-                ? plan.LearningRate * MathF.Pow(LayerDecay, layers - 1 - block)
+                ? plan.LearningRate * MathF.Pow(plan.LayerDecay, layers - 1 - block)
                 : 0f;
         }
     }

@@ -1,17 +1,5 @@
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>What a fine-tuning minimises.</summary>
-internal enum FineTuningLoss
-{
-    /// <summary>Cross-entropy of the classes.</summary>
-    CrossEntropy,
-
-    /// <summary>
-    /// Supervised contrast (Khosla et al. 2020): rows of a class are to lie close to each other, with half the cross-entropy beside it.
-    /// </summary>
-    Contrast,
-}
-
 /// <summary>How a published encoder is fine-tuned on a table.</summary>
 /// <param name="Loss">What is minimised.</param>
 /// <param name="Layers">Layers that are trained, from the top.</param>
@@ -19,8 +7,17 @@ internal enum FineTuningLoss
 /// <param name="BatchSize">Rows of a step.</param>
 /// <param name="LearningRate">Peak learning rate of the topmost layer.</param>
 /// <param name="HeadLearningRate">Peak learning rate of the head.</param>
+/// <param name="LayerDecay">What a layer's rate is of that of the layer above.</param>
+/// <param name="WeightDecay">Decoupled weight decay of matrices.</param>
 internal sealed record FineTuningPlan(
-    FineTuningLoss Loss, int Layers, int Epochs, int BatchSize, float LearningRate, float HeadLearningRate)
+    FineTuningLoss Loss,
+    int Layers,
+    int Epochs,
+    int BatchSize,
+    float LearningRate,
+    float HeadLearningRate,
+    float LayerDecay,
+    float WeightDecay)
 {
     /// <summary>Classes up to which cross-entropy is minimised.</summary>
     private const int FewClasses = 20;
@@ -43,27 +40,26 @@ internal sealed record FineTuningPlan(
     /// <param name="classes">Classes.</param>
     /// <param name="layers">Layers of the encoder.</param>
     /// <param name="isPair">Whether rows are pairs of texts.</param>
-    /// <param name="isLong">Whether most texts are longer than what is read at once.</param>
+    /// <param name="isLong">Whether many texts are longer than what is read at once.</param>
     /// <returns>The plan; null to leave the encoder as it is.</returns>
     public static FineTuningPlan? For(FineTuning wanted, int rows, int classes, int layers, bool isPair, bool isLong)
     {
-        if (wanted.Scope == FineTuningScope.None)
+        if (wanted.Scope == FineTuningScope.None || layers == 0)
             return null;
         var isAuto = wanted.Scope == FineTuningScope.Auto;
-        if (classes > FewClasses && !isPair)
-        {
-            if (isAuto && isLong)
-                return null;
-            var epochs = Math.Clamp((int)Math.Ceiling(2.0 * Rounds * classes / rows), 1, 20);
-            return new FineTuningPlan(
-                FineTuningLoss.Contrast, LayersOf(wanted, (layers + 1) / 2, layers), epochs, 2 * ClassesOfBatch, 2e-4f, 5e-3f);
-        }
-
-        if (isAuto && (isLong || rows < (isPair ? ManyPairs : ManyRows)))
+        var loss = wanted.Loss ?? (classes > FewClasses && !isPair ? FineTuningLoss.Contrast : FineTuningLoss.CrossEntropy);
+        var isContrast = loss == FineTuningLoss.Contrast;
+        if (isAuto && (isLong || (!isContrast && rows < (isPair ? ManyPairs : ManyRows))))
             return null;
-        return new FineTuningPlan(FineTuningLoss.CrossEntropy, LayersOf(wanted, layers, layers), 2, 32, isPair ? 2e-4f : 1.5e-4f, 1e-3f);
+        var epochs = isContrast ? Math.Clamp((int)Math.Ceiling(2.0 * Rounds * classes / rows), 1, 20) : 2;
+        return new FineTuningPlan(
+            loss,
+            !isAuto ? Math.Min(wanted.Layers, layers) : isContrast ? (layers + 1) / 2 : layers,
+            wanted.Epochs ?? epochs,
+            wanted.BatchSize ?? (isContrast ? 2 * ClassesOfBatch : 32),
+            wanted.LearningRate ?? (isContrast || isPair ? 2e-4f : 1.5e-4f),
+            wanted.HeadLearningRate ?? (isContrast ? 5e-3f : 1e-3f),
+            wanted.LayerDecay,
+            wanted.WeightDecay);
     }
-
-    private static int LayersOf(FineTuning wanted, int automatic, int layers) =>
-        wanted.Scope == FineTuningScope.Auto ? automatic : Math.Min(wanted.Layers, layers);
 }

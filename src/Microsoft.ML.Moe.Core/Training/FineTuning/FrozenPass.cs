@@ -5,16 +5,14 @@ using Microsoft.ML.Moe.Models;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>What an encoder makes of rows as it is.</summary>
-/// <param name="Features">Of each row W·K·D numbers, see <see cref="PooledStates"/>.</param>
+/// <param name="Features">Of each row the numbers that the model's <see cref="FeatureHead"/> reads.</param>
 /// <param name="Width">Numbers of a row.</param>
 /// <param name="Kept">States of all tokens after some of the blocks; null where they are not kept.</param>
 internal sealed record FrozenStates(float[] Features, int Width, KeptStates? Kept);
 
 /// <summary>Runs rows through an encoder once, without training.</summary>
-/// <param name="model">Has the encoder.</param>
-/// <param name="pooledLayers">How many of the last layers' states are pooled, K.</param>
-/// <param name="windows">Sequences of a row, W.</param>
-internal sealed class FrozenPass(Model<EncodedText> model, int pooledLayers, int windows)
+/// <param name="model">Has the encoder, and a <see cref="FeatureHead"/>.</param>
+internal sealed class FrozenPass(Model<EncodedText> model)
 {
     /// <summary>Runs rows through the encoder.</summary>
     /// <param name="rows">The rows.</param>
@@ -25,7 +23,8 @@ internal sealed class FrozenPass(Model<EncodedText> model, int pooledLayers, int
     public FrozenStates Run(
         IReadOnlyList<EncodedText> rows, int? keptAfter = null, Action<int>? rowsDone = null, CancellationToken stop = default)
     {
-        var width = windows * pooledLayers * model.Config.Encoder.Width;
+        var head = (FeatureHead)model.Head;
+        var width = head.Width;
         var features = new float[checked(rows.Count * width)];
         var kept = keptAfter is { } blocks ? new KeptStates(blocks, model.Config.Encoder.Width, rows.Count) : null;
         var packer = model.Input.CreatePacker(model.Packing());
@@ -36,9 +35,8 @@ internal sealed class FrozenPass(Model<EncodedText> model, int pooledLayers, int
             using var tape = model.Engine.LeaseTape(training: false);
             var batch = packer.Pack(pass);
             var encoded = model.Encode(tape, batch);
-            PooledStates.Of(tape, encoded, batch.Layout, pooledLayers, windows)
-                .CopyTo(features.AsSpan(done * width, pass.Count * width));
-            kept?.Add(encoded.After(kept.Blocks), batch.Layout, windows);
+            head.Features(tape, encoded, batch).CopyTo(features.AsSpan(done * width, pass.Count * width));
+            kept?.Add(encoded.After(kept.Blocks), batch.Layout);
             done += pass.Count;
             rowsDone?.Invoke(done);
         }

@@ -80,15 +80,18 @@ internal sealed record BranchExamples(ProbeExamples Encoder, LinearExamples? Lin
 /// <param name="engine">Where to compute.</param>
 /// <param name="probe">Fits the layer over the encoder.</param>
 /// <param name="linear">Fits the linear model.</param>
+/// <param name="classes">Number of classes, C.</param>
 /// <param name="seed">Seeds the folds.</param>
-internal sealed class HeldOutScoring(
-    Engine engine, Func<ProbeExamples, CancellationToken, Probe> probe, LinearFit linear, int seed)
+internal sealed class HeldOutScoring(Engine engine, ProbeFit probe, LinearFit linear, int classes, int seed)
 {
     private const int Folds = 3;
     private LinearModel? _last;
 
-    /// <summary>The linear model's strength, chosen by the first rows that were held out.</summary>
+    /// <summary>The linear model's strength, chosen by the first rows that were held out; 0 before.</summary>
     public float Strength { get; private set; }
+
+    /// <summary>The strength of the layer over the encoder, chosen in the same way.</summary>
+    public float ProbeStrength { get; private set; }
 
     /// <summary>The last linear model that was fitted; the next one starts there.</summary>
     public LinearModel? Linear => _last;
@@ -126,7 +129,7 @@ internal sealed class HeldOutScoring(
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public HeldOutScores On(BranchExamples training, BranchExamples heldOut, CancellationToken stop)
     {
-        var ofEncoder = probe(training.Encoder, stop).ScoreLogarithms(engine, heldOut.Encoder);
+        var ofEncoder = ScoreEncoder(training.Encoder, heldOut.Encoder, stop);
         float[]? ofLinear = null;
         if (training.Linear is not null && heldOut.Linear is not null)
         {
@@ -139,5 +142,23 @@ internal sealed class HeldOutScoring(
         }
 
         return new HeldOutScores(ofEncoder, ofLinear, heldOut.Encoder.Labels, heldOut.Encoder.Weights);
+    }
+
+    private float[] ScoreEncoder(ProbeExamples training, ProbeExamples heldOut, CancellationToken stop)
+    {
+        var descent = ProbeDescent.OfFrozen(training.Count, classes);
+        if (ProbeStrength > 0f)
+            return probe.Fit(training, descent, ProbeStrength, stop).ScoreLogarithms(engine, heldOut);
+        float[]? best = null;
+        var lowest = double.PositiveInfinity;
+        foreach (var strength in probe.Strengths(training))
+        {
+            var scores = probe.Fit(training, descent, strength, stop).ScoreLogarithms(engine, heldOut);
+            var loss = BranchWeights.LossOf([scores], heldOut.Labels, heldOut.Weights, [1.0]);
+            if (best is null || loss < lowest)
+                (best, ProbeStrength, lowest) = (scores, strength, loss);
+        }
+
+        return best!;
     }
 }

@@ -24,14 +24,13 @@ internal sealed class KeptStates(int blocks, int width, int capacity)
     /// <summary>Keeps the states of further rows.</summary>
     /// <param name="statesTD">[T, D].</param>
     /// <param name="layout">Their sequences.</param>
-    /// <param name="windows">Sequences of a row.</param>
-    public void Add(Tensor statesTD, SequenceLayout layout, int windows)
+    public void Add(Tensor statesTD, SequenceLayout layout)
     {
         var states = Room(statesTD.Length);
         statesTD.CopyTo(states);
-        for (var sequence = 0; sequence < layout.Sequences; sequence += windows)
+        for (var sequence = 0; sequence < layout.Sequences; sequence += layout.SequencesOfRow)
         {
-            var row = states[(layout.Offsets[sequence] * width)..(layout.Offsets[sequence + windows] * width)];
+            var row = states[(layout.Offsets[sequence] * width)..(layout.Offsets[sequence + layout.SequencesOfRow] * width)];
             var bits = new ushort[row.Length];
             BFloat16.Round(row, bits);
             _rows.Add(bits);

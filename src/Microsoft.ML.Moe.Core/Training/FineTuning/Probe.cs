@@ -8,7 +8,8 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="Width">Numbers of a row, F.</param>
 /// <param name="Labels">Class of each row, within [0, C).</param>
 /// <param name="Weights">Weight of each in the loss, at least 0; the weight of its class is part of it.</param>
-internal sealed record ProbeExamples(float[] Features, int Width, int[] Labels, float[] Weights)
+/// <param name="Emphasised">How many of the numbers, the last ones, are worth more than others.</param>
+internal sealed record ProbeExamples(float[] Features, int Width, int[] Labels, float[] Weights, int Emphasised = 0)
 {
     /// <summary>Number of rows, N.</summary>
     public int Count => Labels.Length;
@@ -22,7 +23,7 @@ internal sealed record ProbeExamples(float[] Features, int Width, int[] Labels, 
         var features = new float[rows.Count * Width];
         for (var i = 0; i < rows.Count; i++)
             FeaturesOf(rows[i]).CopyTo(features.AsSpan(i * Width));
-        return new ProbeExamples(features, Width, [.. rows.Select(row => Labels[row])], [.. rows.Select(row => Weights[row])]);
+        return new ProbeExamples(features, Width, [.. rows.Select(row => Labels[row])], [.. rows.Select(row => Weights[row])], Emphasised);
     }
 }
 

@@ -18,22 +18,28 @@ internal sealed class ProbeFit(Engine engine, int classes, int seed)
     /// <summary>Most numbers of all rows that are fitted by regression: it holds them twice.</summary>
     private const long MostValuesOfRegression = 1L << 27;
 
-    /// <summary>The strength of the regression, see <see cref="LinearFit"/>.</summary>
-    private const float Strength = 0.01f;
+    /// <summary>What emphasised numbers are multiplied by, once they are standardised: they are held back less.</summary>
+    private const float Emphasis = 10f;
 
     private const double Tolerance = 1e-3;
     private const float Smoothing = 0.1f;
     private const float Decay = 1e-4f;
 
+    /// <summary>Strengths of the regression, see <see cref="LinearFit"/>, that are worth trying; one that is not used with many classes.</summary>
+    /// <param name="rows">The rows.</param>
+    public ReadOnlySpan<float> Strengths(ProbeExamples rows) => !Regresses(rows) ? [1f] : rows.Emphasised > 0 ? [1e-4f, 1e-3f] : [0.01f];
+
     /// <summary>Fits a probe.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="descent">How many classes are learned, where there are many.</param>
+    /// <param name="strength">One of <see cref="Strengths"/>.</param>
     /// <param name="stop">Ends it, with an exception.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public Probe Fit(ProbeExamples rows, ProbeDescent descent, CancellationToken stop = default) =>
-        classes <= MostClassesOfRegression && (long)rows.Count * rows.Width <= MostValuesOfRegression
-            ? Regress(rows, stop)
-            : Descend(rows, descent, stop);
+    public Probe Fit(ProbeExamples rows, ProbeDescent descent, float strength, CancellationToken stop = default) =>
+        Regresses(rows) ? Regress(rows, strength, stop) : Descend(rows, descent, stop);
+
+    private bool Regresses(ProbeExamples rows) =>
+        rows.Emphasised > 0 || (classes <= MostClassesOfRegression && (long)rows.Count * rows.Width <= MostValuesOfRegression);
 
     private Probe Descend(ProbeExamples rows, ProbeDescent descent, CancellationToken stop)
     {
@@ -74,7 +80,7 @@ internal sealed class ProbeFit(Engine engine, int classes, int seed)
         return new Probe(f, weights.Value.ToArray(), bias.Value.ToArray());
     }
 
-    private Probe Regress(ProbeExamples rows, CancellationToken stop)
+    private Probe Regress(ProbeExamples rows, float strength, CancellationToken stop)
     {
         var f = rows.Width;
         var (means, scales) = Moments(rows);
@@ -89,7 +95,7 @@ internal sealed class ProbeFit(Engine engine, int classes, int seed)
         }
 
         var penalties = new float[f + 1];
-        penalties.AsSpan(0, f).Fill((float)(1 / (Strength * rows.Weights.Sum(w => (double)w))));
+        penalties.AsSpan(0, f).Fill((float)(1 / (strength * rows.Weights.Sum(w => (double)w))));
         penalties[f] = penalties[0] * LinearFit.PenaltyOfConstant;
         var objective = new SoftmaxRegression(
             SparseRows.Dense(f + 1, standardised), rows.Labels, rows.Weights, classes, penalties, engine.HostThreads);
@@ -124,7 +130,8 @@ internal sealed class ProbeFit(Engine engine, int classes, int seed)
         for (var i = 0; i < f; i++)
         {
             var deviation = Math.Sqrt(squares[i] / rows.Count);
-            scales[i] = deviation > 1e-6 ? (float)(1 / deviation) : 0f;
+            var worth = i >= f - rows.Emphasised ? Emphasis : 1f;
+            scales[i] = deviation > 1e-6 ? (float)(worth / deviation) : 0f;
         }
 
         return ([.. sums.Select(sum => (float)(sum / rows.Count))], scales);

@@ -22,6 +22,23 @@ public sealed partial class MoeTextClassificationTrainer
         /// <summary>Column of the second text of a pair; null without one. Default null.</summary>
         public string? Sentence2ColumnName { get; set; }
 
+        /// <summary>
+        /// A published encoder to begin with, such as <see cref="PublishedEncoder.MiniLM"/> of the package MlNetMoe.MiniLM; null trains a
+        /// mixture of experts from nothing. With an encoder, the options of architecture, input and training that name no encoder do
+        /// not count, but for those of validation, weights, smoothing, seed, device, checkpoint and the like: <see cref="FineTuning"/> takes
+        /// their place. Default null.
+        /// </summary>
+        public PublishedEncoder? Encoder { get; set; }
+
+        /// <summary>
+        /// How much of <see cref="Encoder"/> is trained: <see cref="FineTuning.Auto"/> (the table decides), <see cref="FineTuning.None"/>,
+        /// <see cref="FineTuning.TopLayers"/> or <see cref="FineTuning.AllLayers"/>. Default <see cref="FineTuning.Auto"/>.
+        /// </summary>
+        public FineTuning FineTuning { get; set; } = FineTuning.Auto;
+
+        /// <summary>Makes a mixture of experts of <see cref="Encoder"/>; null leaves it as it is. Default null.</summary>
+        public Upcycling? Upcycling { get; set; }
+
         /// <summary>Whether text is lower-cased (invariant culture) before it is split. Default true.</summary>
         public bool Lowercase { get; set; } = true;
 
@@ -74,9 +91,14 @@ public sealed partial class MoeTextClassificationTrainer
             .Read(Sentence1ColumnName, nameof(Sentence1ColumnName))
             .ReadIfNamed(Sentence2ColumnName, nameof(Sentence2ColumnName));
 
+        private protected override bool DecidesArchitecture => base.DecidesArchitecture && Encoder is null;
+
         private protected override void CheckTask()
         {
             base.CheckTask();
+            if (FineTuning is null)
+                throw new ArgumentNullException(nameof(FineTuning), $"There is no {nameof(FineTuning)}; {nameof(FineTuning.Auto)} lets the table decide.");
+            CheckEncoder();
             _ = ToConfig();
         }
 
@@ -84,6 +106,40 @@ public sealed partial class MoeTextClassificationTrainer
         {
             EmbeddingLearningRate = EmbeddingLearningRate,
         };
+
+        /// <summary>How a published encoder is trained on a table.</summary>
+        internal PublishedTextConfig ToPublishedConfig() => new()
+        {
+            MaximumTokens = MaximumTokens,
+            LinearBranch = LinearBranch,
+            FineTuning = FineTuning,
+            LoadBalancingCoefficient = LoadBalancingCoefficient,
+            RouterZLossCoefficient = RouterZLossCoefficient,
+            Training = ToTrainingConfig(),
+            FromScratch = ToConfig(),
+        };
+
+        /// <summary>Throws where options contradict a published encoder, or need one.</summary>
+        private void CheckEncoder()
+        {
+            if (Encoder is null)
+            {
+                if (Upcycling is not null)
+                    throw new ArgumentException($"{nameof(Upcycling)} makes a mixture of a published encoder: set {nameof(Encoder)}.", nameof(Upcycling));
+                return;
+            }
+
+            if (InitialModel is not null)
+                throw new ArgumentException(
+                    $"{nameof(InitialModel)} and {nameof(Encoder)} are both something to begin with: set one of them.", nameof(Encoder));
+            if (Tokenizer is not null)
+                throw new ArgumentException($"{nameof(Encoder)} has a tokenizer of its own: leave {nameof(Tokenizer)} null.", nameof(Tokenizer));
+            if (Uncertainty is not null && Upcycling is null)
+                throw new ArgumentException(
+                    $"{nameof(RouterEntropyColumnName)} and {nameof(UncertainColumnName)} need MoE layers, which a published encoder has with "
+                    + $"{nameof(Upcycling)}.",
+                    nameof(Upcycling));
+        }
 
         /// <summary>Input, architecture and training.</summary>
         internal TextClassifierConfig ToConfig() => new()

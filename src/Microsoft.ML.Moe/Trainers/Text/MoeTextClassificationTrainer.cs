@@ -72,6 +72,8 @@ public sealed partial class MoeTextClassificationTrainer
     {
         var columns = Settings.Columns;
         var classes = LabelClasses.Of(input.Schema, Settings.LabelColumnName);
+        if (Settings.Encoder is { } encoder)
+            return Fit(input, classes, PublishedEncoderSource.Open(encoder, Settings.Upcycling), run);
         var start = FindStart(Settings, classes, Settings.Tokenizer, environment, run.Channel);
         var tokenizer = Settings.Tokenizer ?? start?.Tokenizer;
         var model = new ClassifierFit<EncodedText>(run, Settings).Execute(
@@ -83,9 +85,27 @@ public sealed partial class MoeTextClassificationTrainer
                 return (RowsOf(trainer.Input), trainer);
             },
             trained => RowsOf((TextInput)trained.Input));
-        TextRows RowsOf(TextInput reader) => new(columns.Sentence1, columns.Sentence2, reader);
         return new MoeTextClassificationTransformer(columns, model, classes.Values, tokenizer);
     }
+
+    /// <summary>Trains with a published encoder.</summary>
+    private MoeTextClassificationTransformer Fit(IDataView input, LabelClasses classes, PublishedEncoderSource source, FitRun run)
+    {
+        var model = new ClassifierFit<EncodedText>(run, Settings).Execute(
+            input,
+            classes,
+            engine =>
+            {
+                var trainer = new PublishedTextTrainer(Settings.ToPublishedConfig(), source, classes.Count, engine);
+                return (RowsOf(trainer.Input), trainer);
+            },
+            trained => RowsOf((TextInput)trained.Input));
+        // an encoder that does not know the language is left out
+        var tokenizer = model.Config.Input is PublishedTextInputConfig ? TextTokenizer.FromHuggingFace(source.HuggingFaceTokenizer) : null;
+        return new MoeTextClassificationTransformer(Settings.Columns, model, classes.Values, tokenizer);
+    }
+
+    private TextRows RowsOf(TextInput reader) => new(Settings.Sentence1ColumnName, Settings.Sentence2ColumnName, reader);
 
     private protected override SchemaShape Promise(SchemaShape inputSchema)
     {

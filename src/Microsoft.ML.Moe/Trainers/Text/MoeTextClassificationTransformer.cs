@@ -57,7 +57,7 @@ public sealed class MoeTextClassificationTransformer : MoeClassificationTransfor
     static MoeTextClassificationTransformer ISavedTransformer<MoeTextClassificationTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<TextClassificationColumns, EncodedText, MoeTextClassificationTransformer>(
             folder,
-            ModelFiles.LoadText,
+            (config, weights, engine, tokenizer) => ModelFiles.LoadText(config, weights, engine, tokenizer?.OfModel),
             (columns, model) => new TextRows(columns.Sentence1, columns.Sentence2, (TextInput)model.Input),
             saved => new MoeTextClassificationTransformer(saved.Columns, saved.Model, saved.Labels, saved.Tokenizer));
 

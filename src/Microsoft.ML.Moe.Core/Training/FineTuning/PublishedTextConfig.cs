@@ -1,0 +1,52 @@
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>How a classifier with a published encoder is trained.</summary>
+internal sealed record PublishedTextConfig
+{
+    /// <summary>Longest sequence in tokens; null follows the training texts.</summary>
+    public int? MaximumTokens { get; init; }
+
+    /// <summary>Whether a linear model over words counts beside the encoder.</summary>
+    public bool LinearBranch { get; init; } = true;
+
+    /// <summary>How much of the encoder is trained.</summary>
+    public FineTuning FineTuning { get; init; } = FineTuning.Auto;
+
+    /// <summary>Of a mixture: coefficient of the load-balancing loss.</summary>
+    public float LoadBalancingCoefficient { get; init; } = 0.01f;
+
+    /// <summary>Of a mixture: coefficient of the router z-loss.</summary>
+    public float RouterZLossCoefficient { get; init; }
+
+    /// <summary>Seed, class weights, validation, smoothing, checkpoint, global workspace.</summary>
+    public TrainingConfig Training { get; init; } = new();
+
+    /// <summary>The classifier that is trained from nothing in place of one whose encoder does not know the texts' language.</summary>
+    public TextClassifierConfig FromScratch { get; init; } = new();
+
+    /// <summary>The longest sequence for texts, and whether both ends of them are read.</summary>
+    /// <param name="lengths">Tokens of each training text, special ones counted, uncut.</param>
+    /// <param name="limit">Longest sequence that the encoder is made for.</param>
+    /// <param name="isPair">Whether rows are pairs.</param>
+    public (int Length, bool BothEnds) LengthFor(IReadOnlyCollection<int> lengths, int limit, bool isPair)
+    {
+        if (MaximumTokens is { } given)
+            return (Math.Min(given, limit), false);
+        var fewest = isPair ? 2 * FewestTokens : FewestTokens;
+        int[] ascending = [.. lengths.Order()];
+        var long95 = ascending.Length == 0 ? 0 : ascending[(int)Math.Min(ascending.Length - 1, ascending.Length * ShareReadWhole)];
+        var affordable = (int)Math.Clamp(MostTokensOfAll / Math.Max(1, ascending.Length), fewest, limit);
+        if (isPair || long95 <= limit)
+            return (Math.Min(limit, Math.Max(fewest, Math.Min(long95, affordable))), false);
+        return (Math.Min(limit, Math.Max(fewest, affordable / 2)), true);
+    }
+
+    /// <summary>The shortest sequence of single texts.</summary>
+    private const int FewestTokens = 64;
+
+    /// <summary>Tokens of all rows at most, where reading more than the fewest of each makes them many.</summary>
+    private const long MostTokensOfAll = 1_500_000;
+
+    /// <summary>Share of the training texts that are to be read whole.</summary>
+    private const double ShareReadWhole = 0.95;
+}

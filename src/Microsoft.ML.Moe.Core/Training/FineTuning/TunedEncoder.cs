@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Training;
+
+/// <summary>Fine-tunes the last blocks of a published encoder, and keeps them where they are better than the frozen ones.</summary>
+/// <param name="config">How it is trained.</param>
+/// <param name="source">The encoder.</param>
+/// <param name="classes">Number of classes.</param>
+/// <param name="engine">Where to train.</param>
+/// <param name="probeFit">Fits layers over it.</param>
+/// <param name="log">Is told what is done.</param>
+internal sealed class TunedEncoder(
+    PublishedTextConfig config, PublishedEncoderSource source, int classes, Engine engine, ProbeFit probeFit, TrainingLog log)
+{
+    /// <summary>How many of the last layers' states the fine-tuned encoder is read by.</summary>
+    private const int PooledLayers = 3;
+
+    /// <summary>Share of the rows that is held out of a first fine-tuning, to tell whether it helps.</summary>
+    private const float HeldOutShare = 0.1f;
+
+    /// <summary>Rows below which none are held out.</summary>
+    private const int FewestRowsToHoldOut = 50;
+
+    private int Layers => source.Encoder.Layers;
+
+    /// <summary>Fine-tunes on most of the rows, and, where that has helped and is done fast, once more on all.</summary>
+    /// <param name="frozen">The frozen model.</param>
+    /// <param name="task">The rows, and how they are learned.</param>
+    /// <param name="states">What the frozen encoder makes of them.</param>
+    /// <param name="features">The same, of the training rows, for layers over it.</param>
+    /// <param name="observer">Receives the progress.</param>
+    /// <param name="stop">Ends it; the better of what is there is kept.</param>
+    public Candidate Improve(
+        Candidate frozen,
+        TuningTask task,
+        FrozenStates states,
+        ProbeExamples features,
+        ITrainingObserver? observer,
+        CancellationToken stop)
+    {
+        var (learned, heldOut) = (task.Training, task.Validation);
+        if (heldOut.Length == 0 && task.Training.Length >= FewestRowsToHoldOut)
+        {
+            var (most, some) = StratifiedSplit.Of(
+                [.. task.Training.Select(row => new Example<int>(row, task.All[row].Target))], HeldOutShare, new Random(config.Training.Seed));
+            (learned, heldOut) = ([.. most.Select(row => row.Input)], [.. some.Select(row => row.Input)]);
+        }
+
+        var isContrast = task.Plan!.Loss == FineTuningLoss.Contrast;
+        log.Say($"Fine-tuning of {task.Plan.Layers} layers by {task.Plan.Loss} on {learned.Length} rows, {task.Plan.Epochs} epochs.");
+        var tuned = Tune(task, states, features, learned, "", observer, stop);
+        if (stop.IsCancellationRequested)
+            return frozen;
+        if (isContrast)
+            Head(tuned).Layer = FitLayer(tuned, task, learned, stop);
+        if (heldOut.Length == 0 || frozen.Scores is null)
+            return new Candidate(tuned, null);
+
+        var scores = Head(tuned).Layer.ScoreLogarithms(engine, FeaturesOf(tuned, task, heldOut, stop));
+        int[] places = task.Validation.Length > 0 ? [.. Enumerable.Range(0, heldOut.Length)] : heldOut;
+        var (before, after) = (frozen.Scores.Select(places), frozen.Scores.Select(places, scores));
+        log.Say($"On {heldOut.Length} rows held out: log-loss {before.Loss:F4} before, {after.Loss:F4} after; accuracy {before.Accuracy:P2}, {after.Accuracy:P2}.");
+        if (after.Loss >= before.Loss)
+            return frozen;
+        if (!isContrast || task.Validation.Length > 0 || stop.IsCancellationRequested)
+            return new Candidate(tuned, after);
+
+        log.Say($"Fine-tuning once more, on all {task.Training.Length} rows.");
+        var again = Tune(task, states, features, task.Training, ".all", observer, stop);
+        if (stop.IsCancellationRequested)
+            return new Candidate(tuned, after);
+        Head(again).Layer = FitLayer(again, task, task.Training, stop);
+        return new Candidate(again, after);
+    }
+
+    private static FeatureHead Head(Model<EncodedText> model) => (FeatureHead)model.Head;
+
+    private Model<EncodedText> Tune(
+        TuningTask task,
+        FrozenStates states,
+        ProbeExamples features,
+        int[] learned,
+        string stage,
+        ITrainingObserver? observer,
+        CancellationToken stop)
+    {
+        var (plan, training) = (task.Plan!, config.Training);
+        var model = task.CreateModel(source, engine, classes, PooledLayers, config);
+        // a pair's texts were read apart before, which says nothing of the layer over both together
+        if (!task.IsPair)
+            Head(model).Layer = probeFit.Fit(
+                LastLayers(features.Select(learned), model), ProbeDescent.OfFrozen(learned.Length, classes), probeFit.Strengths(features)[^1], stop);
+        var first = Layers - plan.Layers;
+        var rows = new TuningRows(task.All, task.Weights, states.Kept?.Blocks == first ? states.Kept : null);
+        Example<EncodedText>[] validation = [.. task.Validation.Select(row => task.All[row])];
+        EncoderObjective objective = plan.Loss == FineTuningLoss.Contrast
+            ? new ContrastObjective(model, rows, learned, validation, first, training)
+            : new ClassObjective(model, rows, learned, validation, first, training);
+        var batchSize = plan.Loss == FineTuningLoss.Contrast ? Math.Max(1, plan.BatchSize / 2) : plan.BatchSize;
+        using var optimizer = FineTuningOptimizer.Create(engine, model.Parameters, Layers, plan, training.FreezeRouter);
+        Parameter[] parameters = [.. model.Parameters.All.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
+        var schedule = new TrainingSchedule(
+            plan.Epochs,
+            batchSize,
+            Math.Min(training.AccumulationSteps, batchSize),
+            plan.LearningRate,
+            training.WarmupShare,
+            LearningRateDecay.Linear,
+            training.MaxGradientNorm,
+            training.EarlyStoppingPatience,
+            training.Seed);
+        var checkpoint = training.CheckpointFile is { } file
+            ? new TrainingCheckpoint(file + stage, DigestOf(model, task, learned))
+            : null;
+        new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
+        FineTuningOptimizer.Unfreeze(model.Parameters);
+        return model;
+    }
+
+    private Probe FitLayer(Model<EncodedText> model, TuningTask task, int[] rows, CancellationToken stop)
+    {
+        var features = FeaturesOf(model, task, rows, stop);
+        return probeFit.Fit(features, ProbeDescent.OfTuned(rows.Length, classes), probeFit.Strengths(features)[^1], stop);
+    }
+
+    private ProbeExamples FeaturesOf(Model<EncodedText> model, TuningTask task, int[] rows, CancellationToken stop)
+    {
+        var states = new FrozenPass(model).Run(
+            [.. rows.Select(row => task.All[row].Input)], keptAfter: null, done => log.Progress("Fine-tuned encoder", done, rows.Length), stop);
+        return new ProbeExamples(
+            states.Features, states.Width, [.. rows.Select(row => (int)task.All[row].Target)], [.. rows.Select(row => task.Weights[row])]);
+    }
+
+    /// <summary>What a model that pools fewer layers reads of rows, of each of their sequences.</summary>
+    private static ProbeExamples LastLayers(ProbeExamples rows, Model<EncodedText> model)
+    {
+        var head = (PooledClassesHeadConfig)model.Config.Head;
+        var (whole, part) = (rows.Width / head.Windows, Head(model).Width / head.Windows);
+        Debug.Assert(part <= whole, "The frozen encoder is read by more layers than the fine-tuned one.");
+        var features = new float[rows.Count * part * head.Windows];
+        for (var row = 0; row < rows.Count; row++)
+            for (var window = 0; window < head.Windows; window++)
+                rows.FeaturesOf(row).Slice(window * whole + whole - part, part)
+                    .CopyTo(features.AsSpan((row * head.Windows + window) * part));
+        return rows with { Features = features, Width = part * head.Windows };
+    }
+
+    private string DigestOf(Model<EncodedText> model, TuningTask task, int[] learned)
+    {
+        using var digest = new TrainingDigest();
+        digest.AddJson(config.Training).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input).AddJson(learned);
+        model.Input.AddTo(digest, task.All.Select(row => row.Input));
+        digest.AddJson(task.All.Select(row => row.Target)).AddJson(task.Weights).AddValues(model.Parameters.All.Select(p => p.Parameter));
+        return digest.ToString();
+    }
+}
