@@ -75,7 +75,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         var keptAfter = task.Plan is { } plan && !task.IsPair && plan.Layers < Layers && task.Tokens * task.Width * sizeof(ushort) <= MostKeptBytes
             ? Layers - plan.Layers
             : (int?)null;
-        var states = new FrozenPass(frozen).Run(
+        var states = new FrozenPass(frozen, _config.KeptStates, _source.Key).Run(
             task.RowsFor(frozen.Input), keptAfter, done => log.Progress("Frozen encoder", done, task.All.Length), stop);
         log.Say($"The frozen encoder has read {task.All.Length} rows, {task.Tokens} tokens.");
 
