@@ -36,7 +36,7 @@ internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? ca
         var missing = known is null ? [.. Enumerable.Range(0, rows.Count)] : TakeKnown(known, key, rows, width, features, kept);
         var packer = model.Input.CreatePacker(model.Packing());
         var (done, start) = (rows.Count - missing.Count, 0);
-        foreach (var pass in ScoringPasses.Of(missing, row => model.Input.TokensOf(rows[row])))
+        foreach (var pass in ScoringPasses.Of(missing, row => model.Input.TokensOf(rows[row]), model.Config.Encoder))
         {
             stop.ThrowIfCancellationRequested();
             using var tape = model.Engine.LeaseTape(training: false);

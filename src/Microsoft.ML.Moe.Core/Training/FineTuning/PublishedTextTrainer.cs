@@ -77,6 +77,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
             : (int?)null;
         var states = new FrozenPass(frozen, _config.KeptStates, _source.Key).Run(
             task.RowsFor(frozen.Input), keptAfter, done => log.Progress("Frozen encoder", done, task.All.Length), stop);
+        TrainingLog.ReleaseMemory();
         log.Say($"The frozen encoder has read {task.All.Length} rows, {task.Tokens} tokens.");
 
         var heldOut = new HeldOutScoring(Engine, _probeFit, _linearFit, _classes, Training.Seed);
@@ -94,6 +95,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         ((FeatureHead)frozen.Head).Layer = _probeFit.Fit(
             learned.Encoder, ProbeDescent.OfFrozen(task.Training.Length, _classes), strength, stop);
         log.Progress("Frozen encoder", task.All.Length, task.All.Length);
+        TrainingLog.ReleaseMemory();
 
         var best = new Candidate(frozen, scores);
         if (task.Plan is not null && !stop.IsCancellationRequested)

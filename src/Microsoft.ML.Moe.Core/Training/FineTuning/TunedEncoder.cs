@@ -25,6 +25,9 @@ internal sealed class TunedEncoder(
     /// <summary>Rows below which none are held out.</summary>
     private const int FewestRowsToHoldOut = 50;
 
+    /// <summary>Makes the order of rows another in the second fine-tuning.</summary>
+    private const int SeedOfSecond = 0x5A17;
+
     private int Layers => source.Encoder.Layers;
 
     /// <summary>Fine-tunes on most of the rows, and, where that has helped and is done fast, once more on all.</summary>
@@ -52,7 +55,8 @@ internal sealed class TunedEncoder(
 
         var isContrast = task.Plan!.Loss == FineTuningLoss.Contrast;
         log.Say($"Fine-tuning of {task.Plan.Layers} layers by {task.Plan.Loss} on {learned.Length} rows, {task.Plan.Epochs} epochs.");
-        var tuned = Tune(task, states, features, learned, "", observer, stop);
+        var tuned = Tune(task, states, features, learned, isAgain: false, observer, stop);
+        TrainingLog.ReleaseMemory();
         if (stop.IsCancellationRequested)
             return frozen;
         if (isContrast)
@@ -69,10 +73,12 @@ internal sealed class TunedEncoder(
         if (!isContrast || task.Validation.Length > 0 || stop.IsCancellationRequested)
             return new Candidate(tuned, after);
 
+        TrainingLog.ReleaseMemory();
         log.Say($"Fine-tuning once more, on all {task.Training.Length} rows.");
-        var again = Tune(task, states, features, task.Training, ".all", observer, stop);
+        var again = Tune(task, states, features, task.Training, isAgain: true, observer, stop);
         if (stop.IsCancellationRequested)
             return new Candidate(tuned, after);
+        Average(again, tuned);
         Head(again).Layer = FitLayer(again, task, task.Training, stop);
         return new Candidate(again, after);
     }
@@ -84,11 +90,12 @@ internal sealed class TunedEncoder(
         FrozenStates states,
         ProbeExamples features,
         int[] learned,
-        string stage,
+        bool isAgain,
         ITrainingObserver? observer,
         CancellationToken stop)
     {
-        var (plan, training) = (task.Plan!, config.Training);
+        var plan = task.Plan!;
+        var training = isAgain ? config.Training with { Seed = config.Training.Seed ^ SeedOfSecond } : config.Training;
         var model = task.CreateModel(source, engine, classes, PooledLayers, config);
         // a pair's texts were read apart before, which says nothing of the layer over both together
         if (!task.IsPair)
@@ -114,11 +121,28 @@ internal sealed class TunedEncoder(
             training.EarlyStoppingPatience,
             training.Seed);
         var checkpoint = training.CheckpointFile is { } file
-            ? new TrainingCheckpoint(file + stage, DigestOf(model, task, learned))
+            ? new TrainingCheckpoint(isAgain ? file + ".again" : file, DigestOf(model, task, learned))
             : null;
         new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
         return model;
+    }
+
+    /// <summary>
+    /// Gives a model the mean of its weights and another's: two that were fine-tuned from the same start are better together than each alone
+    /// (Wortsman et al. 2022, "Model soups").
+    /// </summary>
+    private static void Average(Model<EncodedText> model, Model<EncodedText> other)
+    {
+        foreach (var ((parameter, _), (of, _)) in model.Parameters.All.Zip(other.Parameters.All))
+        {
+            if (ClassifierHead.IsOfClasses(parameter.Name))
+                continue;
+            var (values, others) = (parameter.Value.ToArray(), of.Value.ToArray());
+            for (var i = 0; i < values.Length; i++)
+                values[i] = 0.5f * (values[i] + others[i]);
+            parameter.Value.CopyFrom(values);
+        }
     }
 
     private Probe FitLayer(Model<EncodedText> model, TuningTask task, int[] rows, CancellationToken stop)
