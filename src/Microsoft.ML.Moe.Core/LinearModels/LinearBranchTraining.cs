@@ -18,9 +18,6 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     /// <summary>Share of the training rows that is held out where there are no validation rows.</summary>
     private const float HeldOutShare = 0.1f;
 
-    /// <summary>Training rows from which some are held out: of fewer, the encoder needs each.</summary>
-    private const int FewestRowsToHoldOut = 50;
-
     /// <summary>Tokens of all training texts up to which character n-grams are taken: beyond, there are words enough.</summary>
     private const long MostTokensForGrams = 3_000_000;
 
@@ -54,7 +51,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     public TrainingRows<EncodedText> Fit(TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
         Example<EncodedText>[] counting = [.. rows.Training.Where(row => row.Weight > 0)];
-        if (rows.Validation.Count == 0 && counting.Length >= FewestRowsToHoldOut)
+        if (rows.Validation.Count == 0 && counting.Length >= StratifiedSplit.FewestRowsToHoldOut)
         {
             var (learned, heldOut) = StratifiedSplit.Of(counting, HeldOutShare, new Random(training.Seed));
             rows = new TrainingRows<EncodedText>(learned, heldOut, IsDrawn: true);

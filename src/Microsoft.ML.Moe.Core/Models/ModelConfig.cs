@@ -102,5 +102,20 @@ internal sealed record ModelConfig
         Input.Check();
         if (Input is PublishedTextInputConfig != Encoder is PublishedConfig)
             throw new ArgumentException("A published encoder and the ids of its tokenizer go together.", nameof(Encoder));
+        if (!HeadReadsInput)
+            throw new ArgumentException("The head does not read rows of as many sequences as the input gives.", nameof(Head));
     }
+
+    /// <summary>Whether the head reads the sequences that a row becomes.</summary>
+    private bool HeadReadsInput => (Head, Input) switch
+    {
+        (PairClassesHeadConfig pair, PublishedTextInputConfig text) => text.Windows == TextWindows.Apart
+            && text.Linear is (LinearInput.Words or LinearInput.WordsAndCharacters)
+            && pair.VocabularySize >= text.VocabularySize,
+        (PairClassesHeadConfig, _) => false,
+        (PooledClassesHeadConfig pooled, PublishedTextInputConfig text) => pooled.Windows == (text.Windows == TextWindows.Whole ? 1 : 2),
+        (PooledClassesHeadConfig pooled, _) => pooled.Windows == 1,
+        (_, PublishedTextInputConfig text) => text.Windows == TextWindows.Whole,
+        _ => true,
+    };
 }

@@ -51,9 +51,12 @@ public sealed class WarmStart
     /// <param name="tokens">
     /// For each id of the new tokenizer the id of the same subword in this model's, or −1; null when the vocabulary is the same.
     /// </param>
+    /// <exception cref="ArgumentException">The model is no classifier, or has a published encoder.</exception>
     public static WarmStart From<TRow>(Model<TRow> model, IReadOnlyList<int>? classes = null, IReadOnlyList<int>? tokens = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        if (model.Config.Input is PublishedTextInputConfig)
+            throw new ArgumentException("The model has a published encoder; only models of this library's own architecture are gone on with.", nameof(model));
         if (classes is not null && model.Head is not ClassifierHead)
             throw new ArgumentException("The model is no classifier: it knows no classes.", nameof(classes));
         if (classes?.Any(c => c < -1 || c >= model.Outputs) == true)

@@ -3,6 +3,9 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>Draws a validation set by class, so that every class keeps training rows.</summary>
 internal static class StratifiedSplit
 {
+    /// <summary>Training rows from which some are held out: of fewer, learning needs each.</summary>
+    public const int FewestRowsToHoldOut = 50;
+
     /// <summary>Splits rows.</summary>
     /// <param name="rows">All rows.</param>
     /// <param name="share">Share of each class to hold out, within [0, 1); a class's last row is never held out.</param>

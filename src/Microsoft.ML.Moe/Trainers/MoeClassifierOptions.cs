@@ -72,7 +72,8 @@ public abstract class MoeClassifierOptions : MoeTrainerOptions
     /// <summary>
     /// An earlier model of the same kind to start from instead of random weights: a fitted transformer
     /// (<see cref="PretrainedModel.From"/>) or the path of a saved one. Architecture, router and input are then the earlier model's,
-    /// whatever the options say; training, and how much of a text is read, is the options'. The labels may be others: of those with the same value and type the
+    /// whatever the options say; training, and how much of a text is read, is the options'. A model with a published encoder is none to start
+    /// from. The labels may be others: of those with the same value and type the
     /// earlier classifier's knowledge is kept, whatever their order. null starts from random weights. Default null.
     /// </summary>
     public PretrainedModel? InitialModel { get; set; }

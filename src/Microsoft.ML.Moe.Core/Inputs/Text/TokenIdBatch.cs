@@ -22,11 +22,15 @@ internal sealed class TokenIdBatch : Batch
         : throw new InvalidOperationException("The text was encoded by the input of another model.");
 
     /// <summary>Makes this another batch; see the properties.</summary>
+    /// <param name="layout">Where each sequence lies.</param>
+    /// <param name="ids"><see cref="Ids"/>.</param>
+    /// <param name="types"><see cref="Types"/>.</param>
+    /// <param name="rows">What <see cref="CountsOf"/> tells of; null where no one asks.</param>
     /// <returns>This batch.</returns>
     public TokenIdBatch Reset(
-        SequenceLayout layout, ReadOnlyMemory<int> ids, ReadOnlyMemory<int> types, IReadOnlyList<EncodedText> rows)
+        SequenceLayout layout, ReadOnlyMemory<int> ids, ReadOnlyMemory<int> types, IReadOnlyList<EncodedText>? rows = null)
     {
-        (Layout, _ids, _types, _rows) = (layout, ids, types, rows);
+        (Layout, _ids, _types, _rows) = (layout, ids, types, rows ?? []);
         return this;
     }
 }

@@ -41,8 +41,10 @@ internal sealed class ContrastObjective : EncoderObjective
         base.BeginEpoch(epoch);
         var random = new Random(TrainingSchedule.SeedOf(_seed, epoch));
         var next = 0;
-        foreach (var ofClass in _rowsOfClasses)
+        foreach (var ordered in _rowsOfClasses)
         {
+            // of what other epochs have made of it nothing is left: a training that is taken up again has not seen them
+            int[] ofClass = [.. ordered];
             random.Shuffle(ofClass);
             for (var i = 0; i < ofClass.Length; i += 2)
                 // the odd one out is paired with one that has its partner already

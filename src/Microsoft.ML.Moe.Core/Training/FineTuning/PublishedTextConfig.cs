@@ -29,16 +29,16 @@ internal sealed record PublishedTextConfig
 
     /// <summary>The longest sequence for texts, and whether both ends of them are read.</summary>
     /// <param name="lengths">Tokens of each training text, special ones counted, uncut.</param>
-    /// <param name="limit">Longest sequence that the encoder is made for.</param>
+    /// <param name="limit">Longest sequence that the encoder is made for; one that is asked for may be longer.</param>
     /// <param name="isPair">Whether rows are pairs.</param>
     public (int Length, bool BothEnds) LengthFor(IReadOnlyCollection<int> lengths, int limit, bool isPair)
     {
         if (MaximumTokens is { } given)
-            return (Math.Min(given, limit), false);
+            return (given, false);
         var fewest = isPair ? 2 * FewestTokens : FewestTokens;
         int[] ascending = [.. lengths.Order()];
         var long95 = ascending.Length == 0 ? 0 : ascending[(int)Math.Min(ascending.Length - 1, ascending.Length * ShareReadWhole)];
-        var affordable = (int)Math.Clamp(MostTokensOfAll / Math.Max(1, ascending.Length), fewest, limit);
+        var affordable = (int)Math.Min(limit, Math.Max(fewest, MostTokensOfAll / Math.Max(1, ascending.Length)));
         if (isPair || long95 <= limit)
             return (Math.Min(limit, Math.Max(fewest, Math.Min(long95, affordable))), false);
         return (Math.Min(limit, Math.Max(fewest, affordable / 2)), true);

@@ -23,9 +23,6 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
     /// <summary>Pairs that are many.</summary>
     private const int ManyPairs = 12_000;
 
-    /// <summary>Rows below which none are held out.</summary>
-    private const int FewestRowsToHoldOut = 50;
-
     /// <summary>Bytes of token states that are kept at most; beyond, the first blocks run again in each pass.</summary>
     private const long MostKeptBytes = 1L << 29;
 
@@ -59,7 +56,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
 
     private protected override Model<EncodedText> Learn(TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
-        var suitability = EncoderSuitability.Of(rows.Training.Select(row => row.Input), _source.Tokenizer);
+        var suitability = EncoderSuitability.Of(rows.Training.Where(row => row.Weight > 0).Select(row => row.Input), _source.Tokenizer);
         if (!suitability.IsSuitable)
         {
             observer?.OnMessage($"The encoder does not know the texts' language: {suitability}.");
@@ -72,9 +69,9 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         log.Say($"{task.Input.MaximumTokens} tokens at most of each {(task.Input.Config.Windows == TextWindows.BothEnds ? "end of a text" : "row")}.");
         var frozen = CreateFrozen(task);
         var tuning = new TunedEncoder(_config, _source, _classes, Engine, _probeFit, log);
-        var keptAfter = task.Plan is { } plan && !task.IsPair && plan.Layers < Layers && task.Tokens * task.Width * sizeof(ushort) <= MostKeptBytes
-            ? Layers - plan.Layers
-            : (int?)null;
+        // in what is filled up with padding, tokens of a row are not its own alone
+        var keeps = !task.IsPair && task.Tokens * task.Width * sizeof(ushort) <= MostKeptBytes && !frozen.Packing().PadToLongest;
+        var keptAfter = keeps && task.Plan is { } plan && plan.Layers < Layers ? Layers - plan.Layers : (int?)null;
         var states = new FrozenPass(frozen, _config.KeptStates, _source.Key).Run(
             task.RowsFor(frozen.Input), keptAfter, done => log.Progress("Frozen encoder", done, task.All.Length), stop);
         TrainingLog.ReleaseMemory();
@@ -85,7 +82,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         var learned = branches.Select(task.Training);
         HeldOutScores? scores = task.Validation.Length > 0
             ? heldOut.On(learned, branches.Select(task.Validation), stop)
-            : task.Training.Length >= FewestRowsToHoldOut ? heldOut.OutOfFold(learned, stop) : null;
+            : task.Training.Length >= StratifiedSplit.FewestRowsToHoldOut ? heldOut.OutOfFold(learned, stop) : null;
         if (scores is not null)
             log.Say($"Frozen encoder and linear model: log-loss {scores.Loss:F4}, accuracy {scores.Accuracy:P2} on {scores.Labels.Length} rows that they have not learned from.");
 
@@ -98,7 +95,9 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         TrainingLog.ReleaseMemory();
 
         var best = new Candidate(frozen, scores);
-        if (task.Plan is not null && !stop.IsCancellationRequested)
+        // without rows to compare by, it is the caller's choice
+        var mayTune = scores is not null || _config.FineTuning.Scope != FineTuningScope.Auto;
+        if (task.Plan is not null && mayTune && !stop.IsCancellationRequested)
             best = tuning.Improve(best, task, states, learned.Encoder, observer, stop);
         return WithLinear(best, linear, log);
     }
@@ -116,7 +115,10 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
             VocabularySize = _source.Encoder.VocabularySize,
         };
         var model = _source.CreateModel(Engine, input, head, Training.Seed);
-        ((PairClassesHead)model.Head).SetRarity(RarityOf(task.RowsFor(input), _source.Encoder.VocabularySize));
+        var rows = task.RowsFor(input);
+        ((PairClassesHead)model.Head).SetRarity(RarityOf(rows, _source.Encoder.VocabularySize));
+        if (_source.Upcycling is { } upcycling)
+            UpcycledRouters.Start(upcycling, model, [.. task.Training.Select(row => rows[row])]);
         return model;
     }
 
@@ -134,7 +136,10 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
     {
         observer?.OnMessage("A mixture of experts is trained from nothing in its place, beside the linear model.");
         var trainer = new TextClassifierTrainer(_config.FromScratch, _classes, Engine);
-        return trainer.Train(Read(rows.Training), rows.Validation.Count == 0 ? null : Read(rows.Validation), observer, stop);
+        // rows that were drawn are drawn once more, so that the linear model learns from them in the end
+        return rows.IsDrawn
+            ? trainer.Train(Read([.. rows.Training, .. rows.Validation]), null, observer, stop)
+            : trainer.Train(Read(rows.Training), Read(rows.Validation), observer, stop);
 
         Example<EncodedText>[] Read(IReadOnlyList<Example<EncodedText>> examples)
         {

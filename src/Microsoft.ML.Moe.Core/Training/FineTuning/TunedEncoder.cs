@@ -22,9 +22,6 @@ internal sealed class TunedEncoder(
     /// <summary>Share of the rows that is held out of a first fine-tuning, to tell whether it helps.</summary>
     private const float HeldOutShare = 0.1f;
 
-    /// <summary>Rows below which none are held out.</summary>
-    private const int FewestRowsToHoldOut = 50;
-
     /// <summary>Makes the order of rows another in the second fine-tuning.</summary>
     private const int SeedOfSecond = 0x5A17;
 
@@ -46,41 +43,70 @@ internal sealed class TunedEncoder(
         CancellationToken stop)
     {
         var (learned, heldOut) = (task.Training, task.Validation);
-        if (heldOut.Length == 0 && task.Training.Length >= FewestRowsToHoldOut)
+        if (heldOut.Length == 0 && task.Training.Length >= StratifiedSplit.FewestRowsToHoldOut)
         {
             var (most, some) = StratifiedSplit.Of(
                 [.. task.Training.Select(row => new Example<int>(row, task.All[row].Target))], HeldOutShare, new Random(config.Training.Seed));
             (learned, heldOut) = ([.. most.Select(row => row.Input)], [.. some.Select(row => row.Input)]);
         }
 
+        var best = frozen;
+        try
+        {
+            foreach (var better in Better(frozen, task, states, features, learned, heldOut, observer, stop))
+                best = better;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // what there was before is kept
+        }
+
+        return best;
+    }
+
+    /// <summary>What is better than the frozen model, each better than the one before.</summary>
+    private IEnumerable<Candidate> Better(
+        Candidate frozen,
+        TuningTask task,
+        FrozenStates states,
+        ProbeExamples features,
+        int[] learned,
+        int[] heldOut,
+        ITrainingObserver? observer,
+        CancellationToken stop)
+    {
         var isContrast = task.Plan!.Loss == FineTuningLoss.Contrast;
         log.Say($"Fine-tuning of {task.Plan.Layers} layers by {task.Plan.Loss} on {learned.Length} rows, {task.Plan.Epochs} epochs.");
         var tuned = Tune(task, states, features, learned, isAgain: false, observer, stop);
         TrainingLog.ReleaseMemory();
         if (stop.IsCancellationRequested)
-            return frozen;
+            yield break;
         if (isContrast)
             Head(tuned).Layer = FitLayer(tuned, task, learned, stop);
         if (heldOut.Length == 0 || frozen.Scores is null)
-            return new Candidate(tuned, null);
+        {
+            yield return new Candidate(tuned, null);
+            yield break;
+        }
 
         var scores = Head(tuned).Layer.ScoreLogarithms(engine, FeaturesOf(tuned, task, heldOut, stop));
         int[] places = task.Validation.Length > 0 ? [.. Enumerable.Range(0, heldOut.Length)] : heldOut;
         var (before, after) = (frozen.Scores.Select(places), frozen.Scores.Select(places, scores));
         log.Say($"On {heldOut.Length} rows held out: log-loss {before.Loss:F4} before, {after.Loss:F4} after; accuracy {before.Accuracy:P2}, {after.Accuracy:P2}.");
-        if (after.Loss >= before.Loss)
-            return frozen;
-        if (!isContrast || task.Validation.Length > 0 || stop.IsCancellationRequested)
-            return new Candidate(tuned, after);
+        if (!(after.Loss < before.Loss))
+            yield break;
+        yield return new Candidate(tuned, after);
+        if (!isContrast || task.Validation.Length > 0)
+            yield break;
 
         TrainingLog.ReleaseMemory();
         log.Say($"Fine-tuning once more, on all {task.Training.Length} rows.");
         var again = Tune(task, states, features, task.Training, isAgain: true, observer, stop);
         if (stop.IsCancellationRequested)
-            return new Candidate(tuned, after);
+            yield break;
         Average(again, tuned);
         Head(again).Layer = FitLayer(again, task, task.Training, stop);
-        return new Candidate(again, after);
+        yield return new Candidate(again, after);
     }
 
     private static FeatureHead Head(Model<EncodedText> model) => (FeatureHead)model.Head;
@@ -96,7 +122,8 @@ internal sealed class TunedEncoder(
     {
         var plan = task.Plan!;
         var training = isAgain ? config.Training with { Seed = config.Training.Seed ^ SeedOfSecond } : config.Training;
-        var model = task.CreateModel(source, engine, classes, PooledLayers, config);
+        // of the states before the layers that are trained, the last are at hand
+        var model = task.CreateModel(source, engine, classes, Math.Min(PooledLayers, plan.Layers + 1), config);
         // a pair's texts were read apart before, which says nothing of the layer over both together
         if (!task.IsPair)
             Head(model).Layer = probeFit.Fit(

@@ -20,6 +20,13 @@ internal sealed record StartingPoint(WarmStart Values, TextTokenizer? Tokenizer,
     public static StartingPoint Of(MoeTransformer earlier, LabelValues? labels, int classCount, TextTokenizer? tokenizer)
     {
         using var hold = earlier.Hold();
+        if (earlier.Model.Config.Input is PublishedTextInputConfig)
+        {
+            throw new InvalidOperationException(
+                $"{nameof(MoeClassifierOptions.InitialModel)} has a published encoder, and training goes on from models of this library's own "
+                + $"architecture only. Train anew, with {nameof(MoeTextClassificationTrainer.Options.Encoder)} = that encoder.");
+        }
+
         var own = earlier switch
         {
             MoeTextClassificationTransformer text => text.Tokenizer,
