@@ -24,9 +24,9 @@ internal sealed class TokenIdBatch : Batch
     /// <summary>Makes this another batch; see the properties.</summary>
     /// <returns>This batch.</returns>
     public TokenIdBatch Reset(
-        SequenceLayout layout, ReadOnlyMemory<int> ids, ReadOnlyMemory<int> types, IReadOnlyList<EncodedText> rows)
+        SequenceLayout layout, ReadOnlyMemory<int> ids, ReadOnlyMemory<int> types, IReadOnlyList<EncodedText>? rows = null)
     {
-        (Layout, _ids, _types, _rows) = (layout, ids, types, rows);
+        (Layout, _ids, _types, _rows) = (layout, ids, types, rows ?? []);
         return this;
     }
 }

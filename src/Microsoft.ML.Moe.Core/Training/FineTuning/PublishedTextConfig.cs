@@ -32,7 +32,7 @@ internal sealed record PublishedTextConfig
     {
         if (MaximumTokens is { } given)
             return (Math.Min(given, limit), false);
-        var fewest = isPair ? 2 * FewestTokens : FewestTokens;
+        var fewest = Math.Min(limit, isPair ? 2 * FewestTokens : FewestTokens);
         int[] ascending = [.. lengths.Order()];
         var long95 = ascending.Length == 0 ? 0 : ascending[(int)Math.Min(ascending.Length - 1, ascending.Length * ShareReadWhole)];
         var affordable = (int)Math.Clamp(MostTokensOfAll / Math.Max(1, ascending.Length), fewest, limit);

@@ -89,7 +89,8 @@ internal sealed class TunedEncoder(
         CancellationToken stop)
     {
         var (plan, training) = (task.Plan!, config.Training);
-        var model = task.CreateModel(source, engine, classes, PooledLayers, config);
+        // what lies below the states that the trained layers begin with is not computed again
+        var model = task.CreateModel(source, engine, classes, Math.Min(PooledLayers, plan.Layers + 1), config);
         // a pair's texts were read apart before, which says nothing of the layer over both together
         if (!task.IsPair)
             Head(model).Layer = probeFit.Fit(
