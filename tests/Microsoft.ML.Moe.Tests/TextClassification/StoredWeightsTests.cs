@@ -99,6 +99,14 @@ public sealed class StoredWeightsTests : IDisposable
             Assert.Throws<InvalidOperationException>(() => model.LastTransformer.SaveHuggingFace(path)).Message;
     }
 
+    [Fact]
+    public void An_encoder_is_no_initial_model()
+    {
+        using var model = Models.Fit(_ml, WithEncoder);
+        var refusal = Assert.Throws<InvalidOperationException>(() => Models.Fit(_ml, options => options.InitialModel = PretrainedModel.From(model)));
+        Assert.Contains("SaveHuggingFace", refusal.Message, StringComparison.Ordinal);
+    }
+
     private void WithEncoder(MoeTextClassificationTrainer.Options options) =>
         (options.Encoder, options.FineTuning, options.MaximumTokens, options.Device) = (_tiny.Encoder, Tuning.None, null, MoeDevice.Cpu);
 
