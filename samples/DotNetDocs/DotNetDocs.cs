@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -19,9 +20,22 @@ public static class DotNetDocs
     private const int Version = 1;
 
     /// <summary>Sentences, and the namespace whose documentation they come from: columns <c>Label</c> and <c>Text</c>.</summary>
+    /// <param name="share">Share of the rows that is taken, drawn at random, the same each time. Within (0, 1].</param>
     /// <exception cref="InvalidOperationException">There is no SDK, or it comes without documentation.</exception>
-    public static DocTables Sentences() => Written(
-        "Sentences", "Label\tText", files => DocSentences.Load(files).Select(sentence => $"{sentence.Label}\t{sentence.Text}"));
+    public static DocTables Sentences(double share = 1)
+    {
+        // fewer still, for a quick look
+        if (Environment.GetEnvironmentVariable("MLNETMOE_SAMPLE_SHARE") is { } given)
+            share *= double.Parse(given, CultureInfo.InvariantCulture);
+        var name = share < 1 ? string.Create(CultureInfo.InvariantCulture, $"Sentences{share}") : "Sentences";
+        var random = new Random(1);
+        return Written(
+            name,
+            "Label\tText",
+            files => DocSentences.Load(files)
+                .Map<DocSentence>(part => [.. part.Where(_ => random.NextDouble() < share)])
+                .Select(sentence => $"{sentence.Label}\t{sentence.Text}"));
+    }
 
     /// <summary>
     /// What a method does, and what a method returns: <c>Label</c> is <c>same</c> where <c>Sentence1</c> and <c>Sentence2</c> are about

@@ -45,6 +45,7 @@ public sealed partial class CodeTests : IClassFixture<SampleFolder>
     {
         var block = BlocksOf("csharp").Single(block => $"{block}" == place);
         var run = Snippet.Compile(block.Code, block.Setup is null ? typeof(Setup) : Setups[block.Setup]);
+        Samples.RestoreModel();
         var (console, written) = (Console.Out, new StringWriter(CultureInfo.InvariantCulture));
         Console.SetOut(written);
         try

@@ -1,5 +1,9 @@
 using System.IO.Compression;
 using System.Text.Json.Nodes;
+using Microsoft.ML;
+using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
 
 namespace Docs.Tests;
 
@@ -28,6 +32,38 @@ public sealed class FormatTests : IClassFixture<SampleFolder>
         Assert.All(
             zip.Entries.Where(entry => entry.FullName.StartsWith(folder, StringComparison.Ordinal)),
             entry => Assert.Contains($"`{entry.Name}`", page, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_page_names_what_a_published_encoder_adds()
+    {
+        const string File = "published.zip";
+        var ml = new MLContext(seed: 1);
+        var texts = Samples.Texts(ml);
+        var trainer = ml.MulticlassClassification.Trainers.MoeTextClassifier(new MoeTextClassificationTrainer.Options
+        {
+            Sentence1ColumnName = "Text",
+            Encoder = PublishedEncoder.MiniLM,
+            FineTuning = FineTuning.None,
+            StoredWeights = ElementType.BFloat16,
+        });
+        using var model = ml.Transforms.Conversion.MapValueToKey("Label").Append(trainer).Fit(texts);
+        ml.Model.Save(model, texts.Schema, File);
+
+        var config = JsonNode.Parse(Config(File))!;
+        var page = new Page(Path).Text;
+        Assert.Contains("baseModel", config.AsObject().Select(member => member.Key));
+        foreach (var part in (string[])["input", "head"])
+            Assert.All(config[part]!.AsObject(), member => Assert.Contains(member.Key, page, StringComparison.Ordinal));
+        Assert.All(
+            (string[])[$"{config["input"]!["kind"]}", $"{config["head"]!["kind"]}", $"{config["encoder"]!["kind"]}", $"{config["input"]!["windows"]}"],
+            value => Assert.Contains($"`{value}`", page, StringComparison.Ordinal));
+        using var zip = ZipFile.OpenRead(File);
+        var folder = zip.Entries.Single(entry => entry.Name == "Config.json").FullName[..^"Config.json".Length];
+        Assert.All(
+            zip.Entries.Where(entry => entry.FullName.StartsWith(folder, StringComparison.Ordinal)),
+            entry => Assert.Contains(
+                entry.Name.StartsWith("HuggingFace.", StringComparison.Ordinal) ? "`HuggingFace.*`" : $"`{entry.Name}`", page, StringComparison.Ordinal));
     }
 
     private static string Config(string file)

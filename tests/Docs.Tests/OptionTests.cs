@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Training;
 
 namespace Docs.Tests;
 
@@ -41,6 +42,9 @@ public sealed partial class OptionTests
     [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
 
+    [Fact]
+    public void Members_of_fine_tuning() => AssertTable("Fine-tuning", FineTuning.Auto, typeof(FineTuning), []);
+
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]
@@ -51,7 +55,7 @@ public sealed partial class OptionTests
         Assert.Equal(Written(options, property => property.DeclaringType == type).Concat(differences).Order(), Rows(heading).Order());
 
     private static IEnumerable<string> Written(object options, Func<System.Reflection.PropertyInfo, bool> isListed) =>
-        options.GetType().GetProperties().Where(isListed).Select(property => $"{property.Name} {Written(property.GetValue(options))}");
+        options.GetType().GetProperties().Where(property => !property.GetMethod!.IsStatic && isListed(property)).Select(property => $"{property.Name} {Written(property.GetValue(options))}");
 
     private static IEnumerable<string> Rows(string heading)
     {

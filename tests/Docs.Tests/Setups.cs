@@ -48,6 +48,8 @@ internal static class Samples
     /// <summary>The trained model's file.</summary>
     public const string Model = "intents.zip";
 
+    private const string Original = "original.zip";
+
     private static readonly (string Label, string[] Words)[] Classes =
     [
         ("weather", ["rain", "sun", "cloud", "storm", "wind"]),
@@ -67,6 +69,9 @@ internal static class Samples
         WriteImages(random);
         TrainModel();
     }
+
+    /// <summary>Puts the trained model back, in whose place a block may have saved another.</summary>
+    public static void RestoreModel() => File.Copy(Original, Model, overwrite: true);
 
     /// <summary>The table of texts.</summary>
     public static IDataView Texts(MLContext ml) =>
@@ -91,7 +96,8 @@ internal static class Samples
             }))
             .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))
             .Fit(texts);
-        ml.Model.Save(model, texts.Schema, Model);
+        ml.Model.Save(model, texts.Schema, Original);
+        RestoreModel();
     }
 
     // dark pictures and bright ones, as uncompressed bitmaps of 16 × 16 pixels in three colours

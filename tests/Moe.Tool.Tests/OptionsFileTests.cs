@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
@@ -46,7 +47,58 @@ public class OptionsFileTests : FolderTests
         new GlobalWorkspaceSettings(1.2, EntropyUnit.Nats, MaxTokensPerSequence: 4),
         Applied("""{ "globalWorkspace": { "threshold": 1.2, "unit": "nats", "maxTokensPerSequence": 4 } }""").GlobalWorkspace);
 
+    [Fact]
+    public void An_encoder_is_a_name_or_a_folder()
+    {
+        Assert.Same(PublishedEncoder.MiniLM, Applied("""{ "encoder": "MiniLM" }""").Encoder);
+        Assert.Same(PublishedEncoder.ArcticXs, Applied("""{ "encoder": "arctic" }""").Encoder);
+        Assert.Equal("an/encoder", Applied("""{ "encoder": "an/encoder" }""").Encoder?.Name);
+        Assert.Equal(Folder, Applied($$"""{ "encoder": {{JsonSerializer.Serialize(Folder)}} }""").Encoder?.Name);
+        Assert.Null(Applied("""{ "encoder": null }""").Encoder);
+    }
+
+    [Fact]
+    public void Fine_tuning_is_a_word_a_number_or_an_object()
+    {
+        Assert.Equal(FineTuning.None, Applied("""{ "fineTuning": "none" }""").FineTuning);
+        Assert.Equal(FineTuning.AllLayers, Applied("""{ "fineTuning": "all" }""").FineTuning);
+        Assert.Equal(FineTuning.TopLayers(3), Applied("""{ "fineTuning": 3 }""").FineTuning);
+        Assert.Equal(
+            FineTuning.TopLayers(2) with { Epochs = 4, Loss = FineTuningLoss.CrossEntropy },
+            Applied("""{ "fineTuning": { "layers": 2, "Epochs": 4, "loss": "crossEntropy" } }""").FineTuning);
+        Assert.Equal(FineTuning.Auto with { Dropout = 0.2f }, Applied("""{ "fineTuning": { "dropout": 0.2 } }""").FineTuning);
+        Assert.Equal(0.1f, FineTuning.Auto.Dropout);
+    }
+
+    [Fact]
+    public void Upcycling_is_an_object()
+    {
+        Assert.Equal(Upcycling.Copies(), Applied("""{ "upcycling": { "method": "copies" } }""").Upcycling);
+        Assert.Equal(
+            Upcycling.Slices(7, 1, Router.Unified(2)) with { Blocks = [3, 5], RouterStart = RouterStart.CentredKMeans },
+            Applied("""
+                {
+                    "upcycling": {
+                        "method": "slices", "experts": 7, "sharedSlices": 1, "router": { "kind": "unified" }, "blocks": [3, 5],
+                        "routerStart": "centredKMeans",
+                    },
+                }
+                """).Upcycling);
+        Assert.Equal(Upcycling.DropUpcycling(0.25, 4) with { Seed = 3 }, Applied("""{ "upcycling": { "method": "drop-upcycling", "share": 0.25, "experts": 4, "seed": 3 } }""").Upcycling);
+        Assert.Equal(Upcycling.VirtualGroups(2), Applied("""{ "upcycling": { "method": "virtualGroups", "granularity": 2 } }""").Upcycling);
+    }
+
     [Theory]
+    [InlineData("""{ "encoder": "no such folder" }""", "There is no folder 'no such folder'; an encoder is MiniLM")]
+    [InlineData("""{ "fineTuning": "some" }""", "a number of layers of at least 1")]
+    [InlineData("""{ "fineTuning": 0 }""", "a number of layers of at least 1")]
+    [InlineData("""{ "fineTuning": { "layers": 2, "epoch": 1 } }""", "there is no 'epoch' to set, but epochs")]
+    [InlineData("""{ "fineTuning": { "epochs": 0 } }""", "Epochs must lie between 1 and 1000")]
+    [InlineData("""{ "upcycling": 8 }""", "upcycling is an object with a \"method\"")]
+    [InlineData("""{ "upcycling": { "experts": 8 } }""", "upcycling needs a \"method\"")]
+    [InlineData("""{ "upcycling": { "method": "magic" } }""", "there is no upcycling 'magic'")]
+    [InlineData("""{ "upcycling": { "method": "copies", "share": 0.5 } }""", "there is no 'share' to set")]
+    [InlineData("""{ "upcycling": { "method": "copies", "every": 0 } }""", "Every must lie between 1 and")]
     [InlineData("""{ "layer": 1 }""", "'layer', which is no option. Possible are")]
     [InlineData("""{ "layers": "many" }""", "layers = \"many\" is impossible: it is a whole number")]
     [InlineData("""{ "layers": 1.5 }""", "layers = 1.5 is impossible: it is a whole number")]

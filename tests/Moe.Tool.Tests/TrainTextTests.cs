@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace MoeTool.Tests;
 
@@ -97,7 +98,34 @@ public class TrainTextTests : FolderTests
         Assert.NotEqual(first, Tool.Number(Tool.Run([.. training, "--seed", "2"]), "Test log-loss"));
     }
 
+    [Fact]
+    public void Training_begins_with_a_published_encoder()
+    {
+        var encoder = Path.Combine(Folder, "encoder");
+        TinyPublished.Write(encoder, TinyPublished.Bert);
+        TinyPublished.WriteTokenizer(encoder);
+        var (train, model) = (Write("t.tsv", Rows(80)), Path.Combine(Folder, "m.zip"));
+        string[] training =
+        [
+            "train-text", "--train", train, "--label", "kind", "--text", "sentence", "--threads", "1", "--device", "cpu", "--encoder", encoder,
+            "--options", Write("o.json", """{ "fineTuning": { "layers": "none" } }"""),
+        ];
+        var output = Tool.Run([.. training, "--model", model]);
+        Assert.Contains("The frozen encoder has read", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Epoch 1/", output, StringComparison.Ordinal);
+        var last = output.TrimEnd().Split('\n')[^3..];
+        Assert.Matches(@"^Test accuracy: \d+\.\d %\r?$", last[0]);
+        Assert.Matches(@"^Test log-loss: \d+\.\d\d\d\r?$", last[1]);
+        Assert.Matches(@"^Fit seconds: \d+\r?$", last[2]);
+        Assert.Equal(Tool.Number(output, "Test accuracy", " %"), Tool.Number(Tool.Run("evaluate", "--model", model, "--data", train), "Test accuracy", " %"));
+        Assert.Contains("Epoch 2/2", Tool.Run([.. training, "--fine-tuning", "1"]), StringComparison.Ordinal);
+        string[] without = [.. training.Where(arg => arg != "--encoder" && arg != encoder)];
+        Assert.Contains("Epoch 1/1", Tool.Run([.. without, "--encoder", "none", "--epochs", "1"]), StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData("There is no folder 'nowhere'; an encoder is MiniLM", "--train", "t.tsv", "--encoder", "nowhere")]
+    [InlineData("choose one with --encoder", "--train", "t.tsv", "--fine-tuning", "all")]
     [InlineData("There is no file", "--train", "missing.tsv")]
     [InlineData("is a folder; --model", "--train", "t.tsv", "--model", ".")]
     [InlineData("is a folder; --report", "--train", "t.tsv", "--report", ".")]

@@ -34,14 +34,31 @@ public class ProgramTests
         Assert.Matches(@"(?m)^Model: .*digits\.zip\r?$", output);
     }
 
-    private static (int Code, string Output, string Errors) Run(string sample)
+    [Fact]
+    public void The_texts_sample_begins_with_a_published_encoder_or_from_scratch()
+    {
+        var (code, output, errors) = Run("TextClassification");
+        Assert.True(code == 0, errors);
+        Assert.Matches(@"(?m)^Test accuracy: \d+\.\d %\r?$", output);
+        Assert.Matches(@"(?m)^Fit seconds: \d+\r?$", output);
+        Assert.Contains("The frozen encoder has read", output, StringComparison.Ordinal);
+        Assert.Equal(3, output.Split('→').Length - 1);
+
+        (code, output, errors) = Run("TextClassification", "--from-scratch");
+        Assert.True(code == 0, errors);
+        Assert.Matches(@"(?m)^Test accuracy: \d+\.\d %\r?$", output);
+        Assert.Matches(@"(?m)^Epoch 1/\d+: training loss \d", output);
+    }
+
+    private static (int Code, string Output, string Errors) Run(string sample, params string[] args)
     {
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, sample + ".dll")])
+        var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, sample + ".dll"), .. args])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             StandardOutputEncoding = Encoding.UTF8,
+            Environment = { ["MLNETMOE_SAMPLE_SHARE"] = "0.03" },
         };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();

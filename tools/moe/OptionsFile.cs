@@ -28,6 +28,8 @@ internal static class OptionsFile
     private static readonly JsonSerializerOptions Plain = new()
     {
         PropertyNameCaseInsensitive = true,
+        AllowTrailingCommas = true,
+        ReadCommentHandling = JsonCommentHandling.Skip,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectRequiredConstructorParameters = true,
         RespectNullableAnnotations = true,
@@ -36,7 +38,10 @@ internal static class OptionsFile
 
     private static readonly JsonSerializerOptions Values = new(Plain)
     {
-        Converters = { new RouterJson(), new InitialModelJson(), new TokenizerJson() },
+        Converters =
+        {
+            new RouterJson(), new InitialModelJson(), new TokenizerJson(), new PublishedEncoderJson(), new FineTuningJson(), new UpcyclingJson(),
+        },
     };
 
     /// <summary>Sets what a file names.</summary>
@@ -132,15 +137,7 @@ internal static class OptionsFile
         public override void Write(Utf8JsonWriter writer, Router value, JsonSerializerOptions options) =>
             JsonSerializer.Serialize(writer, value, Plain);
 
-        private static T? Take<T>(JsonObject given, string name)
-        {
-            var key = given.Select(entry => entry.Key).FirstOrDefault(key => key.Equals(name, StringComparison.OrdinalIgnoreCase));
-            if (key is null)
-                return default;
-            var value = given[key].Deserialize<T>(Plain);
-            given.Remove(key);
-            return value;
-        }
+        private static T? Take<T>(JsonObject given, string name) => JsonMembers.Take(given, name) is { } value ? value.Deserialize<T>(Plain) : default;
     }
 
     /// <summary>A model as the path of its file.</summary>

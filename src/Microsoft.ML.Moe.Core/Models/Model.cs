@@ -185,7 +185,7 @@ public sealed partial class Model<TRow>
     /// <exception cref="InvalidOperationException">It comes from <see cref="WithPolicy"/>.</exception>
     public void Save(Stream config, Stream weights) => Save(config, weights, ElementType.Float32);
 
-    /// <summary>As the public method, with the matrices in another type, to which they are rounded.</summary>
+    /// <summary>As the public method, with the matrices in another type, to which they are rounded, but for the small one that scores classes.</summary>
     internal void Save(Stream config, Stream weights, ElementType matrices)
     {
         if (_policy is not null)
@@ -196,7 +196,7 @@ public sealed partial class Model<TRow>
             weights,
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
-                    p.Parameter, p.Role == ParameterRole.Bias ? ElementType.Float32 : matrices)),
+                    p.Parameter, p.Role == ParameterRole.Bias || ClassifierHead.IsOfClasses(p.Parameter.Name) ? ElementType.Float32 : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
             ]);
     }

@@ -17,7 +17,6 @@ namespace Microsoft.ML.Moe.Persistence;
 internal static class EmbedderZip
 {
     private const string Embedder = "Embedder.json";
-    private const string FilePrefix = "HuggingFace.";
     private const int MaximumEmbedderLength = 1 << 24;
     private const int MaximumFileLength = 1 << 28;
     private const int MostFiles = 16;
@@ -35,7 +34,7 @@ internal static class EmbedderZip
         folder.AddEntry(
             ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, storedWeights)));
         foreach (var (name, bytes) in files)
-            folder.AddEntry(FilePrefix + name, stream => stream.Write(bytes));
+            folder.AddEntry(TokenizerFile.FilePrefix + name, stream => stream.Write(bytes));
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>
@@ -47,7 +46,7 @@ internal static class EmbedderZip
         if (content.Files.Count > MostFiles || content.Files.Distinct().Count() < content.Files.Count)
             throw new InvalidDataException($"{Embedder} lists impossible files: the model file is damaged.");
         var files = EncoderFiles.Of(content.Files.ToDictionary(
-            name => name, name => folder.Read(FilePrefix + name, MaximumFileLength, ReadAll)));
+            name => name, name => folder.Read(TokenizerFile.FilePrefix + name, MaximumFileLength, TokenizerFile.ReadAll)));
         var engine = Engines.Create(folder.Environment);
         try
         {
@@ -65,13 +64,6 @@ internal static class EmbedderZip
             engine.Dispose();
             throw;
         }
-    }
-
-    private static byte[] ReadAll(Stream stream)
-    {
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
     }
 
     private sealed record Content(EmbedderText Text, bool StoresBFloat16, IReadOnlyList<string> Files);

@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
@@ -13,9 +14,19 @@ namespace Microsoft.ML.Moe.Persistence;
 /// <param name="Model">Configuration and weights.</param>
 /// <param name="Labels">Values behind the label's keys, if any.</param>
 /// <param name="Tokenizer">The tokenizer that text goes through, if any.</param>
-internal sealed record SavedModel<TColumns>(TColumns Columns, FittedModel Model, LabelValues? Labels = null, TextTokenizer? Tokenizer = null);
+internal sealed record SavedModel<TColumns>(TColumns Columns, FittedModel Model, LabelValues? Labels = null, TextTokenizer? Tokenizer = null)
+{
+    /// <summary><c>config.json</c> of the published encoder that the model was made from, as it was; null without one.</summary>
+    public byte[]? EncoderConfig { get; init; }
 
-/// <summary>Writes and reads the folder of any model: columns, configuration, weights, and label values and tokenizer where there are any.</summary>
+    /// <summary>What the weight matrices are in the file.</summary>
+    public ElementType StoredWeights { get; init; }
+}
+
+/// <summary>
+/// Writes and reads the folder of any model: columns, configuration, weights, and label values, tokenizer and a published
+/// encoder's own configuration where there are any.
+/// </summary>
 internal static class ModelZip
 {
     /// <summary>Names of the columns.</summary>
@@ -26,6 +37,10 @@ internal static class ModelZip
 
     /// <summary>The weights.</summary>
     public const string Weights = "Weights.safetensors";
+
+    private const string Storage = "Storage.json";
+    private const string EncoderConfig = TokenizerFile.FilePrefix + EncoderFiles.ConfigName;
+    private const int MaximumEncoderConfigLength = 1 << 22;
 
     /// <summary>Longest small JSON file, in bytes.</summary>
     public const int MaximumJsonLength = 1 << 20;
@@ -40,11 +55,15 @@ internal static class ModelZip
     public static void Write<TColumns>(ModelFolderWriter folder, SavedModel<TColumns> saved)
     {
         JsonEntry.Write(folder, Columns, saved.Columns);
-        folder.AddEntry(Config, config => folder.AddEntry(Weights, weights => saved.Model.Save(config, weights)));
+        folder.AddEntry(Config, config => folder.AddEntry(Weights, weights => saved.Model.Save(config, weights, saved.StoredWeights)));
+        if (saved.StoredWeights != ElementType.Float32)
+            JsonEntry.Write(folder, Storage, new StorageContent(saved.StoredWeights == ElementType.BFloat16));
         if (saved.Labels is not null)
             LabelValuesFile.Write(folder, saved.Labels);
         if (saved.Tokenizer is not null)
             TokenizerFile.Write(folder, saved.Tokenizer);
+        if (saved.EncoderConfig is { } encoder)
+            folder.AddEntry(EncoderConfig, stream => stream.Write(encoder));
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>
@@ -64,6 +83,8 @@ internal static class ModelZip
         var columns = JsonEntry.Read<TColumns>(folder, Columns, MaximumJsonLength);
         var labels = LabelValuesFile.ReadOrNull(folder);
         var tokenizer = TokenizerFile.ReadOrNull(folder);
+        var encoder = folder.Has(EncoderConfig) ? folder.Read(EncoderConfig, MaximumEncoderConfigLength, TokenizerFile.ReadAll) : null;
+        var storesBFloat16 = folder.Has(Storage) && JsonEntry.Read<StorageContent>(folder, Storage, MaximumJsonLength).StoresBFloat16;
         var engine = Engines.Create(folder.Environment);
         try
         {
@@ -71,7 +92,11 @@ internal static class ModelZip
                 folder.Read(Weights, MaximumWeightsLength, weights => load(config, weights, engine, tokenizer)));
             Check(columns, model.Config.Head, model.Experts, labels);
             var fitted = new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), createRows(columns, model));
-            return create(new SavedModel<TColumns>(columns, fitted, labels, tokenizer));
+            return create(new SavedModel<TColumns>(columns, fitted, labels, tokenizer)
+            {
+                EncoderConfig = encoder,
+                StoredWeights = storesBFloat16 ? ElementType.BFloat16 : ElementType.Float32,
+            });
         }
         catch
         {
@@ -110,4 +135,8 @@ internal static class ModelZip
             throw new InvalidDataException($"{Columns} holds an impossible value: {e.Message}", e);
         }
     }
+
+    /// <summary>How weights are stored, where it is not as 32-bit floats.</summary>
+    /// <param name="StoresBFloat16">Whether matrices are in bfloat16.</param>
+    private sealed record StorageContent(bool StoresBFloat16);
 }

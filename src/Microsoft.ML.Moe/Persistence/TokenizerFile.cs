@@ -11,9 +11,11 @@ namespace Microsoft.ML.Moe.Persistence;
 /// </summary>
 internal static class TokenizerFile
 {
+    /// <summary>What names of files that come from Hugging Face begin with.</summary>
+    public const string FilePrefix = "HuggingFace.";
+
     private const string Name = "Tokenizer.json";
     private const string Vocabulary = "Vocabulary.txt";
-    private const string FilePrefix = "HuggingFace.";
     private const int MaximumLength = 1 << 16;
     private const int MaximumFileLength = 1 << 28;
     private const int MostFiles = 16;
@@ -46,6 +48,14 @@ internal static class TokenizerFile
                 $"Tokenizer '{content.Name}' has {tokenizer.VocabularySize} entries; the model was trained with one of {content.VocabularySize}.");
     }
 
+    /// <summary>All of an entry, whose length was checked.</summary>
+    public static byte[] ReadAll(Stream stream)
+    {
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+
     private static TextTokenizer ReadVocabulary(Stream stream)
     {
         try
@@ -71,13 +81,6 @@ internal static class TokenizerFile
         {
             throw new InvalidDataException($"{Name} lists no files of a tokenizer: the model file is damaged.", e);
         }
-    }
-
-    private static byte[] ReadAll(Stream stream)
-    {
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
     }
 
     /// <summary>What the file says.</summary>

@@ -62,6 +62,9 @@ internal abstract class FittedModel
     /// <summary>What training of another model can start from.</summary>
     public abstract WarmStart ToWarmStart(IReadOnlyList<int>? classes, IReadOnlyList<int>? tokens);
 
+    /// <summary>The network's parameters.</summary>
+    public abstract IEnumerable<Parameter> Parameters { get; }
+
     /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
     public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
 }
@@ -140,6 +143,9 @@ internal sealed class FittedModel<TRow>(SharedModel<Model<TRow>> shared, RowSour
     /// <inheritdoc/>
     public override WarmStart ToWarmStart(IReadOnlyList<int>? classes, IReadOnlyList<int>? tokens) =>
         WarmStart.From(shared.Model, classes, tokens);
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> Parameters => shared.Model.Parameters.All.Select(p => p.Parameter);
 
     /// <inheritdoc/>
     public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>

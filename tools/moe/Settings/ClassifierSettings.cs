@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Training;
 using Spectre.Console;
 using Spectre.Console.Cli;
 
@@ -53,6 +54,8 @@ internal abstract class ClassifierSettings : FitSettings
 /// <summary>What <c>train-text</c> can be told.</summary>
 internal sealed class TrainTextSettings : ClassifierSettings
 {
+    private const string NoEncoder = "none";
+
     [CommandOption("--train <FILE>", isRequired: true)]
     [Description("Training rows, tab-separated (or by commas in a .csv file), with a header.")]
     public string Train { get; init; } = "";
@@ -73,6 +76,29 @@ internal sealed class TrainTextSettings : ClassifierSettings
     [CommandOption("--text2 <COLUMN>")]
     [Description("Column with the second text of a pair.")]
     public string? Text2 { get; init; }
+
+    [CommandOption("--encoder <NAME>")]
+    [Description("A published encoder to begin with: none, minilm, arctic, a folder of Hugging Face or sentence-transformers, or a model's name in the "
+        + "hub's cache. Default: none.")]
+    public string? Encoder { get; init; }
+
+    [CommandOption("--fine-tuning <LAYERS>")]
+    [Description("How much of the encoder is trained: auto, none, all, or a number of layers from the top. Default: auto, the table decides.")]
+    [TypeConverter(typeof(FineTuningConverter))]
+    public FineTuning? FineTuning { get; init; }
+
+    protected override void ApplyOwnTo(MoeTrainerOptions options)
+    {
+        base.ApplyOwnTo(options);
+        var texts = (MoeTextClassificationTrainer.Options)options;
+        if (Encoder is not null)
+            texts.Encoder = Encoder.Equals(NoEncoder, StringComparison.OrdinalIgnoreCase) ? null : Encoders.Named(Encoder);
+        if (FineTuning is null)
+            return;
+        if (texts.Encoder is null)
+            throw new UserException("--fine-tuning is of published encoders: choose one with --encoder.");
+        texts.FineTuning = FineTuning;
+    }
 }
 
 /// <summary>What <c>train-images</c> can be told.</summary>

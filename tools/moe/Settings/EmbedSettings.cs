@@ -29,14 +29,7 @@ internal abstract class EncoderSettings : CommandSettings
 
     /// <summary>The encoder that is meant.</summary>
     /// <exception cref="UserException">There is none of this name or path.</exception>
-    public PublishedEncoder Published => Encoder.ToUpperInvariant() switch
-    {
-        "MINILM" => PublishedEncoder.MiniLM,
-        "ARCTICXS" => PublishedEncoder.ArcticXs,
-        _ when Directory.Exists(Encoder) => PublishedEncoder.FromFolder(Encoder),
-        _ when Encoder.Contains('/', StringComparison.Ordinal) => PublishedEncoder.FromHub(Encoder),
-        _ => throw new UserException($"There is no folder '{Encoder}'; --encoder takes MiniLM, ArcticXs, a folder, or a name on the hub."),
-    };
+    public PublishedEncoder Published => Encoders.Named(Encoder);
 
     /// <summary>How texts are embedded.</summary>
     /// <param name="promptName">Name of the prompt; null for the encoder's default.</param>

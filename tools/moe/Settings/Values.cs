@@ -44,3 +44,12 @@ internal sealed class RealNumber : TypeConverter
             ? number
             : throw new FormatException($"A number is needed, not '{value}'.");
 }
+
+/// <summary>Reads how much of an encoder is trained.</summary>
+internal sealed class FineTuningConverter : TypeConverter
+{
+    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+
+    public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) =>
+        FineTunings.Named((string)value) ?? throw new FormatException($"Possible are {FineTunings.Names}, not '{value}'.");
+}

@@ -32,8 +32,14 @@ internal static class SentenceFolderWriter
                 + "zip, or an encoder without these options.");
         }
 
-        Directory.CreateDirectory(folder);
-        WriteEncoder(folder, embedder.Files, (PublishedConfig)model.Config.Encoder, model.Parameters.All.Select(p => p.Parameter), type);
+        WriteEncoder(
+            folder,
+            embedder.Files,
+            (PublishedConfig)model.Config.Encoder,
+            model.Parameters.All.Select(p => p.Parameter),
+            type,
+            model.Config.BaseModel,
+            "sentence-transformers");
         WriteModules(folder, embedder, head, type);
         WriteJson(folder, "sentence_bert_config.json", new JsonObject
         {
@@ -46,19 +52,25 @@ internal static class SentenceFolderWriter
             ["default_prompt_name"] = embedder.Text.DefaultPromptName,
             ["similarity_fn_name"] = embedder.Text.Similarity,
         });
-        if (model.Config.BaseModel is { } baseModel)
-            WritePage(folder, baseModel);
     }
 
     /// <summary>Writes an encoder: <c>config.json</c>, <c>model.safetensors</c> and the tokenizer's files.</summary>
-    /// <param name="folder">The folder; exists.</param>
+    /// <param name="folder">Path of the folder; made if it is not there.</param>
     /// <param name="files">Files that belong to the encoder.</param>
     /// <param name="config">The architecture.</param>
     /// <param name="parameters">The parameters; those of a head that is not published are left out.</param>
     /// <param name="type">Type of the weights in the file.</param>
+    /// <param name="baseModel">What the encoder was made from, for its page; null writes none.</param>
+    /// <param name="library">Which library the page says loads it.</param>
     /// <exception cref="InvalidOperationException">The encoder is none that is published, such as a mixture made of a dense one.</exception>
     public static void WriteEncoder(
-        string folder, EncoderFiles files, PublishedConfig config, IEnumerable<Parameter> parameters, ElementType type)
+        string folder,
+        EncoderFiles files,
+        PublishedConfig config,
+        IEnumerable<Parameter> parameters,
+        ElementType type,
+        BaseModel? baseModel = null,
+        string library = "transformers")
     {
         // rules make experts out of dense layers, but not the other way round
         if (config.MoeLayers > 0 && config is not NomicBertConfig { SharesExpertBias: true })
@@ -71,6 +83,7 @@ internal static class SentenceFolderWriter
             parameters.Where(p => !p.Name.StartsWith("head.", StringComparison.Ordinal) && !p.Name.StartsWith("pooling.", StringComparison.Ordinal)),
             config.CreateRules(),
             type);
+        Directory.CreateDirectory(folder);
         SafeTensorsWriter.WriteFolder(folder, tensors);
         var json = (JsonObject)JsonNode.Parse(files.Config)!;
         json.Remove("torch_dtype");
@@ -78,6 +91,8 @@ internal static class SentenceFolderWriter
         WriteJson(folder, EncoderFiles.ConfigName, json);
         foreach (var (name, contents) in files.Tokenizer.Files)
             AtomicFile.Write(Path.Combine(folder, name), stream => stream.Write(contents));
+        if (baseModel is not null)
+            WritePage(folder, baseModel, library);
     }
 
     private static void WriteModules(string folder, TextEmbedder embedder, EmbeddingHeadConfig head, ElementType type)
@@ -144,13 +159,13 @@ internal static class SentenceFolderWriter
         SafeTensorsWriter.WriteFolder(folder, PublishedTensors.Of(own, DenseWeights.Rules(name), type));
     }
 
-    private static void WritePage(string folder, BaseModel baseModel) => AtomicFile.Write(Path.Combine(folder, "README.md"), stream =>
+    private static void WritePage(string folder, BaseModel baseModel, string library) => AtomicFile.Write(Path.Combine(folder, "README.md"), stream =>
     {
         using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
         writer.WriteLine("---");
         if (baseModel.License is { } license)
             writer.WriteLine("license: " + license);
-        writer.WriteLine("library_name: sentence-transformers");
+        writer.WriteLine("library_name: " + library);
         writer.WriteLine("---");
         writer.WriteLine();
         writer.WriteLine($"Made from {baseModel.Name} with MlNetMoe.");

@@ -19,6 +19,9 @@ internal sealed record PublishedEncoderSource(PublishedFolder Folder, PublishedT
     /// <summary>Its tokenizer, as a model zip carries it.</summary>
     public HuggingFaceTokenizer HuggingFaceTokenizer => Tokenizer.Inner;
 
+    /// <summary>The encoder's <c>config.json</c>, as it is.</summary>
+    public byte[] ConfigFile { get; init; } = [];
+
     /// <summary>What it is called, and its licence; null where nothing shall tell.</summary>
     public BaseModel? BaseModel { get; init; }
 
@@ -40,6 +43,7 @@ internal sealed record PublishedEncoderSource(PublishedFolder Folder, PublishedT
         var tokenizer = PublishedTokenizer.Load(sentence.EncoderPath);
         return new PublishedEncoderSource(PublishedFolder.Open(sentence.EncoderPath), tokenizer)
         {
+            ConfigFile = File.ReadAllBytes(Path.Combine(sentence.EncoderPath, EncoderFiles.ConfigName)),
             BaseModel = BaseModel.Of(encoder.Name, path),
             MaximumTokens = sentence.MaximumTokens ?? tokenizer.MaximumLength ?? int.MaxValue,
             Upcycling = upcycling,

@@ -17,14 +17,16 @@ internal sealed record StartingPoint(WarmStart Values, TextTokenizer? Tokenizer,
     /// <param name="labels">Values behind the new label's keys, if any.</param>
     /// <param name="classCount">Number of new classes.</param>
     /// <param name="tokenizer">The new tokenizer; null goes on with the earlier model's.</param>
+    /// <exception cref="InvalidOperationException">The earlier model has a published encoder.</exception>
     public static StartingPoint Of(MoeTransformer earlier, LabelValues? labels, int classCount, TextTokenizer? tokenizer)
     {
         using var hold = earlier.Hold();
         if (earlier.Model.Config.Input is PublishedTextInputConfig)
         {
             throw new InvalidOperationException(
-                $"{nameof(MoeClassifierOptions.InitialModel)} has a published encoder, and training goes on from models of this library's own "
-                + $"architecture only. Train anew, with {nameof(MoeTextClassificationTrainer.Options.Encoder)} = that encoder.");
+                $"{nameof(MoeClassifierOptions.InitialModel)} has a published encoder, which is begun with otherwise: write it into a folder with "
+                + $"{nameof(MoeTextClassificationTransformer.SaveHuggingFace)}, and set "
+                + $"{nameof(MoeTextClassificationTrainer.Options.Encoder)} = {nameof(PublishedEncoder)}.{nameof(PublishedEncoder.FromFolder)}(folder).");
         }
 
         var own = earlier switch

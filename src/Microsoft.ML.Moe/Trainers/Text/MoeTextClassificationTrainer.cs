@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Trainers;
@@ -85,7 +86,8 @@ public sealed partial class MoeTextClassificationTrainer
                 return (RowsOf(trainer.Input), trainer);
             },
             trained => RowsOf((TextInput)trained.Input));
-        return new MoeTextClassificationTransformer(columns, model, classes.Values, tokenizer);
+        return new MoeTextClassificationTransformer(
+            new SavedModel<TextClassificationColumns>(columns, model, classes.Values, tokenizer) { StoredWeights = Settings.StoredWeights });
     }
 
     /// <summary>Trains with a published encoder.</summary>
@@ -101,8 +103,13 @@ public sealed partial class MoeTextClassificationTrainer
             },
             trained => RowsOf((TextInput)trained.Input));
         // an encoder that does not know the language is left out
-        var tokenizer = model.Config.Input is PublishedTextInputConfig ? TextTokenizer.FromHuggingFace(source.HuggingFaceTokenizer) : null;
-        return new MoeTextClassificationTransformer(Settings.Columns, model, classes.Values, tokenizer);
+        var isPublished = model.Config.Input is PublishedTextInputConfig;
+        return new MoeTextClassificationTransformer(new SavedModel<TextClassificationColumns>(
+            Settings.Columns, model, classes.Values, isPublished ? TextTokenizer.FromHuggingFace(source.HuggingFaceTokenizer) : null)
+        {
+            EncoderConfig = isPublished ? source.ConfigFile : null,
+            StoredWeights = Settings.StoredWeights,
+        });
     }
 
     private TextRows RowsOf(TextInput reader) => new(Settings.Sentence1ColumnName, Settings.Sentence2ColumnName, reader);
