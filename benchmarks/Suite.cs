@@ -22,6 +22,8 @@ internal static class Suite
         new TextTableBenchmark(),
         new PredictionBenchmark(),
         new PrecisionBenchmark(),
+        new PublishedEncoderBenchmark(),
+        new FineTuningBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),

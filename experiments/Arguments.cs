@@ -22,6 +22,9 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Sets of the study <c>linear</c>, in the order in which they run; null takes all.</summary>
     public IReadOnlyList<string>? Sets { get; init; }
 
+    /// <summary>Published encoder that the study <c>linear</c> begins with: <c>minilm</c> or a folder; null for none.</summary>
+    public string? Encoder { get; init; }
+
     /// <summary>Whether nothing is trained and the tables of the finished runs are written.</summary>
     public bool ReportOnly { get; init; }
 }

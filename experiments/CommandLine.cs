@@ -58,6 +58,12 @@ internal static class CommandLine
         AllowMultipleArgumentsPerToken = true,
     };
 
+    private static readonly Option<string?> Encoder = new("--encoder")
+    {
+        Description = "Published encoder that the study 'linear' begins with: minilm, or a folder. Default: none.",
+        HelpName = "NAME",
+    };
+
     private static readonly Option<bool> ReportOnly = new("--report-only")
     {
         Description = "Train nothing; write the tables of the finished runs.",
@@ -79,7 +85,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -101,6 +107,7 @@ internal static class CommandLine
             Epochs = result.GetValue(Epochs),
             Rows = result.GetValue(Rows),
             Sets = result.GetValue(Sets) is { Length: > 0 } sets ? sets : null,
+            Encoder = result.GetValue(Encoder),
             ReportOnly = result.GetValue(ReportOnly),
         };
         return arguments with

@@ -1,7 +1,8 @@
 """PyTorch's side of the benchmarks.
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
-precision device" is answered as layer.py says. Cases are listed here, and described in expert_loop.py, layer.py and text_model.py.
+precision device" is answered as layer.py says. Cases are listed here, and described in expert_loop.py, layer.py, published_encoder.py and
+text_model.py.
 """
 
 import ctypes
@@ -15,6 +16,7 @@ import torch.nn.functional as functional
 
 import expert_loop
 import layer
+import published_encoder
 import text_model
 
 B, S, D, H, V = 32, 64, 256, 4, 65536
@@ -130,6 +132,8 @@ def create(name):
         return layer.create(name)
     if name.startswith("loop/"):
         return expert_loop.create(name)
+    if name.startswith("encoder/"):
+        return published_encoder.create(name)
     return text_model.create(name) if name.startswith("text/") else CASES[name]()
 
 

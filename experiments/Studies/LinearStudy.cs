@@ -20,10 +20,13 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     private const string Linear = "linear branch alone";
     private const string Network = "network alone";
     private const string Weighed = "defaults: both, weighed";
-    private static readonly string[] Arms = [MlNet, Linear, Network, Weighed];
+    private const string Frozen = "published encoder, frozen";
+    private const string Tuned = "published encoder, FineTuning = Auto";
     private static readonly string[] Columns = ["accuracy", "macroAccuracy", "logLoss", "calibrationError"];
     private readonly TextSets _sets = new(arguments.Data, arguments.Rows);
     private readonly ConcurrentDictionary<string, TextSet> _made = [];
+
+    private string[] Arms => arguments.Encoder is null ? [MlNet, Linear, Network, Weighed] : [MlNet, Frozen, Tuned];
 
     private IEnumerable<string> Names => arguments.Sets ?? _sets.Names;
 
@@ -31,7 +34,7 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     public IEnumerable<Run> Runs =>
         from name in Names
         from seed in arguments.Seeds
-        from arm in new[] { MlNet, Weighed }
+        from arm in Arms.Except([Linear, Network])
         where arm != MlNet || seed == arguments.Seeds[0]
         select new Run(Key(name, arm, seed), (engine, stop) => Execute(name, arm, seed, engine, stop));
 
@@ -40,10 +43,12 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     {
         var text = new StringBuilder("## Defaults on kinds of data\n\n")
             .Append(CultureInfo.InvariantCulture, $"Means of the seeds {string.Join(", ", arguments.Seeds)}.\n\n");
-        var table = new MarkdownTable(["set", "model", "accuracy, %", "macro, %", "log-loss", "calibration error, %"]);
+        string[] columns = arguments.Encoder is null ? Columns : [.. Columns, PublishedRun.FitSeconds];
+        var table = new MarkdownTable(
+            ["set", "model", "accuracy, %", "macro, %", "log-loss", "calibration error, %", .. columns[Columns.Length..]]);
         foreach (var name in Names)
             foreach (var arm in Arms)
-                table.Add([name, arm, .. Columns.Select(column => Cell(log, name, arm, column))]);
+                table.Add([name, arm, .. columns.Select(column => Cell(log, name, arm, column))]);
         return text.Append(table).ToString();
     }
 
@@ -51,7 +56,13 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     {
         var (run, prefix) = arm is Linear or Network ? (Weighed, arm + " ") : (arm, "");
         var values = arguments.Seeds.Select(seed => log.Find(Key(name, run, seed))?.Values[prefix + column]).OfType<double>();
-        return new Sample([.. values]).Format(column == "logLoss" ? 1 : 100, column == "logLoss" ? "0.000" : "0.0");
+        var (scale, format) = column switch
+        {
+            "logLoss" => (1, "0.000"),
+            PublishedRun.FitSeconds => (1, "0"),
+            _ => (100, "0.0"),
+        };
+        return new Sample([.. values]).Format(scale, format);
     }
 
     private RunKey Key(string name, string arm, int seed) =>
@@ -70,6 +81,9 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
         {
             case MlNet:
                 return Quality.Of(MlNetLinearModel.Score(set, seed), labels).Values;
+            case Frozen or Tuned:
+                var encoder = arguments.Encoder == "minilm" ? PublishedEncoder.MiniLM : PublishedEncoder.FromFolder(arguments.Encoder!);
+                return new PublishedRun(encoder, arm == Frozen ? Training.FineTuning.None : Training.FineTuning.Auto).Execute(set, seed, engine, stop);
             default:
                 var both = new WeighedBranches(set, seed, engine, arguments.Epochs);
                 both.Train(stop);

@@ -47,13 +47,13 @@ internal sealed class LinearFit(int classes, int threads)
         if (heldOut.Count == 0)
             return (Fit(training, UsualStrength, stop: stop), UsualStrength);
         var features = LinearFeatures.Of(training.Rows, classes);
-        var x = features.Transform(training.Rows);
+        var descent = new Descent(features, features.Transform(training.Rows), training, classes, threads);
         var logarithms = new float[heldOut.Count * classes];
         LinearModel? best = null, last = null;
         var (strength, lowest) = (0f, double.PositiveInfinity);
         foreach (var tried in features.CountMeans.IsEmpty ? Strengths : StrengthsOfPairs)
         {
-            last = Fit(features, x, training, tried, last, null, stop);
+            last = descent.Fit(tried, last, null, stop);
             last.ScoreLogarithms(heldOut.Rows, logarithms);
             var loss = BranchWeights.LossOf([logarithms], heldOut.Labels, heldOut.Weights, [AssumedScale]);
             if (best is null || loss < lowest * WorthIt)
@@ -78,27 +78,38 @@ internal sealed class LinearFit(int classes, int threads)
         CancellationToken stop = default)
     {
         var features = LinearFeatures.Of(examples.Rows, classes);
-        return Fit(features, features.Transform(examples.Rows), examples, strength, start, stepTaken, stop);
+        return new Descent(features, features.Transform(examples.Rows), examples, classes, threads).Fit(strength, start, stepTaken, stop);
     }
 
-    private LinearModel Fit(
-        LinearFeatures features,
-        SparseRows x,
-        LinearExamples examples,
-        float strength,
-        LinearModel? start,
-        Action<double>? stepTaken,
-        CancellationToken stop)
+    /// <summary>Fits models of several strengths to the same rows, in the same memory.</summary>
+    private sealed class Descent
     {
-        var penalty = (float)(1 / (strength * examples.Weights.Sum(w => (double)w)));
-        var penalties = new float[x.Columns];
-        penalties.AsSpan().Fill(penalty);
-        penalties.AsSpan(features.Index.Count, features.CountMeans.Length).Fill(penalty * PenaltyOfCounts);
-        penalties[^1] = penalty * PenaltyOfConstant;
-        var objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, penalties, threads);
-        var w = new float[objective.Length];
-        start?.CopyWeights(features, w);
-        new NewtonMethod(objective).Descend(w, Tolerance, stepTaken, stop);
-        return new LinearModel(features, classes, w);
+        private readonly LinearFeatures _features;
+        private readonly int _classes;
+        private readonly double _weight;
+        private readonly float[] _penalties;
+        private readonly SoftmaxRegression _objective;
+        private readonly NewtonMethod _method;
+
+        public Descent(LinearFeatures features, SparseRows x, LinearExamples examples, int classes, int threads)
+        {
+            (_features, _classes) = (features, classes);
+            _weight = examples.Weights.Sum(w => (double)w);
+            _penalties = new float[x.Columns];
+            _objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, _penalties, threads);
+            _method = new NewtonMethod(_objective);
+        }
+
+        public LinearModel Fit(float strength, LinearModel? start, Action<double>? stepTaken, CancellationToken stop)
+        {
+            var penalty = (float)(1 / (strength * _weight));
+            _penalties.AsSpan().Fill(penalty);
+            _penalties.AsSpan(_features.Index.Count, _features.CountMeans.Length).Fill(penalty * PenaltyOfCounts);
+            _penalties[^1] = penalty * PenaltyOfConstant;
+            var w = new float[_objective.Length];
+            start?.CopyWeights(_features, w);
+            _method.Descend(w, Tolerance, stepTaken, stop);
+            return new LinearModel(_features, _classes, w);
+        }
     }
 }

@@ -40,7 +40,8 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public double Descend(float[] w, double tolerance, Action<double>? stepTaken = null, CancellationToken stop = default)
     {
-        objective.Evaluate(new float[w.Length], _gradient);
+        _direction.AsSpan().Clear();
+        objective.Evaluate(_direction, _gradient);
         var scale = Math.Sqrt(_blocks.Dot(_gradient, _gradient));
         var value = objective.Evaluate(w, _gradient);
         for (Steps = 0; ; Steps++)

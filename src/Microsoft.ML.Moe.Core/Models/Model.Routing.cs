@@ -99,7 +99,7 @@ public sealed partial class Model<TRow>
         packer ??= CreatePacker(keepsLayouts: observer is not null);
         var (measurement, targets, random) = (new Measurement(), new Targets(), new Random(MeasurementSeed));
         var inputs = new List<TRow>();
-        foreach (var pass in ScoringPasses.Of(rows, row => Input.TokensOf(row.Input), padded: !Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(rows, row => Input.TokensOf(row.Input), Config.Encoder, padded: !Router.MaskPadding))
         {
             inputs.Clear();
             targets.Begin(pass.Count);

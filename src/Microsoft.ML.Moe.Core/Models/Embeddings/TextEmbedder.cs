@@ -178,7 +178,8 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
         int[] byLength = [.. Enumerable.Range(0, count).OrderByDescending(row => rows[row].Length)];
         var done = 0;
         var buffer = Array.Empty<float>();
-        foreach (var pass in ScoringPasses.Of<EncodedText>([.. byLength.Select(row => rows[row])], row => row.Length))
+        EncodedText[] ordered = [.. byLength.Select(row => rows[row])];
+        foreach (var pass in ScoringPasses.Of(ordered, row => row.Length, model.Config.Encoder))
         {
             stop.ThrowIfCancellationRequested();
             if (buffer.Length < pass.Count * Width)

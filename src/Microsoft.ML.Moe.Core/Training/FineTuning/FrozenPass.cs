@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
@@ -12,7 +13,9 @@ internal sealed record FrozenStates(float[] Features, int Width, KeptStates? Kep
 
 /// <summary>Runs rows through an encoder once, without training.</summary>
 /// <param name="model">Has the encoder, and a <see cref="FeatureHead"/>.</param>
-internal sealed class FrozenPass(Model<EncodedText> model)
+/// <param name="cache">Keeps what is made of rows; null for none.</param>
+/// <param name="encoder">Tells the encoder from others in the cache.</param>
+internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? cache = null, string encoder = "")
 {
     /// <summary>Runs rows through the encoder.</summary>
     /// <param name="rows">The rows.</param>
@@ -27,20 +30,54 @@ internal sealed class FrozenPass(Model<EncodedText> model)
         var width = head.Width;
         var features = new float[checked(rows.Count * width)];
         var kept = keptAfter is { } blocks ? new KeptStates(blocks, model.Config.Encoder.Width, rows.Count) : null;
+        // what is made of a row must not depend on the others
+        var known = head.Emphasised > 0 || model.Config.Encoder.MoeLayers > 0 ? null : cache;
+        var key = string.Create(CultureInfo.InvariantCulture, $"{encoder} {width} {keptAfter}");
+        var missing = known is null ? [.. Enumerable.Range(0, rows.Count)] : TakeKnown(known, key, rows, width, features, kept);
         var packer = model.Input.CreatePacker(model.Packing());
-        var done = 0;
-        foreach (var pass in ScoringPasses.Of(rows, model.Input.TokensOf))
+        var (done, start) = (rows.Count - missing.Count, 0);
+        foreach (var pass in ScoringPasses.Of(missing, row => model.Input.TokensOf(rows[row]), model.Config.Encoder))
         {
             stop.ThrowIfCancellationRequested();
             using var tape = model.Engine.LeaseTape(training: false);
-            var batch = packer.Pack(pass);
+            var batch = packer.Pack([.. pass.Select(row => rows[row])]);
             var encoded = model.Encode(tape, batch);
-            head.Features(tape, encoded, batch).CopyTo(features.AsSpan(done * width, pass.Count * width));
-            kept?.Add(encoded.After(kept.Blocks), batch.Layout);
-            done += pass.Count;
-            rowsDone?.Invoke(done);
+            var made = head.Features(tape, encoded, batch).ToArray();
+            for (var i = 0; i < pass.Count; i++)
+                made.AsSpan(i * width, width).CopyTo(features.AsSpan(pass[i] * width));
+            kept?.Set(pass, encoded.After(kept.Blocks), batch.Layout);
+            if (known is not null)
+            {
+                foreach (var row in pass)
+                    known.Add(key, EncoderStateCache.KeyOf(rows[row]), new(features.AsSpan(row * width, width).ToArray(), kept?.BitsOf(row)));
+            }
+
+            start += pass.Count;
+            rowsDone?.Invoke(done + start);
         }
 
         return new FrozenStates(features, width, kept);
+    }
+
+    /// <summary>Takes what is known of rows.</summary>
+    /// <returns>Numbers of the others.</returns>
+    private static List<int> TakeKnown(
+        EncoderStateCache cache, string key, IReadOnlyList<EncodedText> rows, int width, float[] features, KeptStates? kept)
+    {
+        var missing = new List<int>();
+        for (var row = 0; row < rows.Count; row++)
+        {
+            if (cache.Find(key, EncoderStateCache.KeyOf(rows[row])) is { } entry)
+            {
+                entry.Features.CopyTo(features, row * width);
+                kept?.Set(row, entry.States!);
+            }
+            else
+            {
+                missing.Add(row);
+            }
+        }
+
+        return missing;
     }
 }

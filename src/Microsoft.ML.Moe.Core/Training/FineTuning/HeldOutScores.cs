@@ -141,6 +141,7 @@ internal sealed class HeldOutScoring(Engine engine, ProbeFit probe, LinearFit li
             _last.ScoreLogarithms(heldOut.Linear.Rows, ofLinear);
         }
 
+        TrainingLog.ReleaseMemory();
         return new HeldOutScores(ofEncoder, ofLinear, heldOut.Encoder.Labels, heldOut.Encoder.Weights);
     }
 

@@ -9,22 +9,26 @@ namespace Microsoft.ML.Moe.Training;
 /// </summary>
 /// <param name="blocks">Number of blocks.</param>
 /// <param name="width">Width of a token's state, D.</param>
-/// <param name="capacity">Number of rows.</param>
-internal sealed class KeptStates(int blocks, int width, int capacity)
+/// <param name="rowCount">Number of rows.</param>
+internal sealed class KeptStates(int blocks, int width, int rowCount)
 {
-    private readonly List<ushort[]> _rows = new(capacity);
+    private readonly ushort[][] _rows = new ushort[rowCount][];
     private float[] _states = [];
 
     /// <summary>Blocks after which the states are.</summary>
     public int Blocks => blocks;
 
-    /// <summary>Bytes that the states of so many tokens take.</summary>
-    public static long BytesOf(long tokens, int width) => tokens * width * sizeof(ushort);
+    /// <summary>Bits of a row's states.</summary>
+    public ushort[] BitsOf(int row) => _rows[row];
 
-    /// <summary>Keeps the states of further rows.</summary>
+    /// <summary>Keeps the states of a row.</summary>
+    public void Set(int row, ushort[] bits) => _rows[row] = bits;
+
+    /// <summary>Keeps the states of rows.</summary>
+    /// <param name="rows">Numbers of the rows.</param>
     /// <param name="statesTD">[T, D].</param>
     /// <param name="layout">Their sequences.</param>
-    public void Add(Tensor statesTD, SequenceLayout layout)
+    public void Set(IReadOnlyList<int> rows, Tensor statesTD, SequenceLayout layout)
     {
         var states = Room(statesTD.Length);
         statesTD.CopyTo(states);
@@ -33,7 +37,7 @@ internal sealed class KeptStates(int blocks, int width, int capacity)
             var row = states[(layout.Offsets[sequence] * width)..(layout.Offsets[sequence + layout.SequencesOfRow] * width)];
             var bits = new ushort[row.Length];
             BFloat16.Round(row, bits);
-            _rows.Add(bits);
+            _rows[rows[sequence / layout.SequencesOfRow]] = bits;
         }
     }
 

@@ -46,6 +46,11 @@ internal sealed record PublishedEncoderSource(PublishedFolder Folder, PublishedT
         };
     }
 
+    /// <summary>Tells the encoder from others, and from what its files were before they changed.</summary>
+    public string Key => string.Join(
+        ' ', Directory.GetFiles(Folder.Path, "*.safetensors").Order(StringComparer.Ordinal).Select(file => new FileInfo(file))
+            .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}"));
+
     /// <summary>What encodes texts for it.</summary>
     /// <param name="maximumTokens">Longest sequence; null for as much as the encoder reads.</param>
     /// <param name="linear">What a linear branch reads.</param>

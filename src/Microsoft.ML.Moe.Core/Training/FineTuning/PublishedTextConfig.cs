@@ -12,6 +12,9 @@ internal sealed record PublishedTextConfig
     /// <summary>How much of the encoder is trained.</summary>
     public FineTuning FineTuning { get; init; } = FineTuning.Auto;
 
+    /// <summary>Keeps what the frozen encoder makes of rows for further trainings; null for none.</summary>
+    public EncoderStateCache? KeptStates { get; init; }
+
     /// <summary>Of a mixture: coefficient of the load-balancing loss.</summary>
     public float LoadBalancingCoefficient { get; init; } = 0.01f;
 

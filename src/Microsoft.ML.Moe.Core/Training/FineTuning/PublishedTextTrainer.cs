@@ -73,10 +73,11 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         var frozen = CreateFrozen(task);
         var tuning = new TunedEncoder(_config, _source, _classes, Engine, _probeFit, log);
         // in what is filled up with padding, tokens of a row are not its own alone
-        var keeps = !task.IsPair && KeptStates.BytesOf(task.Tokens, task.Width) <= MostKeptBytes && !frozen.Packing().PadToLongest;
+        var keeps = !task.IsPair && task.Tokens * task.Width * sizeof(ushort) <= MostKeptBytes && !frozen.Packing().PadToLongest;
         var keptAfter = keeps && task.Plan is { } plan && plan.Layers < Layers ? Layers - plan.Layers : (int?)null;
-        var states = new FrozenPass(frozen).Run(
+        var states = new FrozenPass(frozen, _config.KeptStates, _source.Key).Run(
             task.RowsFor(frozen.Input), keptAfter, done => log.Progress("Frozen encoder", done, task.All.Length), stop);
+        TrainingLog.ReleaseMemory();
         log.Say($"The frozen encoder has read {task.All.Length} rows, {task.Tokens} tokens.");
 
         var heldOut = new HeldOutScoring(Engine, _probeFit, _linearFit, _classes, Training.Seed);
@@ -94,6 +95,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         ((FeatureHead)frozen.Head).Layer = _probeFit.Fit(
             learned.Encoder, ProbeDescent.OfFrozen(task.Training.Length, _classes), strength, stop);
         log.Progress("Frozen encoder", task.All.Length, task.All.Length);
+        TrainingLog.ReleaseMemory();
 
         var best = new Candidate(frozen, scores);
         // without rows to compare by, it is the caller's choice

@@ -13,6 +13,11 @@ internal sealed class TrainingLog(ITrainingObserver? observer)
     public void Say(FormattableString text) =>
         observer?.OnMessage(string.Create(CultureInfo.InvariantCulture, $"{_clock.Elapsed.TotalSeconds:F0} s: ") + FormattableString.Invariant(text));
 
+    /// <summary>
+    /// Gives back what a stage has left: large arrays, which the collector, with memory to spare, would let pile up to several times what is in use.
+    /// </summary>
+    public static void ReleaseMemory() => GC.Collect();
+
     /// <summary>A stage has come further.</summary>
     public void Progress(string stage, int done, int total) => observer?.OnProgress(stage, done, total);
 }

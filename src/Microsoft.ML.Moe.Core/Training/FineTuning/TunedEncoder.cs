@@ -22,6 +22,9 @@ internal sealed class TunedEncoder(
     /// <summary>Share of the rows that is held out of a first fine-tuning, to tell whether it helps.</summary>
     private const float HeldOutShare = 0.1f;
 
+    /// <summary>Makes the order of rows another in the second fine-tuning.</summary>
+    private const int SeedOfSecond = 0x5A17;
+
     private int Layers => source.Encoder.Layers;
 
     /// <summary>Fine-tunes on most of the rows, and, where that has helped and is done fast, once more on all.</summary>
@@ -74,7 +77,8 @@ internal sealed class TunedEncoder(
     {
         var isContrast = task.Plan!.Loss == FineTuningLoss.Contrast;
         log.Say($"Fine-tuning of {task.Plan.Layers} layers by {task.Plan.Loss} on {learned.Length} rows, {task.Plan.Epochs} epochs.");
-        var tuned = Tune(task, states, features, learned, "", observer, stop);
+        var tuned = Tune(task, states, features, learned, isAgain: false, observer, stop);
+        TrainingLog.ReleaseMemory();
         if (stop.IsCancellationRequested)
             yield break;
         if (isContrast)
@@ -95,10 +99,12 @@ internal sealed class TunedEncoder(
         if (!isContrast || task.Validation.Length > 0)
             yield break;
 
+        TrainingLog.ReleaseMemory();
         log.Say($"Fine-tuning once more, on all {task.Training.Length} rows.");
-        var again = Tune(task, states, features, task.Training, ".all", observer, stop);
+        var again = Tune(task, states, features, task.Training, isAgain: true, observer, stop);
         if (stop.IsCancellationRequested)
             yield break;
+        Average(again, tuned);
         Head(again).Layer = FitLayer(again, task, task.Training, stop);
         yield return new Candidate(again, after);
     }
@@ -110,11 +116,12 @@ internal sealed class TunedEncoder(
         FrozenStates states,
         ProbeExamples features,
         int[] learned,
-        string stage,
+        bool isAgain,
         ITrainingObserver? observer,
         CancellationToken stop)
     {
-        var (plan, training) = (task.Plan!, config.Training);
+        var plan = task.Plan!;
+        var training = isAgain ? config.Training with { Seed = config.Training.Seed ^ SeedOfSecond } : config.Training;
         // of the states before the layers that are trained, the last are at hand
         var model = task.CreateModel(source, engine, classes, Math.Min(PooledLayers, plan.Layers + 1), config);
         // a pair's texts were read apart before, which says nothing of the layer over both together
@@ -141,11 +148,28 @@ internal sealed class TunedEncoder(
             training.EarlyStoppingPatience,
             training.Seed);
         var checkpoint = training.CheckpointFile is { } file
-            ? new TrainingCheckpoint(file + stage, DigestOf(model, task, learned))
+            ? new TrainingCheckpoint(isAgain ? file + ".again" : file, DigestOf(model, task, learned))
             : null;
         new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
         return model;
+    }
+
+    /// <summary>
+    /// Gives a model the mean of its weights and another's: two that were fine-tuned from the same start are better together than each alone
+    /// (Wortsman et al. 2022, "Model soups").
+    /// </summary>
+    private static void Average(Model<EncodedText> model, Model<EncodedText> other)
+    {
+        foreach (var ((parameter, _), (of, _)) in model.Parameters.All.Zip(other.Parameters.All))
+        {
+            if (ClassifierHead.IsOfClasses(parameter.Name))
+                continue;
+            var (values, others) = (parameter.Value.ToArray(), of.Value.ToArray());
+            for (var i = 0; i < values.Length; i++)
+                values[i] = 0.5f * (values[i] + others[i]);
+            parameter.Value.CopyFrom(values);
+        }
     }
 
     private Probe FitLayer(Model<EncodedText> model, TuningTask task, int[] rows, CancellationToken stop)

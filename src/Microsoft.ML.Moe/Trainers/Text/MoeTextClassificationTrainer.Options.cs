@@ -36,6 +36,12 @@ public sealed partial class MoeTextClassificationTrainer
         /// </summary>
         public FineTuning FineTuning { get; set; } = FineTuning.Auto;
 
+        /// <summary>
+        /// Keeps what <see cref="Encoder"/>, frozen, makes of texts, for further trainings on the same texts: folds, seeds, sweeps. null keeps
+        /// nothing. Default null.
+        /// </summary>
+        public EncoderStateCache? KeptStates { get; set; }
+
         /// <summary>Makes a mixture of experts of <see cref="Encoder"/>; null leaves it as it is. Default null.</summary>
         public Upcycling? Upcycling { get; set; }
 
@@ -113,6 +119,7 @@ public sealed partial class MoeTextClassificationTrainer
             MaximumTokens = MaximumTokens,
             LinearBranch = LinearBranch,
             FineTuning = FineTuning,
+            KeptStates = KeptStates,
             LoadBalancingCoefficient = LoadBalancingCoefficient,
             RouterZLossCoefficient = RouterZLossCoefficient,
             Training = ToTrainingConfig(),
