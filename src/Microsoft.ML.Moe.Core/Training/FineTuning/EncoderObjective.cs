@@ -39,7 +39,7 @@ internal abstract class EncoderObjective : ITrainingObjective
         (Model, _rows, _validation, _firstBlock, _training) = (model, rows, validation, firstBlock, training);
         Head = (FeatureHead)model.Head;
         _packer = model.Input.CreatePacker(model.Packing());
-        if (training.GlobalWorkspace is { } workspace)
+        if (training.GlobalWorkspace is { } workspace && model.Experts > 0)
             _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.Encoder.MoeBlocks);
     }
 

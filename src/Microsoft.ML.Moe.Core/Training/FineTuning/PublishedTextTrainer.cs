@@ -37,10 +37,13 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
     /// <param name="source">The encoder.</param>
     /// <param name="classCount">Number of classes, C, at least 2.</param>
     /// <param name="engine">Where the model is trained and will live.</param>
+    /// <exception cref="ArgumentException">The encoder cannot be made such a mixture, or a global workspace is to be where there is none.</exception>
     public PublishedTextTrainer(PublishedTextConfig config, PublishedEncoderSource source, int classCount, Engine engine)
         : base(config.Training, engine)
     {
         ClassTargets.CheckCount(classCount);
+        var encoder = source.Upcycling?.Apply(source.Encoder) ?? source.Encoder;
+        config.Training.GlobalWorkspace?.Check(encoder.Experts, encoder.MoeLayers == 0 ? null : encoder.MoeBlocks);
         (_config, _source, _classes) = (config, source, classCount);
         _linearFit = new LinearFit(classCount, engine.HostThreads);
         _probeFit = new ProbeFit(engine, classCount, config.Training.Seed);
