@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// The <see cref="IEstimator{TTransformer}"/> for classifying text with a transformer encoder whose feed-forward blocks are mixtures
-/// of experts, trained from scratch or from an earlier model.
+/// of experts, trained from scratch or from an earlier model, or with a published encoder.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -39,7 +39,7 @@ namespace Microsoft.ML.Moe;
 /// | Machine learning task | Multiclass classification |
 /// | Is normalization required? | No |
 /// | Is caching required? | No |
-/// | Required NuGet in addition to Microsoft.ML | MlNetMoe |
+/// | Required NuGet in addition to Microsoft.ML | MlNetMoe, and with a published encoder its own, such as MlNetMoe.MiniLM |
 /// | Exportable to ONNX | No |
 ///
 /// ### Training algorithm details
@@ -49,6 +49,10 @@ namespace Microsoft.ML.Moe;
 /// it; with validation rows the best epoch is kept. Beside it, multinomial logistic regression is fitted over tf-idf of words, word pairs
 /// and character n-grams, and the two are weighed against each other on rows that neither has learned from (a product of experts, Hinton
 /// 2002). The same seed gives the same model, whatever the number of threads.
+///
+/// With `Encoder` a published encoder takes the place of the transformer blocks. A layer is fitted over the pooled states of its last layers,
+/// the linear model beside it as above; where the table calls for it, its last blocks are fine-tuned by cross-entropy or supervised contrast
+/// (Khosla et al. 2020), and kept if they are better on rows held out.
 /// ]]></format>
 /// </remarks>
 /// <example>
