@@ -6,7 +6,8 @@ public sealed class PackageTests
     /// <summary>Each package with the packages that it asks for.</summary>
     public static TheoryData<string, string, string[]> Packages => new()
     {
-        { "MlNetMoe.Core", "Microsoft.ML.Moe.Core", [] },
+        // the base class of tokenizers
+        { "MlNetMoe.Core", "Microsoft.ML.Moe.Core", ["Microsoft.ML.Tokenizers"] },
         { "MlNetMoe.TorchSharp", "Microsoft.ML.Moe.TorchSharp", ["MlNetMoe.Core", "TorchSharp"] },
         {
             "MlNetMoe",
