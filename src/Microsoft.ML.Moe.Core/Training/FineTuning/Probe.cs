@@ -20,6 +20,9 @@ internal sealed record ProbeExamples(float[] Features, int Width, int[] Labels, 
     /// <summary>Some of the rows, in the order given.</summary>
     public ProbeExamples Select(IReadOnlyList<int> rows)
     {
+        // all of them need no copy
+        if (rows.Count == Count && rows.Index().All(row => row.Item == row.Index))
+            return this;
         var features = new float[rows.Count * Width];
         for (var i = 0; i < rows.Count; i++)
             FeaturesOf(rows[i]).CopyTo(features.AsSpan(i * Width));
