@@ -14,7 +14,8 @@ public sealed record FineTuning
 
     /// <summary>
     /// The table decides, by its rows and classes: many classes fine-tune the top half of the layers by supervised contrast, few classes and
-    /// many rows all layers by cross-entropy, others none. The default.
+    /// many rows all layers by cross-entropy, others none; nor those that would take more than 10¹⁴ floating-point operations, some ten minutes on two
+    /// CPU cores. The default.
     /// </summary>
     public static FineTuning Auto { get; } = new(FineTuningScope.Auto, 0);
 

@@ -34,6 +34,12 @@ internal sealed record FineTuningPlan(
     /// <summary>How often the contrast sees each class at least, twice each time.</summary>
     private const int Rounds = 25;
 
+    /// <summary>
+    /// Floating-point operations of a fine-tuning at most, where the table decides: about ten minutes on two cores. With more rows than that
+    /// takes, a frozen encoder and a linear model have learned most of what there is.
+    /// </summary>
+    private const double MostFlops = 1e14;
+
     /// <summary>The plan for a table.</summary>
     /// <param name="wanted">What is asked for.</param>
     /// <param name="rows">Training rows.</param>
@@ -41,8 +47,10 @@ internal sealed record FineTuningPlan(
     /// <param name="layers">Layers of the encoder.</param>
     /// <param name="isPair">Whether rows are pairs of texts.</param>
     /// <param name="isLong">Whether many texts are longer than what is read at once.</param>
+    /// <param name="flopsOfLayer">Floating-point operations of training one layer on all rows once; 0 where that does not matter.</param>
     /// <returns>The plan; null to leave the encoder as it is.</returns>
-    public static FineTuningPlan? For(FineTuning wanted, int rows, int classes, int layers, bool isPair, bool isLong)
+    public static FineTuningPlan? For(
+        FineTuning wanted, int rows, int classes, int layers, bool isPair, bool isLong, double flopsOfLayer = 0)
     {
         if (wanted.Scope == FineTuningScope.None || layers == 0)
             return null;
@@ -52,9 +60,16 @@ internal sealed record FineTuningPlan(
         if (isAuto && (isLong || (!isContrast && rows < (isPair ? ManyPairs : ManyRows))))
             return null;
         var epochs = isContrast ? Math.Clamp((int)Math.Ceiling(2.0 * Rounds * classes / rows), 1, 20) : 2;
+        var trained = !isAuto ? Math.Min(wanted.Layers, layers) : isContrast ? (layers + 1) / 2 : layers;
+        // contrast is learned twice
+        var flops = flopsOfLayer * trained * (isContrast ? 2 : 1);
+        if (isAuto && wanted.Epochs is null && epochs > 1 && flops * epochs > MostFlops)
+            epochs = Math.Max(1, (int)(MostFlops / flops));
+        if (isAuto && flops * (wanted.Epochs ?? epochs) > MostFlops)
+            return null;
         return new FineTuningPlan(
             loss,
-            !isAuto ? Math.Min(wanted.Layers, layers) : isContrast ? (layers + 1) / 2 : layers,
+            trained,
             wanted.Epochs ?? epochs,
             wanted.BatchSize ?? (isContrast ? 2 * ClassesOfBatch : 32),
             wanted.LearningRate ?? (isContrast || isPair ? 2e-4f : 1.5e-4f),

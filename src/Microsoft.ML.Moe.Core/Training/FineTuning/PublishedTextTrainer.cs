@@ -179,9 +179,17 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
             Training = [.. Enumerable.Range(0, training.Length)],
             Validation = [.. Enumerable.Range(training.Length, all.Length - training.Length)],
             IsPair = isPair,
-            Plan = FineTuningPlan.For(_config.FineTuning, training.Length, _classes, Layers, isPair, bothEnds),
+            Plan = FineTuningPlan.For(
+                _config.FineTuning, training.Length, _classes, Layers, isPair, bothEnds, FlopsOfLayer(read.Take(training.Length))),
             Width = _source.Encoder.Width,
         };
+    }
+
+    /// <summary>Floating-point operations of the products of one layer, forward and twice as many backward, for all tokens.</summary>
+    private double FlopsOfLayer(IEnumerable<Example<EncodedText>> rows)
+    {
+        double d = _source.Encoder.Width;
+        return 3 * 2 * (4 * d * d + 2 * d * _source.Encoder.FeedForwardWidth) * rows.Sum(row => (double)row.Input.Length);
     }
 
     /// <summary>Weights of rows, that of the class counted in.</summary>

@@ -32,6 +32,20 @@ public class FineTuningPlanTests
     public void OrLeavesTheEncoderAsItIs(int rows, int classes, bool isPair, bool isLong) =>
         Assert.Null(FineTuningPlan.For(FineTuning.Auto, rows, classes, Layers, isPair, isLong));
 
+    [Theory]
+    [InlineData(2, 1e12, 2)]
+    [InlineData(2, 1e13, 1)]
+    [InlineData(2, 2e13, 0)]
+    [InlineData(150, 1e13, 1)]
+    [InlineData(150, 2e13, 0)]
+    public void TheTableDecidesForNoMoreThanMinutesOfWork(int classes, double flopsOfLayer, int epochs)
+    {
+        var plan = FineTuningPlan.For(FineTuning.Auto, 100_000, classes, Layers, isPair: false, isLong: false, flopsOfLayer);
+
+        Assert.Equal(epochs, plan?.Epochs ?? 0);
+        Assert.NotNull(FineTuningPlan.For(FineTuning.AllLayers, 100_000, classes, Layers, isPair: false, isLong: false, flopsOfLayer));
+    }
+
     [Fact]
     public void WhatIsAskedForIsDone()
     {
