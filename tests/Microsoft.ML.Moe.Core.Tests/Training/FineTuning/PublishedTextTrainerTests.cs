@@ -64,6 +64,39 @@ public sealed class PublishedTextTrainerTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Losses))]
+    public void KeptStatesChangeNothingAndSaveTheFrozenPass(bool isContrast)
+    {
+        var tuning = isContrast ? Contrast : CrossEntropy;
+        var rows = TinyEncoder.Texts(Few);
+        var cache = new EncoderStateCache();
+
+        var alone = Train(tuning, rows).AllValues();
+        var first = Train(tuning, rows, config => config with { KeptStates = cache }).AllValues();
+        var (kept, bytes) = (cache.Rows, cache.Bytes);
+        var second = Train(tuning, rows, config => config with { KeptStates = cache }).AllValues();
+
+        Assert.Equal(alone, first);
+        Assert.Equal(alone, second);
+        Assert.Equal(rows.Select(row => row.Text).Distinct().Count(), kept);
+        Assert.Equal((kept, bytes), (cache.Rows, cache.Bytes));
+        cache.Clear();
+        Assert.Equal((0, 0L), (cache.Rows, cache.Bytes));
+    }
+
+    [Fact]
+    public void AFullCacheKeepsNoMore()
+    {
+        var rows = TinyEncoder.Texts(Few);
+        var cache = new EncoderStateCache(maximumBytes: 2000);
+
+        Assert.Equal(Train(FineTuning.None, rows).AllValues(), Train(FineTuning.None, rows, config => config with { KeptStates = cache }).AllValues());
+        Assert.InRange(cache.Rows, 1, rows.Count - 1);
+        Assert.InRange(cache.Bytes, 1, 2000);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EncoderStateCache(0));
+    }
+
+    [Theory]
+    [MemberData(nameof(Losses))]
     public void TheSameSeedGivesTheSameModelWhateverTheThreads(bool isContrast)
     {
         var tuning = isContrast ? Contrast : CrossEntropy;
