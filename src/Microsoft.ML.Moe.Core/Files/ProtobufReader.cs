@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace Microsoft.ML.Moe.Files;
@@ -12,6 +13,7 @@ namespace Microsoft.ML.Moe.Files;
 internal ref struct ProtobufReader(ReadOnlySpan<byte> message, string file, int start = 0)
 {
     private const int MaximumVarintBytes = 10;
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly ReadOnlySpan<byte> _message = message;
     private int _position;
     private int _length;
@@ -71,8 +73,23 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message, string file, int 
         ? _message.Slice(_position - _length, _length)
         : throw Damaged($"field {Field} is a number, not text, bytes or a message");
 
+    /// <summary>The current field's number in single precision.</summary>
+    public readonly float Single() => _type == WireType.Fixed32
+        ? BinaryPrimitives.ReadSingleLittleEndian(_message.Slice(_position - _length, _length))
+        : throw Damaged($"field {Field} is no number in single precision");
+
     /// <summary>The current field's text.</summary>
-    public readonly string Text() => Encoding.UTF8.GetString(Bytes());
+    public readonly string Text()
+    {
+        try
+        {
+            return Utf8.GetString(Bytes());
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new InvalidDataException($"{file} holds text that is not UTF-8.", e);
+        }
+    }
 
     /// <summary>The current field as a message within this one.</summary>
     public readonly ProtobufReader Message() => new(Bytes(), file, Start);

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>Kinds of pieces.</summary>
@@ -42,21 +44,21 @@ internal sealed class SentencePieceFile
     public static SentencePieceFile Read(byte[] bytes, string name)
     {
         var file = new SentencePieceFile();
-        var message = new ProtocolBuffer(bytes, name);
+        var message = new ProtobufReader(bytes, name);
         while (message.Next())
         {
             switch (message.Field)
             {
                 case 1:
-                    file.Pieces.Add(ReadPiece(message.Bytes, name));
+                    file.Pieces.Add(ReadPiece(message.Message(), name));
                     if (file.Pieces.Count > SubwordModel.MaximumTokens)
                         throw new InvalidDataException($"{name} has more than {SubwordModel.MaximumTokens} pieces.");
                     break;
                 case 2:
-                    file.ReadTrainer(message.Bytes, name);
+                    file.ReadTrainer(message.Message());
                     break;
                 case 3:
-                    file.ReadNormalizer(message.Bytes, name);
+                    file.ReadNormalizer(message.Message());
                     break;
             }
         }
@@ -71,22 +73,21 @@ internal sealed class SentencePieceFile
             : throw new InvalidDataException($"{name} has the unknown piece {file.UnknownId}, but {file.Pieces.Count} pieces.");
     }
 
-    private static (string Text, float Score, SentencePieceKind Kind) ReadPiece(ReadOnlySpan<byte> bytes, string name)
+    private static (string Text, float Score, SentencePieceKind Kind) ReadPiece(ProtobufReader message, string name)
     {
         var (text, score, kind) = ("", 0f, SentencePieceKind.Normal);
-        var message = new ProtocolBuffer(bytes, name);
         while (message.Next())
         {
             switch (message.Field)
             {
                 case 1:
-                    text = message.Text;
+                    text = message.Text();
                     break;
                 case 2:
-                    score = message.Float;
+                    score = message.Single();
                     break;
                 case 3:
-                    kind = (SentencePieceKind)message.Value;
+                    kind = (SentencePieceKind)message.Integer();
                     break;
             }
         }
@@ -96,27 +97,25 @@ internal sealed class SentencePieceFile
         return (text, score, kind);
     }
 
-    private void ReadTrainer(ReadOnlySpan<byte> bytes, string name)
+    private void ReadTrainer(ProtobufReader message)
     {
-        var message = new ProtocolBuffer(bytes, name);
         while (message.Next())
         {
             if (message.Field == 3)
-                _modelType = (int)message.Value;
+                _modelType = (int)message.Integer();
             else if (message.Field == 40)
-                UnknownId = (int)message.Value;
+                UnknownId = (int)message.Integer();
         }
     }
 
-    private void ReadNormalizer(ReadOnlySpan<byte> bytes, string name)
+    private void ReadNormalizer(ProtobufReader message)
     {
-        var message = new ProtocolBuffer(bytes, name);
         while (message.Next())
         {
             if (message.Field == 2)
-                Replacements = message.Bytes.ToArray();
+                Replacements = message.Bytes().ToArray();
             else if (message.Field == 3)
-                AddsPrefixSpace = message.Value != 0;
+                AddsPrefixSpace = message.Integer() != 0;
         }
     }
 }
