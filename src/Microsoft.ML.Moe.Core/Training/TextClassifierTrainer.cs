@@ -106,21 +106,13 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         var linear = _linear is null ? LinearInput.None : LinearBranchTraining.InputFor(rows.Training.Select(row => row.Input));
         var length = config.LengthFor(rows.Training.Select(row => row.Input.Length));
         _input = TableTextInput.Create(config with { MaximumTokens = length, Linear = linear }, _tokenizer);
-        var read = rows with { Training = Read(rows.Training), Validation = Read(rows.Validation) };
+        var read = rows with { Training = _input.Read(rows.Training, Engine), Validation = _input.Read(rows.Validation, Engine) };
         if (config.MaximumTokens is null)
         {
             var longer = read.Training.Count(row => row.Input.TokensCutOff > 0);
             observer?.OnMessage($"MaximumTokens = {length} follows from the texts; {longer} of {read.Training.Count} are longer and are cut off.");
         }
 
-        return read;
-    }
-
-    /// <summary>Rows as the model's input reads them.</summary>
-    private Example<EncodedText>[] Read(IReadOnlyList<Example<EncodedText>> rows)
-    {
-        var read = rows.ToArray();
-        Engine.ForEach(read.Length, i => read[i] = read[i] with { Input = _input.Read(read[i].Input) });
         return read;
     }
 }

@@ -70,6 +70,10 @@ internal sealed class PublishedTextInput : TextInput
             isPair);
     }
 
+    /// <inheritdoc/>
+    private protected override bool HasTokensOf(EncodedText text) =>
+        base.HasTokensOf(text) && text.Ids is { SecondWindow: 0 } && _config.Windows == TextWindows.Whole;
+
     /// <summary>
     /// Two sequences: the beginning of the first text, and that of the second, or the end of the same.
     /// </summary>

@@ -29,6 +29,9 @@ internal abstract class TableTextInput : TextInput
     /// <inheritdoc/>
     private protected override bool KeepsSource => base.KeepsSource || _config.MaximumTokens is null;
 
+    /// <inheritdoc/>
+    private protected override bool HasTokensOf(EncodedText text) => base.HasTokensOf(text) && text.Ids is null;
+
     /// <inheritdoc cref="TextInput.Create"/>
     public static new TableTextInput Create(TextInputConfig config, ISubwordTokenizer? tokenizer = null)
     {

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Inputs;
@@ -48,7 +49,7 @@ public abstract class TextInput : Input<EncodedText>
     }
 
     /// <summary>
-    /// A text as this input reads it, where another one with the same tokens has: shorter, perhaps, and with what a linear branch reads.
+    /// A text as this input reads it, where another one has: with what a linear branch reads, and other tokens where they differ.
     /// </summary>
     internal EncodedText Read(EncodedText text)
     {
@@ -56,8 +57,19 @@ public abstract class TextInput : Input<EncodedText>
             throw new ArgumentException($"A text has {text.Length} tokens; the input reads {MaximumTokens} at most.", nameof(text));
         if (text.Source is not var (first, second))
             return text;
-        return text.Length <= MaximumTokens && text.TokensCutOff == 0 ? text.With(LinearRowOf(first, second)) : Encode(first, second);
+        return HasTokensOf(text) ? text.With(LinearRowOf(first, second)) : Encode(first, second);
     }
+
+    /// <summary>Rows as this input reads them; see <see cref="Read(EncodedText)"/>.</summary>
+    internal Example<EncodedText>[] Read(IReadOnlyList<Example<EncodedText>> rows, Engine engine)
+    {
+        var read = rows.ToArray();
+        engine.ForEach(read.Length, i => read[i] = read[i] with { Input = Read(read[i].Input) });
+        return read;
+    }
+
+    /// <summary>Whether this input would make the same tokens of a text that another one has read.</summary>
+    private protected virtual bool HasTokensOf(EncodedText text) => text.Length <= MaximumTokens && text.TokensCutOff == 0;
 
     /// <summary>What a linear branch reads of a text.</summary>
     internal LinearRow LinearRowOf(EncodedText text)

@@ -141,18 +141,8 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         var trainer = new TextClassifierTrainer(_config.FromScratch, _classes, Engine);
         // rows that were drawn are drawn once more, so that the linear model learns from them in the end
         return rows.IsDrawn
-            ? trainer.Train(Read([.. rows.Training, .. rows.Validation]), null, observer, stop)
-            : trainer.Train(Read(rows.Training), Read(rows.Validation), observer, stop);
-
-        Example<EncodedText>[] Read(IReadOnlyList<Example<EncodedText>> examples)
-        {
-            var read = examples.ToArray();
-            Engine.ForEach(read.Length, i => read[i] = read[i] with
-            {
-                Input = trainer.Input.Encode(read[i].Input.Source!.Value.First, read[i].Input.Source!.Value.Second),
-            });
-            return read;
-        }
+            ? trainer.Train(trainer.Input.Read([.. rows.Training, .. rows.Validation], Engine), null, observer, stop)
+            : trainer.Train(trainer.Input.Read(rows.Training, Engine), trainer.Input.Read(rows.Validation, Engine), observer, stop);
     }
 
     /// <summary>Settles what follows from the training rows.</summary>
@@ -165,11 +155,7 @@ internal sealed class PublishedTextTrainer : Trainer<EncodedText>
         var (length, bothEnds) = _config.LengthFor(
             [.. training.Select(row => row.Input.Length + row.Input.TokensCutOff)], _source.MaximumTokens, isPair);
         var input = _source.CreateInput(length, linear, bothEnds ? TextWindows.BothEnds : TextWindows.Whole);
-        var read = all.ToArray();
-        Engine.ForEach(read.Length, i => read[i] = read[i] with
-        {
-            Input = input.Encode(read[i].Input.Source!.Value.First, read[i].Input.Source!.Value.Second),
-        });
+        var read = input.Read(all, Engine);
         return new TuningTask
         {
             Input = input,

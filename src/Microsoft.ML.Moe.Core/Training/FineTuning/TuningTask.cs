@@ -42,7 +42,7 @@ internal sealed class TuningTask
     /// <summary>The rows as an input reads them.</summary>
     public IReadOnlyList<EncodedText> RowsFor(Input<EncodedText> input) => ReferenceEquals(input, Input)
         ? [.. All.Select(row => row.Input)]
-        : [.. Sources.Select(text => ((PublishedTextInput)input).Encode(text.Source!.Value.First, text.Source!.Value.Second))];
+        : [.. Sources.Select(((TextInput)input).Read)];
 
     /// <summary>A model of the encoder that scores classes by pooled states.</summary>
     /// <param name="source">The encoder.</param>
