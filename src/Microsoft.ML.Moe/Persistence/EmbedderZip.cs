@@ -18,8 +18,6 @@ internal static class EmbedderZip
 {
     private const string Embedder = "Embedder.json";
     private const int MaximumEmbedderLength = 1 << 24;
-    private const int MaximumFileLength = 1 << 28;
-    private const int MostFiles = 16;
 
     /// <summary>Makes the transformer, which owns the model from then on.</summary>
     public delegate T Factory<out T>(TextEncoderColumns columns, FittedModel model, TextEmbedder embedder, ElementType storedWeights);
@@ -33,8 +31,7 @@ internal static class EmbedderZip
         JsonEntry.Write(folder, Embedder, new Content(embedder.Text, storedWeights == ElementType.BFloat16, [.. files.Keys]));
         folder.AddEntry(
             ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, storedWeights)));
-        foreach (var (name, bytes) in files)
-            folder.AddEntry(TokenizerFile.FilePrefix + name, stream => stream.Write(bytes));
+        TokenizerFile.WriteFiles(folder, files);
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>
@@ -43,10 +40,7 @@ internal static class EmbedderZip
     {
         var columns = JsonEntry.Read<TextEncoderColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
         var content = JsonEntry.Read<Content>(folder, Embedder, MaximumEmbedderLength);
-        if (content.Files.Count > MostFiles || content.Files.Distinct().Count() < content.Files.Count)
-            throw new InvalidDataException($"{Embedder} lists impossible files: the model file is damaged.");
-        var files = EncoderFiles.Of(content.Files.ToDictionary(
-            name => name, name => folder.Read(TokenizerFile.FilePrefix + name, MaximumFileLength, TokenizerFile.ReadAll)));
+        var files = EncoderFiles.Of(TokenizerFile.ReadFiles(folder, content.Files, Embedder));
         var engine = Engines.Create(folder.Environment);
         try
         {

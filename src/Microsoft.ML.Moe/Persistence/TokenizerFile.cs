@@ -26,9 +26,26 @@ internal static class TokenizerFile
         JsonEntry.Write(folder, Name, new Content(tokenizer.Name, tokenizer.VocabularySize, tokenizer.Files?.Keys.ToList()));
         if (tokenizer.Vocabulary is { } vocabulary)
             folder.AddEntry(Vocabulary, stream => stream.Write(vocabulary));
-        foreach (var (name, bytes) in tokenizer.Files ?? new Dictionary<string, byte[]>())
+        if (tokenizer.Files is { } files)
+            WriteFiles(folder, files);
+    }
+
+    /// <summary>Writes files as they were published.</summary>
+    public static void WriteFiles(ModelFolderWriter folder, IReadOnlyDictionary<string, byte[]> files)
+    {
+        foreach (var (name, bytes) in files)
             folder.AddEntry(FilePrefix + name, stream => stream.Write(bytes));
     }
+
+    /// <summary>Reads files that <see cref="WriteFiles"/> has written.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="names">Their names.</param>
+    /// <param name="list">The entry that lists them.</param>
+    /// <exception cref="InvalidDataException">They are too many, too long, or named twice.</exception>
+    public static Dictionary<string, byte[]> ReadFiles(ModelFolderReader folder, IReadOnlyList<string> names, string list) =>
+        names.Count <= MostFiles && names.Distinct().Count() == names.Count
+            ? names.ToDictionary(name => name, name => folder.Read(FilePrefix + name, MaximumFileLength, ReadAll))
+            : throw new InvalidDataException($"{list} lists impossible files: the model file is damaged.");
 
     /// <summary>Reads the files, if there are any.</summary>
     /// <exception cref="InvalidDataException">They are damaged.</exception>
@@ -40,7 +57,7 @@ internal static class TokenizerFile
         var content = JsonEntry.Read<Content>(folder, Name, MaximumLength);
         var tokenizer = folder.Has(Vocabulary)
             ? folder.Read(Vocabulary, TextTokenizer.MaximumVocabularyBytes, ReadVocabulary)
-            : content.Files is { } files ? ReadFiles(folder, files)
+            : content.Files is { } files ? ReadTokenizer(folder, files)
             : TextTokenizer.Registered(content.Name);
         return tokenizer.VocabularySize == content.VocabularySize
             ? tokenizer
@@ -68,11 +85,9 @@ internal static class TokenizerFile
         }
     }
 
-    private static TextTokenizer ReadFiles(ModelFolderReader folder, IReadOnlyList<string> names)
+    private static TextTokenizer ReadTokenizer(ModelFolderReader folder, IReadOnlyList<string> names)
     {
-        if (names.Count > MostFiles || names.Distinct().Count() < names.Count)
-            throw new InvalidDataException($"{Name} lists impossible files: the model file is damaged.");
-        var files = names.ToDictionary(name => name, name => folder.Read(FilePrefix + name, MaximumFileLength, ReadAll));
+        var files = ReadFiles(folder, names, Name);
         try
         {
             return TextTokenizer.FromHuggingFace(HuggingFaceTokenizer.Load(files));
