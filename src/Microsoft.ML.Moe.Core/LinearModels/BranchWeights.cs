@@ -20,16 +20,20 @@ internal static class BranchWeights
 
     /// <summary>The mean log-loss with the weights that <see cref="Fit"/> finds, on the rows that it finds them on.</summary>
     public static double LossOf(
-        IReadOnlyList<float[]> logarithms, ReadOnlySpan<int> labels, ReadOnlySpan<float> rowWeights, IReadOnlyList<double> assumed)
+        IReadOnlyList<float[]> logarithms, ReadOnlySpan<int> labels, ReadOnlySpan<float> rowWeights, IReadOnlyList<double> assumed) =>
+        LossWith(logarithms, labels, rowWeights, Fit(logarithms, labels, rowWeights, assumed));
+
+    /// <summary>The mean log-loss with given weights.</summary>
+    public static double LossWith(
+        IReadOnlyList<float[]> logarithms, ReadOnlySpan<int> labels, ReadOnlySpan<float> rowWeights, double[] weights)
     {
-        var weights = Fit(logarithms, labels, rowWeights, assumed);
         var sum = 0.0;
         foreach (var weight in rowWeights)
             sum += weight;
         if (!(sum > 0))
             return 0;
         return Evaluate(
-            logarithms, labels, rowWeights, logarithms[0].Length / labels.Length, assumed, 0, weights, new Curve(weights.Length)) / sum;
+            logarithms, labels, rowWeights, logarithms[0].Length / labels.Length, weights, 0, weights, new Curve(weights.Length)) / sum;
     }
 
     /// <summary>Fits the weights by log-loss on rows that no branch has learned from.</summary>

@@ -238,6 +238,19 @@ public abstract partial class Tape : IDisposable
         BackwardCore(loss, scale);
     }
 
+    /// <summary>Goes backward from a task's loss and what layers add to it.</summary>
+    /// <param name="loss">The task's; one element.</param>
+    /// <param name="scale">See <see cref="Backward"/>.</param>
+    /// <returns>The task's loss alone, to report.</returns>
+    internal LaterValue BackwardWithAuxiliary(Tensor loss, float scale)
+    {
+        var all = loss;
+        foreach (var extra in AuxiliaryLosses)
+            all = Add(all, extra);
+        Backward(all, scale);
+        return loss.ReadLater();
+    }
+
     /// <summary>Releases the tape's tensors.</summary>
     public void Dispose()
     {

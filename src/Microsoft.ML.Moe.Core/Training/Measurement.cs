@@ -17,6 +17,9 @@ internal sealed class Measurement
     /// <summary>Mean of the head's metric: accuracy for classes and hidden tokens.</summary>
     public double Metric => _metric / Count;
 
+    /// <summary>Both; null where nothing was measured.</summary>
+    public (double Loss, double Metric)? Result => Count == 0 ? null : (Loss, Metric);
+
     /// <summary>Adds sums over some rows.</summary>
     public void Add(double loss, double metric, int count)
     {

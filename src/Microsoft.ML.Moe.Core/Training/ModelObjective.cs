@@ -67,20 +67,9 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
             return new LaterValue(0f);
         using var tape = _model.Engine.LeaseTape(training: true, _batch.Seed);
         var scores = _model.Forward(tape, _batch, policies: _policies);
-        var reported = _model.Head.Loss(tape, scores, _batch, _targets, _config);
-        var loss = reported;
-        foreach (var extra in tape.AuxiliaryLosses)
-            loss = tape.Add(loss, extra);
-        tape.Backward(loss, scale);
-        return reported.ReadLater();
+        return tape.BackwardWithAuxiliary(_model.Head.Loss(tape, scores, _batch, _targets, _config), scale);
     }
 
     /// <inheritdoc/>
-    public (double Loss, double Metric)? Evaluate()
-    {
-        if (_validation.Count == 0)
-            return null;
-        var measured = _model.Measure(_validation, _packer);
-        return measured.Count == 0 ? null : (measured.Loss, measured.Metric);
-    }
+    public (double Loss, double Metric)? Evaluate() => _model.Measure(_validation, _packer).Result;
 }

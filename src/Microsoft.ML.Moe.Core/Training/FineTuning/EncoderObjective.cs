@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
@@ -80,22 +81,11 @@ internal abstract class EncoderObjective : ITrainingObjective
         using var tape = Model.Engine.LeaseTape(training: true, _batch!.Seed);
         var context = new ForwardContext(tape, _batch.Layout, policies: _workspace is null ? null : _workspace.Select);
         var encoded = Model.Blocks.Forward(context, FirstStates(tape), _firstBlock);
-        var reported = Loss(tape, encoded, _batch, _targets, _training.LabelSmoothing);
-        var loss = reported;
-        foreach (var extra in tape.AuxiliaryLosses)
-            loss = tape.Add(loss, extra);
-        tape.Backward(loss, scale);
-        return reported.ReadLater();
+        return tape.BackwardWithAuxiliary(Loss(tape, encoded, _batch, _targets, _training.LabelSmoothing), scale);
     }
 
     /// <inheritdoc/>
-    public (double Loss, double Metric)? Evaluate()
-    {
-        if (_validation.Count == 0)
-            return null;
-        var measured = Model.Measure(_validation, _packer);
-        return measured.Count == 0 ? null : (measured.Loss, measured.Metric);
-    }
+    public (double Loss, double Metric)? Evaluate() => Model.Measure(_validation, _packer).Result;
 
     /// <summary>Turns examples of the loop into rows.</summary>
     /// <param name="examples">Numbers of the examples.</param>
@@ -109,7 +99,7 @@ internal abstract class EncoderObjective : ITrainingObjective
     private Tensor FirstStates(Tape tape)
     {
         if (_rows.Kept is { } kept)
-            return kept.Of(tape, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_numbers));
+            return kept.Of(tape, CollectionsMarshal.AsSpan(_numbers));
         using var first = Model.Engine.LeaseTape(training: false);
         var states = Model.Encode(first, _batch!, blocks: _firstBlock).Last;
         return tape.Constant(states.ToArray(), states.Shape[0], states.Shape[1]);

@@ -33,7 +33,8 @@ internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? ca
         // what is made of a row must not depend on the others
         var known = head.Emphasised > 0 || model.Config.Encoder.MoeLayers > 0 ? null : cache;
         var key = string.Create(CultureInfo.InvariantCulture, $"{encoder} {width} {keptAfter}");
-        var missing = known is null ? [.. Enumerable.Range(0, rows.Count)] : TakeKnown(known, key, rows, width, features, kept);
+        UInt128[] ofRows = known is null ? [] : [.. rows.Select(EncoderStateCache.KeyOf)];
+        var missing = known is null ? [.. Enumerable.Range(0, rows.Count)] : TakeKnown(known, key, ofRows, width, features, kept);
         var packer = model.Input.CreatePacker(model.Packing());
         var (done, start) = (rows.Count - missing.Count, 0);
         foreach (var pass in ScoringPasses.Of(missing, row => model.Input.TokensOf(rows[row]), model.Config.Encoder))
@@ -49,7 +50,7 @@ internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? ca
             if (known is not null)
             {
                 foreach (var row in pass)
-                    known.Add(key, EncoderStateCache.KeyOf(rows[row]), new(features.AsSpan(row * width, width).ToArray(), kept?.BitsOf(row)));
+                    known.Add(key, ofRows[row], new(features.AsSpan(row * width, width).ToArray(), kept?.BitsOf(row)));
             }
 
             start += pass.Count;
@@ -62,12 +63,12 @@ internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? ca
     /// <summary>Takes what is known of rows.</summary>
     /// <returns>Numbers of the others.</returns>
     private static List<int> TakeKnown(
-        EncoderStateCache cache, string key, IReadOnlyList<EncodedText> rows, int width, float[] features, KeptStates? kept)
+        EncoderStateCache cache, string key, UInt128[] rows, int width, float[] features, KeptStates? kept)
     {
         var missing = new List<int>();
-        for (var row = 0; row < rows.Count; row++)
+        for (var row = 0; row < rows.Length; row++)
         {
-            if (cache.Find(key, EncoderStateCache.KeyOf(rows[row])) is { } entry)
+            if (cache.Find(key, rows[row]) is { } entry)
             {
                 entry.Features.CopyTo(features, row * width);
                 kept?.Set(row, entry.States!);

@@ -16,15 +16,13 @@ internal sealed record HeldOutScores(float[] Encoder, float[]? Linear, int[] Lab
     /// <summary>Weights of encoder and linear model where there are no rows to find them by.</summary>
     public static (float Encoder, float Linear) AssumedWeights => ((float)Assumed[0], (float)Assumed[1]);
 
+    private double[]? _fitted;
+
     /// <summary>The weights of encoder and linear model with the lowest log-loss.</summary>
-    public (float Encoder, float Linear) FitWeights()
-    {
-        var weights = BranchWeights.Fit(Branches, Labels, Weights, AssumedOf);
-        return ((float)weights[0], Linear is null ? 0f : (float)weights[1]);
-    }
+    public (float Encoder, float Linear) FitWeights() => ((float)Fitted[0], Linear is null ? 0f : (float)Fitted[1]);
 
     /// <summary>The mean log-loss with these weights.</summary>
-    public double Loss => BranchWeights.LossOf(Branches, Labels, Weights, AssumedOf);
+    public double Loss => BranchWeights.LossWith(Branches, Labels, Weights, Fitted);
 
     /// <summary>Share of rows whose class both together tell right.</summary>
     public double Accuracy
@@ -51,6 +49,8 @@ internal sealed record HeldOutScores(float[] Encoder, float[]? Linear, int[] Lab
         [.. rows.Select(row => Weights[row])]);
 
     private IReadOnlyList<float[]> Branches => Linear is null ? [Encoder] : [Encoder, Linear];
+
+    private double[] Fitted => _fitted ??= BranchWeights.Fit(Branches, Labels, Weights, AssumedOf);
 
     private IReadOnlyList<double> AssumedOf => Linear is null ? [Assumed[0]] : Assumed;
 
