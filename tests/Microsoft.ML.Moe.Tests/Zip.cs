@@ -39,4 +39,16 @@ internal static class Zip
 
         return stream.ToArray();
     }
+
+    /// <summary>Loading a model fails, and a message of the exception or of those inside it names the file.</summary>
+    /// <param name="name">The file.</param>
+    /// <param name="zip">The model.</param>
+    public static void AssertLoadingNames(string name, byte[] zip)
+    {
+        var error = Record.Exception(() => new MLContext().Model.Load(new MemoryStream(zip), out _));
+        var messages = new List<string>();
+        for (; error is not null; error = error.InnerException)
+            messages.Add(error.Message);
+        Assert.Contains(messages, m => m.Contains(name, StringComparison.Ordinal));
+    }
 }

@@ -54,7 +54,7 @@ public class OlderFilesGoldenTests
 
         var differences = new Differences();
         if (IsList(expected))
-            CompareList(differences, expected, tokenizer);
+            TokenizerGolden.CompareList(differences, expected, tokenizer);
         else
             CompareTexts(differences, expected, tokenizer, HuggingFaceTokenizer.Load(folder));
         differences.AssertNone();
@@ -72,26 +72,6 @@ public class OlderFilesGoldenTests
             differences.Sequence($"pair {item}", fast.EncodeIds(a).Concat(fast.EncodeIds(b)), tokenizer.Encode(a, b,
                 addSpecialTokens: false).Ids);
         }
-    }
-
-    private static void CompareList(Differences differences, JsonElement expected, HuggingFaceTokenizer tokenizer)
-    {
-        foreach (var item in expected.GetProperty("texts").EnumerateArray())
-        {
-            var text = item.GetProperty("text").GetString()!;
-            var values = item.Optional("fast") ?? item.Optional("slow") ?? item;
-            var ids = tokenizer.Encode(text).Ids;
-            differences.Sequence($"'{text}'", values.GetProperty("ids").Ints(), ids);
-            differences.Text($"'{text}' decode", values.GetProperty("decode").GetString(), tokenizer.Decode(ids, false));
-            differences.Text($"'{text}' decode_skip", values.GetProperty("decode_skip").GetString(), tokenizer.Decode(ids, true));
-        }
-
-        foreach (var item in expected.Optional("pairs")?.EnumerateArray() ?? default)
-            differences.Sequence(
-                $"pair {item}",
-                item.GetProperty("fast").Ints(),
-                tokenizer.Encode(item.GetProperty("a").GetString()!, item.GetProperty("b").GetString() is { Length: > 0 } b ? b
-                    : null).Ids);
     }
 
     /// <summary>The configuration with the published class, and with the added tokens as published ones list them.</summary>

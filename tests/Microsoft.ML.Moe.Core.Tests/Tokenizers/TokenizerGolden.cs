@@ -58,4 +58,29 @@ internal static class TokenizerGolden
         foreach (var (part, i) in overflowing.EnumerateArray().Take(encoding.Overflowing.Count).Select((p, i) => (p, i)))
             CompareItem(differences, $"{what} overflowing {i}", part, encoding.Overflowing[i], isPlain);
     }
+
+    /// <summary>Compares the texts and pairs of a file that lists them one by one.</summary>
+    public static void CompareList(Differences differences, JsonElement expected, HuggingFaceTokenizer tokenizer)
+    {
+        foreach (var item in expected.GetProperty("texts").EnumerateArray())
+        {
+            var text = item.GetProperty("text").GetString()!;
+            var values = item.Optional("fast") ?? item.Optional("slow") ?? item;
+            differences.Try(text, () =>
+            {
+                var ids = tokenizer.Encode(text, withTokens: true).Ids;
+                differences.Sequence($"'{text}' ids", values.GetProperty("ids").Ints(), ids);
+                differences.Text($"'{text}' decode", values.GetProperty("decode").GetString(), tokenizer.Decode(ids, false));
+                differences.Text($"'{text}' decode_skip", values.GetProperty("decode_skip").GetString(), tokenizer.Decode(ids, true));
+            });
+        }
+
+        foreach (var item in expected.Optional("pairs")?.EnumerateArray() ?? default)
+        {
+            // the library around the tokenizer takes an empty second text for none
+            var second = item.GetProperty("b").GetString() is { Length: > 0 } b ? b : null;
+            differences.Sequence(
+                $"pair {item}", item.GetProperty("fast").Ints(), tokenizer.Encode(item.GetProperty("a").GetString()!, second).Ids);
+        }
+    }
 }

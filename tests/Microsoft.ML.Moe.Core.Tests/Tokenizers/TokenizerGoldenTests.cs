@@ -51,26 +51,7 @@ public class TokenizerGoldenTests
         var expected = TokenizerGolden.Read(Path.Combine(folder, "expected.json"));
         var tokenizer = HuggingFaceTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         var differences = new Differences();
-        foreach (var item in expected.GetProperty("texts").EnumerateArray())
-        {
-            var text = item.GetProperty("text").GetString()!;
-            var values = item.Optional("fast") ?? item.Optional("slow") ?? item;
-            differences.Try(text, () =>
-            {
-                var ids = tokenizer.Encode(text, withTokens: true).Ids;
-                differences.Sequence($"'{text}' ids", values.GetProperty("ids").Ints(), ids);
-                differences.Text($"'{text}' decode", values.GetProperty("decode").GetString(), tokenizer.Decode(ids, false));
-                differences.Text($"'{text}' decode_skip", values.GetProperty("decode_skip").GetString(), tokenizer.Decode(ids, true));
-            });
-        }
-
-        foreach (var item in expected.Optional("pairs")?.EnumerateArray() ?? default)
-            differences.Sequence(
-                $"pair {item}",
-                item.GetProperty("fast").Ints(),
-                // the library around the tokenizer takes an empty second text for none
-                tokenizer.Encode(item.GetProperty("a").GetString()!, item.GetProperty("b").GetString() is { Length: > 0 } b ? b
-                    : null).Ids);
+        TokenizerGolden.CompareList(differences, expected, tokenizer);
         foreach (var item in expected.Optional("truncation")?.EnumerateArray() ?? default)
             differences.Sequence(
                 $"truncation {item}",

@@ -17,9 +17,9 @@ public sealed class EmbedTextTests : IDisposable
         using var plain = _tiny.Fit(_ml);
         using var named = _tiny.Fit(_ml, new EmbedTextOptions { PromptName = "query" });
         using var given = _tiny.Fit(_ml, new EmbedTextOptions { Prompt = "find ", PromptName = "document" });
-        var expected = TinyEmbedder.Embed(_ml, plain, "find rain", "find sun");
-        Assert.Equal(expected, TinyEmbedder.Embed(_ml, named, "rain", "sun"));
-        Assert.Equal(expected, TinyEmbedder.Embed(_ml, given, "rain", "sun"));
+        var expected = TextVectors.Of(_ml, plain, "find rain", "find sun");
+        Assert.Equal(expected, TextVectors.Of(_ml, named, "rain", "sun"));
+        Assert.Equal(expected, TextVectors.Of(_ml, given, "rain", "sun"));
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class EmbedTextTests : IDisposable
         Assert.Equal(16, plain.MaximumTokens);
         using var cut = _tiny.Fit(_ml, new EmbedTextOptions { MaximumTokens = 6 });
         Assert.Equal(6, cut.MaximumTokens);
-        Assert.Equal(TinyEmbedder.Embed(_ml, plain, "rain"), TinyEmbedder.Embed(_ml, cut, "rainandsun"));
+        Assert.Equal(TextVectors.Of(_ml, plain, "rain"), TextVectors.Of(_ml, cut, "rainandsun"));
         using var beyond = _tiny.Fit(_ml, new EmbedTextOptions { MaximumTokens = 1000 });
         Assert.Equal(20, beyond.MaximumTokens);
     }
@@ -40,13 +40,13 @@ public sealed class EmbedTextTests : IDisposable
         using var plain = _tiny.Fit(_ml);
         using var other = _tiny.Fit(_ml, new EmbedTextOptions { Pooling = [TextPooling.FirstToken, TextPooling.Mean], Layers = [1, 3] });
         using var unit = _tiny.Fit(_ml, new EmbedTextOptions { Normalize = true });
-        var mean = TinyEmbedder.Embed(_ml, plain, "rain")[0];
-        var both = TinyEmbedder.Embed(_ml, other, "rain")[0];
+        var mean = TextVectors.Of(_ml, plain, "rain")[0];
+        var both = TextVectors.Of(_ml, other, "rain")[0];
         Assert.Equal(16, plain.Width);
         Assert.Equal(64, other.Width);
         Assert.Equal(mean, both[48..]);
         var length = MathF.Sqrt(mean.Sum(x => x * x));
-        Assert.All(mean.Zip(TinyEmbedder.Embed(_ml, unit, "rain")[0]), pair => Assert.Equal(pair.First / length, pair.Second, 1e-6f));
+        Assert.All(mean.Zip(TextVectors.Of(_ml, unit, "rain")[0]), pair => Assert.Equal(pair.First / length, pair.Second, 1e-6f));
     }
 
     [Fact]
@@ -55,9 +55,9 @@ public sealed class EmbedTextTests : IDisposable
         using var tiny = new TinyEmbedder(TinyPublished.NomicMixture);
         using var plain = tiny.Fit(_ml);
         using var embedder = tiny.Fit(_ml, new EmbedTextOptions { RouterWeights = true });
-        var embeddings = TinyEmbedder.Embed(_ml, embedder);
+        var embeddings = TextVectors.Of(_ml, embedder);
         Assert.Equal(16 + (2 * 4), embedder.Width);
-        Assert.All(embeddings.Zip(TinyEmbedder.Embed(_ml, plain)), pair =>
+        Assert.All(embeddings.Zip(TextVectors.Of(_ml, plain)), pair =>
         {
             Assert.Equal(pair.Second, pair.First[..16]);
             Assert.Equal(1f, pair.First[16..20].Sum(), 1e-5f);
@@ -73,7 +73,7 @@ public sealed class EmbedTextTests : IDisposable
         using var plain = tiny.Fit(_ml);
         using var unified = tiny.Fit(_ml, new EmbedTextOptions { Router = Router.Unified(1.5) });
         Assert.Equal(Router.Unified(1.5), unified.Router);
-        Assert.NotEqual(TinyEmbedder.Embed(_ml, plain, "rain")[0], TinyEmbedder.Embed(_ml, unified, "rain")[0]);
+        Assert.NotEqual(TextVectors.Of(_ml, plain, "rain")[0], TextVectors.Of(_ml, unified, "rain")[0]);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class EmbedTextTests : IDisposable
     {
         using var tiny = new TinyEmbedder(TinyPublished.NomicMixture);
         using var embedder = tiny.Fit(_ml, new EmbedTextOptions { RouterWeights = true, Standardize = true });
-        var rows = TinyEmbedder.Embed(_ml, embedder);
+        var rows = TextVectors.Of(_ml, embedder);
         for (var i = 0; i < embedder.Width; i++)
         {
             // a component that hardly varies is mostly rounding
@@ -91,7 +91,7 @@ public sealed class EmbedTextTests : IDisposable
         }
 
         // by stored statistics: a row alone is what it was among others
-        Assert.All(rows[7].Zip(TinyEmbedder.Embed(_ml, embedder, Tables.Rows()[7].Text)[0]), pair => Assert.Equal(pair.First, pair.Second, 0.05f));
+        Assert.All(rows[7].Zip(TextVectors.Of(_ml, embedder, Tables.Rows()[7].Text)[0]), pair => Assert.Equal(pair.First, pair.Second, 0.05f));
         var one = tiny.Estimator(_ml, new EmbedTextOptions { Standardize = true });
         Assert.Throws<InvalidOperationException>(() => one.Fit(_ml.Data.LoadFromEnumerable(Tables.Rows(1))));
     }

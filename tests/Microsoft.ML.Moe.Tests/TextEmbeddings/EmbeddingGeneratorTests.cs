@@ -21,7 +21,7 @@ public sealed class EmbeddingGeneratorTests : IDisposable
     public async Task GivesWhatTheTransformGives()
     {
         using var transformer = _tiny.Fit(_ml);
-        var expected = TinyEmbedder.Embed(_ml, transformer, Texts);
+        var expected = TextVectors.Of(_ml, transformer, Texts);
         var actual = await _generator.GenerateAsync(Texts);
         Assert.Equal(expected.Count, actual.Count);
         Assert.All(expected.Zip(actual), pair =>

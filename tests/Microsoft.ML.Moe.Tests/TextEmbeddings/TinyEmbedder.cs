@@ -31,20 +31,5 @@ internal sealed class TinyEmbedder : IDisposable
     public MoeTextEmbeddingTransformer Fit(MLContext ml, EmbedTextOptions? options = null, string output = "Features") =>
         Estimator(ml, options, output).Fit(ml.Data.LoadFromEnumerable(Tables.Rows()));
 
-    /// <summary>Embeddings of texts.</summary>
-    public static List<float[]> Embed(MLContext ml, ITransformer embedder, params IEnumerable<string?> texts)
-    {
-        var data = ml.Data.LoadFromEnumerable(texts.Select(t => new Row { Text = t }));
-        return [.. ml.Data.CreateEnumerable<Vector>(embedder.Transform(data), reuseRowObject: false).Select(v => v.Features)];
-    }
-
-    /// <summary>Embeddings of the texts of <see cref="Tables"/>.</summary>
-    public static List<float[]> Embed(MLContext ml, ITransformer embedder) => Embed(ml, embedder, Tables.Rows().Select(r => r.Text));
-
     public void Dispose() => _folder.Dispose();
-
-    internal sealed class Vector
-    {
-        public float[] Features { get; set; } = [];
-    }
 }

@@ -34,19 +34,4 @@ internal static class Encoders
     public static MoeTextEncoderTransformer Fit(
         MLContext ml, Action<MoeTextPretrainer.Options>? change = null, IEnumerable<Row>? rows = null) =>
         Pretrainer(ml, change).Fit(ml.Data.LoadFromEnumerable(rows ?? Tables.Rows()));
-
-    /// <summary>Vectors of texts.</summary>
-    public static List<float[]> Encode(MLContext ml, ITransformer encoder, IEnumerable<string?> texts)
-    {
-        var data = ml.Data.LoadFromEnumerable(texts.Select(t => new Row { Text = t }));
-        return [.. ml.Data.CreateEnumerable<Vector>(encoder.Transform(data), reuseRowObject: false).Select(v => v.Features)];
-    }
-
-    /// <summary>Vectors of the texts of <see cref="Tables"/>.</summary>
-    public static List<float[]> Encode(MLContext ml, ITransformer encoder) => Encode(ml, encoder, Tables.Rows().Select(r => r.Text));
-
-    internal sealed class Vector
-    {
-        public float[] Features { get; set; } = [];
-    }
 }

@@ -39,8 +39,8 @@ public sealed class PretrainingTests
         using var first = Encoders.Fit(new MLContext(seed: 7), o => o.Threads = 1);
         using var second = Encoders.Fit(new MLContext(seed: 1), o => (o.Seed, o.Threads) = (7, 2));
         using var other = Encoders.Fit(new MLContext(seed: 8));
-        Assert.Equal(Encoders.Encode(_ml, first), Encoders.Encode(_ml, second));
-        Assert.NotEqual(Encoders.Encode(_ml, first), Encoders.Encode(_ml, other));
+        Assert.Equal(TextVectors.Of(_ml, first), TextVectors.Of(_ml, second));
+        Assert.NotEqual(TextVectors.Of(_ml, first), TextVectors.Of(_ml, other));
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class PretrainingTests
         File.WriteAllLines(folder["texts.txt"], Tables.Rows().Select(r => r.Text!));
         using var fromFile = Encoders.Pretrainer(_ml).Fit(_ml.Data.LoadTextLines("Text", folder["texts.txt"]));
         using var fromMemory = Encoders.Fit(_ml);
-        Assert.Equal(Encoders.Encode(_ml, fromMemory), Encoders.Encode(_ml, fromFile));
+        Assert.Equal(TextVectors.Of(_ml, fromMemory), TextVectors.Of(_ml, fromFile));
     }
 
     [Fact]
@@ -100,7 +100,7 @@ public sealed class PretrainingTests
             };
         });
         Assert.Equal(3, reports.Count);
-        Assert.Equal(90, Encoders.Encode(_ml, encoder).Count);
+        Assert.Equal(90, TextVectors.Of(_ml, encoder).Count);
         Assert.Contains(_log, l => l.StartsWith("Warning: Training was stopped early", StringComparison.Ordinal));
     }
 
@@ -129,7 +129,7 @@ public sealed class PretrainingTests
         using var resumed = Encoders.Fit(
             new MLContext(seed: 1), o => (o.CheckpointFile, o.EpochCompleted) = (folder["state.zip"], report => epochs.Add(report.Epoch)));
         Assert.Equal([2, 3, 4], epochs);
-        Assert.Equal(Encoders.Encode(_ml, whole), Encoders.Encode(_ml, resumed));
+        Assert.Equal(TextVectors.Of(_ml, whole), TextVectors.Of(_ml, resumed));
         Assert.Empty(folder.Files);
     }
 
