@@ -161,12 +161,16 @@ public sealed partial class Model<TRow>
     /// copied, and both go on working side by side on the engine, which must outlive both.
     /// </summary>
     /// <param name="router">The router; <see cref="Router"/> <c>with</c> a change keeps its other settings.</param>
-    /// <exception cref="ArgumentException">The router does not fit the number of experts.</exception>
+    /// <exception cref="ArgumentException">
+    /// The router does not fit the number of experts, or the model writes text and the router is not causal (<see cref="Router.AllowsLookahead"/>).
+    /// </exception>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     public Model<TRow> WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
         Config.Encoder.CheckRoutes();
+        if (Config.Head is NextTokenHeadConfig)
+            router.CheckCausal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
