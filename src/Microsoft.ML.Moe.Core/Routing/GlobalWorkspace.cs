@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// </code>
 /// so that whichever expert the token meets at inference knows it. At inference the plan is the inner policy's, untouched. The paper's
 /// released code computes something else for a broadcast token: it writes p_i·x for one expert after the other, without applying the expert
-/// and without summing, so that y = p_{N−1}·x remains: <see cref="GlobalWorkspaceRule.AsReleased"/>, for comparison.
+/// and without summing, so that y = p_{N−1}·x remains.
 /// </summary>
 /// <param name="inner">
 /// Routes the certain tokens, and all tokens at inference. It sees the uncertain ones too, so that a capacity or a competition within
@@ -25,14 +25,12 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="seed">
 /// Seed of the random tokens, which depend on nothing but it and the logits. Default 0.
 /// </param>
-/// <param name="rule">What a broadcast token gets. Default the paper's rule.</param>
 public sealed class GlobalWorkspace(
     RoutingPolicy inner,
     double entropyThreshold,
     int? maxTokensPerSequence = null,
     GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
-    int seed = 0,
-    GlobalWorkspaceRule rule = GlobalWorkspaceRule.Paper) : RoutingPolicy
+    int seed = 0) : RoutingPolicy
 {
     /// <summary>H*, in nats.</summary>
     public double EntropyThreshold { get; } = double.IsNaN(entropyThreshold)
@@ -46,9 +44,6 @@ public sealed class GlobalWorkspace(
 
     /// <summary>Which tokens are broadcast.</summary>
     public GlobalWorkspaceTokens Tokens => tokens;
-
-    /// <summary>What a broadcast token gets.</summary>
-    public GlobalWorkspaceRule Rule { get; } = OptionCheck.Defined(rule, nameof(rule));
 
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => inner.RoutesSequencesApart;
@@ -64,7 +59,7 @@ public sealed class GlobalWorkspace(
     internal override RoutingPolicy After(RoutingHistory history)
     {
         var after = inner.After(history);
-        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed);
     }
 
     /// <inheritdoc/>
@@ -93,10 +88,9 @@ public sealed class GlobalWorkspace(
             pairs.Broadcast[token] = broadcast[token];
             if (!broadcast[token])
                 continue;
-            // as released no expert is applied: the layer adds p·x
-            pairs.Of(token).Fill(rule == GlobalWorkspaceRule.Paper);
+            pairs.Of(token).Fill(true);
         }
 
-        return found ? new PlanTerms(terms.Weights, true, terms.DroppedPairs, rule == GlobalWorkspaceRule.AsReleased) : terms;
+        return found ? new PlanTerms(terms.Weights, true, terms.DroppedPairs) : terms;
     }
 }

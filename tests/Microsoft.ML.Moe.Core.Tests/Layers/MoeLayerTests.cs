@@ -122,55 +122,6 @@ public sealed class MoeLayerTests : IDisposable
     }
 
     [Fact]
-    public void AsReleasedABroadcastTokenIsTheLastExpertsProbabilityOfItself()
-    {
-        var xTD = Tokens(6);
-        var layout = new SequenceLayout([0, 6]);
-        var plain = new TokenChoice(1, normalizeWeights: false);
-        var (layer, store) = Layer(4, new GlobalWorkspace(plain, 0, 2, rule: GlobalWorkspaceRule.AsReleased));
-        var values = store.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
-
-        var (y, _) = ForwardBackward(layer, xTD, layout);
-
-        var expected = DoubleLoop(xTD, values, plain, layout);
-        for (var t = 0; t < 2; t++)
-        {
-            var p = Probabilities(xTD, values["moe.router.weight"], t);
-            for (var d = 0; d < Width; d++)
-                expected[t * Width + d] = (float)(p[3] * xTD[t * Width + d]);
-        }
-
-        AssertClose(expected, y);
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void ADroppedTokenGetsNothingOrPassesBy(bool passes)
-    {
-        var xTD = Tokens(6);
-        var layout = new SequenceLayout([0, 6]);
-        var policy = ExpertCapacity.FromTokens(new TokenChoice(1, normalizeWeights: false), 1);
-        var store = new ParameterStore(_engine, seed: 5);
-        var layer = new MoeLayer(store, "moe", 0, Width, Hidden, new MoeSettings(2, policy, 0, 0) { PassesDropped = passes }, 1f);
-        var values = store.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
-
-        var (y, _) = ForwardBackward(layer, xTD, layout);
-
-        var expected = DoubleLoop(xTD, values, policy, layout);
-        var dropped = Enumerable.Range(0, 6).Where(t => expected.AsSpan(t * Width, Width).IndexOfAnyExcept(0f) < 0).ToList();
-        Assert.NotEmpty(dropped);
-        foreach (var t in passes ? dropped : [])
-        {
-            var p = Probabilities(xTD, values["moe.router.weight"], t);
-            for (var d = 0; d < Width; d++)
-                expected[t * Width + d] = (float)(p.Max() * xTD[t * Width + d]);
-        }
-
-        AssertClose(expected, y);
-    }
-
-    [Fact]
     public void ItsBiasForTheChoiceDecidesAndHasNoGradient()
     {
         var settings = new MoeSettings(3, new TokenChoice(1, normalizeWeights: false), 0, 0) { HasChoiceBias = true };
@@ -260,16 +211,6 @@ public sealed class MoeLayerTests : IDisposable
             }
 
         return [.. y.Select(v => (float)v)];
-    }
-
-    private static double[] Probabilities(float[] xTD, float[] routerDE, int token)
-    {
-        var experts = routerDE.Length / Width;
-        var logits = Enumerable.Range(0, experts)
-            .Select(e => (float)Enumerable.Range(0, Width).Sum(d => (double)xTD[token * Width + d] * routerDE[d * experts + e])).ToArray();
-        var p = new double[experts];
-        RouterScores.Softmax(logits, p);
-        return p;
     }
 
     private sealed class PlanObserver : IRoutingObserver
