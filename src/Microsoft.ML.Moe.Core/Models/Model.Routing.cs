@@ -11,7 +11,7 @@ public sealed partial class Model<TRow>
     private const int MeasurementSeed = 15;
 
     /// <summary>Experts in each MoE layer, N; 0 in a model without MoE layers.</summary>
-    public int Experts => Config.Encoder.MoeLayers == 0 ? 0 : Config.Encoder.Experts;
+    public int Experts => Config.MoeBlocks.Count == 0 ? 0 : Config.Encoder.Experts;
 
     /// <summary>What the model gives for rows, and how unsure the routers are about each.</summary>
     /// <param name="rows">Encoded by this model's input.</param>
@@ -22,7 +22,7 @@ public sealed partial class Model<TRow>
     public void Score(IReadOnlyList<TRow> rows, Span<float> outputs, Span<RowEntropy> entropies)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        Config.Encoder.CheckRoutes();
+        Config.CheckRoutes();
         if (entropies.Length < rows.Count)
             throw new ArgumentException($"{rows.Count} rows need more room.", nameof(entropies));
         var observer = new RowEntropyObserver(rows.Count);
@@ -43,8 +43,8 @@ public sealed partial class Model<TRow>
         ArgumentNullException.ThrowIfNull(rows);
         options = options?.Copy() ?? new RoutingReportOptions();
         options.Validate();
-        Config.Encoder.CheckRoutes();
-        var builder = new RoutingReportBuilder(Router, Config.Encoder.Experts, Config.Encoder.MoeBlocks, options);
+        Config.CheckRoutes();
+        var builder = new RoutingReportBuilder(Router, Config.Encoder.Experts, Config.MoeBlocks, options);
         var done = 0L;
         foreach (var batch in rows.Chunk(ScoringPasses.Rows))
         {

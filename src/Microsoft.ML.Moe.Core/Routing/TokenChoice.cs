@@ -19,6 +19,12 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => true;
 
+    /// <summary>Whether padding gets no experts: it takes them only where a capacity lets it compete.</summary>
+    internal bool MaskPadding { get; init; } = true;
+
+    /// <inheritdoc/>
+    internal override bool MasksPadding => MaskPadding;
+
     /// <summary>How pairs are weighted.</summary>
     internal CombineRule Weights { get; } =
         new(0f, normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None);
@@ -35,7 +41,7 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
         CheckFits(experts);
         for (var token = 0; token < layout.Tokens; token++)
         {
-            if (!layout.IsToken(token))
+            if (MaskPadding && !layout.IsToken(token))
                 continue;
             // softmax is monotonic: the largest logits are the largest probabilities
             var logitsE = logitsTE.Slice(token * experts, experts);
