@@ -40,8 +40,9 @@ internal sealed class DecoderHead : Head
     /// <inheritdoc/>
     public override int Outputs => 0;
 
-    /// <inheritdoc/>
-    public override (double OfRow, double OfToken) Cost(int width) => (0, 0);
+    /// <summary>Of an encoder's token: the keys and values that each of the decoder's blocks makes of it.</summary>
+    public override (double OfRow, double OfToken) Cost(int width) =>
+        (0, 2.0 * _config.DecoderLayers * width * _config.Heads * _config.HeadWidth);
 
     /// <summary>
     /// Scores of the vocabulary for each token that is a target and counted, [M, V]. What routers of the decoder add to the loss is in

@@ -89,7 +89,7 @@ public record EncoderConfig
     [JsonIgnore]
     public int MoeLayers => MoeAt?.Count ?? (MoeEvery == 0 ? 0 : Layers / MoeEvery);
 
-    /// <summary>Numbers of the blocks with a MoE layer, from 0.</summary>
+    /// <summary>Numbers of the blocks with a MoE layer, from 0; a decoder's are not among them.</summary>
     [JsonIgnore]
     public IReadOnlyList<int> MoeBlocks => [.. Enumerable.Range(0, Layers).Where(HasExperts)];
 

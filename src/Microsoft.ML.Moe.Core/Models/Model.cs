@@ -100,7 +100,7 @@ public sealed partial class Model<TRow>
         var mayBeKept = observer is not null || _policy is not null;
         var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
         var start = 0;
-        foreach (var pass in ScoringPasses.Of(rows, Input.TokensOf, Config.Encoder, padded: !Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(rows, TokensOfPass, Config.Encoder, padded: !Router.MaskPadding))
         {
             using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
             var scores = Forward(tape, packer.Pack(pass), observer, policies);

@@ -10,6 +10,7 @@ internal sealed class GoldenModel : IDisposable
 {
     private readonly JsonDocument _json;
     private readonly TensorFiles? _tensors;
+    private GoldenModel? _first;
 
     private GoldenModel(string folder, string name)
     {
@@ -27,8 +28,14 @@ internal sealed class GoldenModel : IDisposable
     public static GoldenModel Open(string folder) => new(folder, "expected");
 
     /// <summary>Opens what another version, or another rule, computes, of which there may be no tensors; null where it is not there.</summary>
-    public static GoldenModel? OpenOther(string folder, string version) =>
-        File.Exists(Path.Combine(folder, $"expected-{version}.json")) ? new(folder, "expected-" + version) : null;
+    /// <param name="folder">The folder.</param>
+    /// <param name="version">How the file's name ends.</param>
+    /// <param name="first">Has the tensors that are not told again.</param>
+    public static GoldenModel? OpenOther(string folder, string version, GoldenModel first) =>
+        File.Exists(Path.Combine(folder, $"expected-{version}.json")) ? new(folder, "expected-" + version) { _first = first } : null;
+
+    /// <summary>Whether it has a tensor of its own.</summary>
+    public bool Tells(string name) => _tensors is not null && _tensors.Tensors.ContainsKey(name);
 
     /// <summary>A scalar; null where there is none of the name.</summary>
     public double? Scalar(string name) =>
@@ -42,8 +49,9 @@ internal sealed class GoldenModel : IDisposable
     /// <summary>A tensor; null where there is none of the name.</summary>
     public (float[] Values, int[] Shape)? Tensor(string name)
     {
-        if (_tensors is null || !_tensors.Tensors.TryGetValue(name, out var tensor))
-            return null;
+        if (!Tells(name))
+            return _first?.Tensor(name);
+        var tensor = _tensors!.Tensors[name];
         var values = new float[tensor.Elements];
         _tensors.Read(tensor, 0, values);
         return (values, tensor.Shape);

@@ -12,6 +12,9 @@ namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 /// <summary>A published encoder–decoder beside what the original computes with it: padding competes for experts, as it does there.</summary>
 internal sealed class GoldenSequenceToSequence
 {
+    /// <summary>A later version's tensors that differ by no more are not told again.</summary>
+    private const double NotTold = 2e-6;
+
     private readonly PublishedFolder _folder;
     private readonly TensorSource _weights;
     private readonly Engine _engine;
@@ -75,7 +78,7 @@ internal sealed class GoldenSequenceToSequence
                 [var kind, var layer] => routers.Read(kind, Number(layer), _config.Layers),
                 _ => throw new InvalidDataException($"{what} is not known."),
             };
-            GoldenNumbers.Close(expected, Actual(), what);
+            GoldenNumbers.Close(expected, Actual(), what, more: later is null || later.Tells($"{test.Name}.{output}") ? 0 : NotTold);
         }
 
         foreach (var scalar in test.Scalars)
