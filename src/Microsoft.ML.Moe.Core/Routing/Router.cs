@@ -60,6 +60,19 @@ public enum CapacityPriority
     BatchPriority,
 }
 
+/// <summary>What a token gives that a capacity has left without experts.</summary>
+public enum DroppedTokens
+{
+    /// <summary>Nothing: the residual connection carries it on alone (Switch Transformers, section 2.2; transformers from 4.52 on).</summary>
+    Zero,
+
+    /// <summary>
+    /// Its own vector times the router's probability of its first choice, p·x: what transformers computed for Switch Transformers up to 4.51,
+    /// and the released code of GW-MoE with it.
+    /// </summary>
+    PassThrough,
+}
+
 /// <summary>
 /// A routing policy as a value: the same in options, in <c>WithRouting</c> and <c>CompareRouting</c>, in reports and in model files.
 /// Made by <see cref="TokenChoice"/>, <see cref="ExpertChoice"/> or <see cref="Unified"/>, and changed by <c>with</c>. Every value is
@@ -128,7 +141,7 @@ public sealed record Router
             OptionCheck.Defined(value, nameof(Scope));
             if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
                 throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
-            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+            field = value == RoutingScope.Prefix && HasCapacity ? throw NoPrefixCapacity(nameof(Scope)) : value;
         }
     }
 
@@ -232,10 +245,39 @@ public sealed record Router
         get;
         init
         {
-            if (value is not (null or (> 0 and <= ExpertCapacity.LargestFactor)))
+            if (value is not (null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)))
                 throw new ArgumentOutOfRangeException(
                     nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
             field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(CapacityFactor)) : value;
+        }
+    }
+
+    /// <summary>
+    /// Tokens of each group that an expert takes at most, at least 0: 64 in published Switch Transformers. With
+    /// <see cref="CapacityFactor"/> too the smaller of both counts. Default null: no limit, nothing is dropped.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ExpertCapacity
+    {
+        get;
+        init
+        {
+            if (value < 0)
+                throw new ArgumentOutOfRangeException(
+                    nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(ExpertCapacity)) : value;
+        }
+    }
+
+    /// <summary>What a token gives that a capacity has left without experts, with Token Choice. Default <see cref="DroppedTokens.Zero"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DroppedTokens DroppedTokens
+    {
+        get;
+        init
+        {
+            OptionCheck.Defined(value, nameof(DroppedTokens));
+            field = value == DroppedTokens.Zero || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(DroppedTokens));
         }
     }
 
@@ -254,11 +296,14 @@ public sealed record Router
 
     /// <summary>
     /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
-    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>; without a capacity, but for a number of tokens that is the
+    /// same for every sequence and the earlier ones of which keep their experts.
     /// </summary>
     [JsonIgnore]
     public bool IsCausal =>
-        CapacityFactor is null && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
+        CapacityFactor is null
+        && (ExpertCapacity is null || (Scope != RoutingScope.Batch && CapacityPriority == CapacityPriority.Position))
+        && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
 
     /// <summary>
     /// Whether a model that writes takes this router though it is not <see cref="IsCausal"/>: where later tokens compete with earlier ones, the
@@ -309,14 +354,23 @@ public sealed record Router
                 SkipThreshold = SkipThreshold,
                 SmallestSum = SmallestSum,
                 Jitter = Jitter,
+                MaskPadding = MaskPadding || !HasCapacity,
             },
             RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
             _ => new Unified(ExpertsPerToken, Alpha, Scope, Normalization, MaskPadding),
         };
-        return CapacityFactor is { } factor
-            ? ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding)
-            : policy;
+        if (CapacityFactor is { } factor)
+        {
+            var capacity = Routing.ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding);
+            policy = capacity.With(DroppedTokens);
+        }
+
+        if (ExpertCapacity is { } tokens)
+            policy = Routing.ExpertCapacity.FromTokens(policy, tokens, Scope, CapacityPriority, MaskPadding).With(DroppedTokens);
+        return policy;
     }
+
+    private bool HasCapacity => CapacityFactor is not null || ExpertCapacity is not null;
 
     /// <summary>The router in a few words: <c>Unified, 1.5 experts per token, α 0.5</c>.</summary>
     public override string ToString()
@@ -334,6 +388,8 @@ public sealed record Router
             text += string.Create(CultureInfo.InvariantCulture, $", skipping below {SkipThreshold:0.##} of the first");
         if (CapacityFactor is { } factor)
             text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
+        if (ExpertCapacity is { } tokens)
+            text += string.Create(CultureInfo.InvariantCulture, $", at most {tokens} tokens per expert");
         return Normalization switch
         {
             WeightNormalization.Selected => text + ", weights normalised",
@@ -356,7 +412,7 @@ public sealed record Router
     }
 
     private static ArgumentException NoPrefixCapacity(string setting) =>
-        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
+        new($"A capacity is of whole sequences, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
 
     private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
 
