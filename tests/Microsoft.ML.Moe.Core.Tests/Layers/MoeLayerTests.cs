@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -119,6 +120,33 @@ public sealed class MoeLayerTests : IDisposable
         var gradient = new float[w1.Length];
         w1.CopyGradientTo(gradient);
         Assert.All(gradient.Chunk(Width * Hidden), expert => Assert.Contains(expert, g => g != 0));
+    }
+
+    [Fact]
+    public void WithACacheItRoutesAPrefixAsInOnePass()
+    {
+        var xTD = Tokens(12);
+        var (layer, _) = Layer(4, new Unified(1.5, 0.5, RoutingScope.Prefix, WeightNormalization.Selected));
+        using var whole = _engine.BeginTape(training: false);
+        var expected = layer.Forward(new ForwardContext(whole, new SequenceLayout([0, 5, 12])), whole.Constant(xTD, 12, Width)).ToArray();
+
+        using var cache = new DecodingCache(_engine, sequences: 2, capacity: 7);
+        var actual = new float[expected.Length];
+        // the first tokens at once, then one by one; the first sequence ends earlier
+        foreach (var (from, to) in new[] { (0, 3), (3, 4), (4, 5), (5, 6), (6, 7) })
+        {
+            int[] rows = [.. Enumerable.Range(0, 5).Take(to).Skip(from), .. Enumerable.Range(5, 7).Take(to).Skip(from)];
+            var first = Math.Max(0, Math.Min(to, 5) - from);
+            using var tape = _engine.BeginTape(training: false);
+            var x = tape.Constant([.. rows.SelectMany(row => xTD[(row * Width)..((row + 1) * Width)])], rows.Length, Width);
+            var layout = new SequenceLayout([0, first, rows.Length]);
+            var y = layer.Forward(new ForwardContext(tape, layout, cache: cache), x).ToArray();
+            cache.Count(layout);
+            foreach (var (place, row) in rows.Index())
+                y.AsSpan(place * Width, Width).CopyTo(actual.AsSpan(row * Width));
+        }
+
+        AssertClose(expected, actual);
     }
 
     [Fact]
