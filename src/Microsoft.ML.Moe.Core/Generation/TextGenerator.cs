@@ -117,7 +117,7 @@ internal sealed class TextGenerator
         {
             var entropies = measuresEntropy ? new SequenceEntropies(batch.Length, CopiesOf(options)) : null;
             int[][] ids = [.. batch.Select(i => prompts[i].Ids!.Ids)];
-            var answers = new Generator(View(model, entropies), options, TextOf).Generate(ids, stop);
+            var answers = new Generator(View(model, entropies), options, TextOf).Generate(ids, stop: stop);
             foreach (var (place, row) in batch.Index())
                 written[row] = new WrittenRow(ToText(answers[place][0]), entropies?.MeanOf(place) ?? double.NaN);
         }

@@ -1,5 +1,5 @@
 using Microsoft.ML.Moe.Generation;
-using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe;
@@ -34,7 +34,7 @@ public sealed record GenerateTextOptions
     public bool AllowsLookingAhead { get; init; }
 
     /// <summary>What the weight matrices are in memory. Default <see cref="WeightPrecision.AsStored"/>.</summary>
-    public WeightPrecision Weights { get; init => field = OptionCheck.Defined(value, nameof(Weights)); }
+    public WeightPrecision Weights { get; init => field = OptionCheck.Defined(value, nameof(Weights)); } = WeightPrecision.AsStored;
 
     /// <summary>
     /// Longest prompt in tokens, special ones counted, at least 1; of a longer one the beginning is cut off, and of an encoder–decoder's the

@@ -1,4 +1,4 @@
-using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Trainers;
 
