@@ -1,40 +1,40 @@
 namespace Microsoft.ML.Moe.Generation;
 
-/// <summary>Sequences that a model is continuing, one token at a time.</summary>
+/// <summary>Sequences that a model is writing. For one thread.</summary>
 internal abstract class Decoding : IDisposable
 {
+    /// <summary>What <see cref="Next"/> takes in place of a token of a sequence that has ended.</summary>
+    public const int Ended = -1;
+
     /// <summary>Number of sequences, B.</summary>
     public abstract int Sequences { get; }
 
-    /// <summary>Number of scores of a next token, V.</summary>
+    /// <summary>Number of tokens that there are, V.</summary>
     public abstract int VocabularySize { get; }
 
-    /// <summary>
-    /// Ids that come before what is generated, as processors of scores see them: a causal model's prompt, a decoder's start token.
-    /// </summary>
+    /// <summary>The ids before those that are generated, as what changes scores sees them: a prompt, or a decoder's start token.</summary>
+    /// <param name="sequence">Number of the sequence.</param>
     public abstract ReadOnlySpan<int> ContextOf(int sequence);
 
-    /// <summary>Appends a token to each sequence and gives the scores of the next one.</summary>
+    /// <summary>Appends a token to each sequence, and scores the next.</summary>
     /// <param name="tokens">
-    /// A token for each sequence, −1 where it has ended: nothing is appended, and its scores are not looked at. The first call takes none and
-    /// gives the scores after the prompt or the start token.
+    /// One for each sequence, <see cref="Ended"/> where there is to be none; nothing in the first call, which tells what follows the prompts.
     /// </param>
-    /// <param name="scores">Receives the logits, [B, V] row-major.</param>
+    /// <param name="scores">Receives [B, V] logits; those of an ended sequence mean nothing.</param>
     public abstract void Next(ReadOnlySpan<int> tokens, Span<float> scores);
 
-    /// <summary>Goes on with other sequences, as beams do: sequence i goes on as what sequence sources[i] was.</summary>
+    /// <summary>Sequence i goes on as what sequence sources[i] was.</summary>
+    /// <param name="sources">B numbers of sequences of the same prompt.</param>
     public abstract void Reorder(ReadOnlySpan<int> sources);
 
-    /// <inheritdoc/>
+    /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
         Dispose(true);
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Releases what the sequences hold.</summary>
+    /// <summary>Releases what it holds.</summary>
     /// <param name="disposing">Whether called from <see cref="Dispose()"/>.</param>
-    protected virtual void Dispose(bool disposing)
-    {
-    }
+    protected abstract void Dispose(bool disposing);
 }
