@@ -260,7 +260,7 @@ public static class ModelFiles
         var settings = ModelConfig.Read(config);
         if (settings is not { Input: PublishedTextInputConfig input, Encoder: PublishedConfig encoder } || encoder.WritingHead?.GetType() != settings.Head.GetType())
             throw new InvalidDataException("Config.json is not of a model that writes text: the model file is damaged.");
-        var source = Layers.Weights.From(SafeTensors.Read(weights), WeightRules.Identity(), precision != WeightPrecision.Float32);
+        var source = Layers.Weights.From(SafeTensors.Read(weights), WeightRules.Identity(), precision);
         var model = new Model<EncodedText>(engine, settings, input.Restore(tokenizer), new ParameterStore(engine, source) { HasDenseTables = true });
         source.Complete();
         return model;

@@ -13,7 +13,7 @@ public enum WeightPrecision
     AsStored,
 
     /// <summary>
-    /// As <see cref="AsStored"/>, but for the matrices of linear layers and experts, which are rounded to int8 while
+    /// As <see cref="AsStored"/>, but for the matrices of linear layers and experts, which are rounded to <see cref="ElementType.Int8"/> while
     /// they are loaded: half the memory of bfloat16, and about half the time of decoding. Perplexity rises by some thousandths.
     /// </summary>
     Int8,

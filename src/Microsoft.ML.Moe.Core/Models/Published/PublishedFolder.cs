@@ -130,12 +130,17 @@ internal sealed class PublishedFolder
     /// <param name="upcycling">What <paramref name="create"/> has applied to the architecture; null for nothing.</param>
     /// <param name="precision">What the weights become; those that are not single precision are frozen.</param>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
-    public T Load<T>(Engine engine, int seed, Func<ParameterStore, T> create, Upcycling? upcycling = null, WeightPrecision precision = WeightPrecision.Float32)
+    public T Load<T>(
+        Engine engine,
+        int seed,
+        Func<ParameterStore, T> create,
+        Upcycling? upcycling = null,
+        WeightPrecision precision = WeightPrecision.Float32)
     {
         using var files = TensorFiles.Open(Path);
         var rules = Encoder.CreateRules().Optional("head.*").Optional("pooling.*");
         var derived = upcycling is null ? null : new UpcycledWeights(upcycling, Encoder);
-        var weights = Weights.From(files, derived?.AddTo(rules) ?? rules, keepsBFloat16: precision != WeightPrecision.Float32, derived);
+        var weights = Weights.From(files, derived?.AddTo(rules) ?? rules, precision, derived);
         var made = create(new ParameterStore(engine, weights, seed) { HasDenseTables = Encoder is CausalConfig });
         weights.Complete();
         return made;
