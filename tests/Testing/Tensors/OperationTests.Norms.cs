@@ -32,6 +32,19 @@ public abstract partial class OperationTests
         }
     }
 
+    /// <summary>A gain that is shorter than a row serves each of the row's equal runs.</summary>
+    [SkippableFact]
+    public void RmsNormOfHeads()
+    {
+        using var engine = CreateEngine();
+        var (x, gain) = (Input.Random(1, 5, 12), Input.Random(2, 4));
+        var y = Forward(engine, (tape, p) => tape.RmsNorm(p[0], p[1], 1e-6f), x, gain);
+        TestNumbers.AssertClose(Reference.RmsNorm(x.Values, gain.Values, 4, 1e-6f), y);
+        Input[] inputs = [Input.Random(1, 3, 6), Input.Random(2, 3)];
+        GradientCheck.Run(engine, (tape, p) => tape.RmsNorm(p[0], p[1], 0.1f), inputs);
+        GradientCheck.Run(engine, (tape, p) => tape.Add(tape.RmsNorm(p[0], p[1], 0.1f), p[0]), inputs);
+    }
+
     [SkippableFact]
     public void RmsNormOfNothingAndOfWhatDoesNotFit()
     {
