@@ -23,11 +23,16 @@ internal static class TextScoring
     /// </param>
     /// <param name="maximumTokens">Longest stretch, at least 2; null for as much as the model reads, 1,024 at most.</param>
     /// <param name="stop">Ends it, with an exception.</param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     public static TextScore Measure(
-        Model<EncodedText> model, IEnumerable<(int[] Ids, int Characters)> texts, int? maximumTokens = null, CancellationToken stop = default)
+        Model<EncodedText> model,
+        IEnumerable<(int[] Ids, int Characters)> texts,
+        int? maximumTokens = null,
+        CancellationToken stop = default,
+        IRoutingObserver? observer = null)
     {
         var length = StretchOf(model, maximumTokens);
-        var tally = new RoutingTally();
+        var tally = new RoutingTally(observer);
         var (tokens, sum, characters) = (0L, 0.0, 0L);
         foreach (var (ids, count) in texts)
         {

@@ -122,6 +122,29 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, cancellationToken));
     }
 
+    /// <summary>
+    /// Finds the router by which the model, without training, tells the texts of the input column best at a wanted cost: among Token Choice with
+    /// fewer experts, Token Choice that skips experts far behind a token's first, and Unified over the tokens so far with several shares of the
+    /// experts' view.
+    /// </summary>
+    /// <param name="data">The table; some thousand tokens tell routers apart. Each router reads it once or twice.</param>
+    /// <param name="expertsPerToken">Mean number of experts that a token may be sent to, within [1, N].</param>
+    /// <param name="maximumTokens">See <see cref="Evaluate"/>.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The number of experts is impossible, or the column is missing or not text.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers, or is an encoder–decoder; or no text has two tokens.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<RouterScore> CalibrateRouting(
+        IDataView data, double expertsPerToken, int? maximumTokens = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        using var hold = Held();
+        var scores = RoutingCalibration.Find(hold.Model, [.. Texts(data)], expertsPerToken, maximumTokens, cancellationToken);
+        return [.. scores.Select(s => s with { Score = Measured(s.Score) })];
+    }
+
     /// <summary>Tells what the routers do with the prompts of a table.</summary>
     /// <param name="data">The table.</param>
     /// <param name="options">What the report shall hold; null for the defaults.</param>
