@@ -39,17 +39,19 @@ internal sealed class CausalModel : IGenerativeModel
         {
             if (prompt.Length == 0)
                 throw new ArgumentException($"Prompt {number} has no tokens: a causal model needs one at least, such as its start token.", nameof(prompts));
-            if ((long)prompt.Length + capacity > MaximumTokens)
+            if (prompt.Length >= MaximumTokens)
             {
                 throw new ArgumentException(
-                    $"Prompt {number} has {prompt.Length} tokens; with {capacity} new ones that is more than the {MaximumTokens} that the model has positions for.",
+                    $"Prompt {number} has {prompt.Length} tokens and leaves no room for an answer: the model has positions for {MaximumTokens}.",
                     nameof(prompts));
             }
 
             Check.Indices(prompt, VocabularySize, nameof(prompts));
         }
 
-        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, prompts.Max(p => p.Length) + capacity));
+        // the capacity is one for all prompts, and a long one may have less room
+        var tokens = (int)Math.Min((long)prompts.Max(p => p.Length) + capacity, MaximumTokens);
+        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, tokens));
     }
 
     /// <summary>Runs new tokens of sequences, and scores what follows the last of each.</summary>
