@@ -84,8 +84,12 @@ internal sealed class GoldenAnswers
             : null;
     }
 
-    /// <summary>Whether options look at a token: of padding on the left 4.57 thinks that it was there, and it was not.</summary>
-    public bool Counts(int row, int token) => token != _padding || Prompts[row].Length == Width;
+    /// <summary>
+    /// Whether the original's options look at a token as ours do: 4.57 takes padding on the left for tokens, and runs of it with the first
+    /// tokens for runs that must not occur again.
+    /// </summary>
+    public bool Counts(int row, int token) => Prompts[row].Length == Width
+        || (token != _padding && !Prompts[row].Take(Options.NoRepeatNGramSize - 1).Contains(token));
 
     private static string Way(bool cached) => cached ? "cached" : "uncached";
 }
