@@ -45,15 +45,16 @@ internal sealed class CausalModel : IGenerativeModel
             if (prompt.Length >= MaximumTokens)
             {
                 throw new ArgumentException(
-                    $"Prompt {number} has {prompt.Length} tokens and leaves no room for an answer: the model has {MaximumTokens} positions.",
+                    $"Prompt {number} has {prompt.Length} tokens and leaves no room for an answer: the model has positions for {MaximumTokens}.",
                     nameof(prompts));
             }
 
             Check.Indices(prompt, VocabularySize, nameof(prompts));
         }
 
-        var longest = (int)Math.Min(MaximumTokens, prompts.Max(p => p.Length) + (long)capacity);
-        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, longest));
+        // the capacity is one for all prompts, and a long one may have less room
+        var tokens = (int)Math.Min((long)prompts.Max(p => p.Length) + capacity, MaximumTokens);
+        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, tokens));
     }
 
     /// <summary>Runs new tokens of sequences, and scores what follows the last of each.</summary>
