@@ -57,6 +57,7 @@ internal abstract class Head
 [JsonDerivedType(typeof(VectorHeadConfig), "vector")]
 [JsonDerivedType(typeof(PublishedClassesHeadConfig), "publishedClasses")]
 [JsonDerivedType(typeof(EmbeddingHeadConfig), "embedding")]
+[JsonDerivedType(typeof(NextTokenHeadConfig), "nextToken")]
 internal abstract record HeadConfig
 {
     /// <summary>The head.</summary>

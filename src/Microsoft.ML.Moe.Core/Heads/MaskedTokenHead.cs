@@ -46,18 +46,8 @@ internal sealed class MaskedTokenHead : Head
         tape.CrossEntropy(scores, MaskedOf(batch).Targets, []);
 
     /// <inheritdoc/>
-    public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement)
-    {
-        var hidden = MaskedOf(batch).Targets;
-        var vocabulary = scores.Columns;
-        var loss = hidden.Length * (double)tape.CrossEntropy(scores, hidden, []).ToArray()[0];
-        var logits = measurement.Room(scores.Length);
-        scores.CopyTo(logits);
-        var right = 0;
-        for (var i = 0; i < hidden.Length; i++)
-            right += Measurement.IndexOfMaximum(logits.Slice(i * vocabulary, vocabulary)) == hidden[i] ? 1 : 0;
-        measurement.Add(loss, right, hidden.Length);
-    }
+    public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement) =>
+        measurement.AddTokens(tape, scores, MaskedOf(batch).Targets);
 
     private static MaskedTexts MaskedOf(Batch batch) => ((TextBatch)batch).Masked!;
 }

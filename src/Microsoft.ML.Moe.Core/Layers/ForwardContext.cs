@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -8,8 +9,9 @@ namespace Microsoft.ML.Moe.Layers;
 /// <param name="layout">Sequences within T.</param>
 /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
 /// <param name="policies">Takes the place of the layers' own policies; null leaves them.</param>
+/// <param name="cache">What the layers have seen of the sequences before; null where these begin.</param>
 internal readonly struct ForwardContext(
-    Tape tape, SequenceLayout layout, IRoutingObserver? observer = null, PolicySelector? policies = null)
+    Tape tape, SequenceLayout layout, IRoutingObserver? observer = null, PolicySelector? policies = null, DecodingCache? cache = null)
 {
     /// <summary>Operations.</summary>
     public Tape Tape { get; } = tape;
@@ -19,6 +21,23 @@ internal readonly struct ForwardContext(
 
     /// <summary>Is shown what the MoE layers route where; null for none.</summary>
     public IRoutingObserver? Observer { get; } = observer;
+
+    /// <summary>What the layers have seen of the sequences before, and keep of these tokens; null where there is nothing to keep.</summary>
+    public DecodingCache? Cache { get; } = cache;
+
+    /// <summary>Position of each token within its sequence, the tokens that were seen before counted.</summary>
+    public int[] Positions()
+    {
+        var positions = new int[Layout.Tokens];
+        for (var row = 0; row < Layout.Sequences; row++)
+        {
+            var seen = Cache is null ? 0 : Cache.Lengths[row];
+            for (var token = Layout.Offsets[row]; token < Layout.Offsets[row + 1]; token++)
+                positions[token] = seen + token - Layout.Offsets[row];
+        }
+
+        return positions;
+    }
 
     /// <summary>The policy of a block's MoE layer in this pass.</summary>
     /// <param name="block">Number of the block, from 0.</param>

@@ -81,6 +81,12 @@ internal sealed class ParameterStore
     public Parameter Constant(string name, ParameterRole role, float value, params int[] shape) =>
         Create(name, role, shape, (_, values) => values.Fill(value));
 
+    /// <summary>A parameter that has been made already, to be used once more: an output table that is the token table.</summary>
+    /// <param name="name">Its name.</param>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public Parameter Made(string name) => _all.FirstOrDefault(p => p.Parameter.Name == name).Parameter
+        ?? throw new InvalidOperationException($"There is no '{name}' yet.");
+
     /// <summary>Parameters of one role.</summary>
     public IReadOnlyList<Parameter> Of(ParameterRole role) => [.. _all.Where(p => p.Role == role).Select(p => p.Parameter)];
 

@@ -19,13 +19,13 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
 public record EncoderConfig
 {
-    /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>
+    /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>
     [JsonRequired]
-    public int Width { get; init => field = OptionCheck.Range(value, 8, 4096, nameof(Width)); } = 128;
+    public int Width { get; init => field = OptionCheck.Range(value, 8, Most.Width, nameof(Width)); } = 128;
 
-    /// <summary>Number of transformer blocks. Within [0, 48]; 0 pools the token vectors as they are. Default 2.</summary>
+    /// <summary>Number of transformer blocks. Within [0, 48], of published models [0, 512]; 0 pools the token vectors as they are. Default 2.</summary>
     [JsonRequired]
-    public int Layers { get; init => field = OptionCheck.Range(value, 0, 48, nameof(Layers)); } = 2;
+    public int Layers { get; init => field = OptionCheck.Range(value, 0, Most.Layers, nameof(Layers)); } = 2;
 
     /// <summary>Attention heads, H; divides <see cref="Width"/>. Default 4.</summary>
     [JsonRequired]
@@ -33,10 +33,10 @@ public record EncoderConfig
 
     /// <summary>
     /// Every n-th block has a MoE layer in place of the dense feed-forward network: 1 all, 2 every second beginning with the
-    /// second, 0 none. Within [0, 48]. Default 1.
+    /// second, 0 none. Within [0, 48], of published models [0, 512]. Default 1.
     /// </summary>
     [JsonRequired]
-    public int MoeEvery { get; init => field = OptionCheck.Range(value, 0, 48, nameof(MoeEvery)); } = 1;
+    public int MoeEvery { get; init => field = OptionCheck.Range(value, 0, Most.Layers, nameof(MoeEvery)); } = 1;
 
     /// <summary>The blocks with a MoE layer, in place of every <see cref="MoeEvery"/>-th; null, the default, for those.</summary>
     [JsonInclude]
@@ -99,6 +99,18 @@ public record EncoderConfig
     [JsonIgnore]
     internal virtual (int Dense, int Expert) ProductsOfFeedForward => (2, 2);
 
+    /// <summary>The largest width and number of blocks that are accepted.</summary>
+    [JsonIgnore]
+    private protected virtual (int Width, int Layers) Most => (4096, 48);
+
+    /// <summary>Whether one load-balancing loss is taken of all MoE layers together, not one of each.</summary>
+    [JsonIgnore]
+    internal virtual bool BalancesLayersTogether => false;
+
+    /// <summary>Whether a head is a part of <see cref="Width"/>; if not, it has a width of its own.</summary>
+    [JsonIgnore]
+    internal virtual bool HeadsDivideWidth => true;
+
     /// <summary>Whether a block has a MoE layer.</summary>
     /// <param name="block">Number of the block, from 0.</param>
     public bool HasExperts(int block) => MoeAt?.Contains(block) ?? (MoeEvery > 0 && (block + 1) % MoeEvery == 0);
@@ -108,7 +120,7 @@ public record EncoderConfig
     /// <exception cref="ArgumentException">Two contradict each other; the message names them.</exception>
     public EncoderConfig Check()
     {
-        if (Width % Heads != 0)
+        if (HeadsDivideWidth && Width % Heads != 0)
             throw new ArgumentException($"{nameof(Width)} ({Width}) is not divisible by {nameof(Heads)} ({Heads}).", nameof(Heads));
         if (MoeAt?.Count > 0 && MoeAt[^1] >= Layers)
             throw new ArgumentOutOfRangeException(nameof(MoeAt), MoeAt[^1], $"There are {nameof(Layers)} = {Layers} blocks, from 0.");

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
@@ -94,7 +95,7 @@ public sealed partial class Model<TRow>
         ArgumentNullException.ThrowIfNull(rows);
         if (outputs.Length < (long)rows.Count * Outputs)
             throw new ArgumentException($"{rows.Count} rows × {Outputs} numbers need more room.", nameof(outputs));
-        PolicySelector? policies = _policy is null ? null : (_, _) => _policy;
+        var policies = Policies;
         // an observer, or a policy from outside, may keep what it is shown
         var mayBeKept = observer is not null || _policy is not null;
         var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
@@ -127,14 +128,31 @@ public sealed partial class Model<TRow>
     /// <param name="observer">See <see cref="Forward"/>.</param>
     /// <param name="policies">See <see cref="Forward"/>.</param>
     /// <param name="blocks">How many of the first blocks run; null for all.</param>
+    /// <param name="cache">What the layers have seen of the batch's rows before; null where these begin.</param>
     internal EncoderOutput Encode(
-        Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null, int? blocks = null)
+        Tape tape,
+        Batch batch,
+        IRoutingObserver? observer = null,
+        PolicySelector? policies = null,
+        int? blocks = null,
+        DecodingCache? cache = null)
     {
+        var encoder = Config.Encoder;
+        var balancing = tape.IsTraining && encoder is { BalancesLayersTogether: true, LoadBalancingCoefficient: > 0f }
+            ? new LayersBalancing(observer)
+            : null;
+        observer = balancing ?? observer;
         var routers = Head.ReadsRouters ? new RouterRecorder(observer) : null;
-        var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies);
+        var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies, cache);
         var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
+        cache?.Count(batch.Layout);
+        if (balancing?.Loss(tape) is { } loss)
+            tape.AuxiliaryLosses.Add(tape.Scale(loss, encoder.LoadBalancingCoefficient));
         return routers is null ? encoded : encoded with { RouterLogits = routers.Logits };
     }
+
+    /// <summary>What <see cref="WithPolicy"/> has put in place of the layers' own policies; null for nothing.</summary>
+    internal PolicySelector? Policies => _policy is null ? null : (_, _) => _policy;
 
     /// <summary>What the model asks of batches.</summary>
     internal Packing Packing(bool keepsLayouts = false) => new(!Router.MaskPadding, keepsLayouts);

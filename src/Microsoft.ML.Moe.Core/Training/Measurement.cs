@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>How good a model is on rows, added up batch by batch.</summary>
@@ -33,6 +35,22 @@ internal sealed class Measurement
     /// <param name="target">The right class.</param>
     public void AddProbability(ReadOnlySpan<float> probabilities, int target) => Add(
         -Math.Log(Math.Max(probabilities[target], SmallestProbability)), IndexOfMaximum(probabilities) == target ? 1 : 0, 1);
+
+    /// <summary>Adds tokens by the scores of the vocabulary for each, [M, V].</summary>
+    /// <param name="tape">Operations.</param>
+    /// <param name="scores">The scores.</param>
+    /// <param name="targets">The right token of each.</param>
+    public void AddTokens(Tape tape, Tensor scores, ReadOnlySpan<int> targets)
+    {
+        var vocabulary = scores.Columns;
+        var loss = targets.Length * (double)tape.CrossEntropy(scores, targets, []).ToArray()[0];
+        var logits = Room(scores.Length);
+        scores.CopyTo(logits);
+        var right = 0;
+        for (var i = 0; i < targets.Length; i++)
+            right += IndexOfMaximum(logits.Slice(i * vocabulary, vocabulary)) == targets[i] ? 1 : 0;
+        Add(loss, right, targets.Length);
+    }
 
     /// <summary>Memory for so many values, until it is asked for again.</summary>
     public Span<float> Room(int values)

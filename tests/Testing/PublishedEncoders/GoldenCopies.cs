@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
@@ -69,9 +70,7 @@ internal sealed partial class GoldenCopies
             store => (
                 config.CreateTokenEmbedding(made = store),
                 config.CreateEncoder(store),
-                config is CausalConfig
-                    ? store.Normal(CausalConfig.NextTokenWeight, ParameterRole.Weight, 1f, config.Width, config.VocabularySize)
-                    : null),
+                config is CausalConfig causal ? new NextTokenHead(store, causal) : null),
             upcycling);
         foreach (var block in upcycling is null ? [] : _blocks)
             CompareExperts(made!, block);
@@ -88,7 +87,7 @@ internal sealed partial class GoldenCopies
             if (text == "last_hidden_state")
                 Equal(name, text, last);
             else if (text == "logits")
-                Equal(name, text, tape.Linear(tape.Constant(last, last.Length / config.Width, config.Width), next!).ToArray());
+                Equal(name, text, next!.Scores(tape, tape.Constant(last, last.Length / config.Width, config.Width)).ToArray());
             else if (routed.Values.TryGetValue(text.Replace("chosen", "top_experts").Replace("weights", "top_weights"), out var values))
                 Equal(name, text, values);
             else

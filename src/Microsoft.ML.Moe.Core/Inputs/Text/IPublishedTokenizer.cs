@@ -17,4 +17,8 @@ internal interface IPublishedTokenizer : ISubwordTokenizer
 /// <param name="Ids">The ids, special tokens included.</param>
 /// <param name="Types">Type of each token; null where all are 0.</param>
 /// <param name="SecondWindow">Where a second sequence begins; 0 where there is one alone.</param>
-internal sealed record TokenIds(int[] Ids, int[]? Types = null, int SecondWindow = 0);
+internal sealed record TokenIds(int[] Ids, int[]? Types = null, int SecondWindow = 0)
+{
+    /// <summary>Position of the first token that a causal model is to tell, within [1, length]: 1, the default, for all but the first.</summary>
+    public int FirstTarget { get; init; } = 1;
+}

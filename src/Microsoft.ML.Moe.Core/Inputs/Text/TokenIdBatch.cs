@@ -21,6 +21,33 @@ internal sealed class TokenIdBatch : Batch
         ? linear.Counts
         : throw new InvalidOperationException("The text was encoded by the input of another model.");
 
+    /// <summary>
+    /// Positions of the tokens within their rows where they are not as the architecture counts them; empty where they are.
+    /// </summary>
+    public ReadOnlyMemory<int> Positions { get; init; }
+
+    /// <summary>
+    /// The tokens that a causal model is to tell, padding left out: the row of the batch of the token before each, and the token.
+    /// </summary>
+    public (int[] Rows, int[] Targets) NextTokens()
+    {
+        var (rows, targets) = (new List<int>(), new List<int>());
+        for (var sequence = 0; sequence < Layout.Sequences; sequence++)
+        {
+            var start = Layout.Offsets[sequence];
+            var first = start + (sequence < _rows.Count ? _rows[sequence].Ids!.FirstTarget : 1);
+            for (var token = first; token < Layout.Offsets[sequence + 1]; token++)
+            {
+                if (!Layout.IsToken(token))
+                    continue;
+                rows.Add(token - 1);
+                targets.Add(Ids[token]);
+            }
+        }
+
+        return ([.. rows], [.. targets]);
+    }
+
     /// <summary>Makes this another batch; see the properties.</summary>
     /// <param name="layout">Where each sequence lies.</param>
     /// <param name="ids"><see cref="Ids"/>.</param>

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Tensors;
 
@@ -29,14 +30,11 @@ internal sealed class CausalAttention(
         var (q, k) = (_queries.Forward(tape, xTD), _keys.Forward(tape, xTD));
         if (rotary is not null)
         {
-            var positions = new int[layout.Tokens];
-            for (var row = 0; row < layout.Sequences; row++)
-                for (var token = layout.Offsets[row]; token < layout.Offsets[row + 1]; token++)
-                    positions[token] = token - layout.Offsets[row];
+            var positions = context.Positions();
             q = tape.Rotary(q, positions, spec.Heads, rotary);
             k = tape.Rotary(k, positions, spec.KeyValueHeads, rotary);
         }
 
-        return _output.Forward(tape, tape.Attention(q, k, _values.Forward(tape, xTD), spec, layout));
+        return _output.Forward(tape, context.CausalAttention(name, q, k, _values.Forward(tape, xTD), spec));
     }
 }

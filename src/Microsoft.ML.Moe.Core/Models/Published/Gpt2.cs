@@ -57,7 +57,7 @@ internal sealed record Gpt2Config : CausalConfig
             .Copy("embedding.words", "wte.weight")
             .Copy("embedding.positions", "wpe.weight")
             .Norm("outputNorm", "ln_f")
-            .Copy(NextTokenWeight, TiesDecoder ? "wte.weight" : "lm_head.weight", transpose: true);
+            .Copy(NextTokenWeight, "lm_head.weight");
         foreach (var (part, name) in Projections.Index())
         {
             rules

@@ -34,6 +34,9 @@ internal sealed record LlamaConfig : CausalConfig
     internal override string Architecture => "Llama";
 
     /// <inheritdoc/>
+    internal override bool HeadsDivideWidth => false;
+
+    /// <inheritdoc/>
     internal override bool HasPositionTable => false;
 
     /// <inheritdoc/>
@@ -85,7 +88,7 @@ internal sealed record LlamaConfig : CausalConfig
             .Prefixes("", "model.")
             .Copy("embedding.words", "embed_tokens.weight")
             .Copy("outputNorm.gain", "norm.weight")
-            .Copy(NextTokenWeight, TiesDecoder ? "embed_tokens.weight" : "lm_head.weight", transpose: true)
+            .Copy(NextTokenWeight, "lm_head.weight")
             .Linear("layers.{l}.attention.queries", Attention + "q_proj")
             .Linear("layers.{l}.attention.keys", Attention + "k_proj")
             .Linear("layers.{l}.attention.values", Attention + "v_proj")

@@ -48,6 +48,9 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Activation between the two layers that score the classes of a published classifier.</summary>
     internal virtual Activation ClassifierActivation => Activation.Tanh;
 
+    /// <inheritdoc/>
+    private protected override (int Width, int Layers) Most => (32768, 512);
+
     /// <summary>The head of masked language modelling that is published with it.</summary>
     internal virtual MaskedTokenHeadConfig MaskedTokens => new(VocabularySize) { Activation = Activation, NormEpsilon = NormEpsilon };
 

@@ -1,0 +1,128 @@
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Generation;
+
+/// <summary>A causal language model as one that writes: an answer continues its prompt.</summary>
+internal sealed class CausalModel : IGenerativeModel
+{
+    private readonly Model<EncodedText> _model;
+    private readonly NextTokenHead _head;
+
+    /// <summary>Creates the view.</summary>
+    /// <param name="model">The model.</param>
+    /// <exception cref="ArgumentException">It is not causal.</exception>
+    public CausalModel(Model<EncodedText> model)
+    {
+        _model = model;
+        _head = model.Head as NextTokenHead ?? throw new ArgumentException("The model cannot tell the next token: it is not causal.", nameof(model));
+        MaximumTokens = ((PublishedConfig)model.Config.Encoder).MaximumTokens;
+    }
+
+    /// <inheritdoc/>
+    public int VocabularySize => _head.VocabularySize;
+
+    /// <inheritdoc/>
+    public int MaximumTokens { get; }
+
+    /// <inheritdoc/>
+    public Decoding Begin(IReadOnlyList<int[]> prompts, int copies, int capacity)
+    {
+        ArgumentNullException.ThrowIfNull(prompts);
+        ArgumentOutOfRangeException.ThrowIfLessThan(prompts.Count, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(copies, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        foreach (var (number, prompt) in prompts.Index())
+        {
+            if (prompt.Length == 0)
+                throw new ArgumentException($"Prompt {number} has no tokens: a causal model needs one at least, such as its start token.", nameof(prompts));
+            if ((long)prompt.Length + capacity > MaximumTokens)
+            {
+                throw new ArgumentException(
+                    $"Prompt {number} has {prompt.Length} tokens; with {capacity} new ones that is more than the {MaximumTokens} that the model has positions for.",
+                    nameof(prompts));
+            }
+
+            Check.Indices(prompt, VocabularySize, nameof(prompts));
+        }
+
+        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, prompts.Max(p => p.Length) + capacity));
+    }
+
+    /// <summary>Runs new tokens of sequences, and scores what follows the last of each.</summary>
+    /// <param name="cache">What came before; null where the tokens are all that there is.</param>
+    /// <param name="layout">The sequences' new tokens; those without are not scored.</param>
+    /// <param name="ids">Id of each token.</param>
+    /// <param name="scores">Receives a row of V scores for each sequence with tokens, where its number says.</param>
+    private void Score(DecodingCache? cache, SequenceLayout layout, int[] ids, Span<float> scores)
+    {
+        // a router's policy may keep what it is shown only where it comes from outside
+        using var tape = _model.Policies is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
+        var batch = new TokenIdBatch().Reset(layout, ids, default);
+        var encoded = _model.Encode(tape, batch, policies: _model.Policies, cache: cache);
+        int[] sequences = [.. Enumerable.Range(0, layout.Sequences).Where(s => layout.Offsets[s + 1] > layout.Offsets[s])];
+        var lastMD = tape.Embedding(encoded.Last, [.. sequences.Select(s => layout.Offsets[s + 1] - 1)]);
+        var scoresMV = _head.Scores(tape, lastMD).ToArray();
+        for (var i = 0; i < sequences.Length; i++)
+            scoresMV.AsSpan(i * VocabularySize, VocabularySize).CopyTo(scores[(sequences[i] * VocabularySize)..]);
+    }
+
+    private sealed class CausalDecoding(CausalModel model, IReadOnlyList<int[]> prompts, int copies, DecodingCache cache) : Decoding
+    {
+        private bool _hasBegun;
+
+        public override int Sequences => cache.Sequences;
+
+        public override int VocabularySize => model.VocabularySize;
+
+        public override ReadOnlySpan<int> ContextOf(int sequence) => prompts[sequence / copies];
+
+        public override void Next(ReadOnlySpan<int> tokens, Span<float> scores)
+        {
+            if (!_hasBegun)
+            {
+                Begin(scores);
+                return;
+            }
+
+            var offsets = new int[Sequences + 1];
+            var ids = new List<int>(Sequences);
+            for (var sequence = 0; sequence < Sequences; sequence++)
+            {
+                if (tokens[sequence] != Ended)
+                    ids.Add(tokens[sequence]);
+                offsets[sequence + 1] = ids.Count;
+            }
+
+            if (ids.Count > 0)
+                model.Score(cache, new SequenceLayout(offsets), [.. ids], scores);
+        }
+
+        public override void Reorder(ReadOnlySpan<int> sources) => cache.Reorder(sources);
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+                cache.Dispose();
+        }
+
+        // the first copy of each prompt is computed, the others go on from it
+        private void Begin(Span<float> scores)
+        {
+            var offsets = new int[Sequences + 1];
+            for (var sequence = 0; sequence < Sequences; sequence++)
+                offsets[sequence + 1] = offsets[sequence] + (sequence % copies == 0 ? prompts[sequence / copies].Length : 0);
+            model.Score(cache, new SequenceLayout(offsets), [.. prompts.SelectMany(p => p)], scores);
+            _hasBegun = true;
+            if (copies == 1)
+                return;
+            cache.Reorder([.. Enumerable.Range(0, Sequences).Select(sequence => sequence / copies * copies)]);
+            for (var sequence = 0; sequence < Sequences; sequence++)
+                if (sequence % copies > 0)
+                    scores.Slice(sequence / copies * copies * VocabularySize, VocabularySize).CopyTo(scores[(sequence * VocabularySize)..]);
+        }
+    }
+}
