@@ -78,6 +78,7 @@ public abstract partial class OperationTests
         { Activation.Silu, false, true },
         { Activation.Silu, true, true },
         { Activation.GeluErf, false, false },
+        { Activation.ClampedSwish, true, true },
     };
 
     private static Input[] ExpertInputs(int tokens, int pairs, int experts, int width, int hidden) =>
@@ -89,14 +90,27 @@ public abstract partial class OperationTests
         Input.Random(5, experts, hidden),
         Input.Random(6, experts, width),
         new Input([experts, width, hidden], TestNumbers.Normal(7, experts * width * hidden, 1f / MathF.Sqrt(width))),
+        Input.Random(8, experts, hidden),
     ];
+
+    // gpt-oss's experts, whose gates have a bias and an activation
+    private static Activation GateActivationOf(Activation activation) =>
+        activation == Activation.ClampedSwish ? Activation.ClampedIncrement : Activation.None;
 
     private static Tensor RunExperts(
         Tape tape, Tensor[] p, RoutingPlan plan, Activation activation, bool hasBias, bool hasGate) => tape.GroupedExperts(
             p[0],
             p[1],
             plan,
-            new Experts(p[2], hasBias ? p[4] : null, p[3], hasBias ? p[5] : null, activation, hasGate ? p[6] : null));
+            new Experts(
+                p[2],
+                hasBias ? p[4] : null,
+                p[3],
+                hasBias ? p[5] : null,
+                activation,
+                hasGate ? p[6] : null,
+                GateActivationOf(activation) == Activation.None ? null : p[7],
+                GateActivationOf(activation)));
 
     [SkippableTheory]
     [MemberData(nameof(ExpertForms))]
@@ -221,6 +235,40 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void ExpertLinearGivesEachPairItsExpertsProduct()
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+        foreach (var (inputs, outputs) in new[] { (1, 1), (3, 5), (34, 290) })
+        {
+            Input[] all = [Input.Random(1, 5, inputs), Input.Random(2, 4, inputs, outputs)];
+            var expected = new List<double>();
+            for (var expert = 0; expert < 4; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    expected.AddRange(Reference.Linear(
+                        all[0].Values.AsSpan(token * inputs, inputs), all[1].Values.AsSpan(expert * inputs * outputs), [], 1, inputs, outputs));
+                }
+            }
+
+            TestNumbers.AssertClose([.. expected], Forward(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], plan), all));
+        }
+
+        Input[] small = [Input.Random(1, 5, 3), Input.Random(2, 4, 3, 2)];
+        GradientCheck.Run(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], plan), small);
+        GradientCheck.Run(
+            engine, (tape, p) => tape.Concat(tape.ExpertLinear(p[0], p[1], plan), tape.ExpertLinear(p[0], p[1], plan)), small);
+        var none = new RoutingPlan(5, [0, 0, 0, 0, 0], [], plan.Weights);
+        Assert.Empty(Forward(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], none), small));
+        using var tape = engine.BeginTape(training: false);
+        Tensor Zeros(params int[] shape) => tape.Constant(new float[shape.Aggregate((a, b) => a * b)], shape);
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(5, 2), Zeros(4, 3, 2), plan));
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(4, 3), Zeros(4, 3, 2), plan));
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(5, 3), Zeros(3, 3, 2), plan));
+    }
+
+    [SkippableFact]
     public void GroupedExpertsRejectWhatDoesNotFit()
     {
         using var engine = CreateEngine();
@@ -280,7 +328,9 @@ public abstract partial class OperationTests
         var h = Reference.Linear(x, inputs[2].Values.AsSpan(expert * width * hidden), b1, 1, width, hidden, activation);
         if (hasGate)
         {
-            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), [], 1, width, hidden);
+            var gateActivation = GateActivationOf(activation);
+            var bias = gateActivation == Activation.None ? [] : inputs[7].Values.AsSpan(expert * hidden, hidden);
+            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), bias, 1, width, hidden, gateActivation);
             h = h.Zip(gate, (a, b) => a * b).ToArray();
         }
 
