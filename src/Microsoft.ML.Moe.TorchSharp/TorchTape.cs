@@ -102,8 +102,11 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon) => Run(() =>
     {
         var value = Own(x).Value;
+        if (gain.Length < x.Columns)
+            value = value.reshape([.. value.shape[..^1], x.Columns / gain.Length, gain.Length]);
         var inverse = value.square().mean([-1], keepdim: true).add(Scalars.Of(epsilon)).rsqrt();
-        return value.mul(inverse).mul(Own(gain).Value);
+        var normed = value.mul(inverse).mul(Own(gain).Value);
+        return gain.Length < x.Columns ? normed.reshape(Own(x).Value.shape) : normed;
     });
 
     protected override Tensor MultiplyCore(Tensor left, Tensor right) => Run(() => Own(left).Value.mul(Own(right).Value));
@@ -116,6 +119,9 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor AddDroppedCore(Tensor left, Tensor right, float rate) => AddCore(left, DropoutCore(right, rate));
 
     protected override Tensor ScaleCore(Tensor x, float factor) => Run(() => Own(x).Value.mul(Scalars.Of(factor)));
+
+    protected override Tensor ClampCore(Tensor x, float minimum, float maximum) =>
+        Run(() => Own(x).Value.clamp(Scalars.Of(minimum), Scalars.Of(maximum)));
 
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts)
     {

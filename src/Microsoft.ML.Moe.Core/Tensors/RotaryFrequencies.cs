@@ -30,15 +30,6 @@ public sealed class RotaryFrequencies
         IsInterleaved = isInterleaved;
     }
 
-    /// <summary>Factor of the cosines and sines, a finite number over 0: YaRN and LongRoPE lengthen what they turn. Default 1.</summary>
-    public float Magnitude
-    {
-        get;
-        init => field = value > 0f && float.IsFinite(value)
-            ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, "The magnitude is a finite number over 0.");
-    } = 1f;
-
     /// <summary>
     /// First column of a head that is turned, at least 0: those before it stay as they are, such as the columns without positions of
     /// multi-head latent attention. Default 0.
@@ -56,6 +47,17 @@ public sealed class RotaryFrequencies
 
     /// <summary>Whether columns 2i and 2i + 1 are a pair; if not, i and i + <see cref="Pairs"/>.</summary>
     public bool IsInterleaved { get; }
+
+    /// <summary>
+    /// Factor of the columns that are turned, over 0: YaRN makes attention sharper so (Peng et al. 2023, section 3.4). Default 1.
+    /// </summary>
+    public float Amplitude
+    {
+        get;
+        init => field = value > 0f && float.IsFinite(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "The amplitude is a finite number over 0.");
+    } = 1f;
 
     /// <summary>Radians by position, one for each pair.</summary>
     public ReadOnlySpan<float> Values => _frequencies;
@@ -77,10 +79,10 @@ public sealed class RotaryFrequencies
         return new RotaryFrequencies(frequencies, isInterleaved);
     }
 
-    /// <summary>The angle of a pair at a position, taken in double precision: its cosine and sine, times the magnitude.</summary>
+    /// <summary>The angle of a pair at a position, taken in double precision: its cosine and sine, times the amplitude.</summary>
     internal (float Cosine, float Sine) Turn(int position, int pair)
     {
         var (sine, cosine) = Math.SinCos((double)position * _frequencies[pair]);
-        return ((float)(Magnitude * cosine), (float)(Magnitude * sine));
+        return ((float)(Amplitude * cosine), (float)(Amplitude * sine));
     }
 }

@@ -29,6 +29,21 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void Clamp()
+    {
+        using var engine = CreateEngine();
+        var x = Input.Random(1, 5, 7);
+        var y = Forward(engine, (tape, p) => tape.Clamp(p[0], -0.5f, 0.75f), x);
+        Assert.Equal(x.Values.Select(v => Math.Clamp(v, -0.5f, 0.75f)), y);
+        GradientCheck.Run(engine, (tape, p) => tape.Clamp(p[0], -0.5f, 0.75f), [new Input([2, 3], [-2f, -0.3f, 0f, 0.4f, 0.9f, 3f])]);
+        GradientCheck.Run(engine, (tape, p) => tape.Add(tape.Clamp(p[0], -1f, 1f), p[0]), [new Input([4], [-2f, -0.3f, 0.4f, 3f])]);
+        Assert.Empty(Forward(engine, (tape, p) => tape.Clamp(p[0], 0f, 1f), new Input([0, 3], [])));
+        using var tape = engine.BeginTape(training: false);
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Clamp(tape.Constant(new float[2], 2), 1f, -1f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Clamp(tape.Constant(new float[2], 2), float.NaN, 1f));
+    }
+
+    [SkippableFact]
     public void AddRejectsDifferentShapes()
     {
         using var engine = CreateEngine();

@@ -160,8 +160,8 @@ public abstract partial class OperationTests
     {
         // Rows of 512 are kept apart, so that they do not share places in the cache; rows of 513 are not.
         var (wider, more) = (width == 512 ? 513 : width, hidden == 512 ? 513 : hidden);
-        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden]];
-        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more]];
+        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden], [1, hidden]];
+        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more], [1, more]];
         var inputs = ExpertInputs(2, 2, 1, width, hidden);
         var widerInputs = ExpertInputs(2, 2, 1, wider, more)
             .Select((input, i) => input with { Values = Resize(inputs[i].Values, shapes[i], widerShapes[i]) })
@@ -209,7 +209,7 @@ public abstract partial class OperationTests
                 (tape, p) =>
                 {
                     var all = inputs.Select((input, i) => i == trained ? p[0] : tape.Constant(input.Values, input.Shape)).ToArray();
-                    return RunExperts(tape, all, plan, Activation.Silu, true, true);
+                    return RunExperts(tape, all, plan, Activation.ClampedSwish, true, true);
                 },
                 [inputs[trained]]);
         }

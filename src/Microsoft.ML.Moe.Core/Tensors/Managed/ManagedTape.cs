@@ -134,6 +134,8 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor ScaleCore(Tensor x, float factor) => ScaleOperation.Forward(this, Own(x), factor);
 
+    protected override Tensor ClampCore(Tensor x, float minimum, float maximum) => ClampOperation.Forward(this, Own(x), minimum, maximum);
+
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts) => ConcatOperation.Forward(this, parts);
 
     protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape) => ReshapeOperation.Forward(this, Own(x), shape);

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// Rotary positions: of each head, the pair (a, b) becomes (a·cos − b·sin, a·sin + b·cos) with the angle position·frequency, both perhaps
-/// times a magnitude. The gradient is turned back by the same angle. Cosines and sines of a token, [T, 2, P], serve all its heads.
+/// Rotary positions: of each head, the pair (a, b) becomes (a·cos − b·sin, a·sin + b·cos) with the angle position·frequency. A rotation's
+/// gradient is turned back by the same angle, an amplitude scales both. Cosines and sines of a token, [T, 2, P], serve all its heads.
 /// </summary>
 internal readonly unsafe struct RotaryOperation(
     ManagedTensor xTD, int heads, RotaryColumns columns, float* turns, ManagedTensor result) : IOperation
