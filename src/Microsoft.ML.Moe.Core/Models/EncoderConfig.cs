@@ -16,7 +16,15 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(MpnetConfig), "mpnet")]
 [JsonDerivedType(typeof(NomicBertConfig), "nomicBert")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
+[JsonDerivedType(typeof(GptNeoXConfig), "gptNeoX")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(QwenConfig), "qwen")]
+[JsonDerivedType(typeof(QwenMoeConfig), "qwenMoe")]
+[JsonDerivedType(typeof(OlmoeConfig), "olmoe")]
+[JsonDerivedType(typeof(FlexOlmoConfig), "flexOlmo")]
+[JsonDerivedType(typeof(MixtralConfig), "mixtral")]
+[JsonDerivedType(typeof(GraniteMoeConfig), "graniteMoe")]
+[JsonDerivedType(typeof(HunyuanMoeConfig), "hunyuanMoe")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>
@@ -94,6 +102,10 @@ public record EncoderConfig
     /// <summary><see cref="DenseWidth"/>, or what takes its place.</summary>
     [JsonIgnore]
     internal int FeedForwardWidth => DenseWidth ?? (int)Math.Ceiling(Router.ExpertsPerToken * ExpertWidth);
+
+    /// <summary>Columns of all heads of queries together, and of all heads of keys, which are as many as those of values.</summary>
+    [JsonIgnore]
+    internal virtual (int Queries, int KeysAndValues) AttentionWidths => (Width, Width);
 
     /// <summary>Products of matrices in a dense feed-forward network and in an expert: 2, and 3 with a gate.</summary>
     [JsonIgnore]

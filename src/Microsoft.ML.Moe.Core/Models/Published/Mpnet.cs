@@ -73,10 +73,10 @@ internal sealed record MpnetConfig : PublishedConfig
     }
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store)
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
     {
         var tableRH = store.Normal("relativePositions", ParameterRole.Weight, 0.02f, RelativeBuckets, Heads);
-        return name => new RelativeAttention(store, name, Width, new AttentionSpec(Heads) { Dropout = AttentionDropout }, tableRH);
+        return (name, _) => new RelativeAttention(store, name, Width, new AttentionSpec(Heads) { Dropout = AttentionDropout }, tableRH);
     }
 
     /// <summary>Attention with a bias by relative position.</summary>

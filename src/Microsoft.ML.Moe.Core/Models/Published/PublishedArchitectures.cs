@@ -16,7 +16,18 @@ internal static class PublishedArchitectures
     private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> CausalReaders = new()
     {
         ["gpt2"] = Gpt2Config.Read,
+        ["gpt_neox"] = GptNeoXConfig.Read,
         ["llama"] = LlamaConfig.Read,
+        ["qwen2"] = QwenConfig.ReadSecond,
+        ["qwen3"] = QwenConfig.ReadThird,
+        ["qwen2_moe"] = QwenMoeConfig.ReadSecond,
+        ["qwen3_moe"] = QwenMoeConfig.ReadThird,
+        ["olmoe"] = OlmoeConfig.Read,
+        ["flex_olmo"] = FlexOlmoConfig.Read,
+        ["mixtral"] = MixtralConfig.Read,
+        ["granitemoe"] = GraniteMoeConfig.Read,
+        ["granitemoeshared"] = GraniteMoeConfig.Read,
+        ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>

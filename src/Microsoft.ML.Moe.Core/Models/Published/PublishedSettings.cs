@@ -19,6 +19,17 @@ internal sealed class PublishedSettings(JsonElement json, string file)
     /// <summary>A whole number, or null where it is absent.</summary>
     public int? Int(string name) => Value(name) is null ? null : Int(name, 0);
 
+    /// <summary>Whole numbers; none where they are absent.</summary>
+    public IReadOnlyList<int> Ints(string name) => Value(name) is not { } value ? []
+        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out _))
+            ? [.. value.EnumerateArray().Select(v => v.GetInt32())]
+        : throw Bad(name, "a list of whole numbers");
+
+    /// <summary>A whole number that holds for all blocks; a list has one for each block, and they must be the same.</summary>
+    public int IntOfAll(string name, int absent) => Value(name) is not { ValueKind: JsonValueKind.Array } ? Int(name, absent)
+        : Ints(name).Distinct().ToArray() is [var only] ? only
+        : throw Refused($"{name} differs between the blocks, which is not supported");
+
     /// <summary>A number.</summary>
     public float Float(string name, float absent) => (float)Double(name, absent);
 
