@@ -14,28 +14,45 @@ internal static class MatrixViews
     /// <returns>null where they have to be read.</returns>
     public static StoredMatrices? Of(TensorSource source, TensorBlock block)
     {
-        var (rows, columns) = (block.Shape[^2], block.Shape[^1]);
-        if (rows == 0 || columns == 0)
+        if (StridesOf(block) is not { } strides || TransposedBy(strides, block.Shape) is not { } isTransposed)
             return null;
         var count = 1;
         foreach (var size in block.Shape[..^2])
             count = checked(count * size);
         var matrices = new (BFloat16Values Values, long First)[count];
+        foreach (var piece in block.Pieces)
+        {
+            if (source.View(piece.Tensor!) is not { } view)
+                return null;
+            Place(piece, block.Shape, view, matrices);
+        }
+
+        var stride = (nint)(isTransposed ? strides.Column : strides.Row);
+        return matrices.Any(m => m.Values is null) ? null : StoredMatrices.Of(block.Shape[^2], block.Shape[^1], isTransposed, stride, matrices);
+    }
+
+    /// <summary>Whether the tensors hold the transposes of the matrices; null where they hold neither these nor those, row by row.</summary>
+    public static bool? AreTransposed(TensorBlock block) => StridesOf(block) is { } strides ? TransposedBy(strides, block.Shape) : null;
+
+    private static bool? TransposedBy((long Row, long Column) strides, int[] shape)
+    {
+        if (strides.Column == 1 && strides.Row >= shape[^1])
+            return false;
+        return strides.Row == 1 && strides.Column >= shape[^2] ? true : null;
+    }
+
+    // Distances in the tensors of a matrix's rows and of its columns; null where they differ, or matrices are put together of parts.
+    private static (long Row, long Column)? StridesOf(TensorBlock block)
+    {
+        var (rows, columns) = (block.Shape[^2], block.Shape[^1]);
         (long Row, long Column)? strides = null;
         foreach (var piece in block.Pieces)
         {
             if (piece.Tensor is null || StridesOf(piece, rows, columns) is not { } own || (strides ??= own) != own)
                 return null;
-            if (source.View(piece.Tensor) is not { } view)
-                return null;
-            Place(piece, block.Shape, view, matrices);
         }
 
-        if (strides is not { } all || matrices.Any(m => m.Values is null))
-            return null;
-        if (all.Column == 1 && all.Row >= columns)
-            return StoredMatrices.Of(rows, columns, isTransposed: false, (nint)all.Row, matrices);
-        return all.Row == 1 && all.Column >= rows ? StoredMatrices.Of(rows, columns, isTransposed: true, (nint)all.Column, matrices) : null;
+        return rows == 0 || columns == 0 ? null : strides;
     }
 
     // Distances in the tensor of a matrix's rows and of its columns; null where the piece is less than whole matrices, or they differ.

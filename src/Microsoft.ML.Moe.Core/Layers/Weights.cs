@@ -119,16 +119,19 @@ internal sealed class Weights
                 (int)TensorInfo.Product(block.Shape), bits => BlockReader<ushort>.Read(engine, _source, block, bits)));
     }
 
-    // Row by row where the file has an output's weights side by side; else all at once, one parameter at a time.
+    // Each row of the file becomes one with a scale: an output, as torch stores the matrix of a linear layer, or a token of a table. Where the
+    // rows have to be read they are in memory in single precision meanwhile, those of one parameter at a time.
     private StoredMatrices Rounded(Engine engine, TensorBlock block, bool isBFloat16)
     {
-        if (isBFloat16 && MatrixViews.Of(_source, block) is { IsTransposed: true } matrices)
-            return StoredMatrices.Int8(engine, block.Shape, matrices.ReadColumn);
-        var columns = block.Transposed()!;
-        var values = new float[TensorInfo.Product(columns.Shape)];
-        BlockReader<float>.Read(engine, _source, columns, values);
-        var length = block.Shape[^2];
-        return StoredMatrices.Int8(engine, block.Shape, (column, target) => values.AsSpan(column * length, length).CopyTo(target));
+        if (isBFloat16 && MatrixViews.Of(_source, block) is { } matrices)
+            return StoredMatrices.Int8(engine, block.Shape, matrices.IsTransposed, matrices.ReadMemoryRow);
+        var isTransposed = MatrixViews.AreTransposed(block) ?? true;
+        var rows = isTransposed ? block.Transposed()! : block;
+        var values = new float[TensorInfo.Product(rows.Shape)];
+        BlockReader<float>.Read(engine, _source, rows, values);
+        var length = rows.Shape[^1];
+        return StoredMatrices.Int8(
+            engine, block.Shape, isTransposed, (row, target) => values.AsSpan(row * length, length).CopyTo(target));
     }
 }
 

@@ -76,32 +76,32 @@ internal sealed unsafe class StoredMatrices
             [.. matrices.Select(m => m.Values.Memory).Distinct(ReferenceEqualityComparer.Instance).OfType<object>()],
             null);
 
-    /// <summary>
-    /// Matrices in int8, transposed, with one scale for each row in memory: its largest number is 127 of them (or −127).
-    /// </summary>
+    /// <summary>Matrices in int8 with one scale for each row in memory, whose largest number is 127 of them (or −127).</summary>
     /// <param name="engine">Gives the threads.</param>
     /// <param name="shape">Two dimensions at least.</param>
-    /// <param name="read">Writes the numbers of a row in memory: those of a column of all matrices, counted through.</param>
-    public static StoredMatrices Int8(Engine engine, int[] shape, ReadColumnOf read)
+    /// <param name="isTransposed">See <see cref="IsTransposed"/>. Rows in memory should be outputs.</param>
+    /// <param name="read">Writes the numbers of a row in memory, of all matrices counted through.</param>
+    public static StoredMatrices Int8(Engine engine, int[] shape, bool isTransposed, ReadNumbers read)
     {
+        const int RowsOfItem = 16;
         var (rows, columns, count) = (shape[^2], shape[^1], CountOf(shape));
-        var numbers = new MemoryBlock((((long)count * rows * columns) + sizeof(float) - 1) / sizeof(float));
-        var scales = new MemoryBlock((long)count * columns);
-        const int ColumnsOfItem = 16;
-        engine.ForEach(((count * columns) + ColumnsOfItem - 1) / ColumnsOfItem, item =>
+        var (rowsOfMatrix, length) = isTransposed ? (columns, rows) : (rows, columns);
+        var allRows = checked(count * rowsOfMatrix);
+        var numbers = new MemoryBlock(((long)allRows * length + sizeof(float) - 1) / sizeof(float));
+        var scales = new MemoryBlock(allRows);
+        engine.ForEach((allRows + RowsOfItem - 1) / RowsOfItem, item =>
         {
-            var values = new float[rows];
-            for (var column = item * ColumnsOfItem; column < Math.Min(count * columns, (item + 1) * ColumnsOfItem); column++)
+            var values = new float[length];
+            for (var row = item * RowsOfItem; row < Math.Min(allRows, (item + 1) * RowsOfItem); row++)
             {
-                read(column, values);
-                var bytes = new Span<sbyte>((sbyte*)numbers.Data + (long)column * rows, rows);
-                scales.Data[column] = Managed.Int8.Round(values, bytes);
+                read(row, values);
+                scales.Data[row] = Managed.Int8.Round(values, new Span<sbyte>((sbyte*)numbers.Data + (long)row * length, length));
             }
         });
         var places = new nint[count];
-        for (var i = 0; i < count; i++)
+        for (var i = 0; i < places.Length; i++)
             places[i] = (nint)((sbyte*)numbers.Data + (long)i * rows * columns);
-        return new StoredMatrices(rows, columns, true, rows, places, [numbers, scales], scales.Data)
+        return new StoredMatrices(rows, columns, isTransposed, length, places, [numbers, scales], scales.Data)
         {
             OwnedBytes = sizeof(float) * ((long)numbers.Length + scales.Length),
         };
@@ -138,20 +138,9 @@ internal sealed unsafe class StoredMatrices
             matrix.WidenRow(first + i, row, values.Slice(i, 1));
     }
 
-    /// <summary>Part of a column, of all matrices counted through: what <see cref="ReadRow"/> is of the transposes.</summary>
-    public void ReadColumn(int column, Span<float> values)
-    {
-        var matrix = Matrix(column / Columns, isTransposed: false);
-        column %= Columns;
-        if (IsTransposed)
-        {
-            matrix.WidenRow(column, 0, values);
-            return;
-        }
-
-        for (var i = 0; i < values.Length; i++)
-            matrix.WidenRow(i, column, values.Slice(i, 1));
-    }
+    /// <summary>The numbers of a row in memory, of all matrices counted through.</summary>
+    public void ReadMemoryRow(int row, Span<float> values) =>
+        Matrix(row / RowsInMemory, isTransposed: false).WidenRow(row % RowsInMemory, 0, values);
 
     /// <summary>Copies the numbers out, row-major.</summary>
     public void CopyTo(Span<float> destination) =>
@@ -197,8 +186,8 @@ internal sealed unsafe class StoredMatrices
         GC.KeepAlive(_memory);
     }
 
-    /// <summary>Writes the numbers of a column.</summary>
-    public delegate void ReadColumnOf(int column, Span<float> values);
+    /// <summary>Writes the numbers of a row.</summary>
+    public delegate void ReadNumbers(int row, Span<float> values);
 
     private delegate void RowReader<T>(Matrix matrix, int row, Span<T> values);
 }

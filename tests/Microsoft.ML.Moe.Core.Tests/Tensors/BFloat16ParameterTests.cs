@@ -26,8 +26,11 @@ public sealed class BFloat16ParameterTests
         /// <summary>As they are, each elsewhere, with something between the rows.</summary>
         DenseApart,
 
-        /// <summary>In int8.</summary>
+        /// <summary>In int8, transposed.</summary>
         Int8,
+
+        /// <summary>In int8, as they are.</summary>
+        DenseInt8,
     }
 
     public static TheoryData<int, Order> Cases
@@ -232,7 +235,7 @@ public sealed class BFloat16ParameterTests
 
         Assert.Equal(single.Value.ToArray(), rounded.Value.ToArray());
         Assert.Equal(shape, rounded.Value.Shape.ToArray());
-        if (order == Order.Int8)
+        if (order is Order.Int8 or Order.DenseInt8)
             Assert.Throws<InvalidOperationException>(() => rounded.Value.ToBFloat16Array());
         else
             Assert.Equal(expected, rounded.Value.ToBFloat16Array());
@@ -253,7 +256,7 @@ public sealed class BFloat16ParameterTests
             values[row * Columns + 9] *= 1e6f;
         }
 
-        var stored = StoredMatrices.Int8(engine, [Rows, Columns], (column, target) =>
+        var stored = StoredMatrices.Int8(engine, [Rows, Columns], isTransposed: true, (column, target) =>
         {
             for (var row = 0; row < Rows; row++)
                 target[row] = values[row * Columns + column];
@@ -305,7 +308,7 @@ public sealed class BFloat16ParameterTests
         BFloat16.Widen(bits, values);
         var stored = order == Order.Dense ? StoredMatrices.Of(BFloat16Values.Copy(bits), shape) : Stored(engine, shape, order, bits);
         var rounded = engine.CreateParameter("rounded", shape, stored);
-        if (order == Order.Int8)
+        if (order is Order.Int8 or Order.DenseInt8)
             values = rounded.Value.ToArray();
         return (rounded, engine.CreateParameter("single", shape, values));
     }
@@ -314,7 +317,9 @@ public sealed class BFloat16ParameterTests
     {
         var (rows, columns) = (shape[^2], shape[^1]);
         if (order == Order.Int8)
-            return StoredMatrices.Int8(engine, shape, StoredMatrices.Of(BFloat16Values.Copy(bits), shape).ReadColumn);
+            return StoredMatrices.Int8(engine, shape, isTransposed: true, Stored(engine, shape, Order.Transposed, bits).ReadMemoryRow);
+        if (order == Order.DenseInt8)
+            return StoredMatrices.Int8(engine, shape, isTransposed: false, StoredMatrices.Of(BFloat16Values.Copy(bits), shape).ReadMemoryRow);
         var isTransposed = order != Order.DenseApart;
         var stride = (isTransposed ? rows : columns) + (order == Order.Transposed ? 0 : 3);
         var matrices = new List<(BFloat16Values, long)>();

@@ -17,6 +17,7 @@ internal readonly unsafe struct DottedExperts
     private readonly int _outStride;
     private readonly float* _b1;
     private readonly float* _b2;
+    private readonly float* _bGate;
 
     private DottedExperts(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD, int chosen, int rows)
     {
@@ -31,6 +32,7 @@ internal readonly unsafe struct DottedExperts
         _outStride = Gemm.RowStride(_experts.Width);
         _b1 = _experts.B1 is null ? null : _experts.B1.Data;
         _b2 = _experts.B2 is null ? null : _experts.B2.Data;
+        _bGate = _experts.GateBias is null ? null : _experts.GateBias.Data;
         var (number, row) = (0, 0);
         for (var expert = 0; expert < _experts.Count; expert++)
         {
@@ -117,6 +119,12 @@ internal readonly unsafe struct DottedExperts
                 return;
             var gates = _gates + (long)worker * DotProducts.MostRows * _itemColumns;
             kernels.MultiplyRows(rows, count, experts.Width, _all._tokens + firstRow, experts.Gate.Matrix(expert), first, gates, count, false);
+            if (_all._bGate != null || experts.GateActivation != Activation.None)
+            {
+                var gateBias = _all._bGate == null ? null : _all._bGate + (long)expert * _hidden + first;
+                kernels.AddBiasAndActivate(experts.GateActivation, gates, gateBias, gates, count, rows, count);
+            }
+
             for (var row = 0; row < rows; row++)
                 kernels.Multiply(h + (long)row * _hidden, gates + row * count, h + (long)row * _hidden, count);
         }
