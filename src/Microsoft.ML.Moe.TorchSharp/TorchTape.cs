@@ -211,10 +211,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
         LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None, torch.ScalarType.Float32);
 
-    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
     {
         Note(layout);
-        return RouteOperation.Forward(this, Own(logitsTE), policy, layout);
+        return RouteOperation.Forward(this, Own(logitsTE), policy, layout, choiceBiasE is null ? null : Own(choiceBiasE));
     }
 
     protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan) =>

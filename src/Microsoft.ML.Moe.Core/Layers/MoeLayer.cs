@@ -15,6 +15,7 @@ internal sealed class MoeLayer : IFeedForward
     private readonly Experts _experts;
     private readonly MoeSettings _settings;
     private readonly Parameter? _routerBiasE;
+    private readonly Parameter? _choiceBiasE;
     private readonly Parameter? _bias1D;
     private readonly DenseFeedForward? _shared;
     private readonly Linear? _sharedGate;
@@ -36,6 +37,7 @@ internal sealed class MoeLayer : IFeedForward
             Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
             hasGate ? settings.Expert.GateActivation : Activation.None);
         _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
+        _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.Bias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
         if (settings.SharedWidth > 0)
         {
@@ -55,7 +57,7 @@ internal sealed class MoeLayer : IFeedForward
     {
         var tape = context.Tape;
         var logitsTE = tape.RouterLogits(xTD, _routerDE, _routerBiasE?.Value);
-        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout);
+        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout, _choiceBiasE?.Value);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
         if (tape.IsTraining)
         {

@@ -41,6 +41,7 @@ public sealed class ExpertCapacity : RoutingPolicy
     /// <param name="scope">Which tokens form a group.</param>
     /// <param name="priority">Who keeps an expert that is full.</param>
     /// <param name="maskPadding">Whether padding is left out of T.</param>
+    /// <param name="multipleOf">A number that capacities are rounded up to multiples of, at least 1; V-MoE's is 4. Default 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     public static ExpertCapacity FromFactor(
         RoutingPolicy inner,
@@ -48,15 +49,17 @@ public sealed class ExpertCapacity : RoutingPolicy
         double expertsPerToken,
         RoutingScope scope = RoutingScope.Sequence,
         CapacityPriority priority = CapacityPriority.Position,
-        bool maskPadding = true)
+        bool maskPadding = true,
+        int multipleOf = 1)
     {
         if (!(factor is > 0 and <= LargestFactor))
             throw new ArgumentOutOfRangeException(nameof(factor), factor, "The capacity factor is over 0.");
         Budget.Check(expertsPerToken);
+        ArgumentOutOfRangeException.ThrowIfLessThan(multipleOf, 1);
         return new ExpertCapacity(inner, Capacity, scope, priority, maskPadding);
 
         int Capacity(int tokens, int experts) =>
-            (int)Math.Min(tokens, Math.Ceiling(Budget.Of(tokens, factor * expertsPerToken) / experts));
+            (int)Math.Min(tokens, Math.Ceiling(Math.Ceiling(Budget.Of(tokens, factor * expertsPerToken) / experts) / multipleOf) * multipleOf);
     }
 
     /// <summary>A capacity that is the same for every group.</summary>
@@ -80,7 +83,7 @@ public sealed class ExpertCapacity : RoutingPolicy
 
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -90,10 +93,15 @@ public sealed class ExpertCapacity : RoutingPolicy
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         var experts = pairs.Experts;
-        var terms = _inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var terms = _inner.Choose(logitsTE, choiceBiasE, layout, training, pairs, scratch);
         // who is in no group keeps nothing
         for (var token = 0; _maskPadding && token < layout.Tokens; token++)
             if (!layout.IsToken(token))
@@ -114,10 +122,7 @@ public sealed class ExpertCapacity : RoutingPolicy
                     if (!pairs.Of(token)[expert])
                         continue;
                     candidates[count] = token;
-                    // by position all are equal, so that the earlier one wins
-                    scores[count++] = _priority == CapacityPriority.Position
-                        ? 0
-                        : RouterScores.Probability(logitsTE.Slice(token * experts, experts), expert);
+                    scores[count++] = Claim(logitsTE.Slice(token * experts, experts), expert);
                 }
 
                 scores[..count].CopyTo(scoresToCut);
@@ -129,5 +134,27 @@ public sealed class ExpertCapacity : RoutingPolicy
         }
 
         return terms with { DroppedPairs = dropped };
+    }
+
+    /// <summary>What a token's claim to an expert is worth; where claims are equal the earlier token wins.</summary>
+    private double Claim(ReadOnlySpan<float> logitsE, int expert)
+    {
+        switch (_priority)
+        {
+            case CapacityPriority.Position:
+                return 0;
+            case CapacityPriority.Score:
+                return RouterScores.Probability(logitsE, expert);
+        }
+
+        var (ahead, largest) = (0, 0);
+        for (var other = 0; other < logitsE.Length; other++)
+        {
+            ahead += logitsE[other] > logitsE[expert] || (logitsE[other] == logitsE[expert] && other < expert) ? 1 : 0;
+            largest = logitsE[other] > logitsE[largest] ? other : largest;
+        }
+
+        // probabilities are at most 1: within a rank they decide, between ranks they do not
+        return (_priority == CapacityPriority.BatchPriority ? RouterScores.Probability(logitsE, largest) : 0) - 2.0 * ahead;
     }
 }

@@ -53,7 +53,7 @@ public sealed class GlobalWorkspace(
 
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -61,10 +61,15 @@ public sealed class GlobalWorkspace(
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        var terms = inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var terms = inner.Choose(logitsTE, choiceBiasE, layout, training, pairs, scratch);
         if (!training)
             return terms;
 

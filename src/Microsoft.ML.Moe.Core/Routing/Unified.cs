@@ -12,18 +12,21 @@ namespace Microsoft.ML.Moe.Routing;
 /// y_t = Σ over selected (t, e) of U[t, e]·E_e(h_t)
 /// </code>
 /// k may be fractional. A token may get 0…N experts; with none its output is exactly 0. The weights are the scores themselves, or
-/// divided by their sum over all N experts of the token when <paramref name="normalizeWeights"/>.
+/// divided as <paramref name="normalization"/> says.
 /// </summary>
 /// <param name="expertsPerToken">k on average, over 0.</param>
 /// <param name="alpha">Share of the expert's view, within [0, 1]; 0.5 in the paper's code, 0.3–0.7 work best.</param>
 /// <param name="scope">Which tokens form a group.</param>
-/// <param name="normalizeWeights">Whether weights are divided by the token's sum of scores.</param>
+/// <param name="normalization">
+/// What weights are divided by. <see cref="WeightNormalization.All"/> is the paper's code; where this takes the place of a router whose
+/// weights were normalised, without training, <see cref="WeightNormalization.Selected"/> keeps the layer's scale.
+/// </param>
 /// <param name="maskPadding">Whether padding stays out; the paper's code lets it compete.</param>
 public sealed class Unified(
     double expertsPerToken,
     double alpha = 0.5,
     RoutingScope scope = RoutingScope.Sequence,
-    bool normalizeWeights = false,
+    WeightNormalization normalization = WeightNormalization.None,
     bool maskPadding = true) : RoutingPolicy
 {
     /// <summary>k.</summary>
@@ -44,11 +47,11 @@ public sealed class Unified(
     internal bool MaskPadding => maskPadding;
 
     /// <summary>How pairs are weighted.</summary>
-    internal CombineRule Weights => new((float)Alpha, normalizeWeights ? WeightNormalization.All : WeightNormalization.None);
+    internal CombineRule Weights => new((float)Alpha, normalization);
 
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -56,7 +59,12 @@ public sealed class Unified(
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         var experts = pairs.Experts;
         var scoresTE = scratch.Take<double>(layout.Tokens * experts);

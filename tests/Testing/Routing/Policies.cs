@@ -44,6 +44,12 @@ internal static class Policies
     public static IEnumerable<(string Name, RoutingPolicy Policy)> Plain(RandomBatch batch)
     {
         yield return ("Token Choice, Sequence", new TokenChoice(Math.Min(batch.Experts, (int)Math.Ceiling(batch.Budget)), normalizeWeights: true));
+        var most = Math.Min(batch.Experts, 2);
+        yield return ("Token Choice, sigmoid, Sequence", new TokenChoice(most, true) { ScoreFunction = ScoreFunction.Sigmoid, SmallestSum = 1e-20 });
+        yield return ("Token Choice, SparseMixer, Sequence", new TokenChoice(most, false) { ScoreFunction = ScoreFunction.SparseMixer, Jitter = 0.1 });
+        yield return ("Token Choice, groups, Sequence", new TokenChoice(1, false) { Groups = new ExpertGroups(batch.Experts, most) });
+        yield return ("Token Choice, skipping, Sequence", new TokenChoice(most, true) { SkipThreshold = 0.5 });
+        yield return ("ReLU, Sequence", new ReluRouting());
         foreach (var scope in Enum.GetValues<RoutingScope>())
         {
             yield return ($"Expert Choice, {scope}", new ExpertChoice(batch.Budget, scope));

@@ -198,9 +198,9 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
         LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None);
 
-    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
     {
-        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout);
+        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout, choiceBiasE is null ? null : Own(choiceBiasE));
         GC.KeepAlive(this);
         return plan;
     }
