@@ -38,6 +38,9 @@ internal sealed record CausalAttentionSettings(int HeadWidth, AttentionSpec Spec
     /// <summary>Added to the mean square by these norms.</summary>
     public float NormEpsilon { get; init; }
 
+    /// <summary>Whether each head has a sink: the learned score of a key without value, which takes part in the softmax.</summary>
+    public bool HasSinks { get; init; }
+
     /// <summary>Queries, keys and values are kept within ±this, before the positions turn them; null for no bound.</summary>
     public float? Clip { get; init; }
 
@@ -60,6 +63,8 @@ internal sealed class CausalAttention(ParameterStore store, string name, int wid
     private readonly Linear _values = Projection(store, name + ".values", width, settings, settings.Spec.KeyValueHeads);
     private readonly Linear _output = new(
         store, name + ".output", settings.Spec.Heads * settings.HeadWidth, width, hasBias: settings.HasOutputBias);
+    private readonly Parameter? _sinksH =
+        settings.HasSinks ? store.Constant(name + ".sinks", ParameterRole.Bias, 0f, settings.Spec.Heads) : null;
     private readonly RmsNorm? _queryNorm = NormOf(store, name + ".queryNorm", settings, settings.Spec.Heads);
     private readonly RmsNorm? _keyNorm = NormOf(store, name + ".keyNorm", settings, settings.Spec.KeyValueHeads);
 
@@ -72,7 +77,7 @@ internal sealed class CausalAttention(ParameterStore store, string name, int wid
         if (settings.QueryScale != 1f)
             q = tape.Scale(q, settings.QueryScale);
         var k = Placed(_keys, _keyNorm, spec.KeyValueHeads);
-        return _output.Forward(tape, context.CausalAttention(name, q, k, Clipped(_values.Forward(tape, xTD)), spec));
+        return _output.Forward(tape, context.CausalAttention(name, q, k, Clipped(_values.Forward(tape, xTD)), spec, sinksH: _sinksH?.Value));
 
         Tensor Placed(Linear projection, RmsNorm? norm, int heads)
         {

@@ -28,6 +28,10 @@ internal static class PublishedArchitectures
         ["granitemoe"] = GraniteMoeConfig.Read,
         ["granitemoeshared"] = GraniteMoeConfig.Read,
         ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
+        ["deepseek"] = DeepSeekConfig.Read,
+        ["deepseek_v2"] = DeepSeekV2Config.Read,
+        ["jetmoe"] = JetMoeConfig.Read,
+        ["gpt_oss"] = GptOssConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>

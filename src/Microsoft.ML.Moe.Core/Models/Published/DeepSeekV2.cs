@@ -1,0 +1,52 @@
+using Microsoft.ML.Moe.Files;
+
+namespace Microsoft.ML.Moe.Models.Published;
+
+/// <summary>
+/// DeepSeek-V2 (DeepSeek-AI 2024, "DeepSeek-V2: A strong, economical, and efficient mixture-of-experts language model"): multi-head latent
+/// attention, and DeepSeekMoE's blocks:
+/// <code>
+/// p = softmax(router·x), in single precision; the top k, times a factor, never divided by their sum
+/// y = Σ p·W2·(silu(gate·x) ∘ up·x) + shared(x)
+/// </code>
+/// Scores of the attention have the factor that YaRN's mscale_all_dim stands for, as the published program has it.
+/// </summary>
+internal sealed record DeepSeekV2Config : LatentCausalConfig
+{
+    /// <inheritdoc/>
+    internal override string Architecture => "DeepSeek-V2";
+
+    /// <summary>Reads <c>config.json</c>.</summary>
+    internal static DeepSeekV2Config Read(PublishedSettings json)
+    {
+        if (json.Text("scoring_func", "softmax") is not "softmax" and var scoring)
+            throw json.Refused($"scoring_func '{scoring}' is not supported: only 'softmax' is");
+        if (json.Text("topk_method", "greedy") is not "greedy" and var method)
+            throw json.Refused($"topk_method '{method}' is not supported: only 'greedy' is");
+        var config = ReadLatent(
+            new DeepSeekV2Config
+            {
+                VocabularySize = 32000,
+                Width = 4096,
+                Layers = 32,
+                Heads = 32,
+                DenseWidth = 11008,
+                Positions = 2048,
+                NormEpsilon = 1e-6f,
+                TiesDecoder = false,
+                QueryRank = 1536,
+                HasFeedForwardBias = json.Flag("mlp_bias"),
+            },
+            json);
+        var mixture = DeepSeekConfig.WithExperts(config, json, expertWidth: 1407, sharedExperts: 2, experts: 64);
+        return mixture with
+        {
+            // transformers reads norm_topk_prob and does not heed it
+            Router = mixture.Router with { NormalizeWeights = false },
+            Mixture = mixture.Mixture! with { RoutedScale = json.Float("routed_scaling_factor", 1f) },
+        };
+    }
+
+    /// <inheritdoc/>
+    internal override WeightRules CreateRules() => DeepSeekConfig.ExpertRules(LatentRules());
+}
