@@ -101,7 +101,7 @@ public sealed partial class Model<TRow>
         var mayBeKept = observer is not null || _policy is not null;
         var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
         var start = 0;
-        foreach (var pass in ScoringPasses.Of(rows, Input.TokensOf, Config.Encoder, padded: !Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(rows, TokensOfPass, Config.Encoder, padded: !Router.MaskPadding))
         {
             using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
             var scores = Forward(tape, packer.Pack(pass), observer, policies);
@@ -138,18 +138,14 @@ public sealed partial class Model<TRow>
         int? blocks = null,
         DecodingCache? cache = null)
     {
-        var encoder = Config.Encoder;
-        var balancing = tape.IsTraining && encoder is { BalancesLayersTogether: true, LoadBalancingCoefficient: > 0f }
-            ? new LayersBalancing(observer)
-            : null;
-        observer = balancing ?? observer;
-        var routers = Head.ReadsRouters ? new RouterRecorder(observer) : null;
-        var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies, cache);
+        var losses = tape.IsTraining ? Config.Encoder.CreateLayersLoss(observer) : null;
+        var routers = Head.ReadsRouters ? new RouterRecorder(losses ?? observer) : null;
+        var context = new ForwardContext(tape, batch.Layout, routers ?? losses ?? observer, policies, cache);
         var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
         cache?.Count(batch.Layout);
-        if (balancing?.Loss(tape) is { } loss)
-            tape.AuxiliaryLosses.Add(tape.Scale(loss, encoder.LoadBalancingCoefficient));
-        return routers is null ? encoded : encoded with { RouterLogits = routers.Logits };
+        if (losses?.Loss(tape) is { } loss)
+            tape.AuxiliaryLosses.Add(loss);
+        return encoded with { RouterLogits = routers?.Logits, Pass = context.Over(batch.Layout, observer) };
     }
 
     /// <summary>What <see cref="WithPolicy"/> has put in place of the layers' own policies; null for nothing.</summary>
@@ -167,7 +163,7 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
-        Config.Encoder.CheckRoutes();
+        Config.CheckRoutes();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
@@ -181,7 +177,7 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithPolicy(RoutingPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        Config.Encoder.CheckRoutes();
+        Config.CheckRoutes();
         return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policy);
     }
 

@@ -27,6 +27,9 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     internal static CombineRule Weights { get; } = new(0f, WeightNormalization.None);
 
     /// <inheritdoc/>
+    internal override bool MasksPadding => maskPadding;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
         PlanOfChosen(logitsTE, [], experts, layout, training);
 

@@ -53,6 +53,19 @@ public enum CapacityPriority
     BatchPriority,
 }
 
+/// <summary>What a token gives that a capacity has left without experts.</summary>
+public enum DroppedTokens
+{
+    /// <summary>Nothing: the residual connection carries it on alone (Switch Transformers, section 2.2; transformers from 4.52 on).</summary>
+    Zero,
+
+    /// <summary>
+    /// Its own vector times the router's probability of its first choice, p·x: what transformers computed for Switch Transformers up to 4.51,
+    /// and the released code of GW-MoE with it.
+    /// </summary>
+    PassThrough,
+}
+
 /// <summary>
 /// A routing policy as a value: the same in options, in <c>WithRouting</c> and <c>CompareRouting</c>, in reports and in model files.
 /// Made by <see cref="TokenChoice"/>, <see cref="ExpertChoice"/> or <see cref="Unified"/>, and changed by <c>with</c>. Every value is
@@ -217,10 +230,36 @@ public sealed record Router
     public double? CapacityFactor
     {
         get;
-        init => field = value is null or (> 0 and <= ExpertCapacity.LargestFactor)
+        init => field = value is null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)
             ? value
             : throw new ArgumentOutOfRangeException(
                 nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+    }
+
+    /// <summary>
+    /// Tokens of each group that an expert takes at most, at least 0: 64 in published Switch Transformers. With
+    /// <see cref="CapacityFactor"/> too the smaller of both counts. Default null: no limit, nothing is dropped.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ExpertCapacity
+    {
+        get;
+        init => field = value is null or >= 0
+            ? value
+            : throw new ArgumentOutOfRangeException(
+                nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+    }
+
+    /// <summary>What a token gives that a capacity has left without experts, with Token Choice. Default <see cref="DroppedTokens.Zero"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DroppedTokens DroppedTokens
+    {
+        get;
+        init
+        {
+            OptionCheck.Defined(value, nameof(DroppedTokens));
+            field = value == DroppedTokens.Zero || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(DroppedTokens));
+        }
     }
 
     /// <summary>Which tokens keep an expert that is full. Default <see cref="CapacityPriority.Position"/>.</summary>
@@ -277,14 +316,23 @@ public sealed record Router
                 SkipThreshold = SkipThreshold,
                 SmallestSum = SmallestSum,
                 Jitter = Jitter,
+                MaskPadding = MaskPadding || !HasCapacity,
             },
             RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
             _ => new Unified(ExpertsPerToken, Alpha, Scope, Normalization, MaskPadding),
         };
-        return CapacityFactor is { } factor
-            ? ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding)
-            : policy;
+        if (CapacityFactor is { } factor)
+        {
+            var capacity = Routing.ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding);
+            policy = capacity.With(DroppedTokens);
+        }
+
+        if (ExpertCapacity is { } tokens)
+            policy = Routing.ExpertCapacity.FromTokens(policy, tokens, Scope, CapacityPriority, MaskPadding).With(DroppedTokens);
+        return policy;
     }
+
+    private bool HasCapacity => CapacityFactor is not null || ExpertCapacity is not null;
 
     /// <summary>The router in a few words: <c>Unified, 1.5 experts per token, α 0.5</c>.</summary>
     public override string ToString()
@@ -302,6 +350,8 @@ public sealed record Router
             text += string.Create(CultureInfo.InvariantCulture, $", skipping below {SkipThreshold:0.##} of the first");
         if (CapacityFactor is { } factor)
             text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
+        if (ExpertCapacity is { } tokens)
+            text += string.Create(CultureInfo.InvariantCulture, $", at most {tokens} tokens per expert");
         return Normalization switch
         {
             WeightNormalization.Selected => text + ", weights normalised",

@@ -11,6 +11,9 @@ public abstract class RoutingPolicy
     /// </summary>
     public virtual bool RoutesSequencesApart => false;
 
+    /// <summary>Whether padding takes no part in the choice.</summary>
+    internal virtual bool MasksPadding => true;
+
     /// <summary>Chooses experts. May be called from several threads at once.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="experts">Number of experts, E, at least 1.</param>

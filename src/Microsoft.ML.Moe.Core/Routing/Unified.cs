@@ -50,6 +50,9 @@ public sealed class Unified(
     internal CombineRule Weights => new((float)Alpha, normalization);
 
     /// <inheritdoc/>
+    internal override bool MasksPadding => maskPadding;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
         PlanOfChosen(logitsTE, [], experts, layout, training);
 
