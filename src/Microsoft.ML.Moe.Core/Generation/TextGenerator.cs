@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
@@ -92,7 +93,8 @@ internal sealed class TextGenerator
     /// <summary>A model as one that writes.</summary>
     /// <param name="model">The model, of this generator's files.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
-    public IGenerativeModel View(Model<EncodedText> model, IRoutingObserver? observer = null) => new CausalModel(model, observer);
+    public IGenerativeModel View(Model<EncodedText> model, IRoutingObserver? observer = null) =>
+        model.Head is DecoderHead ? new EncoderDecoderModel(model, observer: observer) : new CausalModel(model, observer: observer);
 
     /// <summary>Writes answers to prompts, some at a time.</summary>
     /// <param name="model">The model, of this generator's files.</param>
@@ -117,7 +119,7 @@ internal sealed class TextGenerator
         {
             var entropies = measuresEntropy ? new SequenceEntropies(batch.Length, CopiesOf(options)) : null;
             int[][] ids = [.. batch.Select(i => prompts[i].Ids!.Ids)];
-            var answers = new Generator(View(model, entropies), options, TextOf).Generate(ids, stop: stop);
+            var answers = new Generator(View(model, entropies), options, TextOf).Generate(ids, place => NumberOf(ids[place]), stop: stop);
             foreach (var (place, row) in batch.Index())
                 written[row] = new WrittenRow(ToText(answers[place][0]), entropies?.MeanOf(place) ?? double.NaN);
         }
@@ -127,6 +129,9 @@ internal sealed class TextGenerator
 
     /// <summary>Text of ids, without special tokens.</summary>
     public string TextOf(IReadOnlyList<int> ids) => Files.Tokenizer.Inner.Decode(ids, skipSpecialTokens: true);
+
+    /// <summary>The number of a prompt that draws its random numbers: the same wherever the prompt stands.</summary>
+    public static long NumberOf(int[] prompt) => (long)prompt.Aggregate((ulong)prompt.Length, (hash, id) => StableHash.Combine(hash, (ulong)id));
 
     private static int CopiesOf(GenerationOptions options) => Math.Max(options.Beams, options.SequencesPerPrompt);
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Models.Published;
 
@@ -42,7 +43,7 @@ internal sealed record DeepSeekV2Config : LatentCausalConfig
         return mixture with
         {
             // transformers reads norm_topk_prob and does not heed it
-            Router = mixture.Router with { NormalizeWeights = false },
+            Router = mixture.Router with { Normalization = WeightNormalization.None },
             Mixture = mixture.Mixture! with { RoutedScale = json.Float("routed_scaling_factor", 1f) },
         };
     }
