@@ -57,7 +57,7 @@ internal sealed class MoeLayer : IFeedForward
     {
         var tape = context.Tape;
         var logitsTE = tape.RouterLogits(tape.Jitter(xTD, _settings.RouterJitter), _routerDE, _routerBiasE?.Value);
-        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout, _choiceBiasE?.Value);
+        var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
         if (tape.IsTraining)
         {
@@ -77,6 +77,12 @@ internal sealed class MoeLayer : IFeedForward
         if (_shared is not null)
             sumTD = tape.Add(sumTD, Shared(context, _shared, xTD));
         return _bias1D is null ? sumTD : tape.Add(sumTD, tape.Embedding(_bias1D, new int[xTD.Shape[0]]));
+    }
+
+    private RoutingPolicy PolicyOf(ForwardContext context)
+    {
+        var policy = context.PolicyOf(_block, _settings.Policy);
+        return context.Cache is { } cache ? policy.After(cache.RoutingOf(_block)) : policy;
     }
 
     private Tensor Shared(ForwardContext context, DenseFeedForward shared, Tensor xTD)

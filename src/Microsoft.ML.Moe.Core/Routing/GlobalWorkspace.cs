@@ -65,6 +65,13 @@ public sealed class GlobalWorkspace(
         PlanOfChosen(logitsTE, [], experts, layout, training);
 
     /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var after = inner.After(history);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+    }
+
+    /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
         Math.Max(inner.ScratchBytes(tokens, experts), RoutingScratch.BytesOf<bool>(tokens) + UncertainTokens.ScratchBytes(tokens));
 

@@ -65,7 +65,8 @@ internal sealed class Selection
     {
         TokenChoice choice when choice.MaskPadding || layout.Mask.IsEmpty => TokenChoiceSelection.Of(tape, logitsTE, choiceBiasE, choice, layout),
         ExpertChoice choice => ExpertChoiceSelection.Of(tape, logitsTE, choice, layout),
-        Unified unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),
+        // A prefix's selection grows token by token.
+        Unified { Scope: not RoutingScope.Prefix } unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),
         GlobalWorkspace workspace when !tape.IsTraining => Of(tape, logitsTE, choiceBiasE, workspace.Inner, layout),
         // Which of two workspaces' tokens count depends on whether the outer one has any, which only the host could ask.
         GlobalWorkspace
