@@ -25,6 +25,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(MixtralConfig), "mixtral")]
 [JsonDerivedType(typeof(GraniteMoeConfig), "graniteMoe")]
 [JsonDerivedType(typeof(HunyuanMoeConfig), "hunyuanMoe")]
+[JsonDerivedType(typeof(ErnieMoeConfig), "ernieMoe")]
+[JsonDerivedType(typeof(GlmMoeConfig), "glmMoe")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>

@@ -28,6 +28,8 @@ internal static class PublishedArchitectures
         ["granitemoe"] = GraniteMoeConfig.Read,
         ["granitemoeshared"] = GraniteMoeConfig.Read,
         ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
+        ["ernie4_5_moe"] = ErnieMoeConfig.Read,
+        ["glm4_moe"] = GlmMoeConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>
