@@ -94,6 +94,9 @@ internal sealed class WeightRules(string architecture)
         return Add(target, new WeightSource.Run(Names(target, source, 0), 0, groups, first, length, groupLength, transpose));
     }
 
+    /// <summary>The parameter is the only row of a tensor: [E] of [1, E].</summary>
+    public WeightRules OnlyRow(string target, string source) => Add(target, new WeightSource.OnlyRow(Names(target, source, 0)));
+
     /// <summary>The parameter is tensors side by side.</summary>
     /// <param name="target">The parameter.</param>
     /// <param name="sources">The tensors in their order.</param>

@@ -58,7 +58,10 @@ internal sealed class MoeLayer : IFeedForward
         var tape = context.Tape;
         var logitsTE = tape.RouterLogits(tape.Jitter(xTD, _settings.RouterJitter), _routerDE, _routerBiasE?.Value);
         var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
-        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
+        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
+        {
+            HasChoiceBias = _choiceBiasE is not null,
+        });
         if (tape.IsTraining)
         {
             if (_settings.LoadBalancingCoefficient > 0)

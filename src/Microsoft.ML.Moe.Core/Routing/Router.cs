@@ -297,7 +297,8 @@ public sealed record Router
     /// </summary>
     [JsonIgnore]
     public bool IsCausal =>
-        CapacityFactor is null && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
+        CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
+        && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
 
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
