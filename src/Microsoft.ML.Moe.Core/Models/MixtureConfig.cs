@@ -17,6 +17,9 @@ internal sealed record MixtureConfig
     /// <summary>Whether routers have a bias.</summary>
     public bool HasRouterBias { get; init; }
 
+    /// <summary>Whether experts have a bias for the choice alone, which their weights do not have.</summary>
+    public bool HasChoiceBias { get; init; }
+
     /// <summary>
     /// Whether experts have no second bias of their own, but there is one for all of them, which no router weighs: the shared expert's, or
     /// added to the sum.
@@ -39,6 +42,7 @@ internal sealed record MixtureConfig
             SharedWidth = SharedWidth,
             HasSharedGate = HasSharedGate,
             HasRouterBias = HasRouterBias,
+            HasChoiceBias = HasChoiceBias,
             HasOutputBias = settings.HasOutputBias || (sharesBias && SharedWidth == 0),
             RoutedScale = RoutedScale,
         };

@@ -30,6 +30,8 @@ internal static class PublishedArchitectures
         ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
         ["deepseek"] = DeepSeekConfig.Read,
         ["deepseek_v2"] = DeepSeekV2Config.Read,
+        ["deepseek_v3"] = DeepSeekV3Config.Read,
+        ["phimoe"] = PhiMoeConfig.Read,
         ["jetmoe"] = JetMoeConfig.Read,
         ["gpt_oss"] = GptOssConfig.Read,
     };
