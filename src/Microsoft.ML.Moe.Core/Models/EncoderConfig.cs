@@ -29,6 +29,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(GlmMoeConfig), "glmMoe")]
 [JsonDerivedType(typeof(DeepSeekConfig), "deepSeek")]
 [JsonDerivedType(typeof(DeepSeekV2Config), "deepSeekV2")]
+[JsonDerivedType(typeof(DeepSeekV3Config), "deepSeekV3")]
+[JsonDerivedType(typeof(PhiMoeConfig), "phiMoe")]
 [JsonDerivedType(typeof(JetMoeConfig), "jetMoe")]
 [JsonDerivedType(typeof(GptOssConfig), "gptOss")]
 [JsonDerivedType(typeof(T5Config), "t5")]

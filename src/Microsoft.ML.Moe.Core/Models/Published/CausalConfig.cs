@@ -13,6 +13,9 @@ internal abstract record CausalConfig : PublishedConfig
     /// <summary>Name of the table, [V, D], whose products with the last states score the next token, where it is not the token table.</summary>
     public const string NextTokenWeight = "nextToken.weight";
 
+    /// <summary>Name of what is added to these scores, [1, V].</summary>
+    public const string NextTokenBias = "nextToken.bias";
+
     /// <summary>Name of the norm after the last block.</summary>
     private protected const string OutputNormName = "outputNorm";
 

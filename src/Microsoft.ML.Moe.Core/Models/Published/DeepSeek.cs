@@ -45,16 +45,22 @@ internal sealed record DeepSeekConfig : RotaryCausalConfig
     /// <param name="sharedExperts">Experts that all tokens go to where it is silent.</param>
     /// <param name="experts">Experts where it is silent.</param>
     /// <param name="firstSparse">First block with experts where it is silent.</param>
+    /// <param name="expertsPerToken">Experts of a token where it is silent; null where it must tell.</param>
     internal static T WithExperts<T>(
-        T dense, PublishedSettings json, int expertWidth, int sharedExperts, int? experts = null, int firstSparse = 0)
+        T dense,
+        PublishedSettings json,
+        int expertWidth,
+        int sharedExperts,
+        int? experts = null,
+        int firstSparse = 0,
+        int? expertsPerToken = null)
         where T : RotaryCausalConfig
     {
         var first = json.Int("first_k_dense_replace", firstSparse);
         var step = json.Int("moe_layer_freq", 1);
         if (step < 1)
             throw json.Refused($"moe_layer_freq {step} is not over 0");
-        if (json.Int("num_experts_per_tok") is not { } expertsPerToken)
-            throw json.Refused("num_experts_per_tok is missing");
+        var ofToken = json.Int("num_experts_per_tok") ?? expertsPerToken ?? throw json.Refused("num_experts_per_tok is missing");
         var width = json.Int("moe_intermediate_size", expertWidth);
         var shared = json.Names("n_shared_experts") ? json.Int("n_shared_experts", 0) : sharedExperts;
         return (T)(dense with
@@ -62,7 +68,7 @@ internal sealed record DeepSeekConfig : RotaryCausalConfig
             MoeAt = new BlockNumbers(Enumerable.Range(0, dense.Layers).Where(block => block >= first && block % step == 0)),
             Experts = json.Int("n_routed_experts") ?? experts ?? throw json.Refused("n_routed_experts is missing"),
             ExpertWidth = width,
-            Router = Router.TokenChoice(expertsPerToken, json.Flag("norm_topk_prob") && expertsPerToken > 1),
+            Router = Router.TokenChoice(ofToken, json.Flag("norm_topk_prob") && ofToken > 1),
             Mixture = new MixtureConfig { SharedWidth = checked(width * shared) },
             LoadBalancingCoefficient = 0f,
         });

@@ -7,10 +7,11 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// DeepSeek-V2 (DeepSeek-AI 2024, "DeepSeek-V2: A strong, economical, and efficient mixture-of-experts language model"): multi-head latent
 /// attention, and DeepSeekMoE's blocks:
 /// <code>
-/// p = softmax(router·x), in single precision; the top k, times a factor, never divided by their sum
+/// p = softmax(router·x), in single precision; the top k, perhaps of the best groups of experts, times a factor
 /// y = Σ p·W2·(silu(gate·x) ∘ up·x) + shared(x)
 /// </code>
-/// Scores of the attention have the factor that YaRN's mscale_all_dim stands for, as the published program has it.
+/// The weights are never divided by their sum: transformers reads norm_topk_prob and does not heed it. Scores of the attention have the factor
+/// that YaRN's mscale_all_dim stands for, as the published program has it.
 /// </summary>
 internal sealed record DeepSeekV2Config : LatentCausalConfig
 {
@@ -22,8 +23,9 @@ internal sealed record DeepSeekV2Config : LatentCausalConfig
     {
         if (json.Text("scoring_func", "softmax") is not "softmax" and var scoring)
             throw json.Refused($"scoring_func '{scoring}' is not supported: only 'softmax' is");
-        if (json.Text("topk_method", "greedy") is not "greedy" and var method)
-            throw json.Refused($"topk_method '{method}' is not supported: only 'greedy' is");
+        var method = json.Text("topk_method", "greedy");
+        if (method is not ("greedy" or "group_limited_greedy"))
+            throw json.Refused($"topk_method '{method}' is not supported: only 'greedy' and 'group_limited_greedy' are");
         var config = ReadLatent(
             new DeepSeekV2Config
             {
@@ -43,7 +45,12 @@ internal sealed record DeepSeekV2Config : LatentCausalConfig
         return mixture with
         {
             // transformers reads norm_topk_prob and does not heed it
-            Router = mixture.Router with { Normalization = WeightNormalization.None },
+            Router = mixture.Router with
+            {
+                Normalization = WeightNormalization.None,
+                Groups = method == "greedy" ? null : GroupsOf(json, null, null, GroupScore.Largest)
+                    ?? throw json.Refused("topk_method 'group_limited_greedy' needs n_group and topk_group"),
+            },
             Mixture = mixture.Mixture! with { RoutedScale = json.Float("routed_scaling_factor", 1f) },
         };
     }

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models.Published;
@@ -57,6 +58,20 @@ internal abstract record LatentCausalConfig : RotaryCausalConfig
             throw json.Refused($"num_key_value_heads {config.KeyValueHeads} is not num_attention_heads {config.Heads}, as it must be here");
         var width = config.PlainWidth + config.HeadWidth;
         return (T)(config with { AttentionScale = (float)(SharpnessOf(json) / Math.Sqrt(width)) });
+    }
+
+    /// <summary>Groups of experts that a token chooses from, as the file has them; null for one.</summary>
+    /// <param name="json">The file.</param>
+    /// <param name="count">Number of groups where it is silent.</param>
+    /// <param name="kept">Groups of a token where it is silent.</param>
+    /// <param name="score">What a group is worth.</param>
+    private protected static ExpertGroups? GroupsOf(PublishedSettings json, int? count, int? kept, GroupScore score)
+    {
+        count = json.Names("n_group") ? json.Int("n_group") : count;
+        kept = json.Names("topk_group") ? json.Int("topk_group") : kept;
+        return count is null && kept is null ? null
+            : count is { } groups && kept is { } ofToken ? new ExpertGroups(groups, ofToken, score)
+            : throw json.Refused("n_group and topk_group are both numbers, or neither is");
     }
 
     /// <summary>

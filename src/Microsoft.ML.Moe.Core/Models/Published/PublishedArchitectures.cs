@@ -32,6 +32,8 @@ internal static class PublishedArchitectures
         ["glm4_moe"] = GlmMoeConfig.Read,
         ["deepseek"] = DeepSeekConfig.Read,
         ["deepseek_v2"] = DeepSeekV2Config.Read,
+        ["deepseek_v3"] = DeepSeekV3Config.Read,
+        ["phimoe"] = PhiMoeConfig.Read,
         ["jetmoe"] = JetMoeConfig.Read,
         ["gpt_oss"] = GptOssConfig.Read,
     };

@@ -48,6 +48,12 @@ internal sealed class PublishedSettings(JsonElement json, string file)
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number
         : throw Bad(name, "a number");
 
+    /// <summary>Numbers; none where they are absent.</summary>
+    public IReadOnlyList<double> Doubles(string name) => Value(name) is not { } value ? []
+        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number)
+            ? [.. value.EnumerateArray().Select(v => v.GetDouble())]
+        : throw Bad(name, "a list of numbers");
+
     /// <summary>true or false.</summary>
     public bool Flag(string name, bool absent = false) => Value(name) is not { } value ? absent
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
