@@ -6,11 +6,11 @@ namespace Microsoft.ML.Moe.Tests.Generation;
 public sealed class GenerationOptionsTests
 {
     [Fact]
-    public void Without_files_the_defaults_of_the_library_that_writes_them_hold()
+    public void Without_files_the_defaults_hold()
     {
         var options = GenerationConfigFile.Read(null, null);
 
-        Assert.Equal((20, null), (options.MaximumNewTokens, options.MaximumLength));
+        Assert.Equal((256, null), (options.MaximumNewTokens, options.MaximumLength));
         Assert.Equal((1, 1f, EarlyStopping.WhenUnlikelyToImprove), (options.Beams, options.LengthPenalty, options.EarlyStopping));
         Assert.Equal((false, 1f, 50, 1f), (options.Sample, options.Temperature, options.TopK, options.TopP));
         Assert.Equal((0, 0), (options.MinimumLength, options.NoRepeatNGramSize));
