@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Tensors;
-
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>What a policy says about the pairs that it has chosen.</summary>

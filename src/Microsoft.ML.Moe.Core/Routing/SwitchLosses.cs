@@ -15,12 +15,12 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="balancing">Coefficient of the load-balancing loss.</param>
 /// <param name="z">Coefficient of the z-loss.</param>
 /// <param name="countsPadding">Whether padding counts.</param>
-/// <param name="dropsToFirst">
-/// Whether a token that the capacity has dropped counts as one of expert 0, as it does in transformers up to 4.57; by default it counts as one
-/// of the expert that it would have had.
+/// <param name="capacity">
+/// Tokens of a sequence beyond which those of an expert count as expert 0's, as dropped ones do in transformers up to 4.57; null, the default,
+/// counts each for the expert that it would have had.
 /// </param>
 internal sealed class SwitchLosses(
-    IRoutingObserver? next, float balancing, float z, bool countsPadding, bool dropsToFirst = false) : LayersLoss(next)
+    IRoutingObserver? next, float balancing, float z, bool countsPadding, int? capacity = null) : LayersLoss(next)
 {
     /// <inheritdoc/>
     public override Tensor? Loss(Tape tape)
@@ -70,12 +70,12 @@ internal sealed class SwitchLosses(
     private void Count(RoutedLayer layer, int experts, long[] countsBE, long[] tokensB)
     {
         var logitsTE = layer.LogitsTE.ToArray();
-        var pairs = dropsToFirst ? layer.Plan.ByToken : null;
+        var comeBE = new int[countsBE.Length];
         ForEachToken(layer, (sequence, token) =>
         {
-            var first = pairs is not null && pairs.Of(token).IsEmpty
-                ? 0
-                : LoadBalancingLoss.FirstChoice(logitsTE.AsSpan(token * experts, experts));
+            var first = LoadBalancingLoss.FirstChoice(logitsTE.AsSpan(token * experts, experts));
+            if (++comeBE[sequence * experts + first] > capacity)
+                first = 0;
             countsBE[sequence * experts + first]++;
             tokensB[sequence]++;
         });

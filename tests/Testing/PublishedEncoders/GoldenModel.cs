@@ -71,6 +71,9 @@ internal sealed class GoldenCase(GoldenModel model, string name, JsonElement jso
 
     public string Name => name;
 
+    /// <summary>Another member of the case.</summary>
+    public JsonElement Member(string member) => json.GetProperty(member);
+
     public string Note => json.TryGetProperty("note", out var note) ? note.GetString() ?? "" : "";
 
     /// <summary>What the original computed in; "float32" where it is not said.</summary>
@@ -88,8 +91,8 @@ internal sealed class GoldenCase(GoldenModel model, string name, JsonElement jso
     /// <summary>1 for tokens, 0 for padding.</summary>
     public float[] Mask => this["attention_mask"]?.Values ?? [.. Enumerable.Repeat(1f, Rows * Length)];
 
-    /// <summary>An input or an output; null where there is none.</summary>
-    public (float[] Values, int[] Shape)? this[string tensor] => model.Tensor($"{name}.{tensor}");
+    /// <summary>An input or an output, the case's or that of all cases; null where there is none.</summary>
+    public (float[] Values, int[] Shape)? this[string tensor] => model.Tensor($"{name}.{tensor}") ?? model.Tensor(tensor);
 
     /// <summary>A scalar; null where there is none.</summary>
     public double? Scalar(string scalar) => model.Scalar($"{name}.{scalar}");
@@ -110,7 +113,7 @@ internal sealed class GoldenCase(GoldenModel model, string name, JsonElement jso
     }
 
     private (float[] Values, int[] Shape) Ids =>
-        _ids ??= model.Tensor(name + ".input_ids") ?? throw new InvalidDataException($"Case {name} has no input_ids.");
+        _ids ??= this["input_ids"] ?? throw new InvalidDataException($"Case {name} has no input_ids.");
 
     private static int[] Integers(float[] values) => [.. values.Select(v => (int)v)];
 }

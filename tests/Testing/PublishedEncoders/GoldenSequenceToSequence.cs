@@ -126,7 +126,7 @@ internal sealed class GoldenSequenceToSequence
     }
 
     private SwitchLosses Losses(IRoutingObserver next) => new(
-        next, _config.LoadBalancingCoefficient, _config.RouterZLossCoefficient, countsPadding: true, _dropsToFirst);
+        next, _config.LoadBalancingCoefficient, _config.RouterZLossCoefficient, countsPadding: true, _dropsToFirst ? _config.Router.ExpertCapacity : null);
 
     private DecoderTargets Targets(GoldenCase test)
     {
