@@ -109,8 +109,9 @@ public sealed class GenerateTextTests : IDisposable
         using var transformer = Fit(Short);
         var refused = Assert.Throws<ArgumentException>(() => transformer.WithRouting(Router.ExpertChoice(2)));
         Assert.Contains(nameof(RoutingScope.Prefix), refused.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => Fit(Short with { Router = Router.Unified(2) }));
-        using var allowed = transformer.WithRouting(Router.ExpertChoice(2), allowLookingAhead: true);
+        using var allowed = transformer.WithRouting(Router.ExpertChoice(2) with { AllowsLookahead = true });
+        using var unified = transformer.WithRouting(Router.Unified(1.5, 0.3));
+        Assert.Equal(RoutingScope.Prefix, unified.Router.Scope);
         using var prefix = transformer.WithRouting(Router.Unified(1.5, 0.3, RoutingScope.Prefix));
         Assert.NotEqual(transformer.Generate(Prompts).Select(a => a.LogProbability), prefix.Generate(Prompts).Select(a => a.LogProbability));
     }
