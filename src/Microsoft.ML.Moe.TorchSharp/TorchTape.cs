@@ -111,7 +111,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
     protected override Tensor MultiplyCore(Tensor left, Tensor right) => Run(() => Own(left).Value.mul(Own(right).Value));
 
-    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary) =>
         RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
 
     protected override Tensor AddCore(Tensor left, Tensor right) => Run(() => Own(left).Value.add(Own(right).Value));
@@ -129,6 +129,12 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         for (var i = 0; i < parts.Length; i++)
             own[i] = Own(parts[i]);
         return ConcatOperation.Forward(this, own);
+    }
+
+    protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape)
+    {
+        var sizes = Array.ConvertAll(shape.ToArray(), size => (long)size);
+        return Run(() => Own(x).Value.reshape(sizes).alias());
     }
 
     protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);
@@ -150,23 +156,38 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     }
 
     protected override Tensor AttentionCore(
-        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+        Tensor qTD,
+        Tensor kSD,
+        Tensor vSD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        SequenceLayout keys,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
         Note(queries);
         Note(keys);
         return AttentionOperation.Forward(
-            this, Own(qTD), Own(kSD), Own(vSD), spec, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+            this, Own(qTD), Own(kSD), Own(vSD), spec, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
     }
 
     protected override Tensor CachedAttentionCore(
-        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+        Tensor qTD,
+        Tensor? kTD,
+        Tensor? vTD,
+        AttentionSpec spec,
+        SequenceLayout layout,
+        KeyValueCache cache,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
         if (cache is not TorchKeyValueCache own || own.Engine != engine)
             throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
         Note(layout);
         if (kTD is not null)
             own.Append(this, Own(kTD), Own(vTD!), layout);
-        return AttentionOperation.Forward(this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+        return AttentionOperation.Forward(
+            this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
     }
 
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
@@ -206,10 +227,19 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
             OwnOrNull(experts.B1),
             Own(experts.W2),
             OwnOrNull(experts.B2),
+            experts.Activation,
             OwnOrNull(experts.Gate),
-            experts.Activation);
+            OwnOrNull(experts.GateBias),
+            experts.GateActivation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
+
+    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
+        Run(() => plan.Pairs == 0
+            ? Own(xTI).Value.narrow(0, 0, 0).sum().add(torch.zeros([0, weightEIO.Columns], device: Device))
+            : ExpertByExpert.Product(
+                Own(xTI).ValueAs(ProductType).index_select(0, Pairs(plan).TokenOfPair), Own(weightEIO).ValueAs(ProductType), Pairs(plan))
+                .As(torch.ScalarType.Float32));
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout)
     {

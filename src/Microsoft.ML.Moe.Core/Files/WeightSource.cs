@@ -116,6 +116,30 @@ internal abstract class WeightSource
             [(names[0].Fill(request.Numbers), [1, .. request.Shape])];
     }
 
+    internal sealed class Run(
+        IReadOnlyList<NamePattern> names, int axis, int groups, int first, int length, int groupLength, bool transpose) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            if (request.Find(names) is not { } tensor)
+                return new WeightMatch { Missing = request.TextOf(names) };
+            return TensorBlock.Run(tensor, axis, groups, first, length, groupLength) is { } block
+                ? Found(tensor, block, transpose)
+                : new WeightMatch
+                {
+                    Tensors = [tensor],
+                    Misfit = $"{tensor.Name} {tensor.ShapeText} has not {groups} × {groupLength} places along dimension {axis}",
+                };
+        }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request)
+        {
+            int[] shape = [.. transpose ? Transposed(request.Shape) : request.Shape];
+            shape[axis] = groups * groupLength;
+            return [(names[0].Fill(request.Numbers), shape)];
+        }
+    }
+
     internal sealed class Stack(IReadOnlyList<NamePattern> names, string variable, bool transpose) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request)

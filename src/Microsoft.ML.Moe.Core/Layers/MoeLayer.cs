@@ -33,7 +33,9 @@ internal sealed class MoeLayer : IFeedForward
             Weight(".w2", outputGain / MathF.Sqrt(f), e, f, d),
             Bias(settings.Expert.AddsSecondBias, ".b2", e, d),
             activation,
-            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null);
+            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null,
+            Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
+            hasGate ? settings.Expert.GateActivation : Activation.None);
         _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
         _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.Bias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;

@@ -27,6 +27,12 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(HunyuanMoeConfig), "hunyuanMoe")]
 [JsonDerivedType(typeof(ErnieMoeConfig), "ernieMoe")]
 [JsonDerivedType(typeof(GlmMoeConfig), "glmMoe")]
+[JsonDerivedType(typeof(DeepSeekConfig), "deepSeek")]
+[JsonDerivedType(typeof(DeepSeekV2Config), "deepSeekV2")]
+[JsonDerivedType(typeof(DeepSeekV3Config), "deepSeekV3")]
+[JsonDerivedType(typeof(PhiMoeConfig), "phiMoe")]
+[JsonDerivedType(typeof(JetMoeConfig), "jetMoe")]
+[JsonDerivedType(typeof(GptOssConfig), "gptOss")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>

@@ -19,6 +19,13 @@ internal sealed class LayersBalancing(IRoutingObserver? next = null) : IRoutingO
         next?.OnRouted(layer);
     }
 
+    /// <inheritdoc/>
+    public void OnAttentionRouted(RoutedLayer layer)
+    {
+        _layers.Add(layer);
+        next?.OnAttentionRouted(layer);
+    }
+
     /// <summary>The loss, one element; null where nothing was routed.</summary>
     public Tensor? Loss(Tape tape)
     {

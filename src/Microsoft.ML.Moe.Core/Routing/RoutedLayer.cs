@@ -25,6 +25,15 @@ internal interface IRoutingObserver
     /// <summary>A layer has routed a batch.</summary>
     /// <param name="layer">The layer, its input and its plan.</param>
     void OnRouted(RoutedLayer layer);
+
+    /// <summary>
+    /// A mixture in an attention layer has routed a batch (JetMoE): an expert's first matrix gives queries, the second takes what they
+    /// attend to. Most observers look at MoE layers alone.
+    /// </summary>
+    /// <param name="layer">The layer, its input and its plan.</param>
+    void OnAttentionRouted(RoutedLayer layer)
+    {
+    }
 }
 
 /// <summary>Exchanges policies for one forward pass, as training with a global workspace does.</summary>

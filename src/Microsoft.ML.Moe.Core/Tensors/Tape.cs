@@ -208,6 +208,17 @@ public abstract partial class Tape : IDisposable
         return ConcatCore(parts);
     }
 
+    /// <summary>The same elements in the same order, in another shape.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="shape">Sizes of the dimensions, of as many elements.</param>
+    public Tensor Reshape(Tensor x, params ReadOnlySpan<int> shape)
+    {
+        Begin();
+        Use(x);
+        Check.Length(x.Length, shape, nameof(x));
+        return ReshapeCore(x, shape);
+    }
+
     /// <summary>Sets elements to zero with probability <paramref name="rate"/> and scales the rest by 1/(1 − rate), when training.</summary>
     /// <param name="x">Any shape.</param>
     /// <param name="rate">Within [0, 1); 0 returns <paramref name="x"/> itself.</param>
@@ -334,6 +345,9 @@ public abstract partial class Tape : IDisposable
 
     /// <inheritdoc cref="Concat"/>
     protected abstract Tensor ConcatCore(ReadOnlySpan<Tensor> parts);
+
+    /// <inheritdoc cref="Reshape"/>
+    protected abstract Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape);
 
     /// <inheritdoc cref="Dropout"/>
     protected abstract Tensor DropoutCore(Tensor x, float rate);

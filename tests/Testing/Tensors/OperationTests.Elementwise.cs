@@ -70,6 +70,20 @@ public abstract partial class OperationTests
         Assert.Throws<ArgumentException>(() => tape.Concat());
     }
 
+    [SkippableFact]
+    public void ReshapeKeepsElementsAndTheirGradients()
+    {
+        using var engine = CreateEngine();
+        var x = Input.Random(1, 4, 6);
+        Assert.Equal(x.Values, Forward(engine, (tape, p) => tape.Reshape(p[0], 8, 3), x));
+        GradientCheck.Run(engine, (tape, p) => tape.Reshape(p[0], 8, 3), [x]);
+        GradientCheck.Run(engine, (tape, p) => tape.Reshape(tape.Add(p[0], tape.Reshape(tape.Reshape(p[0], 12, 2), 4, 6)), 3, 8), [x]);
+        using var tape = engine.BeginTape(training: false);
+        var zeros = tape.Constant(new float[6], 2, 3);
+        Assert.Equal([3, 1, 2], tape.Reshape(zeros, 3, 1, 2).Shape.ToArray());
+        Assert.Throws<ArgumentException>(() => tape.Reshape(zeros, 4, 2));
+    }
+
     [SkippableTheory]
     [InlineData(1)]
     [InlineData(3)]

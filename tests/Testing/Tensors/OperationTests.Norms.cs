@@ -121,6 +121,49 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void RotaryTurnsSomeColumnsOfEachTokenAsItsOwnFrequenciesSay()
+    {
+        using var engine = CreateEngine();
+        int[] positions = [3, 0, 5];
+        var x = Input.Random(1, 3, 2 * 7);
+        foreach (var isInterleaved in new[] { false, true })
+        {
+            var slow = new RotaryFrequencies([0.1f, 0.2f], isInterleaved) { FirstColumn = 2, Amplitude = 1.5f };
+            var fast = new RotaryFrequencies([0.7f, 1.1f], isInterleaved) { FirstColumn = 2 };
+            RotaryFrequencies[] ofTokens = [slow, slow, fast];
+            var expected = Reference.Doubles(x.Values);
+            for (var token = 0; token < 3; token++)
+            {
+                for (var head = 0; head < 2; head++)
+                {
+                    for (var pair = 0; pair < 2; pair++)
+                    {
+                        var first = (token * 2 + head) * 7 + 2 + (isInterleaved ? 2 * pair : pair);
+                        var second = first + (isInterleaved ? 1 : 2);
+                        var angle = positions[token] * (double)ofTokens[token].Values[pair];
+                        var (a, b, m) = (expected[first], expected[second], ofTokens[token].Amplitude);
+                        expected[first] = m * (a * Math.Cos(angle) - b * Math.Sin(angle));
+                        expected[second] = m * (a * Math.Sin(angle) + b * Math.Cos(angle));
+                    }
+                }
+            }
+
+            TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.Rotary(p[0], positions, 2, ofTokens), x), 1e-5);
+            GradientCheck.Run(engine, (tape, p) => tape.Rotary(p[0], positions, 2, ofTokens), [x]);
+        }
+
+        using var tape = engine.BeginTape(training: false);
+        var zeros = tape.Constant(new float[14], 1, 14);
+        var rotary = RotaryFrequencies.OfTheta(4);
+        Assert.Throws<ArgumentException>(() => tape.Rotary(zeros, [1], 2, [rotary, rotary]));
+        Assert.Throws<ArgumentException>(() => tape.Rotary(zeros, [1], 2, new RotaryFrequencies([1f, 1f]) { FirstColumn = 4 }));
+        Assert.Throws<ArgumentException>(() => tape.Rotary(
+            tape.Constant(new float[28], 2, 14), [1, 2], 2, [rotary, RotaryFrequencies.OfTheta(4, isInterleaved: true)]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RotaryFrequencies([1f]) { Amplitude = 0f });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RotaryFrequencies([1f]) { FirstColumn = -1 });
+    }
+
+    [SkippableFact]
     public void RotaryKeepsProductsOfEqualDistances()
     {
         using var engine = CreateEngine();

@@ -30,6 +30,12 @@ internal static class PublishedArchitectures
         ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
         ["ernie4_5_moe"] = ErnieMoeConfig.Read,
         ["glm4_moe"] = GlmMoeConfig.Read,
+        ["deepseek"] = DeepSeekConfig.Read,
+        ["deepseek_v2"] = DeepSeekV2Config.Read,
+        ["deepseek_v3"] = DeepSeekV3Config.Read,
+        ["phimoe"] = PhiMoeConfig.Read,
+        ["jetmoe"] = JetMoeConfig.Read,
+        ["gpt_oss"] = GptOssConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>

@@ -166,7 +166,8 @@ internal abstract unsafe class Kernels
     /// <param name="stride">Distance of the rows.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="columns">Number of columns.</param>
-    public abstract void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns);
+    /// <param name="sink">Of one more row, which is not written, the element in all columns; −∞ where there is none.</param>
+    public abstract void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns, float sink = float.NegativeInfinity);
 
     /// <summary>
     /// Drops elements at random: kept = factor·x, or 0 where they are dropped, which a minus sign before x then tells

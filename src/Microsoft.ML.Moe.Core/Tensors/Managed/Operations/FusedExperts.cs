@@ -27,6 +27,8 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private readonly float* _b1;
     private readonly float* _b2;
     private readonly Activation _activation;
+    private readonly float* _bGate;
+    private readonly Activation _gateActivation;
     private readonly float* _outPD;
     private readonly int _outStride;
     private readonly int _mostRows;
@@ -45,6 +47,8 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         _b1 = experts.B1 is null ? null : experts.B1.Data;
         _b2 = experts.B2 is null ? null : experts.B2.Data;
         _activation = experts.Activation;
+        _bGate = experts.GateBias is null ? null : experts.GateBias.Data;
+        _gateActivation = experts.GateActivation;
         _outPD = outPD;
         _outStride = Gemm.RowStride(_width);
         var tileRows = _kernels.TileRows;
@@ -135,8 +139,17 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         if (!_hasGate)
             return;
         Gemm.MultiplyRows(_kernels, x, 0, _gate[expert], block, gate - firstColumn, Gemm.DepthBlock, scratch);
+        ActivateGate(expert, gate, firstColumn, Gemm.DepthBlock, x.Rows, width);
         for (var i = 0; i < x.Rows; i++)
             _kernels.Multiply(h + i * PackedRows.Stride, gate + i * Gemm.DepthBlock, h + i * PackedRows.Stride, width);
+    }
+
+    private void ActivateGate(int expert, float* gate, int firstColumn, nint stride, int rows, int columns)
+    {
+        if (_bGate == null && _gateActivation == Activation.None)
+            return;
+        var bias = _bGate == null ? null : _bGate + (long)expert * _hidden + firstColumn;
+        _kernels.AddBiasAndActivate(_gateActivation, gate, bias, gate, stride, rows, columns);
     }
 
     private void HiddenTile(
@@ -159,6 +172,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         if (!_hasGate)
             return;
         Gemm.MultiplyTile(_kernels, x, row, wGate.Factor, wGate.Panel, gate, tileColumns, scratch);
+        ActivateGate(expert, gate, column, tileColumns, height, width);
         for (var i = 0; i < height; i++)
             _kernels.Multiply(tile + i * PackedRows.Stride, gate + i * tileColumns, tile + i * PackedRows.Stride, width);
     }
