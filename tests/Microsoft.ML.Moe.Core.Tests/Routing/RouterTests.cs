@@ -219,10 +219,10 @@ public class RouterTests
 
         Assert.All(causal, router => Assert.True(router.IsCausal, router.ToString()));
         Assert.All(others, router => Assert.False(router.IsCausal, router.ToString()));
-        Assert.All(causal, router => router.CheckCausal());
-        Assert.All(others, router => (router with { AllowsLookahead = true }).CheckCausal());
+        Assert.All(causal, router => router.Causal());
+        Assert.All(others, router => (router with { AllowsLookahead = true }).Causal());
         Assert.All(others, router => Assert.Contains(
-            nameof(Router.AllowsLookahead), Assert.Throws<ArgumentException>(router.CheckCausal).Message, StringComparison.Ordinal));
+            nameof(Router.AllowsLookahead), Assert.Throws<ArgumentException>(router.Causal).Message, StringComparison.Ordinal));
     }
 
     [Fact]
