@@ -58,7 +58,10 @@ internal sealed class MoeLayer : IFeedForward
         var tape = context.Tape;
         var logitsTE = tape.RouterLogits(xTD, _routerDE, _routerBiasE?.Value);
         var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout, _choiceBiasE?.Value);
-        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
+        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
+        {
+            HasChoiceBias = _choiceBiasE is not null,
+        });
         if (tape.IsTraining)
         {
             if (_settings.LoadBalancingCoefficient > 0)

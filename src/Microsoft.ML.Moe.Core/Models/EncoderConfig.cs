@@ -25,6 +25,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(MixtralConfig), "mixtral")]
 [JsonDerivedType(typeof(GraniteMoeConfig), "graniteMoe")]
 [JsonDerivedType(typeof(HunyuanMoeConfig), "hunyuanMoe")]
+[JsonDerivedType(typeof(ErnieMoeConfig), "ernieMoe")]
+[JsonDerivedType(typeof(GlmMoeConfig), "glmMoe")]
 [JsonDerivedType(typeof(DeepSeekConfig), "deepSeek")]
 [JsonDerivedType(typeof(DeepSeekV2Config), "deepSeekV2")]
 [JsonDerivedType(typeof(DeepSeekV3Config), "deepSeekV3")]

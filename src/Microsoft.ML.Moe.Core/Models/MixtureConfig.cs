@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Layers;
 
 namespace Microsoft.ML.Moe.Models;
@@ -17,7 +18,8 @@ internal sealed record MixtureConfig
     /// <summary>Whether routers have a bias.</summary>
     public bool HasRouterBias { get; init; }
 
-    /// <summary>Whether experts have a bias for the choice alone, which their weights do not have.</summary>
+    /// <summary>Whether experts have a bias for the choice alone, in no weight (DeepSeek-V3).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool HasChoiceBias { get; init; }
 
     /// <summary>

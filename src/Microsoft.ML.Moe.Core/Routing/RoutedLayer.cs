@@ -13,7 +13,11 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="Layout">Sequences within T.</param>
 /// <param name="Experts">The layer's experts.</param>
 internal readonly record struct RoutedLayer(
-    int Block, Tape Tape, Tensor XTD, Tensor LogitsTE, RoutingPlan Plan, SequenceLayout Layout, Experts Experts);
+    int Block, Tape Tape, Tensor XTD, Tensor LogitsTE, RoutingPlan Plan, SequenceLayout Layout, Experts Experts)
+{
+    /// <summary>Whether the experts were chosen with a bias beside their scores.</summary>
+    public bool HasChoiceBias { get; init; }
+}
 
 /// <summary>Is shown what each MoE layer routes where, in the order in which a forward pass reaches them.</summary>
 internal interface IRoutingObserver

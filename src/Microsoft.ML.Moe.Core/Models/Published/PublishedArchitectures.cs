@@ -28,6 +28,8 @@ internal static class PublishedArchitectures
         ["granitemoe"] = GraniteMoeConfig.Read,
         ["granitemoeshared"] = GraniteMoeConfig.Read,
         ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
+        ["ernie4_5_moe"] = ErnieMoeConfig.Read,
+        ["glm4_moe"] = GlmMoeConfig.Read,
         ["deepseek"] = DeepSeekConfig.Read,
         ["deepseek_v2"] = DeepSeekV2Config.Read,
         ["deepseek_v3"] = DeepSeekV3Config.Read,
