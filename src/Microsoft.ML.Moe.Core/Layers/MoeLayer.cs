@@ -37,7 +37,7 @@ internal sealed class MoeLayer : IFeedForward
             Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
             hasGate ? settings.Expert.GateActivation : Activation.None);
         _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
-        _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.Bias, 0f, e) : null;
+        _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.ChoiceBias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
         if (settings.SharedWidth > 0)
         {
@@ -57,7 +57,7 @@ internal sealed class MoeLayer : IFeedForward
     {
         var tape = context.Tape;
         var logitsTE = tape.RouterLogits(xTD, _routerDE, _routerBiasE?.Value);
-        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout, _choiceBiasE?.Value);
+        var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
         {
             HasChoiceBias = _choiceBiasE is not null,
@@ -75,9 +75,57 @@ internal sealed class MoeLayer : IFeedForward
         if (_settings.RoutedScale != 1f)
             weightsP = tape.Scale(weightsP, _settings.RoutedScale);
         var sumTD = tape.GroupedExperts(xTD, weightsP, plan, _experts);
+        if (PassedBy(logitsTE, plan, context.Layout) is { } expertT)
+            sumTD = tape.Add(sumTD, Passing(tape, xTD, logitsTE, expertT));
         if (_shared is not null)
             sumTD = tape.Add(sumTD, Shared(context, _shared, xTD));
         return _bias1D is null ? sumTD : tape.Add(sumTD, tape.Embedding(_bias1D, new int[xTD.Shape[0]]));
+    }
+
+    private RoutingPolicy PolicyOf(ForwardContext context)
+    {
+        var policy = context.PolicyOf(_block, _settings.Policy);
+        return context.Cache is { } cache ? policy.After(cache.RoutingOf(_block)) : policy;
+    }
+
+    /// <summary>
+    /// For each token that passes by the experts that one whose probability weighs it, for the others −1; null where none does. Such are the
+    /// broadcast tokens of <see cref="GlobalWorkspaceRule.AsReleased"/>, which have no pairs, and those that were dropped.
+    /// </summary>
+    private int[]? PassedBy(Tensor logitsTE, RoutingPlan plan, SequenceLayout layout)
+    {
+        var passesDropped = _settings.PassesDropped && plan.DroppedPairs > 0;
+        if (!passesDropped && !plan.PassesBroadcast)
+            return null;
+        var logits = passesDropped ? logitsTE.ToArray() : [];
+        int[]? expertT = null;
+        for (var token = 0; token < plan.Tokens; token++)
+        {
+            var isBroadcast = plan.IsBroadcast(token);
+            if (!layout.IsToken(token) || !(isBroadcast || passesDropped) || !plan.ByToken.Of(token).IsEmpty)
+                continue;
+            if (expertT is null)
+                Array.Fill(expertT = new int[plan.Tokens], -1);
+            expertT[token] = isBroadcast
+                ? plan.Experts - 1
+                : LoadBalancingLoss.FirstChoice(logits.AsSpan(token * plan.Experts, plan.Experts));
+        }
+
+        return expertT;
+    }
+
+    /// <summary>p·x for tokens that pass by, 0 for the others.</summary>
+    private Tensor Passing(Tape tape, Tensor xTD, Tensor logitsTE, int[] expertT)
+    {
+        var experts = _experts.Count;
+        var isPassedTE = new float[logitsTE.Length];
+        for (var token = 0; token < expertT.Length; token++)
+            if (expertT[token] >= 0)
+                isPassedTE[token * experts + expertT[token]] = 1f;
+        var shareTE = tape.Multiply(tape.Softmax(logitsTE), tape.Constant(isPassedTE, expertT.Length, experts));
+        // each token's number in all columns: a product with ones
+        var ones = tape.Constant([.. Enumerable.Repeat(1f, experts * xTD.Columns)], experts, xTD.Columns);
+        return tape.Multiply(xTD, tape.Linear(shareTE, ones));
     }
 
     private Tensor Shared(ForwardContext context, DenseFeedForward shared, Tensor xTD)

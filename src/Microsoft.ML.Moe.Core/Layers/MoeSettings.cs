@@ -36,6 +36,12 @@ internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float Load
     /// </summary>
     public bool HasChoiceBias { get; init; }
 
+    /// <summary>
+    /// Whether a token that finds all its experts full passes by them, weighted by its largest probability, p·x, as Switch Transformers of
+    /// transformers before 4.52 have it; else it gets 0.
+    /// </summary>
+    public bool PassesDropped { get; init; }
+
     /// <summary>Factor of the sum over the chosen experts (DeepSeek-V2's routed_scaling_factor).</summary>
     public float RoutedScale { get; init; } = 1f;
 }

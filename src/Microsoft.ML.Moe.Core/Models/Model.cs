@@ -214,7 +214,10 @@ public sealed partial class Model<TRow>
             weights,
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
-                    p.Parameter, p.Role == ParameterRole.Bias || ClassifierHead.IsOfClasses(p.Parameter.Name) ? ElementType.Float32 : matrices)),
+                    p.Parameter,
+                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias || ClassifierHead.IsOfClasses(p.Parameter.Name)
+                        ? ElementType.Float32
+                        : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
             ]);
     }

@@ -23,8 +23,7 @@ public sealed class ExpertCapacity : RoutingPolicy
         RoutingPolicy inner, Func<int, int, int> capacityOf, RoutingScope scope, CapacityPriority priority, bool maskPadding)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        if (!Enum.IsDefined(scope))
-            throw new ArgumentOutOfRangeException(nameof(scope), scope, "Not a scope.");
+        RoutingGroups.CheckScope(scope);
         if (!Enum.IsDefined(priority))
             throw new ArgumentOutOfRangeException(nameof(priority), priority, "Not a priority.");
         _inner = inner;
@@ -84,6 +83,13 @@ public sealed class ExpertCapacity : RoutingPolicy
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
         PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var inner = _inner.After(history);
+        return inner == _inner ? this : new ExpertCapacity(inner, _capacityOf, _scope, _priority, _maskPadding);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>

@@ -18,7 +18,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
 
     /// <summary>Which tokens form a group.</summary>
-    internal RoutingScope Scope => scope;
+    internal RoutingScope Scope { get; } = RoutingGroups.CheckScope(scope);
 
     /// <summary>Whether padding stays out.</summary>
     internal bool MaskPadding => maskPadding;

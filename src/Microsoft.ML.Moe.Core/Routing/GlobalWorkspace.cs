@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// </code>
 /// so that whichever expert the token meets at inference knows it. At inference the plan is the inner policy's, untouched. The paper's
 /// released code computes something else for a broadcast token: it writes p_i·x for one expert after the other, without applying the expert
-/// and without summing, so that y = p_{N−1}·x remains.
+/// and without summing, so that y = p_{N−1}·x remains: <see cref="GlobalWorkspaceRule.AsReleased"/>, for comparison.
 /// </summary>
 /// <param name="inner">
 /// Routes the certain tokens, and all tokens at inference. It sees the uncertain ones too, so that a capacity or a competition within
@@ -25,12 +25,14 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="seed">
 /// Seed of the random tokens, which depend on nothing but it and the logits. Default 0.
 /// </param>
+/// <param name="rule">What a broadcast token gets. Default the paper's rule.</param>
 public sealed class GlobalWorkspace(
     RoutingPolicy inner,
     double entropyThreshold,
     int? maxTokensPerSequence = null,
     GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
-    int seed = 0) : RoutingPolicy
+    int seed = 0,
+    GlobalWorkspaceRule rule = GlobalWorkspaceRule.Paper) : RoutingPolicy
 {
     /// <summary>H*, in nats.</summary>
     public double EntropyThreshold { get; } = double.IsNaN(entropyThreshold)
@@ -45,6 +47,9 @@ public sealed class GlobalWorkspace(
     /// <summary>Which tokens are broadcast.</summary>
     public GlobalWorkspaceTokens Tokens => tokens;
 
+    /// <summary>What a broadcast token gets.</summary>
+    public GlobalWorkspaceRule Rule { get; } = OptionCheck.Defined(rule, nameof(rule));
+
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => inner.RoutesSequencesApart;
 
@@ -54,6 +59,13 @@ public sealed class GlobalWorkspace(
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
         PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var after = inner.After(history);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -81,9 +93,10 @@ public sealed class GlobalWorkspace(
             pairs.Broadcast[token] = broadcast[token];
             if (!broadcast[token])
                 continue;
-            pairs.Of(token).Fill(true);
+            // as released no expert is applied: the layer adds p·x
+            pairs.Of(token).Fill(rule == GlobalWorkspaceRule.Paper);
         }
 
-        return found ? new PlanTerms(terms.Weights, true, terms.DroppedPairs) : terms;
+        return found ? new PlanTerms(terms.Weights, true, terms.DroppedPairs, rule == GlobalWorkspaceRule.AsReleased) : terms;
     }
 }

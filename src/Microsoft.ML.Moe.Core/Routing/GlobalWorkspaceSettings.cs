@@ -14,12 +14,14 @@ namespace Microsoft.ML.Moe.Routing;
 /// </param>
 /// <param name="Blocks">Numbers, from 0, of the transformer blocks whose MoE layers take part. Default null: all that have one.</param>
 /// <param name="Tokens">Which tokens are broadcast. Default <see cref="GlobalWorkspaceTokens.Uncertain"/>.</param>
+/// <param name="Rule">What a broadcast token gets. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
 public sealed record GlobalWorkspaceSettings(
     double Threshold,
     EntropyUnit Unit = EntropyUnit.ShareOfMaximum,
     int? MaxTokensPerSequence = null,
     IReadOnlyList<int>? Blocks = null,
-    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain)
+    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain,
+    GlobalWorkspaceRule Rule = GlobalWorkspaceRule.Paper)
 {
     /// <summary>Checks the settings against a model.</summary>
     /// <param name="experts">Number of experts, N.</param>
@@ -32,6 +34,8 @@ public sealed record GlobalWorkspaceSettings(
             throw OutOfRange(nameof(Unit), Unit, "not a unit of entropy.");
         if (!Enum.IsDefined(Tokens))
             throw OutOfRange(nameof(Tokens), Tokens, "neither the uncertain tokens nor random ones.");
+        if (!Enum.IsDefined(Rule))
+            throw OutOfRange(nameof(Rule), Rule, "neither the paper's rule nor that of its released code.");
         if (!double.IsFinite(Threshold))
             throw OutOfRange(nameof(Threshold), Threshold, "not a finite number.");
         if (Unit != EntropyUnit.Nats && Threshold is < 0 or > 1)
@@ -71,7 +75,7 @@ public sealed record GlobalWorkspaceSettings(
             EntropyUnit.ShareOfMaximum => Threshold * Math.Log(experts),
             _ => calibratedNats ?? throw new ArgumentNullException(nameof(calibratedNats), "A share of tokens has to be calibrated first."),
         };
-        return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Tokens);
+        return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Tokens, rule: Rule);
     }
 }
 
@@ -96,4 +100,16 @@ public enum GlobalWorkspaceTokens
 
     /// <summary>As many of each sequence, drawn at random: the control arm, which tells whether uncertainty matters at all.</summary>
     Random,
+}
+
+/// <summary>What a token gets that is sent to all experts.</summary>
+public enum GlobalWorkspaceRule
+{
+    /// <summary>y = Σ over all N experts of p_i·E_i(x), the paper's equation.</summary>
+    Paper,
+
+    /// <summary>
+    /// y = p_{N−1}·x, what the paper's released program computes: no expert is applied and nothing is summed. Only to compare with its numbers.
+    /// </summary>
+    AsReleased,
 }

@@ -30,6 +30,13 @@ public enum RoutingScope
 
     /// <summary>All tokens of the batch.</summary>
     Batch,
+
+    /// <summary>
+    /// The tokens of one sequence up to the token itself, with Unified: a pair (t, e) is selected when its score is among the ⌊(t + 1)·k⌋
+    /// largest of the tokens 0…t. Causal, and a row's result depends on no other row: the scope for models that write. A sequence's pairs
+    /// are near T·k, not exactly as many.
+    /// </summary>
+    Prefix,
 }
 
 /// <summary>Which tokens keep an expert that more tokens want than it may take.</summary>
@@ -116,7 +123,13 @@ public sealed record Router
     public RoutingScope Scope
     {
         get;
-        init => field = OptionCheck.Defined(value, nameof(Scope));
+        init
+        {
+            OptionCheck.Defined(value, nameof(Scope));
+            if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
+                throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
+            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+        }
     }
 
     /// <summary>
@@ -217,10 +230,13 @@ public sealed record Router
     public double? CapacityFactor
     {
         get;
-        init => field = value is null or (> 0 and <= ExpertCapacity.LargestFactor)
-            ? value
-            : throw new ArgumentOutOfRangeException(
-                nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+        init
+        {
+            if (value is not (null or (> 0 and <= ExpertCapacity.LargestFactor)))
+                throw new ArgumentOutOfRangeException(
+                    nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(CapacityFactor)) : value;
+        }
     }
 
     /// <summary>Which tokens keep an expert that is full. Default <see cref="CapacityPriority.Position"/>.</summary>
@@ -235,6 +251,14 @@ public sealed record Router
     /// a batch is filled to the longest with padding, as in USMoE's code: results then depend on which rows are scored together.
     /// </summary>
     public bool MaskPadding { get; init; } = true;
+
+    /// <summary>
+    /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsCausal =>
+        CapacityFactor is null && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
 
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
@@ -309,6 +333,9 @@ public sealed record Router
             _ => text,
         };
     }
+
+    private static ArgumentException NoPrefixCapacity(string setting) =>
+        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
 
     private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
 

@@ -75,6 +75,13 @@ public sealed class RoutingPlan
         init => _terms = _terms with { DroppedPairs = value };
     }
 
+    /// <summary>Whether broadcast tokens have no pairs but pass by the experts (<see cref="GlobalWorkspaceRule.AsReleased"/>).</summary>
+    internal bool PassesBroadcast
+    {
+        get => _terms.PassesBroadcast;
+        init => _terms = _terms with { PassesBroadcast = value };
+    }
+
     /// <summary>Whether the pairs are on a device still, so that asking for them makes the host wait.</summary>
     internal bool IsOnDevice => _onDevice is { IsValueCreated: false };
 

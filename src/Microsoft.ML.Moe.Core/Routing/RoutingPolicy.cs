@@ -39,6 +39,13 @@ public abstract class RoutingPolicy
         PairMatrix pairs,
         RoutingScratch scratch) => pairs.Take(Route(logitsTE, pairs.Experts, layout, training));
 
+    /// <summary>
+    /// The policy for tokens that go on where those of a history end. Where choices depend on earlier tokens, what it routes is added to the
+    /// history, each token once; else it is this policy.
+    /// </summary>
+    /// <param name="history">What the layer's router has seen of the sequences.</param>
+    internal virtual RoutingPolicy After(RoutingHistory history) => this;
+
     /// <summary>Bytes that <see cref="Choose"/> has to be lent.</summary>
     /// <param name="tokens">Number of tokens, T.</param>
     /// <param name="experts">Number of experts, E.</param>

@@ -65,10 +65,11 @@ internal sealed class Selection
     {
         TokenChoice choice => TokenChoiceSelection.Of(tape, logitsTE, choiceBiasE, choice, layout),
         ExpertChoice choice => ExpertChoiceSelection.Of(tape, logitsTE, choice, layout),
-        Unified unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),
+        // A prefix's selection grows token by token.
+        Unified { Scope: not RoutingScope.Prefix } unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),
         GlobalWorkspace workspace when !tape.IsTraining => Of(tape, logitsTE, choiceBiasE, workspace.Inner, layout),
         // Which of two workspaces' tokens count depends on whether the outer one has any, which only the host could ask.
-        GlobalWorkspace { Tokens: GlobalWorkspaceTokens.Uncertain, Inner: not GlobalWorkspace } workspace =>
+        GlobalWorkspace { Tokens: GlobalWorkspaceTokens.Uncertain, Rule: GlobalWorkspaceRule.Paper, Inner: not GlobalWorkspace } workspace =>
             Of(tape, logitsTE, choiceBiasE, workspace.Inner, layout) is { } inner
                 ? GlobalWorkspaceSelection.Of(tape, logitsTE, workspace, inner, layout)
                 : null,

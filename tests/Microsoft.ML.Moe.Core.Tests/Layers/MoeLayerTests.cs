@@ -121,6 +121,77 @@ public sealed class MoeLayerTests : IDisposable
         Assert.All(gradient.Chunk(Width * Hidden), expert => Assert.Contains(expert, g => g != 0));
     }
 
+    [Fact]
+    public void AsReleasedABroadcastTokenIsTheLastExpertsProbabilityOfItself()
+    {
+        var xTD = Tokens(6);
+        var layout = new SequenceLayout([0, 6]);
+        var plain = new TokenChoice(1, normalizeWeights: false);
+        var (layer, store) = Layer(4, new GlobalWorkspace(plain, 0, 2, rule: GlobalWorkspaceRule.AsReleased));
+        var values = store.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
+
+        var (y, _) = ForwardBackward(layer, xTD, layout);
+
+        var expected = DoubleLoop(xTD, values, plain, layout);
+        for (var t = 0; t < 2; t++)
+        {
+            var p = Probabilities(xTD, values["moe.router.weight"], t);
+            for (var d = 0; d < Width; d++)
+                expected[t * Width + d] = (float)(p[3] * xTD[t * Width + d]);
+        }
+
+        AssertClose(expected, y);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ADroppedTokenGetsNothingOrPassesBy(bool passes)
+    {
+        var xTD = Tokens(6);
+        var layout = new SequenceLayout([0, 6]);
+        var policy = ExpertCapacity.FromTokens(new TokenChoice(1, normalizeWeights: false), 1);
+        var store = new ParameterStore(_engine, seed: 5);
+        var layer = new MoeLayer(store, "moe", 0, Width, Hidden, new MoeSettings(2, policy, 0, 0) { PassesDropped = passes }, 1f);
+        var values = store.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
+
+        var (y, _) = ForwardBackward(layer, xTD, layout);
+
+        var expected = DoubleLoop(xTD, values, policy, layout);
+        var dropped = Enumerable.Range(0, 6).Where(t => expected.AsSpan(t * Width, Width).IndexOfAnyExcept(0f) < 0).ToList();
+        Assert.NotEmpty(dropped);
+        foreach (var t in passes ? dropped : [])
+        {
+            var p = Probabilities(xTD, values["moe.router.weight"], t);
+            for (var d = 0; d < Width; d++)
+                expected[t * Width + d] = (float)(p.Max() * xTD[t * Width + d]);
+        }
+
+        AssertClose(expected, y);
+    }
+
+    [Fact]
+    public void ItsBiasForTheChoiceDecidesAndHasNoGradient()
+    {
+        var settings = new MoeSettings(3, new TokenChoice(1, normalizeWeights: false), 0, 0) { HasChoiceBias = true };
+        var store = new ParameterStore(_engine, (name, shape) => name == "moe.router.choiceBias"
+            ? [0, 2, 0]
+            : [.. Enumerable.Range(0, shape.Aggregate(1, (x, y) => x * y)).Select(i => MathF.Sin(i))]);
+        var layer = new MoeLayer(store, "moe", 0, Width, Hidden, settings, 1f);
+        var observer = new PlanObserver();
+        using var tape = _engine.BeginTape(training: true);
+
+        var y = layer.Forward(new ForwardContext(tape, new SequenceLayout([0, 4]), observer), tape.Constant(Tokens(4), 4, Width));
+        tape.Backward(SumOfWeighted(tape, y));
+
+        Assert.Equal([0, 1, 2, 3], observer.Plan!.TokensOf(1));
+        var (bias, role) = store.All.Single(p => p.Parameter.Name == "moe.router.choiceBias");
+        Assert.Equal(ParameterRole.ChoiceBias, role);
+        var gradient = new float[3];
+        bias.Value.CopyGradientTo(gradient);
+        Assert.Equal([0, 0, 0], gradient);
+    }
+
     [Theory]
     [InlineData(0f, 0f, 0)]
     [InlineData(0.5f, 0f, 1)]
@@ -189,6 +260,23 @@ public sealed class MoeLayerTests : IDisposable
             }
 
         return [.. y.Select(v => (float)v)];
+    }
+
+    private static double[] Probabilities(float[] xTD, float[] routerDE, int token)
+    {
+        var experts = routerDE.Length / Width;
+        var logits = Enumerable.Range(0, experts)
+            .Select(e => (float)Enumerable.Range(0, Width).Sum(d => (double)xTD[token * Width + d] * routerDE[d * experts + e])).ToArray();
+        var p = new double[experts];
+        RouterScores.Softmax(logits, p);
+        return p;
+    }
+
+    private sealed class PlanObserver : IRoutingObserver
+    {
+        public RoutingPlan? Plan { get; private set; }
+
+        public void OnRouted(RoutedLayer layer) => Plan = layer.Plan;
     }
 
     private static double Gelu(double x) => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
