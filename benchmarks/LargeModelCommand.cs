@@ -12,7 +12,7 @@ namespace Microsoft.ML.Moe.Benchmarks;
 /// <c>large</c>: writes a model of OLMoE-1B-7B's shape with random weights in bfloat16, 14 GB, to the folder of temporary files, loads it,
 /// reads a prompt and decodes, and tells how long each takes and how much memory is resident. The files go afterwards.
 /// </summary>
-internal sealed class LargeModelCommand : Command
+internal sealed class LargeModelCommand : System.CommandLine.Command
 {
     private const int PromptLength = 512;
     private static readonly Option<int> Layers = new("--layers") { Description = "Blocks, 16 as published.", DefaultValueFactory = _ => 16 };
