@@ -55,9 +55,8 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
             for (var token = 0; token < tokens; token++)
                 first.Next([scores.AsSpan().IndexOf(scores.Max())], scores);
             var seconds = Lap() / tokens;
-            Tell(
-                $"{tokens} tokens decoded, {1e3 * seconds:F1} ms each: {1 / seconds:F1} tokens and "
-                + $"{PublishedMixtures.ActiveBytes(model) / seconds / 1e9:F1} GB of active weights a second: {Resident()}");
+            var rate = PublishedMixtures.ActiveBytes(model) / seconds / 1e9;
+            Tell($"{tokens} tokens decoded, {1e3 * seconds:F1} ms each, {rate:F1} GB of active weights a second: {Resident()}");
         }
 
         for (var turn = 0; turn < 3; turn++)
