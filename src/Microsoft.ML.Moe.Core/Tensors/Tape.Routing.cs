@@ -30,14 +30,21 @@ public abstract partial class Tape
     /// <param name="logitsTE">[T, E] router logits.</param>
     /// <param name="policy">The policy.</param>
     /// <param name="layout">Sequences within T.</param>
-    public RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    /// <param name="choiceBiasE">
+    /// [E], what each expert's score is raised by for the choice alone, not for the weight (DeepSeek-V3's e_score_correction_bias); null for
+    /// nothing. Of this library's policies <see cref="TokenChoice"/> looks at it.
+    /// </param>
+    public RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE = null)
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(layout);
         Begin();
         Use(logitsTE);
         Check.Tokens(logitsTE, layout);
-        return RouteCore(logitsTE, policy, layout);
+        UseIfGiven(choiceBiasE);
+        if (choiceBiasE is not null)
+            Check.Shape(choiceBiasE, [logitsTE.Columns]);
+        return RouteCore(logitsTE, policy, layout, choiceBiasE);
     }
 
     /// <summary>The weights with which a plan's pairs enter the sum over experts, as a differentiable function of the logits.</summary>
@@ -118,7 +125,7 @@ public abstract partial class Tape
     protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE);
 
     /// <inheritdoc cref="Route"/>
-    protected abstract RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout);
+    protected abstract RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE);
 
     /// <inheritdoc cref="CombineWeights"/>
     protected abstract Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan);

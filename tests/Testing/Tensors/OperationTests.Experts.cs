@@ -62,6 +62,67 @@ public abstract partial class OperationTests
         GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [logits]);
     }
 
+    [SkippableTheory]
+    [InlineData(ScoreFunction.Sigmoid, WeightNormalization.None)]
+    [InlineData(ScoreFunction.Sigmoid, WeightNormalization.Selected)]
+    [InlineData(ScoreFunction.Sigmoid, WeightNormalization.All)]
+    [InlineData(ScoreFunction.Relu, WeightNormalization.None)]
+    [InlineData(ScoreFunction.Relu, WeightNormalization.Selected)]
+    [InlineData(ScoreFunction.SparseMixer, WeightNormalization.None)]
+    [InlineData(ScoreFunction.SparseMixer, WeightNormalization.Selected)]
+    public void CombineWeightsOfOtherScores(ScoreFunction function, WeightNormalization normalization)
+    {
+        using var engine = CreateEngine();
+        // without differences below twice the step of the finite differences, and with a logit of 0 between two others
+        var logits = new Input([5, 4], [1, -1.5f, 2, 0, 0.3f, 1.1f, -2, 0.7f, -1, -2, 1.3f, -0.5f, 0.8f, 2, 1.5f, -3, -0.4f, 0.6f, 1.7f, 0.1f]);
+        foreach (var broadcast in new[] { false, true })
+        {
+            var plan = Plan(new CombineRule(0f, normalization) { Score = function, Tolerance = 0.6f }, broadcast);
+            var expected = new double[plan.Pairs];
+            for (var (expert, pair) = (0, 0); expert < 4; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    var l = logits.Values.AsSpan(token * 4, 4).ToArray();
+                    var u = Enumerable.Range(0, 4).Select(e => Score(l, e)).ToArray();
+                    var sum = normalization switch
+                    {
+                        WeightNormalization.Selected => Enumerable.Range(0, 4).Where(e => plan.TokensOf(e).Contains(token)).Sum(e => u[e]),
+                        WeightNormalization.All => u.Sum(),
+                        _ => 1,
+                    };
+                    expected[pair++] = plan.IsBroadcast(token) ? Reference.Softmax(l)[expert] : sum == 0 ? 0 : u[expert] / sum;
+                }
+            }
+
+            TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.CombineWeights(p[0], plan), logits));
+            // a logit of 0 is where ReLU has no gradient
+            var smooth = new Input([5, 4], [.. logits.Values.Select(l => l == 0 ? -0.9f : l)]);
+            GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [smooth]);
+        }
+
+        double Score(float[] l, int e) => function switch
+        {
+            ScoreFunction.Sigmoid => 1 / (1 + Math.Exp(-l[e])),
+            ScoreFunction.Relu => Math.Max(l[e], 0),
+            _ => 1 / Enumerable.Range(0, 4)
+                .Where(i => i == e || (l[i] < l[e] && (l[e] - l[i]) / Math.Max(Math.Abs(l[i]), l[e]) <= 0.6f))
+                .Sum(i => Math.Exp(l[i] - l[e])),
+        };
+    }
+
+    [SkippableFact]
+    public void CombineWeightsAreDividedByNoLessThanTheSmallestSum()
+    {
+        using var engine = CreateEngine();
+        var rule = new CombineRule(0f, WeightNormalization.Selected) { Score = ScoreFunction.Sigmoid, SmallestSum = 0.9f };
+        var plan = new RoutingPlan(2, [0, 2, 4], [0, 1, 0, 1], rule);
+        // sigmoids of 0.5 + 0.5 and, below 0.9, of 0.25 + 0.5
+        var logits = new Input([2, 2], [0, 0, -MathF.Log(3), 0]);
+        TestNumbers.AssertClose([0.5, 0.25 / 0.9, 0.5, 0.5 / 0.9], Forward(engine, (tape, p) => tape.CombineWeights(p[0], plan), logits));
+        GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [logits]);
+    }
+
     [SkippableFact]
     public void CombineWeightsOfUnderflownScoresAreZero()
     {

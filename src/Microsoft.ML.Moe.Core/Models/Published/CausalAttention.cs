@@ -26,6 +26,12 @@ internal enum QueryKeyNorm
 /// <param name="Rotary">Rotary frequencies; null where positions come from a table.</param>
 internal sealed record CausalAttentionSettings(int HeadWidth, AttentionSpec Spec, RotaryFrequencies? Rotary = null)
 {
+    /// <summary>
+    /// Frequencies of sequences that are longer than a number of tokens; null where all have the same. Keys in a cache stay as they were
+    /// turned: a sequence that becomes longer than that has keys of both kinds.
+    /// </summary>
+    public (RotaryFrequencies Frequencies, int Length)? Beyond { get; init; }
+
     /// <summary>Whether queries, keys and values have biases.</summary>
     public bool HasBias { get; init; }
 
@@ -38,11 +44,29 @@ internal sealed record CausalAttentionSettings(int HeadWidth, AttentionSpec Spec
     /// <summary>Added to the mean square by these norms.</summary>
     public float NormEpsilon { get; init; }
 
+    /// <summary>Whether each head has a sink: the learned score of a key without value, which takes part in the softmax.</summary>
+    public bool HasSinks { get; init; }
+
     /// <summary>Queries, keys and values are kept within ±this, before the positions turn them; null for no bound.</summary>
     public float? Clip { get; init; }
 
     /// <summary>Factor of the queries, beside the scale of <see cref="Spec"/>.</summary>
     public float QueryScale { get; init; } = 1f;
+
+    /// <summary>Frequencies for a pass: those of all tokens, or of each; none where positions come from a table.</summary>
+    public RotaryFrequencies[] RotaryOf(ForwardContext context)
+    {
+        if (Rotary is null || Beyond is not { } beyond)
+            return Rotary is null ? [] : [Rotary];
+        var ofTokens = new RotaryFrequencies[context.Layout.Tokens];
+        for (var row = 0; row < context.Layout.Sequences; row++)
+        {
+            var frequencies = context.LengthOf(row) > beyond.Length ? beyond.Frequencies : Rotary;
+            ofTokens.AsSpan(context.Layout.Offsets[row]..context.Layout.Offsets[row + 1]).Fill(frequencies);
+        }
+
+        return ofTokens;
+    }
 }
 
 /// <summary>
@@ -60,6 +84,8 @@ internal sealed class CausalAttention(ParameterStore store, string name, int wid
     private readonly Linear _values = Projection(store, name + ".values", width, settings, settings.Spec.KeyValueHeads);
     private readonly Linear _output = new(
         store, name + ".output", settings.Spec.Heads * settings.HeadWidth, width, hasBias: settings.HasOutputBias);
+    private readonly Parameter? _sinksH =
+        settings.HasSinks ? store.Constant(name + ".sinks", ParameterRole.Bias, 0f, settings.Spec.Heads) : null;
     private readonly RmsNorm? _queryNorm = NormOf(store, name + ".queryNorm", settings, settings.Spec.Heads);
     private readonly RmsNorm? _keyNorm = NormOf(store, name + ".keyNorm", settings, settings.Spec.KeyValueHeads);
 
@@ -68,11 +94,12 @@ internal sealed class CausalAttention(ParameterStore store, string name, int wid
     {
         var (tape, spec) = (context.Tape, settings.Spec);
         var positions = settings.Rotary is null ? [] : context.Positions();
+        var rotary = settings.RotaryOf(context);
         var q = Placed(_queries, _queryNorm, spec.Heads);
         if (settings.QueryScale != 1f)
             q = tape.Scale(q, settings.QueryScale);
         var k = Placed(_keys, _keyNorm, spec.KeyValueHeads);
-        return _output.Forward(tape, context.CausalAttention(name, q, k, Clipped(_values.Forward(tape, xTD)), spec));
+        return _output.Forward(tape, context.CausalAttention(name, q, k, Clipped(_values.Forward(tape, xTD)), spec, sinksH: _sinksH?.Value));
 
         Tensor Placed(Linear projection, RmsNorm? norm, int heads)
         {
@@ -81,7 +108,7 @@ internal sealed class CausalAttention(ParameterStore store, string name, int wid
                 x = norm.Forward(tape, x);
             x = Clipped(x);
             if (settings.Rotary is not null)
-                x = tape.Rotary(x, positions, heads, settings.Rotary);
+                x = tape.Rotary(x, positions, heads, rotary);
             return norm is not null && settings.Norm == QueryKeyNorm.TurnedHeads ? norm.Forward(tape, x) : x;
         }
 

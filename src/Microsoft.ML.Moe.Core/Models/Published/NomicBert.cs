@@ -141,7 +141,7 @@ internal sealed record NomicBertConfig : PublishedConfig
             MoeAt = new BlockNumbers(Enumerable.Range(0, layers).Where(layer => layer % every == 1)),
             Experts = json.Int("num_experts", 1),
             ExpertWidth = inner,
-            Router = Router.TokenChoice(json.Int("moe_top_k", 1)) with { NormalizeWeights = false },
+            Router = Router.TokenChoice(json.Int("moe_top_k", 1), normalizeWeights: false),
             LoadBalancingCoefficient = 0f,
             SharesExpertBias = true,
         };

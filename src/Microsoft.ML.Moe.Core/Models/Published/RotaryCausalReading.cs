@@ -10,7 +10,9 @@ internal static class RotaryCausalReading
     /// <param name="json">The file.</param>
     /// <param name="keyValueHeads">Heads of keys and values where it does not tell; null for as many as of queries.</param>
     /// <param name="headWidth">Columns of a head where it does not tell; null for an equal part of the width.</param>
-    public static T Read<T>(this T defaults, PublishedSettings json, int? keyValueHeads = null, int? headWidth = null)
+    /// <param name="readsScaling">Whether what the file says of rotary scaling is taken here.</param>
+    public static T Read<T>(
+        this T defaults, PublishedSettings json, int? keyValueHeads = null, int? headWidth = null, bool readsScaling = true)
         where T : RotaryCausalConfig
     {
         var rotary = json.Part("rope_parameters");
@@ -30,7 +32,7 @@ internal static class RotaryCausalReading
             AttentionDropout = json.Float("attention_dropout", 0f),
             RotaryBase = rotary.Double("rope_theta", json.Double("rope_theta", defaults.RotaryBase)),
             RotaryFraction = rotary.Double("partial_rotary_factor", json.Double("partial_rotary_factor", defaults.RotaryFraction)),
-            RotaryScaling = RotaryScaling.Read(json, positions),
+            RotaryScaling = readsScaling ? RotaryScaling.Read(json, positions) : null,
             TiesDecoder = json.Flag("tie_word_embeddings", defaults.TiesDecoder),
         };
         config = config with

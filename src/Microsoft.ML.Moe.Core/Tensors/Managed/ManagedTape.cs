@@ -97,6 +97,8 @@ internal sealed unsafe class ManagedTape : Tape
     /// <summary>A key for one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
 
+    protected override uint NextKey() => NextRandomKey();
+
     /// <summary>A plan to be filled, which lives as long as the tape's tensors.</summary>
     public RoutingPlan NewPlan() => _leasedPlans is null ? new RoutingPlan() : _leasedPlans.Next();
 
@@ -179,14 +181,16 @@ internal sealed unsafe class ManagedTape : Tape
         AttentionBias? bias,
         Tensor? sinksH)
     {
-        if (cache is not ManagedKeyValueCache own || own.Engine != Engine)
-            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        var own = Own(cache);
         if (kTD is not null)
             own.Append(Own(kTD), Own(vTD!), layout);
         var form = AttentionForm.Of(spec, qTD.Columns, cache.ValueWidth, training: false);
         var additions = new AttentionAdditions(OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
         return AttentionOperation.Forward(this, Own(qTD), form, layout, own, additions);
     }
+
+    protected override void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout) =>
+        Own(cache).Append(Own(kTD), Own(vTD), layout);
 
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout) =>
         AttentionPoolOperation.Forward(this, Own(xTD), Own(scoresTQ), layout);
@@ -198,9 +202,9 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
         LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None);
 
-    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
     {
-        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout);
+        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout, choiceBiasE is null ? null : Own(choiceBiasE));
         GC.KeepAlive(this);
         return plan;
     }
@@ -301,6 +305,10 @@ internal sealed unsafe class ManagedTape : Tape
     }
 
     private static ManagedTensor Own(Tensor tensor) => (ManagedTensor)tensor;
+
+    private ManagedKeyValueCache Own(KeyValueCache cache) => cache is ManagedKeyValueCache own && own.Engine == Engine
+        ? own
+        : throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
 
     private static ManagedTensor? OwnOrNull(Tensor? tensor) => (ManagedTensor?)tensor;
 }
