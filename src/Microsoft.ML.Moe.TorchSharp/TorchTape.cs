@@ -33,6 +33,8 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     /// <summary>Seeds one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(seed, _randomKeys++);
 
+    protected override uint NextKey() => NextRandomKey();
+
     /// <summary>Keeps a tensor until the tape is disposed.</summary>
     public torch.Tensor Keep(torch.Tensor value)
     {
@@ -181,14 +183,16 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         AttentionBias? bias,
         Tensor? sinksH)
     {
-        if (cache is not TorchKeyValueCache own || own.Engine != engine)
-            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        var own = Own(cache);
         Note(layout);
         if (kTD is not null)
             own.Append(this, Own(kTD), Own(vTD!), layout);
         return AttentionOperation.Forward(
             this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
     }
+
+    protected override void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout) =>
+        Own(cache).Append(this, Own(kTD), Own(vTD), layout);
 
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
     {
@@ -340,6 +344,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     }
 
     private static TorchTensor Own(Tensor tensor) => (TorchTensor)tensor;
+
+    private TorchKeyValueCache Own(KeyValueCache cache) => cache is TorchKeyValueCache own && own.Engine == engine
+        ? own
+        : throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
 
     private static TorchTensor? OwnOrNull(Tensor? tensor) => (TorchTensor?)tensor;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
@@ -45,6 +46,9 @@ public sealed partial class OptionTests
     [Fact]
     public void Members_of_fine_tuning() => AssertTable("Fine-tuning", FineTuning.Auto, typeof(FineTuning), []);
 
+    [Fact]
+    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]
@@ -70,6 +74,7 @@ public sealed partial class OptionTests
         bool flag => flag ? "true" : "false",
         CancellationToken => "none",
         double.NaN => "required",
+        System.Collections.ICollection { Count: 0 } => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

@@ -76,9 +76,6 @@ internal sealed class WeightRules(string architecture)
         return Add(target, new WeightSource.Slice(Names(target, source, 0), axis, groups, part, of, transpose));
     }
 
-    /// <summary>The parameter is the only row of a tensor: [E] of [1, E].</summary>
-    public WeightRules OnlyRow(string target, string source) => Add(target, new WeightSource.OnlyRow(Names(target, source, 0)));
-
     /// <summary>The parameter is a run of a tensor's rows, or one such run of each of the equal groups that its rows consist of.</summary>
     /// <param name="target">The parameter.</param>
     /// <param name="source">The tensor.</param>
@@ -96,6 +93,9 @@ internal sealed class WeightRules(string architecture)
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + length, groupLength);
         return Add(target, new WeightSource.Run(Names(target, source, 0), 0, groups, first, length, groupLength, transpose));
     }
+
+    /// <summary>The parameter is the only row of a tensor: [E] of [1, E].</summary>
+    public WeightRules OnlyRow(string target, string source) => Add(target, new WeightSource.OnlyRow(Names(target, source, 0)));
 
     /// <summary>The parameter is tensors side by side.</summary>
     /// <param name="target">The parameter.</param>

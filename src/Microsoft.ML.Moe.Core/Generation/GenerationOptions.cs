@@ -151,7 +151,7 @@ public sealed record GenerationOptions
 
     /// <summary>
     /// Reads what the folder of a published model says of generation: generation_config.json, and config.json for what it does not say. The
-    /// rest has the defaults of the library that wrote it: an answer of 20 tokens, and 50 for <see cref="TopK"/>.
+    /// rest has its defaults here; of an encoder–decoder <see cref="MaximumLength"/> is then 20, as in the library that wrote the files.
     /// </summary>
     /// <param name="pathOrName">Path of the folder, or name of a model on the hub, which is then looked for in the hub's cache folder.</param>
     /// <exception cref="FileNotFoundException">There is no such folder; the message says what to fetch.</exception>

@@ -56,8 +56,8 @@ internal sealed class MoeLayer : IFeedForward
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;
-        var logitsTE = tape.RouterLogits(xTD, _routerDE, _routerBiasE?.Value);
-        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout, _choiceBiasE?.Value);
+        var logitsTE = tape.RouterLogits(tape.Jitter(xTD, _settings.RouterJitter), _routerDE, _routerBiasE?.Value);
+        var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
         {
             HasChoiceBias = _choiceBiasE is not null,
@@ -75,9 +75,17 @@ internal sealed class MoeLayer : IFeedForward
         if (_settings.RoutedScale != 1f)
             weightsP = tape.Scale(weightsP, _settings.RoutedScale);
         var sumTD = tape.GroupedExperts(xTD, weightsP, plan, _experts);
+        if (plan.PassesTokens && PassedTokens.Of(tape, xTD, logitsTE, plan) is { } passedTD)
+            sumTD = tape.Add(sumTD, passedTD);
         if (_shared is not null)
             sumTD = tape.Add(sumTD, Shared(context, _shared, xTD));
         return _bias1D is null ? sumTD : tape.Add(sumTD, tape.Embedding(_bias1D, new int[xTD.Shape[0]]));
+    }
+
+    private RoutingPolicy PolicyOf(ForwardContext context)
+    {
+        var policy = context.PolicyOf(_block, _settings.Policy);
+        return context.Cache is { } cache ? policy.After(cache.RoutingOf(_block)) : policy;
     }
 
     private Tensor Shared(ForwardContext context, DenseFeedForward shared, Tensor xTD)

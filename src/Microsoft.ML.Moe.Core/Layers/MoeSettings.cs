@@ -36,6 +36,9 @@ internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float Load
     /// </summary>
     public bool HasChoiceBias { get; init; }
 
+    /// <summary>While training the router's input is multiplied by random numbers within 1 ± this; 0 for nothing.</summary>
+    public float RouterJitter { get; init; }
+
     /// <summary>Factor of the sum over the chosen experts (DeepSeek-V2's routed_scaling_factor).</summary>
     public float RoutedScale { get; init; } = 1f;
 }

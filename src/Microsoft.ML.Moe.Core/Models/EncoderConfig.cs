@@ -33,6 +33,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(PhiMoeConfig), "phiMoe")]
 [JsonDerivedType(typeof(JetMoeConfig), "jetMoe")]
 [JsonDerivedType(typeof(GptOssConfig), "gptOss")]
+[JsonDerivedType(typeof(T5Config), "t5")]
+[JsonDerivedType(typeof(SwitchTransformersConfig), "switchTransformers")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>
@@ -103,7 +105,7 @@ public record EncoderConfig
     [JsonIgnore]
     public int MoeLayers => MoeAt?.Count ?? (MoeEvery == 0 ? 0 : Layers / MoeEvery);
 
-    /// <summary>Numbers of the blocks with a MoE layer, from 0.</summary>
+    /// <summary>Numbers of the blocks with a MoE layer, from 0; a decoder's are not among them.</summary>
     [JsonIgnore]
     public IReadOnlyList<int> MoeBlocks => [.. Enumerable.Range(0, Layers).Where(HasExperts)];
 
@@ -155,6 +157,11 @@ public record EncoderConfig
     /// <summary>The encoder.</summary>
     /// <param name="store">Makes its parameters.</param>
     internal virtual Encoder CreateEncoder(ParameterStore store) => PreNormEncoder.Create(store, this);
+
+    /// <summary>Gathers what the MoE layers add to the loss together in a pass of training; null where they do not.</summary>
+    /// <param name="next">Is shown everything too; null for none.</param>
+    internal virtual LayersLoss? CreateLayersLoss(IRoutingObserver? next) =>
+        BalancesLayersTogether && LoadBalancingCoefficient > 0f ? new LayersBalancing(next, LoadBalancingCoefficient) : null;
 
     /// <summary>How MoE layers route and are kept in balance.</summary>
     internal MoeSettings MoeSettings => new(Experts, Router.CreatePolicy(), LoadBalancingCoefficient, RouterZLossCoefficient);

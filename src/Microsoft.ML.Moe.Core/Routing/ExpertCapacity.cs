@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>
 /// Expert capacity (Lepikhin et al. 2020, "GShard"; Fedus et al. 2021, "Switch Transformers", section 2.2) over any policy: within each
 /// group of tokens an expert takes at most so many; the pairs beyond are dropped. A token that loses all its pairs gets 0: the residual
-/// carries it. What is left is weighted by the inner policy's rule, so that weights that are divided by the sum over the selected
+/// carries it (or what <see cref="Routing.DroppedTokens"/> says otherwise). What is left is weighted by the inner policy's rule, so that weights that are divided by the sum over the selected
 /// experts are divided by the sum over those that are left.
 /// </summary>
 public sealed class ExpertCapacity : RoutingPolicy
@@ -23,8 +23,7 @@ public sealed class ExpertCapacity : RoutingPolicy
         RoutingPolicy inner, Func<int, int, int> capacityOf, RoutingScope scope, CapacityPriority priority, bool maskPadding)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        if (!Enum.IsDefined(scope))
-            throw new ArgumentOutOfRangeException(nameof(scope), scope, "Not a scope.");
+        RoutingGroups.CheckScope(scope);
         if (!Enum.IsDefined(priority))
             throw new ArgumentOutOfRangeException(nameof(priority), priority, "Not a priority.");
         _inner = inner;
@@ -67,23 +66,42 @@ public sealed class ExpertCapacity : RoutingPolicy
     /// <param name="tokens">Tokens that each expert takes at most, at least 0; GW-MoE's models have 64.</param>
     /// <param name="scope">Which tokens form a group.</param>
     /// <param name="priority">Who keeps an expert that is full.</param>
+    /// <param name="maskPadding">Whether padding takes no expert.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     public static ExpertCapacity FromTokens(
         RoutingPolicy inner,
         int tokens,
         RoutingScope scope = RoutingScope.Sequence,
-        CapacityPriority priority = CapacityPriority.Position)
+        CapacityPriority priority = CapacityPriority.Position,
+        bool maskPadding = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        return new ExpertCapacity(inner, (_, _) => tokens, scope, priority, maskPadding: true);
+        return new ExpertCapacity(inner, (_, _) => tokens, scope, priority, maskPadding);
     }
+
+    /// <summary>What a token gives that has lost all its pairs.</summary>
+    internal DroppedTokens DroppedTokens { get; private init; }
+
+    /// <summary>The same capacity with another rule for tokens that lose all their pairs.</summary>
+    internal ExpertCapacity With(DroppedTokens droppedTokens) =>
+        new(_inner, _capacityOf, _scope, _priority, _maskPadding) { DroppedTokens = droppedTokens };
 
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => _scope == RoutingScope.Sequence && _inner.RoutesSequencesApart;
 
     /// <inheritdoc/>
+    internal override bool MasksPadding => _maskPadding;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
         PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var inner = _inner.After(history);
+        return inner == _inner ? this : new ExpertCapacity(inner, _capacityOf, _scope, _priority, _maskPadding).With(DroppedTokens);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -133,7 +151,7 @@ public sealed class ExpertCapacity : RoutingPolicy
             }
         }
 
-        return terms with { DroppedPairs = dropped };
+        return terms with { DroppedPairs = dropped, PassesDropped = DroppedTokens == DroppedTokens.PassThrough };
     }
 
     /// <summary>What a token's claim to an expert is worth; where claims are equal the earlier token wins.</summary>

@@ -18,13 +18,16 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
 
     /// <summary>Which tokens form a group.</summary>
-    internal RoutingScope Scope => scope;
+    internal RoutingScope Scope { get; } = RoutingGroups.CheckScope(scope);
 
     /// <summary>Whether padding stays out.</summary>
     internal bool MaskPadding => maskPadding;
 
     /// <summary>How pairs are weighted.</summary>
     internal static CombineRule Weights { get; } = new(0f, WeightNormalization.None);
+
+    /// <inheritdoc/>
+    internal override bool MasksPadding => maskPadding;
 
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>

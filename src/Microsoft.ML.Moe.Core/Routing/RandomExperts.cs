@@ -33,6 +33,13 @@ public sealed class RandomExperts(
         PlanOfChosen(logitsTE, [], experts, layout, training);
 
     /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var after = inner.After(history);
+        return after == inner ? this : new RandomExperts(after, EntropyThreshold, tokens, seed);
+    }
+
+    /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
         Math.Max(
             inner.ScratchBytes(tokens, experts),

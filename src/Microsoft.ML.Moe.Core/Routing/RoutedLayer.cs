@@ -43,7 +43,8 @@ internal interface IRoutingObserver
 internal delegate RoutingPolicy PolicySelector(int block, RoutingPolicy own);
 
 /// <summary>Counts what is routed, over layers and batches.</summary>
-internal sealed class RoutingTally : IRoutingObserver
+/// <param name="next">Is shown everything too; null for none.</param>
+internal sealed class RoutingTally(IRoutingObserver? next = null) : IRoutingObserver
 {
     /// <summary>Tokens routed, padding left out; a token counts once in each layer.</summary>
     public long Tokens { get; private set; }
@@ -57,5 +58,6 @@ internal sealed class RoutingTally : IRoutingObserver
         var layout = layer.Layout;
         Tokens += layout.Mask.IsEmpty ? layout.Tokens : layout.Mask.Count(true);
         Pairs += layer.Plan.Pairs;
+        next?.OnRouted(layer);
     }
 }

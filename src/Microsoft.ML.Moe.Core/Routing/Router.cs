@@ -30,6 +30,13 @@ public enum RoutingScope
 
     /// <summary>All tokens of the batch.</summary>
     Batch,
+
+    /// <summary>
+    /// The tokens of one sequence up to the token itself, with Unified: a pair (t, e) is selected when its score is among the ⌊(t + 1)·k⌋
+    /// largest of the tokens 0…t. Causal, and a row's result depends on no other row: the scope for models that write. A sequence's pairs
+    /// are near T·k, not exactly as many.
+    /// </summary>
+    Prefix,
 }
 
 /// <summary>Which tokens keep an expert that more tokens want than it may take.</summary>
@@ -51,6 +58,19 @@ public enum CapacityPriority
     /// Riquelme et al. 2021, arXiv 2106.05974, section 4).
     /// </summary>
     BatchPriority,
+}
+
+/// <summary>What a token gives that a capacity has left without experts.</summary>
+public enum DroppedTokens
+{
+    /// <summary>Nothing: the residual connection carries it on alone (Switch Transformers, section 2.2; transformers from 4.52 on).</summary>
+    Zero,
+
+    /// <summary>
+    /// Its own vector times the router's probability of its first choice, p·x: what transformers computed for Switch Transformers up to 4.51,
+    /// and the released code of GW-MoE with it.
+    /// </summary>
+    PassThrough,
 }
 
 /// <summary>
@@ -116,7 +136,13 @@ public sealed record Router
     public RoutingScope Scope
     {
         get;
-        init => field = OptionCheck.Defined(value, nameof(Scope));
+        init
+        {
+            OptionCheck.Defined(value, nameof(Scope));
+            if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
+                throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
+            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+        }
     }
 
     /// <summary>
@@ -217,10 +243,39 @@ public sealed record Router
     public double? CapacityFactor
     {
         get;
-        init => field = value is null or (> 0 and <= ExpertCapacity.LargestFactor)
+        init
+        {
+            if (value is not (null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)))
+                throw new ArgumentOutOfRangeException(
+                    nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(CapacityFactor)) : value;
+        }
+    }
+
+    /// <summary>
+    /// Tokens of each group that an expert takes at most, at least 0: 64 in published Switch Transformers. With
+    /// <see cref="CapacityFactor"/> too the smaller of both counts. Default null: no limit, nothing is dropped.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ExpertCapacity
+    {
+        get;
+        init => field = value is null or >= 0
             ? value
             : throw new ArgumentOutOfRangeException(
-                nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+                nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+    }
+
+    /// <summary>What a token gives that a capacity has left without experts, with Token Choice. Default <see cref="DroppedTokens.Zero"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DroppedTokens DroppedTokens
+    {
+        get;
+        init
+        {
+            OptionCheck.Defined(value, nameof(DroppedTokens));
+            field = value == DroppedTokens.Zero || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(DroppedTokens));
+        }
     }
 
     /// <summary>Which tokens keep an expert that is full. Default <see cref="CapacityPriority.Position"/>.</summary>
@@ -235,6 +290,15 @@ public sealed record Router
     /// a batch is filled to the longest with padding, as in USMoE's code: results then depend on which rows are scored together.
     /// </summary>
     public bool MaskPadding { get; init; } = true;
+
+    /// <summary>
+    /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsCausal =>
+        CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
+        && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
 
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
@@ -277,14 +341,23 @@ public sealed record Router
                 SkipThreshold = SkipThreshold,
                 SmallestSum = SmallestSum,
                 Jitter = Jitter,
+                MaskPadding = MaskPadding || !HasCapacity,
             },
             RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
             _ => new Unified(ExpertsPerToken, Alpha, Scope, Normalization, MaskPadding),
         };
-        return CapacityFactor is { } factor
-            ? ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding)
-            : policy;
+        if (CapacityFactor is { } factor)
+        {
+            var capacity = Routing.ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding);
+            policy = capacity.With(DroppedTokens);
+        }
+
+        if (ExpertCapacity is { } tokens)
+            policy = Routing.ExpertCapacity.FromTokens(policy, tokens, Scope, CapacityPriority, MaskPadding).With(DroppedTokens);
+        return policy;
     }
+
+    private bool HasCapacity => CapacityFactor is not null || ExpertCapacity is not null;
 
     /// <summary>The router in a few words: <c>Unified, 1.5 experts per token, α 0.5</c>.</summary>
     public override string ToString()
@@ -302,6 +375,8 @@ public sealed record Router
             text += string.Create(CultureInfo.InvariantCulture, $", skipping below {SkipThreshold:0.##} of the first");
         if (CapacityFactor is { } factor)
             text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
+        if (ExpertCapacity is { } tokens)
+            text += string.Create(CultureInfo.InvariantCulture, $", at most {tokens} tokens per expert");
         return Normalization switch
         {
             WeightNormalization.Selected => text + ", weights normalised",
@@ -309,6 +384,9 @@ public sealed record Router
             _ => text,
         };
     }
+
+    private static ArgumentException NoPrefixCapacity(string setting) =>
+        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
 
     private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
 

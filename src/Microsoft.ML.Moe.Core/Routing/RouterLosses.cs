@@ -3,45 +3,13 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
-/// Router losses that published mixtures were trained with, beside <see cref="LoadBalancingLoss"/> and <see cref="RouterZLoss"/>. Value and
+/// Router losses that published mixtures were trained with, beside <see cref="LoadBalancingLoss"/>,
+/// <see cref="LayersBalancing"/> and <see cref="RouterZLoss"/>. Value and
 /// gradient are computed on the host in double precision, over tokens, not padding; the tape receives value + ⟨logits − their values,
 /// gradient⟩, which has both. P = softmax(l) over the N experts; shares f have no gradient.
 /// </summary>
 internal static class RouterLosses
 {
-    /// <summary>
-    /// Load balancing of Mixtral, OLMoE, Qwen and others: the tokens of all layers are one list; f[j, e] is the share of tokens whose j-th
-    /// choice is e; N·Σ over j, e of f[j, e]·mean Pₑ. k = 1 and one layer are <see cref="LoadBalancingLoss"/>.
-    /// </summary>
-    /// <param name="tape">The pass under way.</param>
-    /// <param name="logitsTE">[T, E] router logits of each layer, at least one.</param>
-    /// <param name="layout">Tells tokens from padding.</param>
-    /// <param name="expertsPerToken">k.</param>
-    public static Tensor TopK(Tape tape, IReadOnlyList<Tensor> logitsTE, SequenceLayout layout, int expertsPerToken)
-    {
-        var tables = logitsTE.Select(logits => new LogitTable(logits, layout)).ToList();
-        var (experts, tokens) = (tables[0].Experts, tables.Sum(table => (long)table.Tokens.Count));
-        var (count, mean) = (new double[experts], new double[experts]);
-        foreach (var table in tables)
-        {
-            table.AddChoices(count, expertsPerToken);
-            table.AddProbabilities(mean, 1.0 / Math.Max(1, tokens));
-        }
-
-        var scale = experts / (double)Math.Max(1, tokens);
-        var value = scale * Dot(count, mean);
-        Tensor? loss = null;
-        foreach (var table in tables)
-        {
-            foreach (var token in table.Tokens)
-                table.AddSoftmaxGradient(token, scale / Math.Max(1, tokens), count);
-            var part = Linear(tape, table, loss is null ? value : 0);
-            loss = loss is null ? part : tape.Add(loss, part);
-        }
-
-        return loss!;
-    }
-
     /// <summary>
     /// Load balancing of GShard (Lepikhin et al. 2020), as Switch Transformers compute it: of each sequence N²·mean over experts of fₑ·mean Pₑ
     /// with the first choice's share f; the mean over sequences.

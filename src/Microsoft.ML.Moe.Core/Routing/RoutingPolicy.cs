@@ -11,6 +11,9 @@ public abstract class RoutingPolicy
     /// </summary>
     public virtual bool RoutesSequencesApart => false;
 
+    /// <summary>Whether padding takes no part in the choice.</summary>
+    internal virtual bool MasksPadding => true;
+
     /// <summary>Chooses experts. May be called from several threads at once.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="experts">Number of experts, E, at least 1.</param>
@@ -38,6 +41,13 @@ public abstract class RoutingPolicy
         bool training,
         PairMatrix pairs,
         RoutingScratch scratch) => pairs.Take(Route(logitsTE, pairs.Experts, layout, training));
+
+    /// <summary>
+    /// The policy for tokens that go on where those of a history end. Where choices depend on earlier tokens, what it routes is added to the
+    /// history, each token once; else it is this policy.
+    /// </summary>
+    /// <param name="history">What the layer's router has seen of the sequences.</param>
+    internal virtual RoutingPolicy After(RoutingHistory history) => this;
 
     /// <summary>Bytes that <see cref="Choose"/> has to be lent.</summary>
     /// <param name="tokens">Number of tokens, T.</param>

@@ -40,6 +40,12 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => true;
 
+    /// <summary>Whether padding gets no experts: it takes them only where a capacity lets it compete.</summary>
+    internal bool MaskPadding { get; init; } = true;
+
+    /// <inheritdoc/>
+    internal override bool MasksPadding => MaskPadding;
+
     /// <summary>How pairs are weighted.</summary>
     internal CombineRule Weights => new(0f, normalizeWeights ? WeightNormalization.Selected : WeightNormalization.None)
     {
@@ -69,7 +75,7 @@ public sealed class TokenChoice(int expertsPerToken, bool normalizeWeights) : Ro
         var scoresE = scratch.Take<double>(experts);
         for (var token = 0; token < layout.Tokens; token++)
         {
-            if (!layout.IsToken(token))
+            if (MaskPadding && !layout.IsToken(token))
                 continue;
             var logitsE = logitsTE.Slice(token * experts, experts);
             var selectedE = pairs.Of(token);

@@ -9,6 +9,14 @@ internal static class Check
     /// <summary>A shape as text: [3, 4].</summary>
     public static string Text(ReadOnlySpan<int> shape) => $"[{string.Join(", ", shape.ToArray())}]";
 
+    /// <summary>A type of elements as text.</summary>
+    public static string Text(ElementType type) => type switch
+    {
+        ElementType.BFloat16 => "bfloat16",
+        ElementType.Int8 => "int8",
+        _ => "single precision",
+    };
+
     public static void Rank(
         Tensor tensor,
         int rank,

@@ -146,6 +146,29 @@ public abstract partial class Tape
     }
 
     /// <summary>
+    /// Appends keys and values to a cache without attending to them: those of an encoder, which decoders read. Only without training.
+    /// </summary>
+    /// <param name="cache">Takes them; of this tape's engine.</param>
+    /// <param name="kTD">[T, G·K] keys.</param>
+    /// <param name="vTD">[T, G·V] values.</param>
+    /// <param name="layout">Sequences within T: as many as the cache has, of any length, without padding.</param>
+    /// <exception cref="InvalidOperationException">The tape was begun for training.</exception>
+    public void Append(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(cache);
+        Begin();
+        if (IsTraining)
+            throw new InvalidOperationException("A cache is for inference, but the tape was begun for training.");
+        Use(kTD);
+        Use(vTD);
+        Check.Shape(kTD, [layout.Tokens, cache.KeyWidth]);
+        Check.Shape(vTD, [layout.Tokens, cache.ValueWidth]);
+        cache.CheckFits(layout, appends: true);
+        AppendCore(cache, kTD, vTD, layout);
+    }
+
+    /// <summary>
     /// Rotary positions (Su et al. 2021, "RoFormer"): of each head, pair i of the columns is turned by position·frequencies[i]. Columns
     /// before and beyond the pairs stay as they are.
     /// </summary>
@@ -266,6 +289,9 @@ public abstract partial class Tape
         KeyValueCache cache,
         AttentionBias? bias,
         Tensor? sinksH);
+
+    /// <inheritdoc cref="Append"/>
+    protected abstract void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout);
 
     /// <inheritdoc cref="Rotary(Tensor, ReadOnlySpan{int}, int, ReadOnlySpan{RotaryFrequencies})"/>
     protected abstract Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary);

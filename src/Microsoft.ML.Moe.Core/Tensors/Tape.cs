@@ -230,6 +230,21 @@ public abstract partial class Tape : IDisposable
         return rate == 0f || !IsTraining ? x : DropoutCore(x, rate);
     }
 
+    /// <summary>Multiplies each element by a random number within 1 ± <paramref name="amount"/>, uniformly distributed, when training.</summary>
+    /// <param name="x">[T, D].</param>
+    /// <param name="amount">Within [0, 1); 0 returns <paramref name="x"/> itself.</param>
+    internal Tensor Jitter(Tensor x, float amount)
+    {
+        Check.Rate(amount);
+        if (amount == 0f || !IsTraining)
+            return x;
+        var random = new Random((int)NextKey());
+        var factors = new float[x.Length];
+        for (var i = 0; i < factors.Length; i++)
+            factors[i] = 1f + amount * (2f * random.NextSingle() - 1f);
+        return Multiply(x, Constant(factors, x.Shape));
+    }
+
     /// <summary>Softmax over the last dimension.</summary>
     /// <param name="x">[…, C].</param>
     public Tensor Softmax(Tensor x)
@@ -301,6 +316,9 @@ public abstract partial class Tape : IDisposable
     /// <returns>Whether the tape has made it; false for a parameter of the tape's engine.</returns>
     /// <exception cref="ArgumentException">It belongs to another engine or tape.</exception>
     protected abstract bool UseCore(Tensor tensor, string name);
+
+    /// <summary>The key of the tape's next random numbers.</summary>
+    protected abstract uint NextKey();
 
     /// <summary>Makes the tape as good as new, for an engine that begins it again.</summary>
     private protected void Restart()

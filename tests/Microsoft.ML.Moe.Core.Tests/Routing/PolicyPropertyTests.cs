@@ -144,7 +144,9 @@ public class PolicyPropertyTests
     {
         foreach (var (name, policy) in Policies.All(batch))
         {
-            Assert.Equal(name.Contains("Sequence", StringComparison.Ordinal), policy.RoutesSequencesApart);
+            var isOfSequences = name.Contains(nameof(RoutingScope.Sequence), StringComparison.Ordinal)
+                || name.Contains(nameof(RoutingScope.Prefix), StringComparison.Ordinal);
+            Assert.Equal(isOfSequences, policy.RoutesSequencesApart);
             if (!policy.RoutesSequencesApart)
                 continue;
             var expected = batch.Route(policy);

@@ -74,7 +74,7 @@ public abstract partial class OperationTests
     {
         using var engine = CreateEngine();
         // without differences below twice the step of the finite differences, and with a logit of 0 between two others
-        var logits = new Input([5, 4], [1, -1.5f, 2, 0, 0.3f, 1.1f, -2, 0.7f, -1, -2, 1.3f, -0.5f, 0.8f, 2, 1.5f, -3, -0.4f, 0.6f, 1.7f, 0.2f]);
+        var logits = new Input([5, 4], [1, -1.5f, 2, 0, 0.3f, 1.1f, -2, 0.7f, -1, -2, 1.3f, -0.5f, 0.8f, 2, 1.5f, -3, -0.4f, 0.6f, 1.7f, 0.1f]);
         foreach (var broadcast in new[] { false, true })
         {
             var plan = Plan(new CombineRule(0f, normalization) { Score = function, Tolerance = 0.6f }, broadcast);

@@ -31,6 +31,9 @@ internal abstract record CausalConfig : PublishedConfig
     /// <inheritdoc/>
     internal override bool NormsTokens => false;
 
+    /// <inheritdoc/>
+    internal override HeadConfig WritingHead => new NextTokenHeadConfig();
+
     /// <summary>
     /// Whether the load-balancing loss is one of all mixtures together, as transformers has it for these models; see
     /// <see cref="Routing.LayersBalancing"/>.

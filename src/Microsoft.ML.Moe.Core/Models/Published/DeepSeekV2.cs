@@ -44,6 +44,7 @@ internal sealed record DeepSeekV2Config : LatentCausalConfig
         var mixture = DeepSeekConfig.WithExperts(config, json, expertWidth: 1407, sharedExperts: 2, experts: 64);
         return mixture with
         {
+            // transformers reads norm_topk_prob and does not heed it
             Router = mixture.Router with
             {
                 Normalization = WeightNormalization.None,

@@ -38,11 +38,21 @@ internal static class PublishedArchitectures
         ["gpt_oss"] = GptOssConfig.Read,
     };
 
+    private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> EncoderDecoderReaders = new()
+    {
+        ["t5"] = T5Config.Read,
+        ["mt5"] = T5Config.Read,
+        ["switch_transformers"] = SwitchTransformersConfig.Read,
+    };
+
     /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>
     public static bool Knows(string modelType) => Readers.ContainsKey(modelType);
 
     /// <summary>Whether a <c>model_type</c> is a causal model that is known.</summary>
     public static bool KnowsCausal(string modelType) => CausalReaders.ContainsKey(modelType);
+
+    /// <summary>Whether a <c>model_type</c> is an encoder–decoder that is known.</summary>
+    public static bool KnowsEncoderDecoder(string modelType) => EncoderDecoderReaders.ContainsKey(modelType);
 
     /// <summary>The encoder that a <c>config.json</c> describes.</summary>
     /// <exception cref="InvalidDataException">
@@ -51,10 +61,12 @@ internal static class PublishedArchitectures
     public static PublishedConfig Read(PublishedSettings json)
     {
         var modelType = json.Text("model_type", "");
-        if (!Readers.TryGetValue(modelType, out var read) && !CausalReaders.TryGetValue(modelType, out read))
+        if (!Readers.TryGetValue(modelType, out var read)
+            && !CausalReaders.TryGetValue(modelType, out read)
+            && !EncoderDecoderReaders.TryGetValue(modelType, out read))
         {
             throw json.Refused($"model_type '{modelType}' is none of the encoders that are known here: "
-                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys)));
+                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys).Concat(EncoderDecoderReaders.Keys)));
         }
 
         if (json.Has("quantization_config"))

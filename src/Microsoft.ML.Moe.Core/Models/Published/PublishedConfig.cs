@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
@@ -50,6 +51,13 @@ internal abstract record PublishedConfig : EncoderConfig
 
     /// <inheritdoc/>
     private protected override (int Width, int Layers) Most => (32768, 512);
+
+    /// <summary>The head by which it writes text; null for an encoder, which writes none.</summary>
+    internal virtual HeadConfig? WritingHead => null;
+
+    /// <summary>Whether an encoder reads the prompt, and a decoder writes.</summary>
+    [JsonIgnore]
+    internal virtual bool IsEncoderDecoder => false;
 
     /// <summary>The head of masked language modelling that is published with it.</summary>
     internal virtual MaskedTokenHeadConfig MaskedTokens => new(VocabularySize) { Activation = Activation, NormEpsilon = NormEpsilon };

@@ -97,6 +97,8 @@ internal sealed unsafe class ManagedTape : Tape
     /// <summary>A key for one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
 
+    protected override uint NextKey() => NextRandomKey();
+
     /// <summary>A plan to be filled, which lives as long as the tape's tensors.</summary>
     public RoutingPlan NewPlan() => _leasedPlans is null ? new RoutingPlan() : _leasedPlans.Next();
 
@@ -179,14 +181,16 @@ internal sealed unsafe class ManagedTape : Tape
         AttentionBias? bias,
         Tensor? sinksH)
     {
-        if (cache is not ManagedKeyValueCache own || own.Engine != Engine)
-            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        var own = Own(cache);
         if (kTD is not null)
             own.Append(Own(kTD), Own(vTD!), layout);
         var form = AttentionForm.Of(spec, qTD.Columns, cache.ValueWidth, training: false);
         var additions = new AttentionAdditions(OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
         return AttentionOperation.Forward(this, Own(qTD), form, layout, own, additions);
     }
+
+    protected override void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout) =>
+        Own(cache).Append(Own(kTD), Own(vTD), layout);
 
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout) =>
         AttentionPoolOperation.Forward(this, Own(xTD), Own(scoresTQ), layout);
@@ -301,6 +305,10 @@ internal sealed unsafe class ManagedTape : Tape
     }
 
     private static ManagedTensor Own(Tensor tensor) => (ManagedTensor)tensor;
+
+    private ManagedKeyValueCache Own(KeyValueCache cache) => cache is ManagedKeyValueCache own && own.Engine == Engine
+        ? own
+        : throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
 
     private static ManagedTensor? OwnOrNull(Tensor? tensor) => (ManagedTensor?)tensor;
 }
