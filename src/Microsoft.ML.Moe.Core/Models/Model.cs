@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -157,12 +158,16 @@ public sealed partial class Model<TRow>
     /// copied, and both go on working side by side on the engine, which must outlive both.
     /// </summary>
     /// <param name="router">The router; <see cref="Router"/> <c>with</c> a change keeps its other settings.</param>
-    /// <exception cref="ArgumentException">The router does not fit the number of experts.</exception>
+    /// <exception cref="ArgumentException">
+    /// The router does not fit the number of experts, or the model writes text and the router is not causal (<see cref="Router.AllowsLookahead"/>).
+    /// </exception>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     public Model<TRow> WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
         Config.CheckRoutes();
+        if (Config.Head is NextTokenHeadConfig)
+            router = router.Causal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
@@ -210,7 +215,10 @@ public sealed partial class Model<TRow>
             weights,
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
-                    p.Parameter, p.Role == ParameterRole.Bias || ClassifierHead.IsOfClasses(p.Parameter.Name) ? ElementType.Float32 : matrices)),
+                    p.Parameter,
+                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias || ClassifierHead.IsOfClasses(p.Parameter.Name)
+                        ? ElementType.Float32
+                        : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
             ]);
     }
@@ -241,6 +249,25 @@ public static class ModelFiles
             (settings, input, take) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
                 ? LinearBranch.Import(branch, (TextInput)input, classes, take)
                 : null);
+
+    /// <summary>Loads a model that writes text, its weights in a precision for inference.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="precision">What the weights become.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    internal static Model<EncodedText> LoadGenerator(
+        Stream config, Stream weights, Engine engine, IPublishedTokenizer tokenizer, WeightPrecision precision)
+    {
+        var settings = ModelConfig.Read(config);
+        if (settings is not { Input: PublishedTextInputConfig input, Encoder: PublishedConfig encoder } || encoder.WritingHead?.GetType() != settings.Head.GetType())
+            throw new InvalidDataException("Config.json is not of a model that writes text: the model file is damaged.");
+        var source = Layers.Weights.From(SafeTensors.Read(weights), WeightRules.Identity(), precision);
+        var model = new Model<EncodedText>(engine, settings, input.Restore(tokenizer), new ParameterStore(engine, source) { HasDenseTables = true });
+        source.Complete();
+        return model;
+    }
 
     /// <summary>Loads a model of images.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

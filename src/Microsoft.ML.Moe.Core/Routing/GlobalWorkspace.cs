@@ -66,7 +66,14 @@ public sealed class GlobalWorkspace(
 
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var after = inner.After(history);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -74,10 +81,15 @@ public sealed class GlobalWorkspace(
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        var terms = inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var terms = inner.Choose(logitsTE, choiceBiasE, layout, training, pairs, scratch);
         if (!training)
             return terms;
 

@@ -30,6 +30,13 @@ public enum RoutingScope
 
     /// <summary>All tokens of the batch.</summary>
     Batch,
+
+    /// <summary>
+    /// The tokens of one sequence up to the token itself, with Unified: a pair (t, e) is selected when its score is among the ⌊(t + 1)·k⌋
+    /// largest of the tokens 0…t. Causal, and a row's result depends on no other row: the scope for models that write. A sequence's pairs
+    /// are near T·k, not exactly as many.
+    /// </summary>
+    Prefix,
 }
 
 /// <summary>Which tokens keep an expert that more tokens want than it may take.</summary>
@@ -40,6 +47,17 @@ public enum CapacityPriority
 
     /// <summary>The token with the larger router probability for the expert; among equals the earlier one.</summary>
     Score,
+
+    /// <summary>
+    /// The token whose first choice it is, before those whose second it is; among equals the earlier one (GShard; V-MoE's vanilla routing).
+    /// </summary>
+    Choice,
+
+    /// <summary>
+    /// As <see cref="Choice"/>, but among equals the token whose largest probability, of any expert, is larger (V-MoE's batch priority routing,
+    /// Riquelme et al. 2021, arXiv 2106.05974, section 4).
+    /// </summary>
+    BatchPriority,
 }
 
 /// <summary>What a token gives that a capacity has left without experts.</summary>
@@ -118,16 +136,104 @@ public sealed record Router
     public RoutingScope Scope
     {
         get;
-        init => field = OptionCheck.Defined(value, nameof(Scope));
+        init
+        {
+            OptionCheck.Defined(value, nameof(Scope));
+            if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
+                throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
+            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+        }
     }
 
     /// <summary>
-    /// Whether the weights of a token's experts are divided by their sum, with Token Choice and Unified. Expert Choice does not.
+    /// What the weights of a token's experts are divided by: with Token Choice nothing or the sum over the selected, with Unified any, with
+    /// Expert Choice nothing. Where Unified takes the place of a router whose weights were normalised, without training, choose
+    /// <see cref="WeightNormalization.Selected"/>: other weights change the layer's scale.
     /// </summary>
-    public bool NormalizeWeights
+    public WeightNormalization Normalization
     {
         get;
-        init => field = value && Kind == RouterKind.ExpertChoice ? throw HasNoEffect(nameof(NormalizeWeights)) : value;
+        init
+        {
+            OptionCheck.Defined(value, nameof(Normalization));
+            var isPossible = Kind switch
+            {
+                RouterKind.TokenChoice => value != WeightNormalization.All,
+                RouterKind.ExpertChoice => value == WeightNormalization.None,
+                _ => true,
+            };
+            field = isPossible ? value : throw HasNoEffect($"{nameof(Normalization)} = {value}", nameof(Normalization));
+        }
+    }
+
+    /// <summary>
+    /// What is made of the logits, with Token Choice: <see cref="ScoreFunction.Softmax"/>, the default; <see cref="ScoreFunction.Sigmoid"/>
+    /// (DeepSeek-V3); <see cref="ScoreFunction.SparseMixer"/> (Phi-3.5-MoE).
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ScoreFunction ScoreFunction
+    {
+        get;
+        init
+        {
+            OptionCheck.Defined(value, nameof(ScoreFunction));
+            if (value == ScoreFunction.Relu || (value != default && Kind != RouterKind.TokenChoice))
+                throw HasNoEffect($"{nameof(ScoreFunction)} = {value}", nameof(ScoreFunction));
+            field = value;
+        }
+    }
+
+    /// <summary>
+    /// ε of <see cref="ScoreFunction.SparseMixer"/>, within [0, 1]: beside an expert with logit l count those with
+    /// (l − lᵢ)/max(|lᵢ|, l) ≤ 2ε. Phi-3.5-MoE's router_jitter_noise is 0.01. Default 0: only those with the same logit.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Jitter
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(Jitter));
+            field = value == 0 || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(Jitter));
+        }
+    }
+
+    /// <summary>Groups of experts that a token chooses from, with Token Choice (DeepSeek). Default null: one group.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ExpertGroups? Groups
+    {
+        get;
+        init => field = value is null || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(Groups));
+    }
+
+    /// <summary>
+    /// β of dynamic expert skipping, with Token Choice, within [0, 1]: of a token's k experts those whose score is below β times the largest
+    /// are left out (Lu et al. 2024, arXiv 2402.14800, section 3.3). Default 0: none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double SkipThreshold
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(SkipThreshold));
+            field = value == 0 || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(SkipThreshold));
+        }
+    }
+
+    /// <summary>
+    /// Weights that are normalised are divided by at least this, with Token Choice, within [0, 1]: 1e-20 in DeepSeek-V3, moe_norm_min in
+    /// ERNIE 4.5. Default 0.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double SmallestSum
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(SmallestSum));
+            field = value == 0 || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(SmallestSum));
+        }
     }
 
     /// <summary>
@@ -137,10 +243,13 @@ public sealed record Router
     public double? CapacityFactor
     {
         get;
-        init => field = value is null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)
-            ? value
-            : throw new ArgumentOutOfRangeException(
-                nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+        init
+        {
+            if (value is not (null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)))
+                throw new ArgumentOutOfRangeException(
+                    nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(CapacityFactor)) : value;
+        }
     }
 
     /// <summary>
@@ -182,6 +291,23 @@ public sealed record Router
     /// </summary>
     public bool MaskPadding { get; init; } = true;
 
+    /// <summary>
+    /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsCausal =>
+        CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
+        && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
+
+    /// <summary>
+    /// Whether a model that writes takes this router though it is not <see cref="IsCausal"/>: where later tokens compete with earlier ones, the
+    /// experts of a token tell of what comes after it, a loss over whole texts is too good, and decoding token by token chooses otherwise.
+    /// Default false.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AllowsLookahead { get; init; }
+
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
     /// <param name="normalizeWeights">
@@ -189,7 +315,7 @@ public sealed record Router
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
     public static Router TokenChoice(int expertsPerToken = 2, bool? normalizeWeights = null) =>
-        new(RouterKind.TokenChoice, expertsPerToken) { NormalizeWeights = normalizeWeights ?? expertsPerToken > 1 };
+        new(RouterKind.TokenChoice, expertsPerToken) { Normalization = normalizeWeights ?? expertsPerToken > 1 ? WeightNormalization.Selected : WeightNormalization.None };
 
     /// <summary>Expert Choice (Zhou et al. 2022): each expert takes its ⌈T·k/N⌉ best tokens of a group.</summary>
     /// <param name="expertsPerToken">k, on average, over 0. Default 2.</param>
@@ -202,20 +328,31 @@ public sealed record Router
     /// <param name="expertsPerToken">k, on average, over 0. Default 2.</param>
     /// <param name="alpha">Share of the experts' view in the score, within [0, 1]. Default 0.5.</param>
     /// <param name="scope">Which tokens compete. Default <see cref="RoutingScope.Sequence"/>.</param>
-    /// <param name="normalizeWeights">Whether scores are divided by their sum over all of a token's experts. Default false.</param>
+    /// <param name="normalization">What scores are divided by. Default nothing.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value lies outside its range.</exception>
     public static Router Unified(
-        double expertsPerToken = 2, double alpha = DefaultAlpha, RoutingScope scope = RoutingScope.Sequence, bool normalizeWeights = false) =>
-        new(RouterKind.Unified, expertsPerToken) { Alpha = alpha, Scope = scope, NormalizeWeights = normalizeWeights };
+        double expertsPerToken = 2,
+        double alpha = DefaultAlpha,
+        RoutingScope scope = RoutingScope.Sequence,
+        WeightNormalization normalization = WeightNormalization.None) =>
+        new(RouterKind.Unified, expertsPerToken) { Alpha = alpha, Scope = scope, Normalization = normalization };
 
     /// <summary>The policy that routes so.</summary>
     public RoutingPolicy CreatePolicy()
     {
         RoutingPolicy policy = Kind switch
         {
-            RouterKind.TokenChoice => new TokenChoice((int)ExpertsPerToken, NormalizeWeights) { MaskPadding = MaskPadding || !HasCapacity },
+            RouterKind.TokenChoice => new TokenChoice((int)ExpertsPerToken, Normalization == WeightNormalization.Selected)
+            {
+                ScoreFunction = ScoreFunction,
+                Groups = Groups,
+                SkipThreshold = SkipThreshold,
+                SmallestSum = SmallestSum,
+                Jitter = Jitter,
+                MaskPadding = MaskPadding || !HasCapacity,
+            },
             RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
-            _ => new Unified(ExpertsPerToken, Alpha, Scope, NormalizeWeights, MaskPadding),
+            _ => new Unified(ExpertsPerToken, Alpha, Scope, Normalization, MaskPadding),
         };
         if (CapacityFactor is { } factor)
         {
@@ -238,12 +375,47 @@ public sealed record Router
             text += string.Create(CultureInfo.InvariantCulture, $", α {Alpha:0.##}");
         if (Kind != RouterKind.TokenChoice && Scope != RoutingScope.Sequence)
             text += $", within {Scope}";
+        if (ScoreFunction != ScoreFunction.Softmax)
+            text += $", {ScoreFunction}";
+        if (Groups is { } groups)
+            text += $", {groups.Kept} of {groups.Count} groups";
+        if (SkipThreshold > 0)
+            text += string.Create(CultureInfo.InvariantCulture, $", skipping below {SkipThreshold:0.##} of the first");
         if (CapacityFactor is { } factor)
             text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
         if (ExpertCapacity is { } tokens)
             text += string.Create(CultureInfo.InvariantCulture, $", at most {tokens} tokens per expert");
-        return NormalizeWeights ? text + ", weights normalised" : text;
+        return Normalization switch
+        {
+            WeightNormalization.Selected => text + ", weights normalised",
+            WeightNormalization.All => text + ", weights normalised over all experts",
+            _ => text,
+        };
     }
 
-    private ArgumentException HasNoEffect(string setting) => new($"{setting} has no effect with {Kind}.", setting);
+    /// <summary>
+    /// The router as a causal model takes it: Unified over whole sequences becomes one over the tokens so far.
+    /// </summary>
+    /// <exception cref="ArgumentException">Later tokens matter, which is not allowed.</exception>
+    internal Router Causal()
+    {
+        if (this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, AllowsLookahead: false })
+            return this with { Scope = RoutingScope.Prefix };
+        if (!IsCausal && !AllowsLookahead)
+        {
+            throw new ArgumentException(
+                $"With '{this}' later tokens decide about the experts of earlier ones, but the model writes text. Choose Token Choice or "
+                + $"{nameof(Unified)} with {nameof(Scope)} = {nameof(RoutingScope.Prefix)} and no capacity, or set {nameof(AllowsLookahead)} = true.",
+                nameof(Router));
+        }
+
+        return this;
+    }
+
+    private static ArgumentException NoPrefixCapacity(string setting) =>
+        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
+
+    private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
+
+    private ArgumentException HasNoEffect(string value, string setting) => new($"{value} has no effect with {Kind}.", setting);
 }

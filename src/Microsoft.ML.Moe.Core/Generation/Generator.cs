@@ -1,0 +1,145 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+
+namespace Microsoft.ML.Moe.Generation;
+
+/// <summary>Continues prompts by a model: greedily, by sampling, or by beam search. Safe to use from several threads where the model is.</summary>
+internal sealed class Generator
+{
+    private readonly IGenerativeModel _model;
+    private readonly GenerationOptions _options;
+    private readonly Func<IReadOnlyList<int>, string>? _decode;
+
+    /// <summary>Checks the options.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="options">How it goes on.</param>
+    /// <param name="decode">Makes text of tokens, without special ones; null: answers have no text.</param>
+    /// <exception cref="ArgumentException">The options contradict each other, or need text.</exception>
+    public Generator(IGenerativeModel model, GenerationOptions options, Func<IReadOnlyList<int>, string>? decode = null)
+    {
+        (_model, _options, _decode) = (model, options, decode);
+        if (options.Beams > 1 && options.SequencesPerPrompt > options.Beams)
+        {
+            throw new ArgumentException(
+                $"{nameof(options.SequencesPerPrompt)} is {options.SequencesPerPrompt}, more than the {options.Beams} {nameof(options.Beams)}.",
+                nameof(options));
+        }
+
+        if (options is { Beams: 1, Sample: false, SequencesPerPrompt: > 1 })
+        {
+            throw new ArgumentException(
+                $"{nameof(options.SequencesPerPrompt)} is {options.SequencesPerPrompt}, but there is one answer of the most probable tokens: "
+                + $"set {nameof(options.Sample)}, or as many {nameof(options.Beams)}.",
+                nameof(options));
+        }
+
+        if (options.StopStrings.Count > 0 && decode is null)
+            throw new ArgumentException($"{nameof(options.StopStrings)} needs a tokenizer.", nameof(options));
+    }
+
+    /// <summary>Continues prompts, which may be of unequal lengths; one's answers do not depend on the others.</summary>
+    /// <param name="prompts">Ids of each prompt, at least one.</param>
+    /// <param name="firstNumber">Number of the first prompt among all that the seed is for.</param>
+    /// <param name="pieceMade">Is called with each part of an answer, in the order of their making; null for none.</param>
+    /// <param name="stop">Ends it between two tokens.</param>
+    /// <returns>For each prompt its answers: of beam search the best first, and fewer than asked for where no more are possible.</returns>
+    /// <exception cref="ArgumentException">A prompt is empty, or leaves no room for an answer.</exception>
+    /// <exception cref="InvalidOperationException">The options ban every token, or the model's scores are not numbers.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public GeneratedSequence[][] Generate(
+        IReadOnlyList<int[]> prompts, long firstNumber = 0, Action<GeneratedPiece>? pieceMade = null, CancellationToken stop = default) =>
+        Generate(prompts, prompt => firstNumber + prompt, pieceMade, stop);
+
+    /// <summary>As the other, with prompts that have any numbers.</summary>
+    /// <param name="prompts">Ids of each prompt, at least one.</param>
+    /// <param name="numberOf">Number of a prompt among all that the seed is for.</param>
+    /// <param name="pieceMade">See there.</param>
+    /// <param name="stop">See there.</param>
+    public GeneratedSequence[][] Generate(
+        IReadOnlyList<int[]> prompts, Func<int, long> numberOf, Action<GeneratedPiece>? pieceMade = null, CancellationToken stop = default)
+    {
+        if (prompts.Count == 0)
+            return [];
+        for (var p = 0; p < prompts.Count; p++)
+            if (prompts[p].Length == 0)
+                throw new ArgumentException($"Prompt {p} has no tokens.", nameof(prompts));
+        stop.ThrowIfCancellationRequested();
+        var copies = _options.Beams > 1 ? _options.Beams : _options.SequencesPerPrompt;
+        using var decoding = _model.Begin(prompts, copies, Capacity(prompts));
+        var run = new GenerationRun(_options, decoding, copies, RoomOf(decoding, prompts.Count, copies), numberOf, _decode, pieceMade, stop);
+        return _options.Beams > 1 ? new BeamSearch(run).Search() : new TokenByToken(run).Search();
+    }
+
+    /// <summary>
+    /// Continues prompts on a thread of the pool and gives the parts of their answers as they are made. Who ends the enumeration early ends
+    /// the work too.
+    /// </summary>
+    /// <param name="prompts">Ids of each prompt, at least one.</param>
+    /// <param name="firstNumber">Number of the first prompt among all that the seed is for.</param>
+    /// <param name="stop">Ends it between two tokens: the parts that were given stand.</param>
+    /// <exception cref="ArgumentException">A prompt is empty, or leaves no room for an answer.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async IAsyncEnumerable<GeneratedPiece> StreamAsync(
+        IReadOnlyList<int[]> prompts, long firstNumber = 0, [EnumeratorCancellation] CancellationToken stop = default)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var pieces = Channel.CreateUnbounded<GeneratedPiece>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var work = Task.Run(
+            () =>
+            {
+                try
+                {
+                    Generate(prompts, firstNumber, piece => pieces.Writer.TryWrite(piece), ended.Token);
+                }
+                finally
+                {
+                    pieces.Writer.Complete();
+                }
+            },
+            CancellationToken.None);
+        try
+        {
+            // what was made before a cancellation is still given
+            await foreach (var piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+                yield return piece;
+            await work.ConfigureAwait(false);
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await ((Task)work).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private int Capacity(IReadOnlyList<int[]> prompts)
+    {
+        if (_options.MaximumNewTokens is { } tokens)
+            return Math.Min(tokens, _model.MaximumTokens);
+        var length = Math.Min(_options.MaximumLength ?? int.MaxValue, _model.MaximumTokens);
+        if (length == int.MaxValue)
+        {
+            throw new ArgumentException(
+                $"Nothing limits the answers: set {nameof(GenerationOptions)}.{nameof(GenerationOptions.MaximumNewTokens)}.", nameof(prompts));
+        }
+
+        return length;
+    }
+
+    /// <summary>Most tokens of each prompt's answers.</summary>
+    private int[] RoomOf(Decoding decoding, int prompts, int copies)
+    {
+        var rooms = new int[prompts];
+        for (var p = 0; p < prompts; p++)
+        {
+            var context = decoding.ContextOf(p * copies).Length;
+            var (most, limit) = _options.MaximumNewTokens is null && _options.MaximumLength < _model.MaximumTokens
+                ? (_options.MaximumLength.Value, nameof(GenerationOptions.MaximumLength))
+                : (_model.MaximumTokens, "the most that the model takes");
+            rooms[p] = Math.Min(_options.MaximumNewTokens ?? int.MaxValue, most - context);
+            if (rooms[p] < 1)
+                throw new ArgumentException($"Prompt {p} has {context} tokens and leaves no room for an answer: {limit} is {most}.", nameof(prompts));
+        }
+
+        return rooms;
+    }
+}
