@@ -78,7 +78,7 @@ public sealed partial class OptionTests
         CancellationToken => "none",
         System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         double.NaN => "required",
-        System.Collections.ICollection { Count: 0 } => "none",
+        System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

@@ -166,7 +166,7 @@ public sealed partial class Model<TRow>
     {
         ArgumentNullException.ThrowIfNull(router);
         Config.CheckRoutes();
-        if (Config.Head is NextTokenHeadConfig)
+        if (Config.Head is NextTokenHeadConfig or DecoderHeadConfig)
             router = router.Causal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);

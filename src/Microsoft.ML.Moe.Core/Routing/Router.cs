@@ -141,7 +141,7 @@ public sealed record Router
             OptionCheck.Defined(value, nameof(Scope));
             if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
                 throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
-            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+            field = value == RoutingScope.Prefix && HasCapacity ? throw NoPrefixCapacity(nameof(Scope)) : value;
         }
     }
 
@@ -260,10 +260,13 @@ public sealed record Router
     public int? ExpertCapacity
     {
         get;
-        init => field = value is null or >= 0
-            ? value
-            : throw new ArgumentOutOfRangeException(
-                nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+        init
+        {
+            if (value < 0)
+                throw new ArgumentOutOfRangeException(
+                    nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(ExpertCapacity)) : value;
+        }
     }
 
     /// <summary>What a token gives that a capacity has left without experts, with Token Choice. Default <see cref="DroppedTokens.Zero"/>.</summary>
@@ -293,11 +296,13 @@ public sealed record Router
 
     /// <summary>
     /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
-    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>; without a capacity, but for a number of tokens that is the
+    /// same for every sequence and the earlier ones of which keep their experts.
     /// </summary>
     [JsonIgnore]
     public bool IsCausal =>
-        CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
+        CapacityFactor is null
+        && (ExpertCapacity is null || (Scope != RoutingScope.Batch && CapacityPriority == CapacityPriority.Position))
         && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
 
     /// <summary>
@@ -413,7 +418,7 @@ public sealed record Router
     }
 
     private static ArgumentException NoPrefixCapacity(string setting) =>
-        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
+        new($"A capacity is of whole sequences, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
 
     private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
 

@@ -162,11 +162,11 @@ public sealed class GenerateTextTests : IDisposable
         Assert.Throws<DirectoryNotFoundException>(() => Estimator("nowhere", Short).Fit(Table([])));
     }
 
-    private MoeTextGenerationTransformer Fit(GenerateTextOptions options, string config = TinyLanguageModel.Olmoe, ElementType type = ElementType.Float32)
+    private MoeTextGenerationTransformer Fit(GenerateTextOptions options, string config = TinyCausal.Olmoe, ElementType type = ElementType.Float32)
     {
         var folder = Path.Combine(_folder.Path, "model");
         if (!Directory.Exists(folder))
-            TinyLanguageModel.Write(folder, config, type);
+            TinyCausal.Write(folder, config, type);
         return Estimator(folder, options).Fit(Table([]));
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
@@ -167,6 +168,10 @@ internal sealed record PublishedTextInputConfig : InputConfig
     /// <summary>Id of padding.</summary>
     public int PaddingId { get; init => field = OptionCheck.Range(value, 0, (1 << 24) - 1, nameof(PaddingId)); }
 
+    /// <summary>Whether padding, where a router lets it compete, stands before the tokens: with causal models, whose last token tells most.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool PadsLeft { get; init; }
+
     /// <summary>How many sequences a row becomes, and which.</summary>
     public TextWindows Windows { get; init => field = OptionCheck.Defined(value, nameof(Windows)); }
 
@@ -184,6 +189,7 @@ internal sealed record PublishedTextInputConfig : InputConfig
         MaximumTokens = Math.Min(maximumTokens ?? int.MaxValue, encoder.MaximumTokens),
         VocabularySize = encoder.VocabularySize,
         PaddingId = encoder.PaddingId,
+        PadsLeft = encoder is CausalConfig,
     };
 
     /// <summary>The input that a saved model was trained with.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Tensors;
@@ -11,9 +12,11 @@ namespace Microsoft.ML.Moe.Models.Published;
 internal abstract record RotaryCausalConfig : CausalConfig
 {
     /// <summary>Heads of keys and values; divides <see cref="EncoderConfig.Heads"/>.</summary>
+    [JsonRequired]
     public int KeyValueHeads { get; init => field = OptionCheck.Range(value, 1, 4096, nameof(KeyValueHeads)); } = 1;
 
     /// <summary>Columns of a head; even where the positions turn all of them.</summary>
+    [JsonRequired]
     public int HeadWidth { get; init => field = OptionCheck.Range(value, 2, 4096, nameof(HeadWidth)); } = 2;
 
     /// <summary>Base of the rotary frequencies.</summary>

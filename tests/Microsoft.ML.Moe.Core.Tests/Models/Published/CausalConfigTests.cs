@@ -69,7 +69,7 @@ public sealed class CausalConfigTests : IDisposable
         Assert.Equal([1, 2], Read(Of("ernie4_5_moe", ("moe_layer_end_index", 2))).MoeBlocks);
         Assert.Equal([1, 3], Read(Of("ernie4_5_moe", ("moe_layer_start_index", 0), ("moe_layer_interval", 2))).MoeBlocks);
 
-        static string Of(string kind, params (string, object?)[] changes) => TinyCausal.Config(kind, [("num_hidden_layers", 4), .. changes]);
+        static string Of(string kind, params (string, object?)[] changes) => TinyCausalFamilies.Config(kind, [("num_hidden_layers", 4), .. changes]);
     }
 
     [Fact]
@@ -86,15 +86,15 @@ public sealed class CausalConfigTests : IDisposable
         Assert.Equal(8, Read(Of("mixtral", ("sliding_window", 8))).Window);
         Assert.Null(Read(Of("mixtral")).Window);
 
-        static string Of(string kind, params (string, object?)[] changes) => TinyCausal.Config(kind, [("num_hidden_layers", 4), .. changes]);
+        static string Of(string kind, params (string, object?)[] changes) => TinyCausalFamilies.Config(kind, [("num_hidden_layers", 4), .. changes]);
     }
 
     [Fact]
     public void ScalingIsTheSameInBothForms()
     {
         var scaling = new { rope_type = "llama3", factor = 8.0, low_freq_factor = 1.0, high_freq_factor = 4.0, original_max_position_embeddings = 64 };
-        var older = Read(TinyCausal.Config("llama", ("rope_theta", 5e5), ("rope_scaling", scaling)));
-        var newer = Read(TinyCausal.Config("llama", ("rope_parameters", new
+        var older = Read(TinyCausalFamilies.Config("llama", ("rope_theta", 5e5), ("rope_scaling", scaling)));
+        var newer = Read(TinyCausalFamilies.Config("llama", ("rope_parameters", new
         {
             rope_theta = 5e5,
             rope_type = "llama3",
@@ -106,14 +106,14 @@ public sealed class CausalConfigTests : IDisposable
 
         Assert.Equal(RotaryScalingKind.Llama3, older.RotaryScaling!.Kind);
         Assert.Equal(older, newer);
-        Assert.Null(Read(TinyCausal.Config("llama", ("rope_scaling", new { type = "dynamic", factor = 2.0 }))).RotaryScaling);
+        Assert.Null(Read(TinyCausalFamilies.Config("llama", ("rope_scaling", new { type = "dynamic", factor = 2.0 }))).RotaryScaling);
     }
 
     /// <summary>A quarter of 12 columns are 3: two pairs, whose second turns at base^(−2/3).</summary>
     [Fact]
     public void AnOddPartOfAHeadHasAPairMore()
     {
-        var config = Read(TinyCausal.Config("gpt_neox", ("hidden_size", 48), ("rotary_pct", 0.25)));
+        var config = Read(TinyCausalFamilies.Config("gpt_neox", ("hidden_size", 48), ("rotary_pct", 0.25)));
 
         Assert.Equal((12, 0.25), (config.HeadWidth, config.RotaryFraction));
         Assert.Equal([1f, (float)Math.Pow(10_000, -2 / 3.0)], RotaryScaling.FrequenciesOf(3, 10_000));
@@ -139,7 +139,7 @@ public sealed class CausalConfigTests : IDisposable
 
         void Frequencies(double[] expected, object scaling, double amplitude = 1)
         {
-            var config = Read(TinyCausal.Config("llama", ("head_dim", 16), ("rope_scaling", scaling)));
+            var config = Read(TinyCausalFamilies.Config("llama", ("head_dim", 16), ("rope_scaling", scaling)));
             var rotary = config.RotaryScaling!.Apply(config.HeadWidth, config.RotaryBase, isInterleaved: false);
             Assert.All(expected.Zip(rotary.Values.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-6 * pair.First));
             Assert.Equal(amplitude, rotary.Amplitude, 1e-6);
@@ -162,7 +162,7 @@ public sealed class CausalConfigTests : IDisposable
     public void WhatCannotBeDoneIsRefused(string kind, string name, string value, string message)
     {
         var json = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(value);
-        var error = Assert.Throws<InvalidDataException>(() => Read(TinyCausal.Config(kind, (name, json))));
+        var error = Assert.Throws<InvalidDataException>(() => Read(TinyCausalFamilies.Config(kind, (name, json))));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
 

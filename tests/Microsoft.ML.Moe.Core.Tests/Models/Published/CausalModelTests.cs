@@ -22,33 +22,33 @@ public sealed class CausalModelTests : IDisposable
         _folder.Dispose();
     }
 
-    public static TheoryData<string> Kinds { get; } = [.. TinyCausal.All];
+    public static TheoryData<string> Kinds { get; } = [.. TinyCausalFamilies.All];
 
-    public static TheoryData<string> Dense { get; } = [.. TinyCausal.Dense];
+    public static TheoryData<string> Dense { get; } = [.. TinyCausalFamilies.Dense];
 
-    public static TheoryData<string> OneByOne { get; } = [.. TinyCausal.OneByOne];
+    public static TheoryData<string> OneByOne { get; } = [.. TinyCausalFamilies.OneByOne];
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void ASavedModelComesBack(string kind)
     {
-        var model = Load(TinyCausal.Config(kind));
+        var model = Load(TinyCausalFamilies.Config(kind));
         var (config, weights) = model.Save();
 
         var loaded = ModelFiles.LoadText(new MemoryStream(config), new MemoryStream(weights), _engine, new LetterIds());
 
         Assert.Equal(model.Config, loaded.Config);
-        Assert.Equal(TinyCausal.Scores(model, Ids), TinyCausal.Scores(loaded, Ids));
+        Assert.Equal(TinyCausalFamilies.Scores(model, Ids), TinyCausalFamilies.Scores(loaded, Ids));
     }
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void ATokenSeesNoneThatFollows(string kind)
     {
-        var model = Load(TinyCausal.Config(kind));
-        var expected = TinyCausal.Scores(model, Ids);
+        var model = Load(TinyCausalFamilies.Config(kind));
+        var expected = TinyCausalFamilies.Scores(model, Ids);
 
-        var other = TinyCausal.Scores(model, [.. Ids[..^1], 2]);
+        var other = TinyCausalFamilies.Scores(model, [.. Ids[..^1], 2]);
 
         var before = expected.Length - expected.Length / Ids.Length;
         Assert.All(Enumerable.Range(0, before), i => Assert.Equal(expected[i], other[i], 1e-5f));
@@ -60,9 +60,9 @@ public sealed class CausalModelTests : IDisposable
     [MemberData(nameof(OneByOne))]
     public void ExpertsInTwoTensorsAreTheSame(string kind)
     {
-        var expected = TinyCausal.Scores(Load(TinyCausal.Config(kind)), Ids);
+        var expected = TinyCausalFamilies.Scores(Load(TinyCausalFamilies.Config(kind)), Ids);
 
-        var fused = TinyCausal.Scores(Load(TinyCausal.Config(kind), Fuse), Ids);
+        var fused = TinyCausalFamilies.Scores(Load(TinyCausalFamilies.Config(kind), Fuse), Ids);
 
         Assert.Equal(expected, fused);
     }
@@ -71,14 +71,33 @@ public sealed class CausalModelTests : IDisposable
     [MemberData(nameof(Dense))]
     public void CopiesWhoseWeightsSumToOneAreTheDenseModel(string kind)
     {
-        var folder = TinyCausal.Write(_folder.Path, TinyCausal.Config(kind));
-        var expected = TinyCausal.Scores(TinyCausal.Load(folder, _engine), Ids);
+        var folder = TinyCausalFamilies.Write(_folder.Path, TinyCausalFamilies.Config(kind));
+        var expected = TinyCausalFamilies.Scores(TinyCausalFamilies.Load(folder, _engine), Ids);
 
-        var mixture = TinyCausal.Load(folder, _engine, Upcycling.Copies(4, Router.TokenChoice(2)) with { RouterDeviation = 1f, Every = 1 });
+        var mixture = TinyCausalFamilies.Load(folder, _engine, Upcycling.Copies(4, Router.TokenChoice(2)) with { RouterDeviation = 1f, Every = 1 });
 
         Assert.Equal(2, mixture.Config.Encoder.MoeLayers);
-        var scores = TinyCausal.Scores(mixture, Ids);
+        var scores = TinyCausalFamilies.Scores(mixture, Ids);
         Assert.All(expected.Zip(scores), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void AllBiasesAreRead()
+    {
+        var config = TinyCausalFamilies.Config("ernie4_5_moe", ("use_bias", true), ("tie_word_embeddings", false), ("moe_k", 4));
+        var expected = TinyCausalFamilies.Scores(Load(config), Ids);
+
+        // experts and those that all tokens go to, dense networks, attention and scores
+        foreach (var name in (string[])
+        [
+            "layers.1.mlp.experts.0.gate_proj.bias", "layers.1.mlp.experts.1.up_proj.bias", "layers.1.mlp.experts.2.down_proj.bias",
+            "layers.1.mlp.shared_experts.up_proj.bias", "layers.0.mlp.gate_proj.bias", "layers.1.self_attn.q_proj.bias",
+            "layers.0.self_attn.o_proj.bias", "lm_head.bias",
+        ])
+        {
+            var other = Load(config, tensors => tensors[name].Values[0] += 9f);
+            Assert.NotEqual(expected, TinyCausalFamilies.Scores(other, Ids));
+        }
     }
 
     [Fact]
@@ -86,8 +105,8 @@ public sealed class CausalModelTests : IDisposable
     {
         foreach (var (window, hides) in new[] { (4, true), (6, false), ((int?)null, false) })
         {
-            var model = Load(TinyCausal.Config("mixtral", ("num_hidden_layers", 1), ("sliding_window", window)));
-            var (one, other) = (TinyCausal.Scores(model, Ids), TinyCausal.Scores(model, [4, .. Ids[1..]]));
+            var model = Load(TinyCausalFamilies.Config("mixtral", ("num_hidden_layers", 1), ("sliding_window", window)));
+            var (one, other) = (TinyCausalFamilies.Scores(model, Ids), TinyCausalFamilies.Scores(model, [4, .. Ids[1..]]));
             var last = one.Length / Ids.Length;
             Assert.Equal(hides, one[^last..].SequenceEqual(other[^last..]));
         }
@@ -97,7 +116,7 @@ public sealed class CausalModelTests : IDisposable
     [Fact]
     public void FlopsAreThoseCountedByHand()
     {
-        var model = Load(TinyCausal.Config("qwen2_moe", ("head_dim", 6), ("mlp_only_layers", new[] { 1 })));
+        var model = Load(TinyCausalFamilies.Config("qwen2_moe", ("head_dim", 6), ("mlp_only_layers", new[] { 1 })));
 
         // one token; D = 16, queries 4·6, keys 2·6, k = 2 of 4 experts of width 8, shared 12, dense 24, V = 40
         var attention = 2 * 16 * 24 + 2 * 16 * 12 + 2 * 24;
@@ -108,24 +127,24 @@ public sealed class CausalModelTests : IDisposable
     [Fact]
     public void TheTokenTableScoresWhereTheModelTiesThem()
     {
-        var tied = TinyCausal.Write(_folder["tied"], TinyCausal.Config("olmoe", ("tie_word_embeddings", true)));
+        var tied = TinyCausalFamilies.Write(_folder["tied"], TinyCausalFamilies.Config("olmoe", ("tie_word_embeddings", true)));
         using (var files = TensorFiles.Open(tied.Path))
             Assert.DoesNotContain("lm_head.weight", files.Tensors.Keys);
-        var expected = TinyCausal.Scores(TinyCausal.Load(tied, _engine), Ids);
+        var expected = TinyCausalFamilies.Scores(TinyCausalFamilies.Load(tied, _engine), Ids);
 
         // a head of their own is another model, and may lie beside the table unused
-        var other = TinyCausal.Write(_folder["other"], TinyCausal.Config("olmoe"));
-        File.WriteAllText(Path.Combine(other.Path, "config.json"), TinyCausal.Config("olmoe", ("tie_word_embeddings", true)));
-        Assert.Equal(expected.Length, TinyCausal.Scores(TinyCausal.Load(PublishedFolder.Open(other.Path), _engine), Ids).Length);
-        File.WriteAllText(Path.Combine(tied.Path, "config.json"), TinyCausal.Config("olmoe"));
-        var error = Assert.Throws<InvalidDataException>(() => TinyCausal.Load(PublishedFolder.Open(tied.Path), _engine));
+        var other = TinyCausalFamilies.Write(_folder["other"], TinyCausalFamilies.Config("olmoe"));
+        File.WriteAllText(Path.Combine(other.Path, "config.json"), TinyCausalFamilies.Config("olmoe", ("tie_word_embeddings", true)));
+        Assert.Equal(expected.Length, TinyCausalFamilies.Scores(TinyCausalFamilies.Load(PublishedFolder.Open(other.Path), _engine), Ids).Length);
+        File.WriteAllText(Path.Combine(tied.Path, "config.json"), TinyCausalFamilies.Config("olmoe"));
+        var error = Assert.Throws<InvalidDataException>(() => TinyCausalFamilies.Load(PublishedFolder.Open(tied.Path), _engine));
         Assert.Contains("lm_head.weight", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void AllThatIsMissingIsNamed()
     {
-        var error = Assert.Throws<InvalidDataException>(() => Load(TinyCausal.Config("olmoe"), tensors =>
+        var error = Assert.Throws<InvalidDataException>(() => Load(TinyCausalFamilies.Config("olmoe"), tensors =>
         {
             tensors.Remove("layers.0.mlp.experts.2.up_proj.weight");
             tensors.Remove("layers.1.self_attn.k_norm.weight");
@@ -159,5 +178,5 @@ public sealed class CausalModelTests : IDisposable
     }
 
     private Model<EncodedText> Load(string config, Action<Dictionary<string, NamedValues>>? change = null) =>
-        TinyCausal.Load(TinyCausal.Write(_folder.Path, config, change), _engine);
+        TinyCausalFamilies.Load(TinyCausalFamilies.Write(_folder.Path, config, change), _engine);
 }
