@@ -39,6 +39,21 @@ internal sealed class PublishedTextInput : TextInput
         return IdsOf(text).Chunk(room).Select(ids => new EncodedText(Tokenizer.WithSpecialTokens(ids, [], isPair: false), 0, isEmpty: false));
     }
 
+    /// <summary>Encodes a text, and what a decoder is to write to it, with the special tokens that the tokenizer adds to a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="target">What is to be written.</param>
+    /// <param name="maximumTargetTokens">Most tokens of that, special tokens counted; what is beyond is cut off.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no room for text beside special tokens.</exception>
+    internal EncodedText EncodeWithTarget(string text, string target, int maximumTargetTokens)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        var room = maximumTargetTokens - Tokenizer.SpecialTokens(isPair: false);
+        ArgumentOutOfRangeException.ThrowIfLessThan(room, 1, nameof(maximumTargetTokens));
+        var ids = IdsOf(target);
+        return Encode(text).WithTargets(
+            Tokenizer.WithSpecialTokens(ids.AsSpan(0, Math.Min(ids.Length, room)), [], isPair: false).Ids);
+    }
+
     /// <inheritdoc/>
     internal override string TextOf(EncodedText row, int position) => TextOf(row.Ids!.Ids[position]);
 
