@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
@@ -40,6 +41,9 @@ public sealed partial class OptionTests
     public void Options_of_embeddings() => AssertTable("Embeddings", new EmbedTextOptions(), typeof(EmbedTextOptions), []);
 
     [Fact]
+    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+
+    [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
 
     [Fact]
@@ -69,6 +73,7 @@ public sealed partial class OptionTests
         null => "null",
         bool flag => flag ? "true" : "false",
         CancellationToken => "none",
+        System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         double.NaN => "required",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,

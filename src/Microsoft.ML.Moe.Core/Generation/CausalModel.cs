@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Generation;
@@ -10,14 +11,16 @@ namespace Microsoft.ML.Moe.Generation;
 internal sealed class CausalModel : IGenerativeModel
 {
     private readonly Model<EncodedText> _model;
+    private readonly IRoutingObserver? _observer;
     private readonly NextTokenHead _head;
 
     /// <summary>Creates the view.</summary>
     /// <param name="model">The model.</param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     /// <exception cref="ArgumentException">It is not causal.</exception>
-    public CausalModel(Model<EncodedText> model)
+    public CausalModel(Model<EncodedText> model, IRoutingObserver? observer = null)
     {
-        _model = model;
+        (_model, _observer) = (model, observer);
         _head = model.Head as NextTokenHead ?? throw new ArgumentException("The model cannot tell the next token: it is not causal.", nameof(model));
         MaximumTokens = ((PublishedConfig)model.Config.Encoder).MaximumTokens;
     }
@@ -39,17 +42,19 @@ internal sealed class CausalModel : IGenerativeModel
         {
             if (prompt.Length == 0)
                 throw new ArgumentException($"Prompt {number} has no tokens: a causal model needs one at least, such as its start token.", nameof(prompts));
-            if ((long)prompt.Length + capacity > MaximumTokens)
+            if (prompt.Length >= MaximumTokens)
             {
                 throw new ArgumentException(
-                    $"Prompt {number} has {prompt.Length} tokens; with {capacity} new ones that is more than the {MaximumTokens} that the model has positions for.",
+                    $"Prompt {number} has {prompt.Length} tokens and leaves no room for an answer: the model has positions for {MaximumTokens}.",
                     nameof(prompts));
             }
 
             Check.Indices(prompt, VocabularySize, nameof(prompts));
         }
 
-        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, prompts.Max(p => p.Length) + capacity));
+        // the capacity is one for all prompts, and a long one may have less room
+        var tokens = (int)Math.Min((long)prompts.Max(p => p.Length) + capacity, MaximumTokens);
+        return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, tokens));
     }
 
     /// <summary>Runs new tokens of sequences, and scores what follows the last of each.</summary>
@@ -59,10 +64,10 @@ internal sealed class CausalModel : IGenerativeModel
     /// <param name="scores">Receives a row of V scores for each sequence with tokens, where its number says.</param>
     private void Score(DecodingCache? cache, SequenceLayout layout, int[] ids, Span<float> scores)
     {
-        // a router's policy may keep what it is shown only where it comes from outside
-        using var tape = _model.Policies is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
+        // only an observer, or a policy from outside, may keep what it is shown
+        using var tape = _model.Policies is null && _observer is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
         var batch = new TokenIdBatch().Reset(layout, ids, default);
-        var encoded = _model.Encode(tape, batch, policies: _model.Policies, cache: cache);
+        var encoded = _model.Encode(tape, batch, _observer, _model.Policies, cache: cache);
         int[] sequences = [.. Enumerable.Range(0, layout.Sequences).Where(s => layout.Offsets[s + 1] > layout.Offsets[s])];
         var lastMD = tape.Embedding(encoded.Last, [.. sequences.Select(s => layout.Offsets[s + 1] - 1)]);
         var scoresMV = _head.Scores(tape, lastMD).ToArray();

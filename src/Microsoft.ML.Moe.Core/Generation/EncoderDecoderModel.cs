@@ -3,6 +3,7 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Generation;
@@ -19,18 +20,20 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
     private readonly EncoderDecoderConfig _config;
     private readonly bool _usesCache;
     private readonly bool _padsLeft;
+    private readonly IRoutingObserver? _observer;
 
     /// <summary>Creates the view.</summary>
     /// <param name="model">The model.</param>
     /// <param name="usesCache">Whether the decoder keeps keys and values of the tokens that it has seen.</param>
     /// <param name="padsLeft">
     /// Whether shorter prompts are filled up on the left with padding, which no token reads but which competes for experts where the router's
-    /// <see cref="Routing.Router.MaskPadding"/> is false: to reproduce what others computed so. By default nothing is padded.
+    /// <see cref="Router.MaskPadding"/> is false: to reproduce what others computed so. By default nothing is padded.
     /// </param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     /// <exception cref="ArgumentException">It has no decoder.</exception>
-    public EncoderDecoderModel(Model<EncodedText> model, bool usesCache = true, bool padsLeft = false)
+    public EncoderDecoderModel(Model<EncodedText> model, bool usesCache = true, bool padsLeft = false, IRoutingObserver? observer = null)
     {
-        (_model, _usesCache, _padsLeft) = (model, usesCache, padsLeft);
+        (_model, _usesCache, _padsLeft, _observer) = (model, usesCache, padsLeft, observer);
         _head = model.Head as DecoderHead ?? throw new ArgumentException("The model has no decoder.", nameof(model));
         _config = (EncoderDecoderConfig)model.Config.Encoder;
     }
@@ -62,9 +65,9 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
             : new WholeDecoding(this, encoded, layout, copies);
     }
 
-    // a router's policy may keep what it is shown only where it comes from outside
+    // only an observer, or a policy from outside, may keep what it is shown
     private Tape BeginTape() =>
-        _model.Policies is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
+        _model.Policies is null && _observer is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
 
     /// <summary>The states of the prompts' tokens, and where each prompt's are.</summary>
     private (Tensor StatesSD, SequenceLayout Layout) Encode(Tape tape, IReadOnlyList<int[]> prompts)
@@ -83,7 +86,7 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
 
         var isPadded = isToken.Contains(false);
         var batch = new TokenIdBatch().Reset(new SequenceLayout(places, isPadded ? [.. isToken] : null), ids.ToArray(), default);
-        var states = _model.Encode(tape, batch, policies: _model.Policies).Last;
+        var states = _model.Encode(tape, batch, _observer, _model.Policies).Last;
         if (isPadded)
             states = tape.Embedding(states, [.. Enumerable.Range(0, ids.Count).Where(place => isToken[place])]);
         return (states, new SequenceLayout(offsets));
@@ -98,7 +101,7 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
     /// <param name="scores">Receives a row of V scores for each answer with tokens, where its number says.</param>
     private void Score(Tape tape, SequenceLayout layout, int[] ids, DecoderSource source, DecodingCache? cache, Span<float> scores)
     {
-        var context = new ForwardContext(tape, layout, observer: null, _model.Policies, cache);
+        var context = new ForwardContext(tape, layout, _observer, _model.Policies, cache);
         var states = _head.Decode(context, ids, source);
         cache?.Count(layout);
         int[] sequences = [.. Enumerable.Range(0, layout.Sequences).Where(s => layout.Offsets[s + 1] > layout.Offsets[s])];

@@ -38,11 +38,9 @@ internal static class GenerationConfigFile
     public static GenerationOptions Read(byte[]? generation, byte[]? model)
     {
         var isEncoderDecoder = model is not null && JsonPart.Read(model, ModelFileName, root => root["is_encoder_decoder"].Flag(false));
-        var options = new GenerationOptions
-        {
-            MaximumNewTokens = isEncoderDecoder ? null : DefaultLength,
-            MaximumLength = isEncoderDecoder ? DefaultLength : null,
-        };
+        var options = isEncoderDecoder
+            ? new GenerationOptions { MaximumNewTokens = null, MaximumLength = DefaultLength }
+            : new GenerationOptions();
         if (model is not null)
             options = Apply(options, model, ModelFileName);
         return generation is null ? options : Apply(options, generation, FileName);

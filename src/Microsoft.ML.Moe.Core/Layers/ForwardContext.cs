@@ -25,6 +25,10 @@ internal readonly struct ForwardContext(
     /// <summary>What the layers have seen of the sequences before, and keep of these tokens; null where there is nothing to keep.</summary>
     public DecodingCache? Cache { get; } = cache;
 
+    /// <summary>Tokens of a sequence, those that were seen before counted.</summary>
+    /// <param name="row">Number of the sequence.</param>
+    public int LengthOf(int row) => Layout.Offsets[row + 1] - Layout.Offsets[row] + (Cache is null ? 0 : Cache.Lengths[row]);
+
     /// <summary>Position of each token within its sequence, the tokens that were seen before counted.</summary>
     public int[] Positions()
     {

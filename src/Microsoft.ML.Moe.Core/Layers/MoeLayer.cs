@@ -33,7 +33,9 @@ internal sealed class MoeLayer : IFeedForward
             Weight(".w2", outputGain / MathF.Sqrt(f), e, f, d),
             Bias(settings.Expert.AddsSecondBias, ".b2", e, d),
             activation,
-            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null);
+            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null,
+            Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
+            hasGate ? settings.Expert.GateActivation : Activation.None);
         _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
         _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.ChoiceBias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
@@ -56,7 +58,10 @@ internal sealed class MoeLayer : IFeedForward
         var tape = context.Tape;
         var logitsTE = tape.RouterLogits(tape.Jitter(xTD, _settings.RouterJitter), _routerDE, _routerBiasE?.Value);
         var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
-        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
+        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
+        {
+            HasChoiceBias = _choiceBiasE is not null,
+        });
         if (tape.IsTraining)
         {
             if (_settings.LoadBalancingCoefficient > 0)

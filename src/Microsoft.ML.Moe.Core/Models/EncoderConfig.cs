@@ -16,7 +16,23 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(MpnetConfig), "mpnet")]
 [JsonDerivedType(typeof(NomicBertConfig), "nomicBert")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
+[JsonDerivedType(typeof(GptNeoXConfig), "gptNeoX")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(QwenConfig), "qwen")]
+[JsonDerivedType(typeof(QwenMoeConfig), "qwenMoe")]
+[JsonDerivedType(typeof(OlmoeConfig), "olmoe")]
+[JsonDerivedType(typeof(FlexOlmoConfig), "flexOlmo")]
+[JsonDerivedType(typeof(MixtralConfig), "mixtral")]
+[JsonDerivedType(typeof(GraniteMoeConfig), "graniteMoe")]
+[JsonDerivedType(typeof(HunyuanMoeConfig), "hunyuanMoe")]
+[JsonDerivedType(typeof(ErnieMoeConfig), "ernieMoe")]
+[JsonDerivedType(typeof(GlmMoeConfig), "glmMoe")]
+[JsonDerivedType(typeof(DeepSeekConfig), "deepSeek")]
+[JsonDerivedType(typeof(DeepSeekV2Config), "deepSeekV2")]
+[JsonDerivedType(typeof(DeepSeekV3Config), "deepSeekV3")]
+[JsonDerivedType(typeof(PhiMoeConfig), "phiMoe")]
+[JsonDerivedType(typeof(JetMoeConfig), "jetMoe")]
+[JsonDerivedType(typeof(GptOssConfig), "gptOss")]
 [JsonDerivedType(typeof(T5Config), "t5")]
 [JsonDerivedType(typeof(SwitchTransformersConfig), "switchTransformers")]
 public record EncoderConfig
@@ -96,6 +112,10 @@ public record EncoderConfig
     /// <summary><see cref="DenseWidth"/>, or what takes its place.</summary>
     [JsonIgnore]
     internal int FeedForwardWidth => DenseWidth ?? (int)Math.Ceiling(Router.ExpertsPerToken * ExpertWidth);
+
+    /// <summary>Columns of all heads of queries together, and of all heads of keys, which are as many as those of values.</summary>
+    [JsonIgnore]
+    internal virtual (int Queries, int KeysAndValues) AttentionWidths => (Width, Width);
 
     /// <summary>Products of matrices in a dense feed-forward network and in an expert: 2, and 3 with a gate.</summary>
     [JsonIgnore]

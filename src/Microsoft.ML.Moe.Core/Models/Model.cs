@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -166,7 +167,7 @@ public sealed partial class Model<TRow>
         ArgumentNullException.ThrowIfNull(router);
         Config.CheckRoutes();
         if (Config.Head is NextTokenHeadConfig or DecoderHeadConfig)
-            router.CheckCausal();
+            router = router.Causal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
@@ -248,6 +249,25 @@ public static class ModelFiles
             (settings, input, take) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
                 ? LinearBranch.Import(branch, (TextInput)input, classes, take)
                 : null);
+
+    /// <summary>Loads a model that writes text, its weights in a precision for inference.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="precision">What the weights become.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    internal static Model<EncodedText> LoadGenerator(
+        Stream config, Stream weights, Engine engine, IPublishedTokenizer tokenizer, WeightPrecision precision)
+    {
+        var settings = ModelConfig.Read(config);
+        if (settings is not { Input: PublishedTextInputConfig input, Encoder: PublishedConfig encoder } || encoder.WritingHead?.GetType() != settings.Head.GetType())
+            throw new InvalidDataException("Config.json is not of a model that writes text: the model file is damaged.");
+        var source = Layers.Weights.From(SafeTensors.Read(weights), WeightRules.Identity(), precision);
+        var model = new Model<EncodedText>(engine, settings, input.Restore(tokenizer), new ParameterStore(engine, source) { HasDenseTables = true });
+        source.Complete();
+        return model;
+    }
 
     /// <summary>Loads a model of images.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

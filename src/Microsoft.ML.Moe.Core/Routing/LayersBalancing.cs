@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>
 /// The load-balancing loss of published causal mixtures: one of all layers' tokens together, N·Σⱼ Σₑ fⱼₑ·Pₑ over N experts. fⱼₑ is the share
 /// of tokens whose j-th choice is the expert's, which has no gradient, and Pₑ the mean over the tokens of softmax(logits)ₑ; padding is left
-/// out (transformers, <c>load_balancing_loss_func</c> of Mixtral and its kin).
+/// out (transformers, <c>load_balancing_loss_func</c> of Mixtral and its kin). A bias for the choice does not count.
 /// </summary>
 /// <param name="next">Is shown everything too; null for none.</param>
 /// <param name="coefficient">Factor of the loss.</param>
@@ -20,9 +20,15 @@ internal sealed class LayersBalancing(IRoutingObserver? next = null, float coeff
         var tokens = 0L;
         foreach (var layer in Layers)
         {
-            tokens += layer.Layout.Mask.IsEmpty ? layer.Layout.Tokens : layer.Layout.Mask.Count(true);
+            var ofLayer = layer.Layout.Mask.IsEmpty ? layer.Layout.Tokens : layer.Layout.Mask.Count(true);
+            if (ofLayer == 0)
+                continue;
+            tokens += ofLayer;
+            var plan = layer.HasChoiceBias
+                ? tape.Route(layer.LogitsTE, new TokenChoice(Math.Max(1, layer.Plan.Pairs / ofLayer), normalizeWeights: false), layer.Layout)
+                : layer.Plan;
             for (var expert = 0; expert < pairsE.Length; expert++)
-                pairsE[expert] += layer.Plan.TokensOf(expert).Length;
+                pairsE[expert] += plan.TokensOf(expert).Length;
         }
 
         return Sum(tape, layer => Term(tape, layer, pairsE, Math.Max(1, tokens)));

@@ -18,6 +18,13 @@ internal abstract class LayersLoss(IRoutingObserver? next) : IRoutingObserver
         next?.OnRouted(layer);
     }
 
+    /// <inheritdoc/>
+    public void OnAttentionRouted(RoutedLayer layer)
+    {
+        _layers.Add(layer);
+        next?.OnAttentionRouted(layer);
+    }
+
     /// <summary>The loss times its coefficient, one element; null where nothing was routed.</summary>
     /// <exception cref="InvalidOperationException">The layers have not all as many experts.</exception>
     public abstract Tensor? Loss(Tape tape);

@@ -398,10 +398,14 @@ public sealed record Router
         };
     }
 
-    /// <summary>Checks that a model that writes can take the router.</summary>
+    /// <summary>
+    /// The router as a causal model takes it: Unified over whole sequences becomes one over the tokens so far.
+    /// </summary>
     /// <exception cref="ArgumentException">Later tokens matter, which is not allowed.</exception>
-    internal void CheckCausal()
+    internal Router Causal()
     {
+        if (this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, AllowsLookahead: false })
+            return this with { Scope = RoutingScope.Prefix };
         if (!IsCausal && !AllowsLookahead)
         {
             throw new ArgumentException(
@@ -409,6 +413,8 @@ public sealed record Router
                 + $"{nameof(Unified)} with {nameof(Scope)} = {nameof(RoutingScope.Prefix)} and no capacity, or set {nameof(AllowsLookahead)} = true.",
                 nameof(Router));
         }
+
+        return this;
     }
 
     private static ArgumentException NoPrefixCapacity(string setting) =>

@@ -139,6 +139,7 @@ public abstract partial class OperationTests
         { Activation.Silu, false, true },
         { Activation.Silu, true, true },
         { Activation.GeluErf, false, false },
+        { Activation.ClampedSwish, true, true },
     };
 
     private static Input[] ExpertInputs(int tokens, int pairs, int experts, int width, int hidden) =>
@@ -150,14 +151,27 @@ public abstract partial class OperationTests
         Input.Random(5, experts, hidden),
         Input.Random(6, experts, width),
         new Input([experts, width, hidden], TestNumbers.Normal(7, experts * width * hidden, 1f / MathF.Sqrt(width))),
+        Input.Random(8, experts, hidden),
     ];
+
+    // gpt-oss's experts, whose gates have a bias and an activation
+    private static Activation GateActivationOf(Activation activation) =>
+        activation == Activation.ClampedSwish ? Activation.ClampedIncrement : Activation.None;
 
     private static Tensor RunExperts(
         Tape tape, Tensor[] p, RoutingPlan plan, Activation activation, bool hasBias, bool hasGate) => tape.GroupedExperts(
             p[0],
             p[1],
             plan,
-            new Experts(p[2], hasBias ? p[4] : null, p[3], hasBias ? p[5] : null, activation, hasGate ? p[6] : null));
+            new Experts(
+                p[2],
+                hasBias ? p[4] : null,
+                p[3],
+                hasBias ? p[5] : null,
+                activation,
+                hasGate ? p[6] : null,
+                GateActivationOf(activation) == Activation.None ? null : p[7],
+                GateActivationOf(activation)));
 
     [SkippableTheory]
     [MemberData(nameof(ExpertForms))]
@@ -207,8 +221,8 @@ public abstract partial class OperationTests
     {
         // Rows of 512 are kept apart, so that they do not share places in the cache; rows of 513 are not.
         var (wider, more) = (width == 512 ? 513 : width, hidden == 512 ? 513 : hidden);
-        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden]];
-        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more]];
+        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden], [1, hidden]];
+        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more], [1, more]];
         var inputs = ExpertInputs(2, 2, 1, width, hidden);
         var widerInputs = ExpertInputs(2, 2, 1, wider, more)
             .Select((input, i) => input with { Values = Resize(inputs[i].Values, shapes[i], widerShapes[i]) })
@@ -256,7 +270,7 @@ public abstract partial class OperationTests
                 (tape, p) =>
                 {
                     var all = inputs.Select((input, i) => i == trained ? p[0] : tape.Constant(input.Values, input.Shape)).ToArray();
-                    return RunExperts(tape, all, plan, Activation.Silu, true, true);
+                    return RunExperts(tape, all, plan, Activation.ClampedSwish, true, true);
                 },
                 [inputs[trained]]);
         }
@@ -279,6 +293,40 @@ public abstract partial class OperationTests
             new Input([7, 6], inputs[3].Values),
             new Input([6], inputs[5].Values));
         TestNumbers.AssertClose(Reference.Doubles(dense), sparse, 1e-6);
+    }
+
+    [SkippableFact]
+    public void ExpertLinearGivesEachPairItsExpertsProduct()
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+        foreach (var (inputs, outputs) in new[] { (1, 1), (3, 5), (34, 290) })
+        {
+            Input[] all = [Input.Random(1, 5, inputs), Input.Random(2, 4, inputs, outputs)];
+            var expected = new List<double>();
+            for (var expert = 0; expert < 4; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    expected.AddRange(Reference.Linear(
+                        all[0].Values.AsSpan(token * inputs, inputs), all[1].Values.AsSpan(expert * inputs * outputs), [], 1, inputs, outputs));
+                }
+            }
+
+            TestNumbers.AssertClose([.. expected], Forward(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], plan), all));
+        }
+
+        Input[] small = [Input.Random(1, 5, 3), Input.Random(2, 4, 3, 2)];
+        GradientCheck.Run(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], plan), small);
+        GradientCheck.Run(
+            engine, (tape, p) => tape.Concat(tape.ExpertLinear(p[0], p[1], plan), tape.ExpertLinear(p[0], p[1], plan)), small);
+        var none = new RoutingPlan(5, [0, 0, 0, 0, 0], [], plan.Weights);
+        Assert.Empty(Forward(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], none), small));
+        using var tape = engine.BeginTape(training: false);
+        Tensor Zeros(params int[] shape) => tape.Constant(new float[shape.Aggregate((a, b) => a * b)], shape);
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(5, 2), Zeros(4, 3, 2), plan));
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(4, 3), Zeros(4, 3, 2), plan));
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(5, 3), Zeros(3, 3, 2), plan));
     }
 
     [SkippableFact]
@@ -341,7 +389,9 @@ public abstract partial class OperationTests
         var h = Reference.Linear(x, inputs[2].Values.AsSpan(expert * width * hidden), b1, 1, width, hidden, activation);
         if (hasGate)
         {
-            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), [], 1, width, hidden);
+            var gateActivation = GateActivationOf(activation);
+            var bias = gateActivation == Activation.None ? [] : inputs[7].Values.AsSpan(expert * hidden, hidden);
+            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), bias, 1, width, hidden, gateActivation);
             h = h.Zip(gate, (a, b) => a * b).ToArray();
         }
 

@@ -59,6 +59,12 @@ internal abstract record EncoderDecoderConfig : PublishedConfig
     internal override bool NormsTokens => false;
 
     /// <inheritdoc/>
+    internal override HeadConfig WritingHead => new DecoderHeadConfig();
+
+    /// <inheritdoc/>
+    internal override bool IsEncoderDecoder => true;
+
+    /// <inheritdoc/>
     internal override FeedForwardSettings FeedForward => new(Activation, HasGate, HasBias: false);
 
     /// <summary>Numbers of the decoder's blocks with a MoE layer, counted after the encoder's.</summary>
@@ -149,7 +155,11 @@ internal abstract record EncoderDecoderConfig : PublishedConfig
     private protected override INorm CreateOutputNorm(ParameterStore store) => CreateNorm(store, "outputNorm");
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store) => AttentionOf(store, "", isCausal: false);
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
+    {
+        var attentionOf = AttentionOf(store, "", isCausal: false);
+        return (name, _) => attentionOf(name);
+    }
 
     private Func<string, IAttention> AttentionOf(ParameterStore store, string prefix, bool isCausal)
     {

@@ -73,11 +73,11 @@ internal sealed record MpnetConfig : PublishedConfig
     }
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store)
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
     {
         var tableRH = store.Normal("relativePositions", ParameterRole.Weight, 0.02f, RelativeBuckets, Heads);
         var spec = new AttentionSpec(Heads) { Dropout = AttentionDropout };
-        return name => new RelativeAttention(
+        return (name, _) => new RelativeAttention(
             store, name, Width, Width / Heads, spec, hasBias: true, tableRH, RelativePositions.Furthest);
     }
 }

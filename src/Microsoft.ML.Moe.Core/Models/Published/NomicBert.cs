@@ -221,10 +221,10 @@ internal sealed record NomicBertConfig : PublishedConfig
     }
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store)
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
     {
         var rotary = new NomicRotary(this);
-        return name => new RotaryAttention(store, name, this, rotary);
+        return (name, _) => new RotaryAttention(store, name, this, rotary);
     }
 
     /// <summary>Attention whose queries and keys are turned by their positions.</summary>

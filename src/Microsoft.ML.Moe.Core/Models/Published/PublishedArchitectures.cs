@@ -16,7 +16,26 @@ internal static class PublishedArchitectures
     private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> CausalReaders = new()
     {
         ["gpt2"] = Gpt2Config.Read,
+        ["gpt_neox"] = GptNeoXConfig.Read,
         ["llama"] = LlamaConfig.Read,
+        ["qwen2"] = QwenConfig.ReadSecond,
+        ["qwen3"] = QwenConfig.ReadThird,
+        ["qwen2_moe"] = QwenMoeConfig.ReadSecond,
+        ["qwen3_moe"] = QwenMoeConfig.ReadThird,
+        ["olmoe"] = OlmoeConfig.Read,
+        ["flex_olmo"] = FlexOlmoConfig.Read,
+        ["mixtral"] = MixtralConfig.Read,
+        ["granitemoe"] = GraniteMoeConfig.Read,
+        ["granitemoeshared"] = GraniteMoeConfig.Read,
+        ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
+        ["ernie4_5_moe"] = ErnieMoeConfig.Read,
+        ["glm4_moe"] = GlmMoeConfig.Read,
+        ["deepseek"] = DeepSeekConfig.Read,
+        ["deepseek_v2"] = DeepSeekV2Config.Read,
+        ["deepseek_v3"] = DeepSeekV3Config.Read,
+        ["phimoe"] = PhiMoeConfig.Read,
+        ["jetmoe"] = JetMoeConfig.Read,
+        ["gpt_oss"] = GptOssConfig.Read,
     };
 
     private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> EncoderDecoderReaders = new()

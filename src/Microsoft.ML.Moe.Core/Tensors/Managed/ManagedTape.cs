@@ -126,7 +126,7 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor MultiplyCore(Tensor left, Tensor right) => MultiplyOperation.Forward(this, Own(left), Own(right));
 
-    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary) =>
         RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
 
     protected override Tensor AddCore(Tensor left, Tensor right) => AddOperation.Forward(this, Own(left), Own(right));
@@ -136,7 +136,11 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor ScaleCore(Tensor x, float factor) => ScaleOperation.Forward(this, Own(x), factor);
 
+    protected override Tensor ClampCore(Tensor x, float minimum, float maximum) => ClampOperation.Forward(this, Own(x), minimum, maximum);
+
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts) => ConcatOperation.Forward(this, parts);
+
+    protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape) => ReshapeOperation.Forward(this, Own(x), shape);
 
     protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);
 
@@ -153,21 +157,36 @@ internal sealed unsafe class ManagedTape : Tape
         AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
 
     protected override Tensor AttentionCore(
-        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+        Tensor qTD,
+        Tensor kSD,
+        Tensor vSD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        SequenceLayout keys,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
         var form = AttentionForm.Of(spec, qTD.Columns, vSD.Columns, _training);
-        return AttentionOperation.Forward(
-            this, Own(qTD), Own(kSD), Own(vSD), isPacked: false, form, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+        var additions = new AttentionAdditions(OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
+        return AttentionOperation.Forward(this, Own(qTD), Own(kSD), Own(vSD), isPacked: false, form, queries, keys, additions);
     }
 
     protected override Tensor CachedAttentionCore(
-        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+        Tensor qTD,
+        Tensor? kTD,
+        Tensor? vTD,
+        AttentionSpec spec,
+        SequenceLayout layout,
+        KeyValueCache cache,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
         var own = Own(cache);
         if (kTD is not null)
             own.Append(Own(kTD), Own(vTD!), layout);
         var form = AttentionForm.Of(spec, qTD.Columns, cache.ValueWidth, training: false);
-        return AttentionOperation.Forward(this, Own(qTD), form, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+        var additions = new AttentionAdditions(OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
+        return AttentionOperation.Forward(this, Own(qTD), form, layout, own, additions);
     }
 
     protected override void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout) =>
@@ -200,10 +219,15 @@ internal sealed unsafe class ManagedTape : Tape
             OwnOrNull(experts.B1),
             Own(experts.W2),
             OwnOrNull(experts.B2),
+            experts.Activation,
             OwnOrNull(experts.Gate),
-            experts.Activation);
+            OwnOrNull(experts.GateBias),
+            experts.GateActivation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
+
+    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
+        ExpertLinearOperation.Forward(this, Own(xTI), Own(weightEIO), plan);
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) =>
         LoadBalancingLossOperation.Forward(this, Own(logitsTE), layout);

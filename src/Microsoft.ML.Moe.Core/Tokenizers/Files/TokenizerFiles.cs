@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Generation;
+
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>The files that a tokenizer is made from.</summary>
@@ -69,8 +71,8 @@ internal sealed class TokenizerFiles
                 + "and tokenizer_config.json beside the older ones.");
         var contents = new Dictionary<string, byte[]> { [kind] = read(main is null or "merges.txt" ? kind : main) };
         string[] beside = kind == "vocab.json"
-            ? ["merges.txt", TokenizerConfig.FileName, TokenizerConfig.MapFileName]
-            : [TokenizerConfig.FileName, TokenizerConfig.MapFileName];
+            ? ["merges.txt", TokenizerConfig.FileName, TokenizerConfig.MapFileName, ChatTemplateFile.FileName]
+            : [TokenizerConfig.FileName, TokenizerConfig.MapFileName, ChatTemplateFile.FileName];
         foreach (var name in beside)
             if (has(name))
                 contents[name] = read(name);

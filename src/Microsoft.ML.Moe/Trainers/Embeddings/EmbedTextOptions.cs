@@ -32,7 +32,10 @@ public sealed record EmbedTextOptions
     /// </summary>
     public int? MaximumTokens { get; init => field = OptionCheck.Range(value, 2, 1 << 20, nameof(MaximumTokens)); }
 
-    /// <summary>How tokens are pooled; the results of several ways stand side by side. null, the default, for the encoder's own.</summary>
+    /// <summary>
+    /// How tokens are pooled; the results of several ways stand side by side. null, the default, for the encoder's own, which is the last token
+    /// of a causal model, and the mean of another one, where its folder does not tell.
+    /// </summary>
     public IReadOnlyList<TextPooling>? Pooling { get; init; }
 
     /// <summary>Whether embeddings have unit length. null, the default, for as the encoder says.</summary>
@@ -51,6 +54,12 @@ public sealed record EmbedTextOptions
     public bool RouterWeights { get; init; }
 
     /// <summary>
+    /// Whether the routers' logits themselves follow the states, not their softmax: so the program of MoE embeddings has it for most models.
+    /// Only with <see cref="RouterWeights"/>. Default false.
+    /// </summary>
+    public bool RouterLogits { get; init; }
+
+    /// <summary>
     /// Whether each component minus its mean is divided by its deviation, both of the rows that <c>Fit</c> sees; so that states and router
     /// weights weigh alike. Default false.
     /// </summary>
@@ -63,7 +72,7 @@ public sealed record EmbedTextOptions
     /// What the weight matrices are in the model zip. <see cref="ElementType.BFloat16"/> halves the zip; embeddings of the loaded model then
     /// differ by up to 1e-2. Default <see cref="ElementType.Float32"/>.
     /// </summary>
-    public ElementType StoredWeights { get; init => field = OptionCheck.Defined(value, nameof(StoredWeights)); }
+    public ElementType StoredWeights { get; init => field = OptionCheck.Saved(value, nameof(StoredWeights)); }
 
     /// <summary>Where the encoder runs. Default <see cref="MoeDevice.Automatic"/>.</summary>
     public MoeDevice Device { get; init => field = OptionCheck.Defined(value, nameof(Device)); }
@@ -81,6 +90,7 @@ public sealed record EmbedTextOptions
         Normalize = Normalize,
         Layers = Layers,
         RouterWeights = RouterWeights,
+        RouterLogits = RouterLogits,
         Standardize = Standardize,
         Router = Router,
     };
