@@ -41,6 +41,9 @@ public sealed partial class OptionTests
     public void Options_of_embeddings() => AssertTable("Embeddings", new EmbedTextOptions(), typeof(EmbedTextOptions), []);
 
     [Fact]
+    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+
+    [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
 
     [Fact]
@@ -72,7 +75,7 @@ public sealed partial class OptionTests
     {
         null => "null",
         bool flag => flag ? "true" : "false",
-        CancellationToken => "none",
+        CancellationToken or System.Collections.ICollection { Count: 0 } => "none",
         double.NaN => "required",
         System.Collections.ICollection { Count: 0 } => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
