@@ -50,7 +50,7 @@ public sealed partial class OptionTests
     public void Members_of_fine_tuning() => AssertTable("Fine-tuning", FineTuning.Auto, typeof(FineTuning), []);
 
     [Fact]
-    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+    public void Options_of_text_generation() => AssertTable("Text generation", new GenerateTextOptions(), typeof(GenerateTextOptions), []);
 
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
@@ -77,7 +77,6 @@ public sealed partial class OptionTests
         bool flag => flag ? "true" : "false",
         CancellationToken or System.Collections.ICollection { Count: 0 } => "none",
         double.NaN => "required",
-        System.Collections.ICollection { Count: 0 } => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
