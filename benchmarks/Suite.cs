@@ -24,6 +24,8 @@ internal static class Suite
         new PrecisionBenchmark(),
         new PublishedEncoderBenchmark(),
         new FineTuningBenchmark(),
+        new DecodingBenchmark(),
+        new PromptBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),

@@ -1,8 +1,8 @@
 """PyTorch's side of the benchmarks.
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
-precision device" is answered as layer.py says. Cases are listed here, and described in expert_loop.py, layer.py, published_encoder.py and
-text_model.py.
+precision device" is answered as layer.py says. Cases are listed here, and described in causal_mixture.py, expert_loop.py, layer.py,
+published_encoder.py and text_model.py.
 """
 
 import ctypes
@@ -14,6 +14,7 @@ import time
 import torch
 import torch.nn.functional as functional
 
+import causal_mixture
 import expert_loop
 import layer
 import published_encoder
@@ -113,8 +114,8 @@ def set_threads(threads):
 def seconds(prepared, name, threads, repeats):
     set_threads(int(threads))
     if name not in prepared:
-        # One layer at a time: large ones fill a device.
-        for other in [other for other in prepared if other.startswith(("layer/", "loop/"))]:
+        # One layer or model at a time: large ones fill a device.
+        for other in [other for other in prepared if other.startswith(("layer/", "loop/", "causal/"))]:
             del prepared[other]
         layer.release_unused()
         prepared[name] = create(name)
@@ -134,6 +135,8 @@ def create(name):
         return expert_loop.create(name)
     if name.startswith("encoder/"):
         return published_encoder.create(name)
+    if name.startswith("causal/"):
+        return causal_mixture.create(name)
     return text_model.create(name) if name.startswith("text/") else CASES[name]()
 
 

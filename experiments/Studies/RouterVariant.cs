@@ -17,5 +17,5 @@ internal sealed record RouterVariant(RouterArm Trained, RouterArm? Instead = nul
     public string ValueName(string value) => Instead is null ? value : $"{Substitute}: {value}";
 
     /// <summary>The router to measure; the classifier's own unless one takes its place.</summary>
-    public Router RouterFor(Router own) => Instead is null ? own : Instead.Router with { NormalizeWeights = Normalize };
+    public Router RouterFor(Router own) => Instead is null ? own : Instead.Router with { Normalization = Normalize ? WeightNormalization.All : WeightNormalization.None };
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe;
 
 /// <summary>Checks of options and configurations, with messages that name the option and what it may be.</summary>
@@ -24,6 +26,12 @@ internal static class OptionCheck
     public static float Positive(float value, string option) => value > 0f && value < float.PositiveInfinity
         ? value
         : throw new ArgumentOutOfRangeException(option, value, $"{option} must be over 0 and finite.");
+
+    /// <summary>A type that files hold weights in.</summary>
+    public static ElementType Saved(ElementType value, string option) => value is ElementType.Float32 or ElementType.BFloat16
+        ? value
+        : throw new ArgumentOutOfRangeException(
+            option, value, $"{option} must be {ElementType.Float32} or {ElementType.BFloat16}: files hold weights in no other type.");
 
     /// <summary>The value is one of the enumeration's.</summary>
     public static T Defined<T>(T value, string option)

@@ -33,6 +33,8 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     /// <summary>Seeds one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(seed, _randomKeys++);
 
+    protected override uint NextKey() => NextRandomKey();
+
     /// <summary>Keeps a tensor until the tape is disposed.</summary>
     public torch.Tensor Keep(torch.Tensor value)
     {
@@ -102,13 +104,16 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor RmsNormCore(Tensor x, Tensor gain, float epsilon) => Run(() =>
     {
         var value = Own(x).Value;
+        if (gain.Length < x.Columns)
+            value = value.reshape([.. value.shape[..^1], x.Columns / gain.Length, gain.Length]);
         var inverse = value.square().mean([-1], keepdim: true).add(Scalars.Of(epsilon)).rsqrt();
-        return value.mul(inverse).mul(Own(gain).Value);
+        var normed = value.mul(inverse).mul(Own(gain).Value);
+        return gain.Length < x.Columns ? normed.reshape(Own(x).Value.shape) : normed;
     });
 
     protected override Tensor MultiplyCore(Tensor left, Tensor right) => Run(() => Own(left).Value.mul(Own(right).Value));
 
-    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary) =>
         RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
 
     protected override Tensor AddCore(Tensor left, Tensor right) => Run(() => Own(left).Value.add(Own(right).Value));
@@ -117,12 +122,21 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
 
     protected override Tensor ScaleCore(Tensor x, float factor) => Run(() => Own(x).Value.mul(Scalars.Of(factor)));
 
+    protected override Tensor ClampCore(Tensor x, float minimum, float maximum) =>
+        Run(() => Own(x).Value.clamp(Scalars.Of(minimum), Scalars.Of(maximum)));
+
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts)
     {
         var own = new TorchTensor[parts.Length];
         for (var i = 0; i < parts.Length; i++)
             own[i] = Own(parts[i]);
         return ConcatOperation.Forward(this, own);
+    }
+
+    protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape)
+    {
+        var sizes = Array.ConvertAll(shape.ToArray(), size => (long)size);
+        return Run(() => Own(x).Value.reshape(sizes).alias());
     }
 
     protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);
@@ -144,24 +158,41 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     }
 
     protected override Tensor AttentionCore(
-        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+        Tensor qTD,
+        Tensor kSD,
+        Tensor vSD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        SequenceLayout keys,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
         Note(queries);
         Note(keys);
         return AttentionOperation.Forward(
-            this, Own(qTD), Own(kSD), Own(vSD), spec, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+            this, Own(qTD), Own(kSD), Own(vSD), spec, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
     }
 
     protected override Tensor CachedAttentionCore(
-        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+        Tensor qTD,
+        Tensor? kTD,
+        Tensor? vTD,
+        AttentionSpec spec,
+        SequenceLayout layout,
+        KeyValueCache cache,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
-        if (cache is not TorchKeyValueCache own || own.Engine != engine)
-            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        var own = Own(cache);
         Note(layout);
         if (kTD is not null)
             own.Append(this, Own(kTD), Own(vTD!), layout);
-        return AttentionOperation.Forward(this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+        return AttentionOperation.Forward(
+            this, Own(qTD), spec, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
     }
+
+    protected override void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout) =>
+        Own(cache).Append(this, Own(kTD), Own(vTD), layout);
 
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout)
     {
@@ -184,10 +215,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
         LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None, torch.ScalarType.Float32);
 
-    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
     {
         Note(layout);
-        return RouteOperation.Forward(this, Own(logitsTE), policy, layout);
+        return RouteOperation.Forward(this, Own(logitsTE), policy, layout, choiceBiasE is null ? null : Own(choiceBiasE));
     }
 
     protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan) =>
@@ -200,10 +231,19 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
             OwnOrNull(experts.B1),
             Own(experts.W2),
             OwnOrNull(experts.B2),
+            experts.Activation,
             OwnOrNull(experts.Gate),
-            experts.Activation);
+            OwnOrNull(experts.GateBias),
+            experts.GateActivation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
+
+    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
+        Run(() => plan.Pairs == 0
+            ? Own(xTI).Value.narrow(0, 0, 0).sum().add(torch.zeros([0, weightEIO.Columns], device: Device))
+            : ExpertByExpert.Product(
+                Own(xTI).ValueAs(ProductType).index_select(0, Pairs(plan).TokenOfPair), Own(weightEIO).ValueAs(ProductType), Pairs(plan))
+                .As(torch.ScalarType.Float32));
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout)
     {
@@ -304,6 +344,10 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     }
 
     private static TorchTensor Own(Tensor tensor) => (TorchTensor)tensor;
+
+    private TorchKeyValueCache Own(KeyValueCache cache) => cache is TorchKeyValueCache own && own.Engine == engine
+        ? own
+        : throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
 
     private static TorchTensor? OwnOrNull(Tensor? tensor) => (TorchTensor?)tensor;
 

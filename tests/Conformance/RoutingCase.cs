@@ -64,7 +64,7 @@ public sealed record RoutingCase(
         {
             RouterKind.TokenChoice => Router.TokenChoice((int)ExpertsPerToken, NormalizeWeights),
             RouterKind.ExpertChoice => Router.ExpertChoice(ExpertsPerToken, Scope),
-            _ => Router.Unified(ExpertsPerToken, Alpha, Scope, NormalizeWeights),
+            _ => Router.Unified(ExpertsPerToken, Alpha, Scope, NormalizeWeights ? WeightNormalization.All : WeightNormalization.None),
         };
     }
 

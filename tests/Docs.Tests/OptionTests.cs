@@ -49,6 +49,9 @@ public sealed partial class OptionTests
     [Fact]
     public void Members_of_fine_tuning() => AssertTable("Fine-tuning", FineTuning.Auto, typeof(FineTuning), []);
 
+    [Fact]
+    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]
@@ -74,6 +77,7 @@ public sealed partial class OptionTests
         bool flag => flag ? "true" : "false",
         CancellationToken or System.Collections.ICollection { Count: 0 } => "none",
         double.NaN => "required",
+        System.Collections.ICollection { Count: 0 } => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

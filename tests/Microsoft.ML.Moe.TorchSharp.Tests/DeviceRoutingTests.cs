@@ -140,8 +140,10 @@ public sealed class DeviceRoutingTests : IDisposable
     {
         foreach (var scope in Enum.GetValues<RoutingScope>())
         {
-            yield return ($"Expert Choice with padding, {scope}", new ExpertChoice(batch.Budget, scope, maskPadding: false));
-            yield return ($"Unified with padding, {scope}", new Unified(batch.Budget, batch.Alpha, scope, true, maskPadding: false));
+            if (scope != RoutingScope.Prefix)
+                yield return ($"Expert Choice with padding, {scope}", new ExpertChoice(batch.Budget, scope, maskPadding: false));
+            var unified = new Unified(batch.Budget, batch.Alpha, scope, WeightNormalization.All, maskPadding: false);
+            yield return ($"Unified with padding, {scope}", unified);
         }
     }
 

@@ -52,6 +52,13 @@ internal static class App
             .WithDescription("Tells what a published encoder's vectors are worth, by MTEB's protocols.")
             .WithExample("evaluate-embeddings", "--encoder", "MiniLM", "--task", "sts", "--data", "pairs.tsv", "--text", "First",
                 "--text2", "Second", "--label", "Score");
+        config.AddCommand<GenerateCommand>("generate")
+            .WithDescription("Answers texts with a published language model, or tells its perplexity on texts.")
+            .WithExample("generate", "--model", "models/olmoe", "--prompt", "The river", "--max-new-tokens", "40", "--router", "unified",
+                "--experts-per-token", "6");
+        config.AddCommand<EvaluateTextCommand>("evaluate-text")
+            .WithDescription("Tells what generated texts are worth: SQuAD, ROUGE, GLUE, GSM8K, pass@k, perplexity.")
+            .WithExample("evaluate-text", "--task", "rouge", "--data", "summaries.tsv", "--prediction", "Summary", "--reference", "Abstract");
         config.AddCommand<ReportCommand>("report")
             .WithDescription("Shows what the routers of a saved classifier do with rows, and compares routers.")
             .WithExample("report", "--model", "intents.zip", "--data", "test.tsv", "--html", "routing.html", "--compare");

@@ -59,22 +59,7 @@ internal sealed class ConfusionCounts
     public double WeightedRecall => Weighted(Recall);
 
     /// <summary>Matthews' correlation (Gorodkin 2004 for more than two classes); 0 where labels or predictions are all the same.</summary>
-    public double Matthews
-    {
-        get
-        {
-            var (rows, both, actual, predicted) = ((double)_rows, 0.0, 0.0, 0.0);
-            for (var c = 0; c < _actual.Length; c++)
-            {
-                both += (double)_actual[c] * _predicted[c];
-                actual += (double)_actual[c] * _actual[c];
-                predicted += (double)_predicted[c] * _predicted[c];
-            }
-
-            var scale = ((rows * rows) - actual) * ((rows * rows) - predicted);
-            return scale == 0 ? 0 : ((_right * rows) - both) / Math.Sqrt(scale);
-        }
-    }
+    public double Matthews => MatthewsOf(_rows, _right, _actual, _predicted);
 
     /// <summary>Cohen's kappa: accuracy beyond that of chance; NaN where chance is always right.</summary>
     public double Kappa
@@ -86,6 +71,25 @@ internal sealed class ConfusionCounts
                 chance += (double)_actual[c] / _rows * _predicted[c] / _rows;
             return (Accuracy - chance) / (1.0 - chance);
         }
+    }
+
+    /// <summary>Matthews' correlation, as <see cref="Matthews"/>, without a table of classes × classes.</summary>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="right">Rows that are right.</param>
+    /// <param name="actual">Rows of each class.</param>
+    /// <param name="predicted">Rows taken for each class, of as many classes.</param>
+    public static double MatthewsOf(int rows, int right, ReadOnlySpan<int> actual, ReadOnlySpan<int> predicted)
+    {
+        var (all, both, actualSquares, predictedSquares) = ((double)rows, 0.0, 0.0, 0.0);
+        for (var c = 0; c < actual.Length; c++)
+        {
+            both += (double)actual[c] * predicted[c];
+            actualSquares += (double)actual[c] * actual[c];
+            predictedSquares += (double)predicted[c] * predicted[c];
+        }
+
+        var scale = ((all * all) - actualSquares) * ((all * all) - predictedSquares);
+        return scale == 0 ? 0 : ((right * all) - both) / Math.Sqrt(scale);
     }
 
     private IEnumerable<int> Present => Enumerable.Range(0, _actual.Length).Where(c => _actual[c] + _predicted[c] > 0);

@@ -48,12 +48,6 @@ internal readonly unsafe struct BlockReader<T>
 
     private int Items => checked(_outer.Aggregate(1, (product, d) => product * d.Size) * SourceParts * TargetParts);
 
-    /// <summary>Whether a block is all of one tensor, in its order.</summary>
-    public static bool IsWholeTensor(TensorBlock block) =>
-        block.Pieces is [{ Tensor: { } tensor, First: 0 } piece]
-        && Joined(piece, TensorBlock.Strides(block.Shape)) is [] or [(_, 1, 1)]
-        && tensor.Elements == TensorInfo.Product(block.Shape);
-
     /// <summary>Reads a block.</summary>
     /// <param name="engine">Gives the threads.</param>
     /// <param name="source">Has the tensors.</param>

@@ -15,13 +15,11 @@ internal sealed record SavedTensor(string Name, int[] Shape, ElementType Type, F
     /// <summary>Bytes of the elements.</summary>
     public long Bytes => Shape.Aggregate(Type == ElementType.BFloat16 ? 2L : 4L, (product, size) => checked(product * size));
 
-    /// <summary>A parameter, in the type of its elements.</summary>
-    public static SavedTensor Of(Parameter parameter) => new(
-        parameter.Name,
-        parameter.Value.Shape.ToArray(),
-        parameter.Value.ElementType,
-        parameter.Value.ToArray,
-        parameter.Value.ElementType == ElementType.BFloat16 ? parameter.Value.ToBFloat16Array : null);
+    /// <summary>A parameter, in the type of its elements; one in int8, which files do not have, in single precision.</summary>
+    public static SavedTensor Of(Parameter parameter) => parameter.Value.ElementType == ElementType.BFloat16
+        ? new SavedTensor(
+            parameter.Name, parameter.Value.Shape.ToArray(), ElementType.BFloat16, parameter.Value.ToArray, parameter.Value.ToBFloat16Array)
+        : new SavedTensor(parameter.Name, parameter.Value.Shape.ToArray(), ElementType.Float32, parameter.Value.ToArray);
 
     /// <summary>A parameter, in another type than that of its elements, perhaps.</summary>
     public static SavedTensor Of(Parameter parameter, ElementType type) => parameter.Value.ElementType == type

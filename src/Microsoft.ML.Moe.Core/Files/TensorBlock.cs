@@ -47,15 +47,32 @@ internal sealed record TensorBlock(int[] Shape, IReadOnlyList<TensorBlock.Piece>
     {
         if (axis >= tensor.Shape.Length || tensor.Shape[axis] % (groups * parts) != 0)
             return null;
+        var length = tensor.Shape[axis] / groups / parts;
+        return Run(tensor, axis, groups, part * length, length, parts * length);
+    }
+
+    /// <summary>
+    /// Part of a whole tensor: in each of the equal groups that a dimension has, some places in a row. null where the dimension has not as
+    /// many places.
+    /// </summary>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="axis">The dimension.</param>
+    /// <param name="groups">Number of groups.</param>
+    /// <param name="first">First place within each group.</param>
+    /// <param name="length">Number of places.</param>
+    /// <param name="groupLength">Places of a group.</param>
+    public static TensorBlock? Run(TensorInfo tensor, int axis, int groups, int first, int length, int groupLength)
+    {
+        if (axis >= tensor.Shape.Length || tensor.Shape[axis] != (long)groups * groupLength)
+            return null;
         var whole = Of(tensor).Pieces[0];
         var stride = whole.Dimensions[axis].SourceStride;
-        var length = tensor.Shape[axis] / groups / parts;
         List<Dimension> dimensions = [.. whole.Dimensions.Where(d => d.Axis != axis)];
-        dimensions.Add(new Dimension(groups, stride * length * parts, axis, length));
+        dimensions.Add(new Dimension(groups, stride * groupLength, axis, length));
         dimensions.Add(new Dimension(length, stride, axis, 1));
         int[] shape = [.. tensor.Shape];
         shape[axis] = groups * length;
-        return new TensorBlock(shape, [whole with { First = stride * length * part, Dimensions = dimensions }]);
+        return new TensorBlock(shape, [whole with { First = stride * first, Dimensions = dimensions }]);
     }
 
     /// <summary>Blocks side by side along a dimension; null where they do not fit.</summary>

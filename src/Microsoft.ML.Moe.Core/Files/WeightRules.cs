@@ -76,6 +76,27 @@ internal sealed class WeightRules(string architecture)
         return Add(target, new WeightSource.Slice(Names(target, source, 0), axis, groups, part, of, transpose));
     }
 
+    /// <summary>The parameter is a run of a tensor's rows, or one such run of each of the equal groups that its rows consist of.</summary>
+    /// <param name="target">The parameter.</param>
+    /// <param name="source">The tensor.</param>
+    /// <param name="first">First row within each group.</param>
+    /// <param name="length">Number of rows.</param>
+    /// <param name="groupLength">Rows of a group.</param>
+    /// <param name="groups">Number of groups: heads, say.</param>
+    /// <param name="transpose">Whether the run is transposed.</param>
+    public WeightRules Run(
+        string target, string source, int first, int length, int groupLength, int groups = 1, bool transpose = false)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(groups, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + length, groupLength);
+        return Add(target, new WeightSource.Run(Names(target, source, 0), 0, groups, first, length, groupLength, transpose));
+    }
+
+    /// <summary>The parameter is the only row of a tensor: [E] of [1, E].</summary>
+    public WeightRules OnlyRow(string target, string source) => Add(target, new WeightSource.OnlyRow(Names(target, source, 0)));
+
     /// <summary>The parameter is tensors side by side.</summary>
     /// <param name="target">The parameter.</param>
     /// <param name="sources">The tensors in their order.</param>

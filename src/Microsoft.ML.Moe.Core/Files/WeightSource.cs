@@ -100,6 +100,46 @@ internal abstract class WeightSource
         }
     }
 
+    internal sealed class Run(
+        IReadOnlyList<NamePattern> names, int axis, int groups, int first, int length, int groupLength, bool transpose) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            if (request.Find(names) is not { } tensor)
+                return new WeightMatch { Missing = request.TextOf(names) };
+            return TensorBlock.Run(tensor, axis, groups, first, length, groupLength) is { } block
+                ? Found(tensor, block, transpose)
+                : new WeightMatch
+                {
+                    Tensors = [tensor],
+                    Misfit = $"{tensor.Name} {tensor.ShapeText} has not {groups} × {groupLength} places along dimension {axis}",
+                };
+        }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request)
+        {
+            int[] shape = [.. transpose ? Transposed(request.Shape) : request.Shape];
+            shape[axis] = groups * groupLength;
+            return [(names[0].Fill(request.Numbers), shape)];
+        }
+    }
+
+    internal sealed class OnlyRow(IReadOnlyList<NamePattern> names) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            if (request.Find(names) is not { } tensor)
+                return new WeightMatch { Missing = request.TextOf(names) };
+            if (tensor.Shape is not [1, .. var shape])
+                return new WeightMatch { Tensors = [tensor], Misfit = $"{tensor.Name} {tensor.ShapeText} is not one row" };
+            var row = TensorBlock.Of(tensor with { Shape = shape });
+            return Found(tensor, row with { Pieces = [row.Pieces[0] with { Tensor = tensor }] }, transpose: false);
+        }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            [(names[0].Fill(request.Numbers), [1, .. request.Shape])];
+    }
+
     internal sealed class Stack(IReadOnlyList<NamePattern> names, string variable, bool transpose) : WeightSource
     {
         public override WeightMatch Find(WeightRequest request)

@@ -26,7 +26,7 @@ internal sealed class BeamSearch(GenerationRun run)
                 run.Options,
                 decoding.ContextOf(p * beams),
                 run.Rooms[p],
-                new SequenceRandom(run.Options.Seed ?? 0, run.FirstNumber + p, 0));
+                new SequenceRandom(run.Options.Seed ?? 0, run.NumberOf(p), 0));
         }
 
         var results = new GeneratedSequence[groups.Length][];

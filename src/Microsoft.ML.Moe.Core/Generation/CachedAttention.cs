@@ -14,11 +14,19 @@ internal static class CachedAttention
     /// <param name="vTD">[T, G·V] values.</param>
     /// <param name="spec">Heads; causal.</param>
     /// <param name="bias">Added to the scores; null for nothing.</param>
+    /// <param name="sinksH">[H] scores of keys without values; null for none.</param>
     /// <returns>[T, H·V].</returns>
     public static Tensor CausalAttention(
-        this ForwardContext context, string name, Tensor qTD, Tensor kTD, Tensor vTD, AttentionSpec spec, AttentionBias? bias = null) =>
+        this ForwardContext context,
+        string name,
+        Tensor qTD,
+        Tensor kTD,
+        Tensor vTD,
+        AttentionSpec spec,
+        AttentionBias? bias = null,
+        Tensor? sinksH = null) =>
         context.Cache is null
-            ? context.Tape.Attention(qTD, kTD, vTD, spec, context.Layout, bias: bias)
+            ? context.Tape.Attention(qTD, kTD, vTD, spec, context.Layout, bias: bias, sinksH: sinksH)
             : context.Tape.CachedAttention(
-                qTD, kTD, vTD, spec, context.Layout, context.Cache.Of(name, kTD.Columns, vTD.Columns), bias);
+                qTD, kTD, vTD, spec, context.Layout, context.Cache.Of(name, kTD.Columns, vTD.Columns), bias, sinksH);
 }

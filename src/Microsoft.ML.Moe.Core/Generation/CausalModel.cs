@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Generation;
@@ -10,14 +11,16 @@ namespace Microsoft.ML.Moe.Generation;
 internal sealed class CausalModel : IGenerativeModel
 {
     private readonly Model<EncodedText> _model;
+    private readonly IRoutingObserver? _observer;
     private readonly NextTokenHead _head;
 
     /// <summary>Creates the view.</summary>
     /// <param name="model">The model.</param>
+    /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     /// <exception cref="ArgumentException">It is not causal.</exception>
-    public CausalModel(Model<EncodedText> model)
+    public CausalModel(Model<EncodedText> model, IRoutingObserver? observer = null)
     {
-        _model = model;
+        (_model, _observer) = (model, observer);
         _head = model.Head as NextTokenHead ?? throw new ArgumentException("The model cannot tell the next token: it is not causal.", nameof(model));
         MaximumTokens = ((PublishedConfig)model.Config.Encoder).MaximumTokens;
     }
@@ -61,10 +64,10 @@ internal sealed class CausalModel : IGenerativeModel
     /// <param name="scores">Receives a row of V scores for each sequence with tokens, where its number says.</param>
     private void Score(DecodingCache? cache, SequenceLayout layout, int[] ids, Span<float> scores)
     {
-        // a router's policy may keep what it is shown only where it comes from outside
-        using var tape = _model.Policies is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
+        // only an observer, or a policy from outside, may keep what it is shown
+        using var tape = _model.Policies is null && _observer is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
         var batch = new TokenIdBatch().Reset(layout, ids, default);
-        var encoded = _model.Encode(tape, batch, policies: _model.Policies, cache: cache);
+        var encoded = _model.Encode(tape, batch, _observer, _model.Policies, cache: cache);
         int[] sequences = [.. Enumerable.Range(0, layout.Sequences).Where(s => layout.Offsets[s + 1] > layout.Offsets[s])];
         var lastMD = tape.Embedding(encoded.Last, [.. sequences.Select(s => layout.Offsets[s + 1] - 1)]);
         var scoresMV = _head.Scores(tape, lastMD).ToArray();

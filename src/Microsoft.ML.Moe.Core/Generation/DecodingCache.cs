@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Generation;
@@ -11,6 +12,7 @@ namespace Microsoft.ML.Moe.Generation;
 internal sealed class DecodingCache(Engine engine, int sequences, int capacity) : IDisposable
 {
     private readonly Dictionary<string, KeyValueCache> _caches = [];
+    private readonly Dictionary<int, RoutingHistory> _routing = [];
     private readonly int[] _lengths = new int[sequences];
 
     /// <summary>Number of sequences.</summary>
@@ -31,6 +33,15 @@ internal sealed class DecodingCache(Engine engine, int sequences, int capacity) 
         return cache;
     }
 
+    /// <summary>What the router of a MoE layer has seen; made when it is asked for first.</summary>
+    /// <param name="block">Number of the layer's block.</param>
+    public RoutingHistory RoutingOf(int block)
+    {
+        if (!_routing.TryGetValue(block, out var history))
+            _routing.Add(block, history = new RoutingHistory(sequences));
+        return history;
+    }
+
     /// <summary>To be called when all layers have seen the tokens of a pass.</summary>
     /// <param name="layout">The sequences' new tokens.</param>
     public void Count(SequenceLayout layout)
@@ -45,6 +56,8 @@ internal sealed class DecodingCache(Engine engine, int sequences, int capacity) 
     {
         foreach (var cache in _caches.Values)
             cache.Reorder(sources);
+        foreach (var history in _routing.Values)
+            history.Reorder(sources);
         int[] before = [.. _lengths];
         for (var sequence = 0; sequence < sequences; sequence++)
             _lengths[sequence] = before[sources[sequence]];

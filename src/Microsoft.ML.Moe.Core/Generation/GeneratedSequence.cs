@@ -19,7 +19,7 @@ internal sealed record GeneratedSequence(int[] Tokens, string? Text, double LogP
 internal readonly record struct GeneratedPiece(int Prompt, int Sequence, IReadOnlyList<int> Tokens, string Text, GenerationEnd? End);
 
 /// <summary>Why an answer ended.</summary>
-internal enum GenerationEnd
+public enum GenerationEnd
 {
     /// <summary>By an end token.</summary>
     EndToken,

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Generation;
 /// <param name="Decoding">The sequences, <paramref name="Copies"/> for each prompt.</param>
 /// <param name="Copies">Sequences for each prompt.</param>
 /// <param name="Rooms">Most tokens of each prompt's answers.</param>
-/// <param name="FirstNumber">Number of the first prompt among all that the seed is for.</param>
+/// <param name="NumberOf">Number of a prompt among all that the seed is for.</param>
 /// <param name="Decode">Makes text of tokens; null: there is no text.</param>
 /// <param name="PieceMade">Is called with each part of an answer; null for none.</param>
 /// <param name="Stop">Ends it between two tokens.</param>
@@ -14,7 +14,7 @@ internal sealed record GenerationRun(
     Decoding Decoding,
     int Copies,
     int[] Rooms,
-    long FirstNumber,
+    Func<int, long> NumberOf,
     Func<IReadOnlyList<int>, string>? Decode,
     Action<GeneratedPiece>? PieceMade,
     CancellationToken Stop)

@@ -47,7 +47,16 @@ internal sealed class Generator
     /// <exception cref="InvalidOperationException">The options ban every token, or the model's scores are not numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public GeneratedSequence[][] Generate(
-        IReadOnlyList<int[]> prompts, long firstNumber = 0, Action<GeneratedPiece>? pieceMade = null, CancellationToken stop = default)
+        IReadOnlyList<int[]> prompts, long firstNumber = 0, Action<GeneratedPiece>? pieceMade = null, CancellationToken stop = default) =>
+        Generate(prompts, prompt => firstNumber + prompt, pieceMade, stop);
+
+    /// <summary>As the other, with prompts that have any numbers.</summary>
+    /// <param name="prompts">Ids of each prompt, at least one.</param>
+    /// <param name="numberOf">Number of a prompt among all that the seed is for.</param>
+    /// <param name="pieceMade">See there.</param>
+    /// <param name="stop">See there.</param>
+    public GeneratedSequence[][] Generate(
+        IReadOnlyList<int[]> prompts, Func<int, long> numberOf, Action<GeneratedPiece>? pieceMade = null, CancellationToken stop = default)
     {
         if (prompts.Count == 0)
             return [];
@@ -57,7 +66,7 @@ internal sealed class Generator
         stop.ThrowIfCancellationRequested();
         var copies = _options.Beams > 1 ? _options.Beams : _options.SequencesPerPrompt;
         using var decoding = _model.Begin(prompts, copies, Capacity(prompts));
-        var run = new GenerationRun(_options, decoding, copies, RoomOf(decoding, prompts.Count, copies), firstNumber, _decode, pieceMade, stop);
+        var run = new GenerationRun(_options, decoding, copies, RoomOf(decoding, prompts.Count, copies), numberOf, _decode, pieceMade, stop);
         return _options.Beams > 1 ? new BeamSearch(run).Search() : new TokenByToken(run).Search();
     }
 

@@ -20,7 +20,7 @@ internal sealed class TokenByToken(GenerationRun run)
                 decoding.ContextOf(i),
                 run.Rooms[prompt],
                 run.CreateText(),
-                new SequenceRandom(run.Options.Seed ?? 0, run.FirstNumber + prompt, i % run.Copies));
+                new SequenceRandom(run.Options.Seed ?? 0, run.NumberOf(prompt), i % run.Copies));
         }
 
         var scores = run.CreateScores();

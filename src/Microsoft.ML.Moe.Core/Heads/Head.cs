@@ -58,8 +58,12 @@ internal abstract class Head
 [JsonDerivedType(typeof(PublishedClassesHeadConfig), "publishedClasses")]
 [JsonDerivedType(typeof(EmbeddingHeadConfig), "embedding")]
 [JsonDerivedType(typeof(NextTokenHeadConfig), "nextToken")]
+[JsonDerivedType(typeof(DecoderHeadConfig), "decoder")]
 internal abstract record HeadConfig
 {
     /// <summary>The head.</summary>
     public abstract Head CreateHead(ParameterStore store, EncoderConfig encoder);
+
+    /// <summary>Numbers of the head's own blocks with a MoE layer, counted after the encoder's.</summary>
+    public virtual IReadOnlyList<int> MoeBlocks(EncoderConfig encoder) => [];
 }

@@ -23,7 +23,7 @@ internal sealed class NextTokenHead : Head
         _tableVD = config.TiesDecoder
             ? store.Made(TokenIdEmbedding.WordsName)
             : store.Normal(CausalConfig.NextTokenWeight, ParameterRole.Weight, 1f / MathF.Sqrt(d), v, d);
-        _bias1V = config.HasScoreBias ? store.Constant("nextToken.bias", ParameterRole.Bias, 0f, 1, v) : null;
+        _bias1V = config.HasScoreBias ? store.Constant(CausalConfig.NextTokenBias, ParameterRole.Bias, 0f, 1, v) : null;
         _scale = config.ScoreScale;
         VocabularySize = v;
     }

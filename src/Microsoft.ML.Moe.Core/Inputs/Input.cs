@@ -31,6 +31,15 @@ public abstract class Input<TRow>
     /// <param name="position">Position of the token in it.</param>
     internal abstract string TextOf(TRow row, int position);
 
+    /// <summary>Number of the tokens that a decoder is to write to a row.</summary>
+    internal virtual int TargetTokensOf(TRow row) => 0;
+
+    /// <summary>What a token that a decoder reads of a row's targets reads as, for people.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="position">Position of the token: 0 is the start token.</param>
+    internal virtual string TextOfTarget(TRow row, int position) =>
+        throw new InvalidOperationException("These rows have nothing that a decoder could write.");
+
     /// <summary>Packs rows for scoring.</summary>
     /// <param name="packing">What the rest of the model asks of batches.</param>
     internal abstract Packer<TRow> CreatePacker(Packing packing);

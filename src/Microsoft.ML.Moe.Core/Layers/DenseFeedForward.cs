@@ -15,7 +15,8 @@ internal sealed class DenseFeedForward : IFeedForward
         settings ??= new FeedForwardSettings();
         var (activation, hasGate, hasBias) = settings;
         _first = new Linear(store, name + ".first", width, hiddenWidth, activation, hasBias: hasBias);
-        _gate = hasGate ? new Linear(store, name + ".gate", width, hiddenWidth, hasBias: settings.HasGateBias) : null;
+        _gate = hasGate ? new Linear(
+            store, name + ".gate", width, hiddenWidth, settings.GateActivation, hasBias: settings.HasGateBias) : null;
         _second = new Linear(store, name + ".second", hiddenWidth, width, gain: outputGain, hasBias: settings.AddsSecondBias);
     }
 

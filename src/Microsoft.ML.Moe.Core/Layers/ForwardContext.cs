@@ -25,6 +25,10 @@ internal readonly struct ForwardContext(
     /// <summary>What the layers have seen of the sequences before, and keep of these tokens; null where there is nothing to keep.</summary>
     public DecodingCache? Cache { get; } = cache;
 
+    /// <summary>Tokens of a sequence, those that were seen before counted.</summary>
+    /// <param name="row">Number of the sequence.</param>
+    public int LengthOf(int row) => Layout.Offsets[row + 1] - Layout.Offsets[row] + (Cache is null ? 0 : Cache.Lengths[row]);
+
     /// <summary>Position of each token within its sequence, the tokens that were seen before counted.</summary>
     public int[] Positions()
     {
@@ -38,6 +42,22 @@ internal readonly struct ForwardContext(
 
         return positions;
     }
+
+    /// <summary>Tokens of the longest sequence, those that were seen before counted.</summary>
+    public int LongestSoFar()
+    {
+        if (Cache is null)
+            return Layout.MaxLength;
+        var longest = 0;
+        for (var row = 0; row < Layout.Sequences; row++)
+            longest = Math.Max(longest, Cache.Lengths[row] + Layout.Offsets[row + 1] - Layout.Offsets[row]);
+        return longest;
+    }
+
+    /// <summary>This pass over other tokens: those of a decoder.</summary>
+    /// <param name="layout">Sequences within them.</param>
+    /// <param name="observer">Is shown what their MoE layers route where.</param>
+    public ForwardContext Over(SequenceLayout layout, IRoutingObserver? observer) => new(Tape, layout, observer, policies, Cache);
 
     /// <summary>The policy of a block's MoE layer in this pass.</summary>
     /// <param name="block">Number of the block, from 0.</param>

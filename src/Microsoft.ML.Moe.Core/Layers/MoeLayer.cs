@@ -15,6 +15,7 @@ internal sealed class MoeLayer : IFeedForward
     private readonly Experts _experts;
     private readonly MoeSettings _settings;
     private readonly Parameter? _routerBiasE;
+    private readonly Parameter? _choiceBiasE;
     private readonly Parameter? _bias1D;
     private readonly DenseFeedForward? _shared;
     private readonly Linear? _sharedGate;
@@ -32,8 +33,11 @@ internal sealed class MoeLayer : IFeedForward
             Weight(".w2", outputGain / MathF.Sqrt(f), e, f, d),
             Bias(settings.Expert.AddsSecondBias, ".b2", e, d),
             activation,
-            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null);
+            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null,
+            Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
+            hasGate ? settings.Expert.GateActivation : Activation.None);
         _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
+        _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.Bias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
         if (settings.SharedWidth > 0)
         {
@@ -52,9 +56,12 @@ internal sealed class MoeLayer : IFeedForward
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;
-        var logitsTE = tape.RouterLogits(xTD, _routerDE, _routerBiasE?.Value);
-        var plan = tape.Route(logitsTE, context.PolicyOf(_block, _settings.Policy), context.Layout);
-        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts));
+        var logitsTE = tape.RouterLogits(tape.Jitter(xTD, _settings.RouterJitter), _routerDE, _routerBiasE?.Value);
+        var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
+        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
+        {
+            HasChoiceBias = _choiceBiasE is not null,
+        });
         if (tape.IsTraining)
         {
             if (_settings.LoadBalancingCoefficient > 0)
@@ -68,9 +75,17 @@ internal sealed class MoeLayer : IFeedForward
         if (_settings.RoutedScale != 1f)
             weightsP = tape.Scale(weightsP, _settings.RoutedScale);
         var sumTD = tape.GroupedExperts(xTD, weightsP, plan, _experts);
+        if (plan.PassesTokens && PassedTokens.Of(tape, xTD, logitsTE, plan) is { } passedTD)
+            sumTD = tape.Add(sumTD, passedTD);
         if (_shared is not null)
             sumTD = tape.Add(sumTD, Shared(context, _shared, xTD));
         return _bias1D is null ? sumTD : tape.Add(sumTD, tape.Embedding(_bias1D, new int[xTD.Shape[0]]));
+    }
+
+    private RoutingPolicy PolicyOf(ForwardContext context)
+    {
+        var policy = context.PolicyOf(_block, _settings.Policy);
+        return context.Cache is { } cache ? policy.After(cache.RoutingOf(_block)) : policy;
     }
 
     private Tensor Shared(ForwardContext context, DenseFeedForward shared, Tensor xTD)

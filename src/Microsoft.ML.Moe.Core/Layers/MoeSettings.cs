@@ -30,6 +30,15 @@ internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float Load
     /// <summary>Whether the router has a bias.</summary>
     public bool HasRouterBias { get; init; }
 
+    /// <summary>
+    /// Whether experts have a bias for the choice alone, not for the weights (DeepSeek-V3's e_score_correction_bias); it is not learned by
+    /// gradients.
+    /// </summary>
+    public bool HasChoiceBias { get; init; }
+
+    /// <summary>While training the router's input is multiplied by random numbers within 1 ± this; 0 for nothing.</summary>
+    public float RouterJitter { get; init; }
+
     /// <summary>Factor of the sum over the chosen experts (DeepSeek-V2's routed_scaling_factor).</summary>
     public float RoutedScale { get; init; } = 1f;
 }

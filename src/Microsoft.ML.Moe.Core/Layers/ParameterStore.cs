@@ -108,7 +108,7 @@ internal sealed class ParameterStore
         if (_saved is not null)
             return _engine.CreateParameter(name, shape, _saved(name, shape), sparseRows);
         var mayBeBFloat16 = role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding;
-        if (_weights?.Create(_engine, name, shape, sparseRows, mayBeBFloat16) is { } given)
+        if (_weights?.Create(_engine, name, shape, sparseRows, mayBeBFloat16, mayBeInt8: role == ParameterRole.Weight) is { } given)
             return given;
         var parameter = _engine.CreateParameter(name, shape, initialRow, sparseRows);
         if (_start is not null)

@@ -8,8 +8,9 @@ namespace Microsoft.ML.Moe.Layers;
 /// <param name="feedForward">Its second half.</param>
 /// <param name="dropout">Rate at which what either adds is dropped while training.</param>
 /// <param name="normOf">Makes a norm of a name.</param>
+/// <param name="scale">Factor of what either adds.</param>
 internal sealed class PreNormBlock(
-    string name, IAttention attention, IFeedForward feedForward, float dropout, Func<string, INorm> normOf) : IBlock
+    string name, IAttention attention, IFeedForward feedForward, float dropout, Func<string, INorm> normOf, float scale = 1f) : IBlock
 {
     private readonly INorm _attentionNorm = normOf(name + ".attentionNorm");
     private readonly INorm _feedForwardNorm = normOf(name + ".feedForwardNorm");
@@ -17,8 +18,9 @@ internal sealed class PreNormBlock(
     /// <inheritdoc/>
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
-        var tape = context.Tape;
-        xTD = tape.AddDropped(xTD, attention.Forward(context, _attentionNorm.Forward(tape, xTD)), dropout);
-        return tape.AddDropped(xTD, feedForward.Forward(context, _feedForwardNorm.Forward(tape, xTD)), dropout);
+        xTD = Add(context.Tape, xTD, attention.Forward(context, _attentionNorm.Forward(context.Tape, xTD)));
+        return Add(context.Tape, xTD, feedForward.Forward(context, _feedForwardNorm.Forward(context.Tape, xTD)));
     }
+
+    private Tensor Add(Tape tape, Tensor xTD, Tensor yTD) => tape.AddDropped(xTD, scale == 1f ? yTD : tape.Scale(yTD, scale), dropout);
 }

@@ -12,25 +12,27 @@ internal sealed class Weights
     private const int NamesInErrors = 20;
     private readonly TensorSource _source;
     private readonly WeightRules _rules;
-    private readonly bool _keepsBFloat16;
+    private readonly WeightPrecision _precision;
     private readonly IDerivedWeights? _derived;
     private readonly HashSet<string> _used = [];
     private readonly List<string> _missing = [];
     private readonly List<string> _misfits = [];
 
-    private Weights(TensorSource source, WeightRules rules, bool keepsBFloat16, IDerivedWeights? derived) =>
-        (_source, _rules, _keepsBFloat16, _derived) = (source, rules, keepsBFloat16, derived);
+    private Weights(TensorSource source, WeightRules rules, WeightPrecision precision, IDerivedWeights? derived) =>
+        (_source, _rules, _precision, _derived) = (source, rules, precision, derived);
 
     /// <summary>Weights of a source.</summary>
     /// <param name="source">Not to be disposed before the model is made.</param>
     /// <param name="rules">What is where; null where the source has the model's own names.</param>
-    /// <param name="keepsBFloat16">
-    /// Whether matrices that the source has in bfloat16 stay so and are frozen, for inference; else they become float32, to be trained.
+    /// <param name="precision">
+    /// What matrices become. Those that stay in bfloat16 lie in the source's files, which stay mapped while the parameters live.
     /// </param>
     /// <param name="derived">Computes the parameters that are no parts of the source; null for none.</param>
     public static Weights From(
-        TensorSource source, WeightRules? rules = null, bool keepsBFloat16 = true, IDerivedWeights? derived = null) =>
-        new(source, rules ?? WeightRules.Identity(), keepsBFloat16, derived);
+        TensorSource source,
+        WeightRules? rules = null,
+        WeightPrecision precision = WeightPrecision.AsStored,
+        IDerivedWeights? derived = null) => new(source, rules ?? WeightRules.Identity(), precision, derived);
 
     /// <summary>Makes a parameter.</summary>
     /// <param name="engine">Makes it.</param>
@@ -38,17 +40,18 @@ internal sealed class Weights
     /// <param name="shape">The shape that it must have.</param>
     /// <param name="sparseRows">See <see cref="Engine.CreateParameter(string, ReadOnlySpan{int}, ReadOnlySpan{float}, bool)"/>.</param>
     /// <param name="mayBeBFloat16">Whether the model multiplies with it or looks rows up, so that it may be in bfloat16.</param>
+    /// <param name="mayBeInt8">Whether it is the matrix of a linear layer, or of experts, that may be in int8.</param>
     /// <returns>
     /// The parameter, of zeros where the source has none that fits, which <see cref="Complete"/> then tells; null where the model is to
     /// initialise it.
     /// </returns>
-    public Parameter? Create(Engine engine, string name, int[] shape, bool sparseRows, bool mayBeBFloat16)
+    public Parameter? Create(Engine engine, string name, int[] shape, bool sparseRows, bool mayBeBFloat16, bool mayBeInt8 = false)
     {
         if (_derived?.Find(name, shape, (part, size) => Read(engine, part, size)) is { } fill)
             return engine.CreateParameter(name, shape, fill, sparseRows);
         if (!TryFind(name, shape, out var block))
             return engine.CreateParameter(name, shape, (_, _) => { }, sparseRows);
-        return block is null ? null : Create(engine, name, block, sparseRows, mayBeBFloat16);
+        return block is null ? null : Create(engine, name, block, sparseRows, mayBeBFloat16, mayBeInt8);
     }
 
     /// <summary>To be called when all parameters are made.</summary>
@@ -99,18 +102,36 @@ internal sealed class Weights
     private static string TextOf(IReadOnlyList<TensorInfo> tensors) => string.Join(
         ", ", tensors.Select(t => $"{t.Name} {t.ShapeText}").Distinct().Take(2)) + (tensors.Count > 2 ? ", …" : "");
 
-    private Parameter Create(Engine engine, string name, TensorBlock block, bool sparseRows, bool mayBeBFloat16)
+    private Parameter Create(Engine engine, string name, TensorBlock block, bool sparseRows, bool mayBeBFloat16, bool mayBeInt8)
     {
         var isBFloat16 = block.Pieces.All(p => p.Tensor is { Type: TensorType.BF16 });
-        if (!isBFloat16 || !_keepsBFloat16 || !mayBeBFloat16 || block.Shape.Length < 2)
+        if (_precision == WeightPrecision.Int8 && mayBeInt8 && block.Shape.Length >= 2)
+            return engine.CreateParameter(name, block.Shape, Rounded(engine, block, isBFloat16));
+        if (!isBFloat16 || _precision == WeightPrecision.Float32 || !mayBeBFloat16 || block.Shape.Length < 2)
         {
             return engine.CreateParameter(
                 name, block.Shape, (Span<float> values) => BlockReader<float>.Read(engine, _source, block, values), sparseRows);
         }
 
-        var view = BlockReader<ushort>.IsWholeTensor(block) ? _source.View(block.Pieces[0].Tensor!) : null;
-        return engine.CreateParameter(name, block.Shape, view ?? BFloat16Values.Create(
-            (int)TensorInfo.Product(block.Shape), bits => BlockReader<ushort>.Read(engine, _source, block, bits)));
+        return MatrixViews.Of(_source, block) is { } matrices
+            ? engine.CreateParameter(name, block.Shape, matrices)
+            : engine.CreateParameter(name, block.Shape, BFloat16Values.Create(
+                (int)TensorInfo.Product(block.Shape), bits => BlockReader<ushort>.Read(engine, _source, block, bits)));
+    }
+
+    // Each row of the file becomes one with a scale: an output, as torch stores the matrix of a linear layer, or a token of a table. Where the
+    // rows have to be read they are in memory in single precision meanwhile, those of one parameter at a time.
+    private StoredMatrices Rounded(Engine engine, TensorBlock block, bool isBFloat16)
+    {
+        if (isBFloat16 && MatrixViews.Of(_source, block) is { } matrices)
+            return StoredMatrices.Int8(engine, block.Shape, matrices.IsTransposed, matrices.ReadMemoryRow);
+        var isTransposed = MatrixViews.AreTransposed(block) ?? true;
+        var rows = isTransposed ? block.Transposed()! : block;
+        var values = new float[TensorInfo.Product(rows.Shape)];
+        BlockReader<float>.Read(engine, _source, rows, values);
+        var length = rows.Shape[^1];
+        return StoredMatrices.Int8(
+            engine, block.Shape, isTransposed, (row, target) => values.AsSpan(row * length, length).CopyTo(target));
     }
 }
 

@@ -36,7 +36,7 @@ internal sealed class Encoder(IReadOnlyList<IBlock> blocks, INorm? outputNorm = 
 }
 
 /// <summary>
-/// What an encoder gives: the states before the blocks that ran and after each of them, counted as Hugging Face counts
+/// What an encoder, or a decoder, gives: the states before the blocks that ran and after each of them, counted as Hugging Face counts
 /// <c>hidden_states</c>. They belong to the tape.
 /// </summary>
 /// <param name="states">States of the tape, each [T, D].</param>
@@ -47,6 +47,9 @@ internal readonly struct EncoderOutput(List<Tensor> states, int start, int count
 {
     /// <summary>Router logits of the MoE layers that ran, each [T, E], in their order; null where no one asked for them.</summary>
     public IReadOnlyList<Tensor>? RouterLogits { get; init; }
+
+    /// <summary>The pass that gave them, for a head that has blocks of its own; its cache and observer are for those.</summary>
+    public ForwardContext Pass { get; init; }
 
     /// <summary>The states after the last block that ran, [T, D].</summary>
     public Tensor Last => states[start + count - 1];

@@ -16,7 +16,25 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(MpnetConfig), "mpnet")]
 [JsonDerivedType(typeof(NomicBertConfig), "nomicBert")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
+[JsonDerivedType(typeof(GptNeoXConfig), "gptNeoX")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(QwenConfig), "qwen")]
+[JsonDerivedType(typeof(QwenMoeConfig), "qwenMoe")]
+[JsonDerivedType(typeof(OlmoeConfig), "olmoe")]
+[JsonDerivedType(typeof(FlexOlmoConfig), "flexOlmo")]
+[JsonDerivedType(typeof(MixtralConfig), "mixtral")]
+[JsonDerivedType(typeof(GraniteMoeConfig), "graniteMoe")]
+[JsonDerivedType(typeof(HunyuanMoeConfig), "hunyuanMoe")]
+[JsonDerivedType(typeof(ErnieMoeConfig), "ernieMoe")]
+[JsonDerivedType(typeof(GlmMoeConfig), "glmMoe")]
+[JsonDerivedType(typeof(DeepSeekConfig), "deepSeek")]
+[JsonDerivedType(typeof(DeepSeekV2Config), "deepSeekV2")]
+[JsonDerivedType(typeof(DeepSeekV3Config), "deepSeekV3")]
+[JsonDerivedType(typeof(PhiMoeConfig), "phiMoe")]
+[JsonDerivedType(typeof(JetMoeConfig), "jetMoe")]
+[JsonDerivedType(typeof(GptOssConfig), "gptOss")]
+[JsonDerivedType(typeof(T5Config), "t5")]
+[JsonDerivedType(typeof(SwitchTransformersConfig), "switchTransformers")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>
@@ -87,13 +105,17 @@ public record EncoderConfig
     [JsonIgnore]
     public int MoeLayers => MoeAt?.Count ?? (MoeEvery == 0 ? 0 : Layers / MoeEvery);
 
-    /// <summary>Numbers of the blocks with a MoE layer, from 0.</summary>
+    /// <summary>Numbers of the blocks with a MoE layer, from 0; a decoder's are not among them.</summary>
     [JsonIgnore]
     public IReadOnlyList<int> MoeBlocks => [.. Enumerable.Range(0, Layers).Where(HasExperts)];
 
     /// <summary><see cref="DenseWidth"/>, or what takes its place.</summary>
     [JsonIgnore]
     internal int FeedForwardWidth => DenseWidth ?? (int)Math.Ceiling(Router.ExpertsPerToken * ExpertWidth);
+
+    /// <summary>Columns of all heads of queries together, and of all heads of keys, which are as many as those of values.</summary>
+    [JsonIgnore]
+    internal virtual (int Queries, int KeysAndValues) AttentionWidths => (Width, Width);
 
     /// <summary>Products of matrices in a dense feed-forward network and in an expert: 2, and 3 with a gate.</summary>
     [JsonIgnore]
@@ -135,6 +157,11 @@ public record EncoderConfig
     /// <summary>The encoder.</summary>
     /// <param name="store">Makes its parameters.</param>
     internal virtual Encoder CreateEncoder(ParameterStore store) => PreNormEncoder.Create(store, this);
+
+    /// <summary>Gathers what the MoE layers add to the loss together in a pass of training; null where they do not.</summary>
+    /// <param name="next">Is shown everything too; null for none.</param>
+    internal virtual LayersLoss? CreateLayersLoss(IRoutingObserver? next) =>
+        BalancesLayersTogether && LoadBalancingCoefficient > 0f ? new LayersBalancing(next, LoadBalancingCoefficient) : null;
 
     /// <summary>How MoE layers route and are kept in balance.</summary>
     internal MoeSettings MoeSettings => new(Experts, Router.CreatePolicy(), LoadBalancingCoefficient, RouterZLossCoefficient);

@@ -19,13 +19,14 @@ internal static class ForwardCost
     {
         double d = config.Width;
         var denseLayers = config.Layers - config.MoeLayers;
-        var perToken = config.Layers * (3 * d * d + d * d) // queries, keys and values; output
+        var (queries, keys) = config.AttentionWidths;
+        var perToken = config.Layers * d * (2 * queries + 2 * keys) // queries and output; keys and values
             + denseLayers * config.ProductsOfFeedForward.Dense * d * config.FeedForwardWidth
             + config.MoeLayers * d * config.Experts // routers
             + config.MoeLayers * config.ProductsOfFeedForward.Expert * d * (config.Mixture?.SharedWidth ?? 0) // experts that all tokens go to
             + embedding
             + head.OfToken;
-        var perTokenSquared = config.Layers * 2 * d; // attention: scores, weighted sums
+        var perTokenSquared = config.Layers * 2.0 * queries; // attention: scores, weighted sums
         var multiplyAdds = pairs * config.ProductsOfFeedForward.Expert * d * config.ExpertWidth;
         foreach (double length in lengths)
             multiplyAdds += length * perToken + length * length * perTokenSquared + head.OfRow;

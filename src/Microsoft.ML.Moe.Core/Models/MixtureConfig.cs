@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Layers;
 
 namespace Microsoft.ML.Moe.Models;
@@ -16,6 +17,10 @@ internal sealed record MixtureConfig
 
     /// <summary>Whether routers have a bias.</summary>
     public bool HasRouterBias { get; init; }
+
+    /// <summary>Whether experts have a bias for the choice alone, in no weight (DeepSeek-V3).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HasChoiceBias { get; init; }
 
     /// <summary>
     /// Whether experts have no second bias of their own, but there is one for all of them, which no router weighs: the shared expert's, or
@@ -39,6 +44,7 @@ internal sealed record MixtureConfig
             SharedWidth = SharedWidth,
             HasSharedGate = HasSharedGate,
             HasRouterBias = HasRouterBias,
+            HasChoiceBias = HasChoiceBias,
             HasOutputBias = settings.HasOutputBias || (sharesBias && SharedWidth == 0),
             RoutedScale = RoutedScale,
         };

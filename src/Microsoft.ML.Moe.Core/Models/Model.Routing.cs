@@ -11,7 +11,7 @@ public sealed partial class Model<TRow>
     private const int MeasurementSeed = 15;
 
     /// <summary>Experts in each MoE layer, N; 0 in a model without MoE layers.</summary>
-    public int Experts => Config.Encoder.MoeLayers == 0 ? 0 : Config.Encoder.Experts;
+    public int Experts => Config.MoeBlocks.Count == 0 ? 0 : Config.Encoder.Experts;
 
     /// <summary>What the model gives for rows, and how unsure the routers are about each.</summary>
     /// <param name="rows">Encoded by this model's input.</param>
@@ -22,7 +22,7 @@ public sealed partial class Model<TRow>
     public void Score(IReadOnlyList<TRow> rows, Span<float> outputs, Span<RowEntropy> entropies)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        Config.Encoder.CheckRoutes();
+        Config.CheckRoutes();
         if (entropies.Length < rows.Count)
             throw new ArgumentException($"{rows.Count} rows need more room.", nameof(entropies));
         var observer = new RowEntropyObserver(rows.Count);
@@ -30,7 +30,10 @@ public sealed partial class Model<TRow>
         observer.CopyTo(entropies);
     }
 
-    /// <summary>Tells what the routers do with a table. Rows are read once, in order; memory does not grow with their number.</summary>
+    /// <summary>
+    /// Tells what the routers do with a table. Rows are read once, in order; memory does not grow with their number. Of an encoder–decoder the
+    /// decoder's blocks count after the encoder's.
+    /// </summary>
     /// <param name="rows">Encoded by this model's input.</param>
     /// <param name="options">What the report shall hold; null for the defaults.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -43,8 +46,8 @@ public sealed partial class Model<TRow>
         ArgumentNullException.ThrowIfNull(rows);
         options = options?.Copy() ?? new RoutingReportOptions();
         options.Validate();
-        Config.Encoder.CheckRoutes();
-        var builder = new RoutingReportBuilder(Router, Config.Encoder.Experts, Config.Encoder.MoeBlocks, options);
+        Config.CheckRoutes();
+        var builder = new RoutingReportBuilder(Router, Config.Encoder.Experts, Config.MoeBlocks, options);
         var done = 0L;
         foreach (var batch in rows.Chunk(ScoringPasses.Rows))
         {
@@ -99,7 +102,7 @@ public sealed partial class Model<TRow>
         packer ??= CreatePacker(keepsLayouts: observer is not null);
         var (measurement, targets, random) = (new Measurement(), new Targets(), new Random(MeasurementSeed));
         var inputs = new List<TRow>();
-        foreach (var pass in ScoringPasses.Of(rows, row => Input.TokensOf(row.Input), Config.Encoder, padded: !Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(rows, row => TokensOfPass(row.Input), Config.Encoder, padded: !Router.MaskPadding))
         {
             inputs.Clear();
             targets.Begin(pass.Count);
@@ -129,9 +132,13 @@ public sealed partial class Model<TRow>
         return measurement;
     }
 
+    private int TokensOfPass(TRow row) => Input.TokensOf(row) + Input.TargetTokensOf(row);
+
     private IRoutingObserver Observe(RoutingReportBuilder builder, TRow[] rows) => builder.Observe(
         rows.Length,
         rows.Sum(row => (long)Input.TokensOf(row)),
         rows.Sum(row => (long)Input.TokensCutOffOf(row)),
-        (row, position) => Input.TextOf(rows[row], position));
+        (block, row, position) => block < Config.Encoder.Layers
+            ? Input.TextOf(rows[row], position)
+            : Input.TextOfTarget(rows[row], position));
 }

@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -100,7 +101,7 @@ public sealed partial class Model<TRow>
         var mayBeKept = observer is not null || _policy is not null;
         var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
         var start = 0;
-        foreach (var pass in ScoringPasses.Of(rows, Input.TokensOf, Config.Encoder, padded: !Router.MaskPadding))
+        foreach (var pass in ScoringPasses.Of(rows, TokensOfPass, Config.Encoder, padded: !Router.MaskPadding))
         {
             using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
             var scores = Forward(tape, packer.Pack(pass), observer, policies);
@@ -137,18 +138,14 @@ public sealed partial class Model<TRow>
         int? blocks = null,
         DecodingCache? cache = null)
     {
-        var encoder = Config.Encoder;
-        var balancing = tape.IsTraining && encoder is { BalancesLayersTogether: true, LoadBalancingCoefficient: > 0f }
-            ? new LayersBalancing(observer)
-            : null;
-        observer = balancing ?? observer;
-        var routers = Head.ReadsRouters ? new RouterRecorder(observer) : null;
-        var context = new ForwardContext(tape, batch.Layout, routers ?? observer, policies, cache);
+        var losses = tape.IsTraining ? Config.Encoder.CreateLayersLoss(observer) : null;
+        var routers = Head.ReadsRouters ? new RouterRecorder(losses ?? observer) : null;
+        var context = new ForwardContext(tape, batch.Layout, routers ?? losses ?? observer, policies, cache);
         var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
         cache?.Count(batch.Layout);
-        if (balancing?.Loss(tape) is { } loss)
-            tape.AuxiliaryLosses.Add(tape.Scale(loss, encoder.LoadBalancingCoefficient));
-        return routers is null ? encoded : encoded with { RouterLogits = routers.Logits };
+        if (losses?.Loss(tape) is { } loss)
+            tape.AuxiliaryLosses.Add(loss);
+        return encoded with { RouterLogits = routers?.Logits, Pass = context.Over(batch.Layout, observer) };
     }
 
     /// <summary>What <see cref="WithPolicy"/> has put in place of the layers' own policies; null for nothing.</summary>
@@ -166,7 +163,7 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
-        Config.Encoder.CheckRoutes();
+        Config.CheckRoutes();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
@@ -180,7 +177,7 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithPolicy(RoutingPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        Config.Encoder.CheckRoutes();
+        Config.CheckRoutes();
         return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policy);
     }
 
@@ -245,6 +242,25 @@ public static class ModelFiles
             (settings, input, take) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
                 ? LinearBranch.Import(branch, (TextInput)input, classes, take)
                 : null);
+
+    /// <summary>Loads a model that writes text, its weights in a precision for inference.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="precision">What the weights become.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    internal static Model<EncodedText> LoadGenerator(
+        Stream config, Stream weights, Engine engine, IPublishedTokenizer tokenizer, WeightPrecision precision)
+    {
+        var settings = ModelConfig.Read(config);
+        if (settings is not { Input: PublishedTextInputConfig input, Encoder: PublishedConfig encoder } || encoder.WritingHead?.GetType() != settings.Head.GetType())
+            throw new InvalidDataException("Config.json is not of a model that writes text: the model file is damaged.");
+        var source = Layers.Weights.From(SafeTensors.Read(weights), WeightRules.Identity(), precision);
+        var model = new Model<EncodedText>(engine, settings, input.Restore(tokenizer), new ParameterStore(engine, source) { HasDenseTables = true });
+        source.Complete();
+        return model;
+    }
 
     /// <summary>Loads a model of images.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

@@ -58,6 +58,18 @@ internal sealed record ModelConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BaseModel? BaseModel { get; init; }
 
+    /// <summary>Numbers of the blocks with a MoE layer, from 0: the encoder's, and after those a decoder's.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<int> MoeBlocks => [.. Encoder.MoeBlocks, .. Head.MoeBlocks(Encoder)];
+
+    /// <summary>Throws where there is nothing to route.</summary>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    public void CheckRoutes()
+    {
+        if (MoeBlocks.Count == 0)
+            Encoder.CheckRoutes();
+    }
+
     /// <summary>Writes the file.</summary>
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
 
@@ -102,6 +114,8 @@ internal sealed record ModelConfig
         Input.Check();
         if (Input is PublishedTextInputConfig != Encoder is PublishedConfig)
             throw new ArgumentException("A published encoder and the ids of its tokenizer go together.", nameof(Encoder));
+        if (Head is DecoderHeadConfig && Encoder is not EncoderDecoderConfig)
+            throw new ArgumentException("Only an encoder–decoder has a decoder.", nameof(Head));
         if (!HeadReadsInput)
             throw new ArgumentException("The head does not read rows of as many sequences as the input gives.", nameof(Head));
     }

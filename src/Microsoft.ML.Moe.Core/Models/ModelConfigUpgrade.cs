@@ -18,18 +18,24 @@ internal static class ModelConfigUpgrade
 
     /// <summary>
     /// Versions 1 and 2 were flat: architecture, input and classes side by side. A text model without classes is an encoder, whose vectors
-    /// are pooled. Settings that a router has no use for were allowed.
+    /// are pooled. Settings that a router has no use for were allowed. A router's <c>normalizeWeights</c> is now <c>normalization</c>.
     /// </summary>
     /// <param name="json">The configuration, of any version; taken apart.</param>
     /// <returns>The configuration in today's form.</returns>
     public static JsonObject Apply(JsonObject json)
     {
-        if (json["version"]!.GetValue<int>() >= 3)
+        var isNested = json["version"]!.GetValue<int>() >= 3;
+        if ((isNested ? json["encoder"]?["router"] : json["router"]) is JsonObject router)
+        {
+            if (!isNested)
+                DropUnused(router);
+            NameNormalization(router);
+        }
+
+        if (isNested)
             return json;
         json.Remove("version");
         var encoder = Take(json, OfEncoder);
-        if (encoder["router"] is JsonObject router)
-            DropUnused(router);
         var isImage = json.ContainsKey("imageWidth");
         var input = Take(json, isImage ? OfImages : OfText);
         input["kind"] = isImage ? "image" : "text";
@@ -61,6 +67,15 @@ internal static class ModelConfigUpgrade
             router.Remove("alpha");
         if (kind == "expertChoice")
             router.Remove("normalizeWeights");
+    }
+
+    /// <summary>Whether weights were normalised became by what sum: over the selected experts, with Unified over all.</summary>
+    private static void NameNormalization(JsonObject router)
+    {
+        if (!router.Remove("normalizeWeights", out var normalizes) || normalizes is null)
+            return;
+        var sum = router["kind"]?.GetValue<string>() == "unified" ? "all" : "selected";
+        router["normalization"] = normalizes.GetValue<bool>() ? sum : "none";
     }
 
     private static JsonObject Take(JsonObject json, params ReadOnlySpan<string> names)

@@ -16,7 +16,10 @@ internal static class ScoringPasses
     private static long TokensOf(EncoderConfig encoder)
     {
         // queries, keys, values, attention, sums and norms, and the hidden units
-        var ofToken = sizeof(float) * Math.Max(1L, encoder.Layers) * (10L * encoder.Width + encoder.FeedForwardWidth);
+        var (queries, keys) = encoder.AttentionWidths;
+        var experts = encoder.MoeLayers == 0 ? 0 : (long)(encoder.Router.ExpertsPerToken * encoder.ExpertWidth) + (encoder.Mixture?.SharedWidth ?? 0);
+        var hidden = Math.Max(encoder.FeedForwardWidth, experts);
+        var ofToken = sizeof(float) * Math.Max(1L, encoder.Layers) * (6L * encoder.Width + 2L * queries + 2L * keys + hidden);
         return Math.Clamp(MostBytes / ofToken, FewestTokens, MostTokens);
     }
 

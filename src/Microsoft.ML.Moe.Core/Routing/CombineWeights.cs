@@ -1,15 +1,15 @@
 namespace Microsoft.ML.Moe.Routing;
 
 /// <summary>
-/// The weights with which a plan's pairs enter the sum over experts, and their gradient. With l a token's router logits over N
-/// experts, P = softmax(l), Q = sigmoid(l)·2/N and U = alpha·Q + (1 − alpha)·P, the weight of pair (t, e) is
+/// The weights with which a plan's pairs enter the sum over experts, and their gradient. With U a token's scores (<see cref="PairScores"/>)
+/// the weight of pair (t, e) is
 /// <list type="bullet">
 /// <item><see cref="WeightNormalization.None"/>: U[t, e];</item>
 /// <item><see cref="WeightNormalization.Selected"/>: U[t, e] over the sum of U[t, ·] at the experts selected for t;</item>
 /// <item><see cref="WeightNormalization.All"/>: U[t, e] over the sum of U[t, ·] at all experts;</item>
-/// <item>P[t, e] for a token that GW-MoE broadcast to all experts.</item>
+/// <item>softmax(l)[e] for a token that GW-MoE broadcast to all experts.</item>
 /// </list>
-/// Where the sum is 0 (all scores underflow) the weight and its gradient are 0.
+/// The sum counts as at least <see cref="CombineRule.SmallestSum"/>. Where it is 0 (all scores underflow) weight and gradient are 0.
 /// </summary>
 internal static class CombineWeights
 {
@@ -28,19 +28,17 @@ internal static class CombineWeights
         var pairs = plan.ByToken;
         Span<float> p = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         Span<float> q = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
+        Span<float> scores = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         for (var token = first; token < first + count; token++)
         {
             var pairsOfToken = pairs.Of(token);
             if (pairsOfToken.IsEmpty)
                 continue;
             var rule = RuleOf(plan, token);
-            Views(rule, logitsTE.Slice(token * experts, experts), p, q);
-            var sum = Sum(rule, p, q, pairs, token);
+            new PairScores(rule, p, q).Forward(logitsTE.Slice(token * experts, experts), scores);
+            var sum = MathF.Max(Sum(rule, scores, pairs, token), rule.SmallestSum);
             foreach (var pair in pairsOfToken)
-            {
-                var score = Score(rule, p, q, pairs.Expert(pair));
-                weightsP[pair] = sum == 0f ? 0f : score / sum;
-            }
+                weightsP[pair] = sum == 0f ? 0f : scores[pairs.Expert(pair)] / sum;
         }
     }
 
@@ -58,6 +56,7 @@ internal static class CombineWeights
         var pairs = plan.ByToken;
         Span<float> p = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         Span<float> q = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
+        Span<float> scores = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         Span<float> dU = experts <= MostOnStack ? stackalloc float[experts] : new float[experts];
         for (var token = first; token < first + count; token++)
         {
@@ -65,18 +64,21 @@ internal static class CombineWeights
             if (pairsOfToken.IsEmpty)
                 continue;
             var rule = RuleOf(plan, token);
-            Views(rule, logitsTE.Slice(token * experts, experts), p, q);
-            var sum = Sum(rule, p, q, pairs, token);
+            var logits = logitsTE.Slice(token * experts, experts);
+            var function = new PairScores(rule, p, q);
+            function.Forward(logits, scores);
+            var ownSum = Sum(rule, scores, pairs, token);
+            var sum = MathF.Max(ownSum, rule.SmallestSum);
             if (sum == 0f)
                 continue;
 
-            // w = U/S: dU_j = (dw_j − [j in S]·Σ dw·w)/S.
+            // w = U/S: dU_j = (dw_j − [j in S]·Σ dw·w)/S; where S is the smallest sum allowed, it has no gradient.
             dU.Clear();
             var mean = 0f;
             foreach (var pair in pairsOfToken)
             {
                 dU[pairs.Expert(pair)] = dWeightsP[pair] / sum;
-                mean += dWeightsP[pair] * Score(rule, p, q, pairs.Expert(pair)) / sum;
+                mean += ownSum < sum ? 0f : dWeightsP[pair] * scores[pairs.Expert(pair)] / sum;
             }
 
             if (rule.Normalization == WeightNormalization.All)
@@ -90,62 +92,30 @@ internal static class CombineWeights
                     dU[pairs.Expert(pair)] -= mean / sum;
             }
 
-            // dl = alpha·dU∘Q∘(1 − sigmoid(l)) + (1 − alpha)·P∘(dU − ⟨P, dU⟩).
-            var dot = 0f;
-            for (var expert = 0; expert < experts; expert++)
-                dot += p[expert] * dU[expert];
-            var dLogits = dLogitsTE.Slice(token * experts, experts);
-            for (var expert = 0; expert < experts; expert++)
-            {
-                var sigmoid = q[expert] * experts / 2f;
-                dLogits[expert] += rule.Alpha * dU[expert] * q[expert] * (1f - sigmoid)
-                    + (1f - rule.Alpha) * p[expert] * (dU[expert] - dot);
-            }
+            function.Backward(logits, scores, dU, dLogitsTE.Slice(token * experts, experts));
         }
     }
 
     private static CombineRule RuleOf(RoutingPlan plan, int token) =>
         plan.IsBroadcast(token) ? new CombineRule(0f, WeightNormalization.None) : plan.Weights;
 
-    private static float Score(CombineRule rule, ReadOnlySpan<float> p, ReadOnlySpan<float> q, int expert) =>
-        rule.Alpha * q[expert] + (1f - rule.Alpha) * p[expert];
-
-    private static float Sum(CombineRule rule, ReadOnlySpan<float> p, ReadOnlySpan<float> q, TokenPairs pairs, int token)
+    /// <summary>What the scores of a token's pairs sum to where they are divided by it.</summary>
+    private static float Sum(CombineRule rule, ReadOnlySpan<float> scoresE, TokenPairs pairs, int token)
     {
         if (rule.Normalization == WeightNormalization.None)
             return 1f;
         var sum = 0f;
         if (rule.Normalization == WeightNormalization.All)
         {
-            for (var expert = 0; expert < p.Length; expert++)
-                sum += Score(rule, p, q, expert);
+            foreach (var score in scoresE)
+                sum += score;
         }
         else
         {
             foreach (var pair in pairs.Of(token))
-                sum += Score(rule, p, q, pairs.Expert(pair));
+                sum += scoresE[pairs.Expert(pair)];
         }
 
         return sum;
-    }
-
-    private static void Views(CombineRule rule, ReadOnlySpan<float> logits, Span<float> p, Span<float> q)
-    {
-        var largest = float.NegativeInfinity;
-        foreach (var logit in logits)
-            largest = MathF.Max(largest, logit);
-        var sum = 0f;
-        for (var expert = 0; expert < logits.Length; expert++)
-        {
-            p[expert] = MathF.Exp(logits[expert] - largest);
-            sum += p[expert];
-        }
-
-        for (var expert = 0; expert < logits.Length; expert++)
-        {
-            p[expert] /= sum;
-            // the expert's view costs as much as the token's: only where it counts
-            q[expert] = rule.Alpha == 0f ? 0f : 2f / logits.Length / (1f + MathF.Exp(-logits[expert]));
-        }
     }
 }

@@ -5,7 +5,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>
 /// Expert capacity (Lepikhin et al. 2020, "GShard"; Fedus et al. 2021, "Switch Transformers", section 2.2) over any policy: within each
 /// group of tokens an expert takes at most so many; the pairs beyond are dropped. A token that loses all its pairs gets 0: the residual
-/// carries it. What is left is weighted by the inner policy's rule, so that weights that are divided by the sum over the selected
+/// carries it (or what <see cref="Routing.DroppedTokens"/> says otherwise). What is left is weighted by the inner policy's rule, so that weights that are divided by the sum over the selected
 /// experts are divided by the sum over those that are left.
 /// </summary>
 public sealed class ExpertCapacity : RoutingPolicy
@@ -23,8 +23,7 @@ public sealed class ExpertCapacity : RoutingPolicy
         RoutingPolicy inner, Func<int, int, int> capacityOf, RoutingScope scope, CapacityPriority priority, bool maskPadding)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        if (!Enum.IsDefined(scope))
-            throw new ArgumentOutOfRangeException(nameof(scope), scope, "Not a scope.");
+        RoutingGroups.CheckScope(scope);
         if (!Enum.IsDefined(priority))
             throw new ArgumentOutOfRangeException(nameof(priority), priority, "Not a priority.");
         _inner = inner;
@@ -41,6 +40,7 @@ public sealed class ExpertCapacity : RoutingPolicy
     /// <param name="scope">Which tokens form a group.</param>
     /// <param name="priority">Who keeps an expert that is full.</param>
     /// <param name="maskPadding">Whether padding is left out of T.</param>
+    /// <param name="multipleOf">A number that capacities are rounded up to multiples of, at least 1; V-MoE's is 4. Default 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     public static ExpertCapacity FromFactor(
         RoutingPolicy inner,
@@ -48,15 +48,17 @@ public sealed class ExpertCapacity : RoutingPolicy
         double expertsPerToken,
         RoutingScope scope = RoutingScope.Sequence,
         CapacityPriority priority = CapacityPriority.Position,
-        bool maskPadding = true)
+        bool maskPadding = true,
+        int multipleOf = 1)
     {
         if (!(factor is > 0 and <= LargestFactor))
             throw new ArgumentOutOfRangeException(nameof(factor), factor, "The capacity factor is over 0.");
         Budget.Check(expertsPerToken);
+        ArgumentOutOfRangeException.ThrowIfLessThan(multipleOf, 1);
         return new ExpertCapacity(inner, Capacity, scope, priority, maskPadding);
 
         int Capacity(int tokens, int experts) =>
-            (int)Math.Min(tokens, Math.Ceiling(Budget.Of(tokens, factor * expertsPerToken) / experts));
+            (int)Math.Min(tokens, Math.Ceiling(Math.Ceiling(Budget.Of(tokens, factor * expertsPerToken) / experts) / multipleOf) * multipleOf);
     }
 
     /// <summary>A capacity that is the same for every group.</summary>
@@ -64,23 +66,42 @@ public sealed class ExpertCapacity : RoutingPolicy
     /// <param name="tokens">Tokens that each expert takes at most, at least 0; GW-MoE's models have 64.</param>
     /// <param name="scope">Which tokens form a group.</param>
     /// <param name="priority">Who keeps an expert that is full.</param>
+    /// <param name="maskPadding">Whether padding takes no expert.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     public static ExpertCapacity FromTokens(
         RoutingPolicy inner,
         int tokens,
         RoutingScope scope = RoutingScope.Sequence,
-        CapacityPriority priority = CapacityPriority.Position)
+        CapacityPriority priority = CapacityPriority.Position,
+        bool maskPadding = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        return new ExpertCapacity(inner, (_, _) => tokens, scope, priority, maskPadding: true);
+        return new ExpertCapacity(inner, (_, _) => tokens, scope, priority, maskPadding);
     }
+
+    /// <summary>What a token gives that has lost all its pairs.</summary>
+    internal DroppedTokens DroppedTokens { get; private init; }
+
+    /// <summary>The same capacity with another rule for tokens that lose all their pairs.</summary>
+    internal ExpertCapacity With(DroppedTokens droppedTokens) =>
+        new(_inner, _capacityOf, _scope, _priority, _maskPadding) { DroppedTokens = droppedTokens };
 
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => _scope == RoutingScope.Sequence && _inner.RoutesSequencesApart;
 
     /// <inheritdoc/>
+    internal override bool MasksPadding => _maskPadding;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var inner = _inner.After(history);
+        return inner == _inner ? this : new ExpertCapacity(inner, _capacityOf, _scope, _priority, _maskPadding).With(DroppedTokens);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -90,10 +111,15 @@ public sealed class ExpertCapacity : RoutingPolicy
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         var experts = pairs.Experts;
-        var terms = _inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var terms = _inner.Choose(logitsTE, choiceBiasE, layout, training, pairs, scratch);
         // who is in no group keeps nothing
         for (var token = 0; _maskPadding && token < layout.Tokens; token++)
             if (!layout.IsToken(token))
@@ -114,10 +140,7 @@ public sealed class ExpertCapacity : RoutingPolicy
                     if (!pairs.Of(token)[expert])
                         continue;
                     candidates[count] = token;
-                    // by position all are equal, so that the earlier one wins
-                    scores[count++] = _priority == CapacityPriority.Position
-                        ? 0
-                        : RouterScores.Probability(logitsTE.Slice(token * experts, experts), expert);
+                    scores[count++] = Claim(logitsTE.Slice(token * experts, experts), expert);
                 }
 
                 scores[..count].CopyTo(scoresToCut);
@@ -128,6 +151,28 @@ public sealed class ExpertCapacity : RoutingPolicy
             }
         }
 
-        return terms with { DroppedPairs = dropped };
+        return terms with { DroppedPairs = dropped, PassesDropped = DroppedTokens == DroppedTokens.PassThrough };
+    }
+
+    /// <summary>What a token's claim to an expert is worth; where claims are equal the earlier token wins.</summary>
+    private double Claim(ReadOnlySpan<float> logitsE, int expert)
+    {
+        switch (_priority)
+        {
+            case CapacityPriority.Position:
+                return 0;
+            case CapacityPriority.Score:
+                return RouterScores.Probability(logitsE, expert);
+        }
+
+        var (ahead, largest) = (0, 0);
+        for (var other = 0; other < logitsE.Length; other++)
+        {
+            ahead += logitsE[other] > logitsE[expert] || (logitsE[other] == logitsE[expert] && other < expert) ? 1 : 0;
+            largest = logitsE[other] > logitsE[largest] ? other : largest;
+        }
+
+        // probabilities are at most 1: within a rank they decide, between ranks they do not
+        return (_priority == CapacityPriority.BatchPriority ? RouterScores.Probability(logitsE, largest) : 0) - 2.0 * ahead;
     }
 }

@@ -18,7 +18,7 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     public override bool RoutesSequencesApart => scope == RoutingScope.Sequence;
 
     /// <summary>Which tokens form a group.</summary>
-    internal RoutingScope Scope => scope;
+    internal RoutingScope Scope { get; } = RoutingGroups.CheckScope(scope);
 
     /// <summary>Whether padding stays out.</summary>
     internal bool MaskPadding => maskPadding;
@@ -27,8 +27,11 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
     internal static CombineRule Weights { get; } = new(0f, WeightNormalization.None);
 
     /// <inheritdoc/>
+    internal override bool MasksPadding => maskPadding;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -36,7 +39,12 @@ public sealed class ExpertChoice(double expertsPerToken, RoutingScope scope = Ro
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         var experts = pairs.Experts;
         var probabilitiesTE = scratch.Take<double>(layout.Tokens * experts);

@@ -11,7 +11,8 @@ namespace Microsoft.ML.Moe.Routing;
 /// </code>
 /// so that whichever expert the token meets at inference knows it. At inference the plan is the inner policy's, untouched. The paper's
 /// released code computes something else for a broadcast token: it writes p_i·x for one expert after the other, without applying the expert
-/// and without summing, so that y = p_{N−1}·x remains.
+/// and without summing, so that y = p_{N−1}·x remains: <see cref="GlobalWorkspaceRule.AsReleased"/>. Padding is never broadcast, unless the
+/// inner policy lets it compete, as that code does.
 /// </summary>
 /// <param name="inner">
 /// Routes the certain tokens, and all tokens at inference. It sees the uncertain ones too, so that a capacity or a competition within
@@ -25,12 +26,14 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="seed">
 /// Seed of the random tokens, which depend on nothing but it and the logits. Default 0.
 /// </param>
+/// <param name="rule">What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
 public sealed class GlobalWorkspace(
     RoutingPolicy inner,
     double entropyThreshold,
     int? maxTokensPerSequence = null,
     GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
-    int seed = 0) : RoutingPolicy
+    int seed = 0,
+    GlobalWorkspaceRule rule = GlobalWorkspaceRule.Paper) : RoutingPolicy
 {
     /// <summary>H*, in nats.</summary>
     public double EntropyThreshold { get; } = double.IsNaN(entropyThreshold)
@@ -42,6 +45,9 @@ public sealed class GlobalWorkspace(
         ? throw new ArgumentOutOfRangeException(nameof(maxTokensPerSequence), maxTokensPerSequence, "At least 0.")
         : maxTokensPerSequence;
 
+    /// <summary>What a broadcast token gives.</summary>
+    public GlobalWorkspaceRule Rule => rule;
+
     /// <summary>Which tokens are broadcast.</summary>
     public GlobalWorkspaceTokens Tokens => tokens;
 
@@ -52,8 +58,18 @@ public sealed class GlobalWorkspace(
     internal RoutingPolicy Inner => inner;
 
     /// <inheritdoc/>
+    internal override bool MasksPadding => inner.MasksPadding;
+
+    /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var after = inner.After(history);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -61,24 +77,29 @@ public sealed class GlobalWorkspace(
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         ArgumentNullException.ThrowIfNull(inner);
-        var terms = inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var terms = inner.Choose(logitsTE, choiceBiasE, layout, training, pairs, scratch);
         if (!training)
             return terms;
 
         var broadcast = scratch.Take<bool>(layout.Tokens);
-        var uncertain = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed);
+        var uncertain = new UncertainTokens(EntropyThreshold, MaxTokensPerSequence, tokens, seed, MasksPadding);
         var found = uncertain.Find(logitsTE, pairs.Experts, layout, broadcast, scratch);
         for (var token = 0; found && token < layout.Tokens; token++)
         {
             pairs.Broadcast[token] = broadcast[token];
             if (!broadcast[token])
                 continue;
-            pairs.Of(token).Fill(true);
+            pairs.Of(token).Fill(rule == GlobalWorkspaceRule.Paper);
         }
 
-        return found ? new PlanTerms(terms.Weights, true, terms.DroppedPairs) : terms;
+        return found ? terms with { HasBroadcast = true, PassesBroadcast = rule == GlobalWorkspaceRule.AsReleased } : terms;
     }
 }

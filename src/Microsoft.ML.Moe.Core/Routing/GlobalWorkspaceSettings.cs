@@ -14,12 +14,19 @@ namespace Microsoft.ML.Moe.Routing;
 /// </param>
 /// <param name="Blocks">Numbers, from 0, of the transformer blocks whose MoE layers take part. Default null: all that have one.</param>
 /// <param name="Tokens">Which tokens are broadcast. Default <see cref="GlobalWorkspaceTokens.Uncertain"/>.</param>
+/// <param name="MaxTokensPerDecoderSequence">
+/// "Slots" of a decoder's sequences, where they are not those of <paramref name="MaxTokensPerSequence"/>: the paper has 8 and 1, 32 and 8, 16
+/// and 2. Default null: the same.
+/// </param>
+/// <param name="Rule">What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
 public sealed record GlobalWorkspaceSettings(
     double Threshold,
     EntropyUnit Unit = EntropyUnit.ShareOfMaximum,
     int? MaxTokensPerSequence = null,
     IReadOnlyList<int>? Blocks = null,
-    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain)
+    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain,
+    int? MaxTokensPerDecoderSequence = null,
+    GlobalWorkspaceRule Rule = GlobalWorkspaceRule.Paper)
 {
     /// <summary>Checks the settings against a model.</summary>
     /// <param name="experts">Number of experts, N.</param>
@@ -32,6 +39,8 @@ public sealed record GlobalWorkspaceSettings(
             throw OutOfRange(nameof(Unit), Unit, "not a unit of entropy.");
         if (!Enum.IsDefined(Tokens))
             throw OutOfRange(nameof(Tokens), Tokens, "neither the uncertain tokens nor random ones.");
+        if (!Enum.IsDefined(Rule))
+            throw OutOfRange(nameof(Rule), Rule, "neither the paper's rule nor that of the released code.");
         if (!double.IsFinite(Threshold))
             throw OutOfRange(nameof(Threshold), Threshold, "not a finite number.");
         if (Unit != EntropyUnit.Nats && Threshold is < 0 or > 1)
@@ -45,6 +54,8 @@ public sealed record GlobalWorkspaceSettings(
 
         if (MaxTokensPerSequence is < 0)
             throw OutOfRange(nameof(MaxTokensPerSequence), MaxTokensPerSequence, "below 0; null means no limit.");
+        if (MaxTokensPerDecoderSequence is < 0)
+            throw OutOfRange(nameof(MaxTokensPerDecoderSequence), MaxTokensPerDecoderSequence, "below 0; null means as in the encoder.");
         foreach (var block in moeBlocks is null ? [] : Blocks ?? [])
         {
             if (!moeBlocks!.Contains(block))
@@ -60,8 +71,9 @@ public sealed record GlobalWorkspaceSettings(
     /// <param name="block">Number of the block, from 0.</param>
     /// <param name="experts">Number of experts, N.</param>
     /// <param name="calibratedNats">H* that <see cref="EntropyCalibration"/> found for the block; for other units it is not used.</param>
+    /// <param name="isDecoder">Whether it is a decoder's block.</param>
     /// <returns>A workspace over <paramref name="inner"/>, or itself for a block that does not take part.</returns>
-    internal RoutingPolicy Apply(RoutingPolicy inner, int block, int experts, double? calibratedNats = null)
+    internal RoutingPolicy Apply(RoutingPolicy inner, int block, int experts, double? calibratedNats = null, bool isDecoder = false)
     {
         if (Blocks is not null && !Blocks.Contains(block))
             return inner;
@@ -71,7 +83,8 @@ public sealed record GlobalWorkspaceSettings(
             EntropyUnit.ShareOfMaximum => Threshold * Math.Log(experts),
             _ => calibratedNats ?? throw new ArgumentNullException(nameof(calibratedNats), "A share of tokens has to be calibrated first."),
         };
-        return new GlobalWorkspace(inner, nats, MaxTokensPerSequence, Tokens);
+        var slots = isDecoder ? MaxTokensPerDecoderSequence ?? MaxTokensPerSequence : MaxTokensPerSequence;
+        return new GlobalWorkspace(inner, nats, slots, Tokens, rule: Rule);
     }
 }
 
@@ -86,6 +99,19 @@ public enum EntropyUnit
 
     /// <summary>Share of the tokens that are to be uncertain, within [0, 1]; calibrated on training data, for each layer.</summary>
     ShareOfTokens,
+}
+
+/// <summary>What a token gives that GW-MoE broadcasts.</summary>
+public enum GlobalWorkspaceRule
+{
+    /// <summary>The sum over all experts, Σ pᵢ·Eᵢ(x): the paper's equation.</summary>
+    Paper,
+
+    /// <summary>
+    /// p_{N−1}·x, the token's own vector times the router's probability of the last expert: what the released code computes, for comparisons
+    /// with its numbers. No expert learns of the token.
+    /// </summary>
+    AsReleased,
 }
 
 /// <summary>Which tokens are treated apart.</summary>

@@ -5,60 +5,47 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>
 /// The load-balancing loss of published causal mixtures: one of all layers' tokens together, N·Σⱼ Σₑ fⱼₑ·Pₑ over N experts. fⱼₑ is the share
 /// of tokens whose j-th choice is the expert's, which has no gradient, and Pₑ the mean over the tokens of softmax(logits)ₑ; padding is left
-/// out (transformers, <c>load_balancing_loss_func</c> of Mixtral and its kin).
+/// out (transformers, <c>load_balancing_loss_func</c> of Mixtral and its kin). A bias for the choice does not count.
 /// </summary>
 /// <param name="next">Is shown everything too; null for none.</param>
-internal sealed class LayersBalancing(IRoutingObserver? next = null) : IRoutingObserver
+/// <param name="coefficient">Factor of the loss.</param>
+internal sealed class LayersBalancing(IRoutingObserver? next = null, float coefficient = 1f) : LayersLoss(next)
 {
-    private readonly List<RoutedLayer> _layers = [];
-
     /// <inheritdoc/>
-    public void OnRouted(RoutedLayer layer)
+    public override Tensor? Loss(Tape tape)
     {
-        _layers.Add(layer);
-        next?.OnRouted(layer);
-    }
-
-    /// <summary>The loss, one element; null where nothing was routed.</summary>
-    public Tensor? Loss(Tape tape)
-    {
-        if (_layers.Count == 0)
+        if (Layers.Count == 0)
             return null;
-        var experts = _layers[0].Plan.Experts;
-        var pairsE = new long[experts];
+        var pairsE = new long[Experts()];
         var tokens = 0L;
-        foreach (var layer in _layers)
+        foreach (var layer in Layers)
         {
-            if (layer.Plan.Experts != experts)
-                throw new InvalidOperationException($"A layer has {layer.Plan.Experts} experts where another has {experts}.");
-            tokens += layer.Layout.Mask.IsEmpty ? layer.Layout.Tokens : layer.Layout.Mask.Count(true);
-            for (var expert = 0; expert < experts; expert++)
-                pairsE[expert] += layer.Plan.TokensOf(expert).Length;
+            var ofLayer = layer.Layout.Mask.IsEmpty ? layer.Layout.Tokens : layer.Layout.Mask.Count(true);
+            if (ofLayer == 0)
+                continue;
+            tokens += ofLayer;
+            var plan = layer.HasChoiceBias
+                ? tape.Route(layer.LogitsTE, new TokenChoice(Math.Max(1, layer.Plan.Pairs / ofLayer), normalizeWeights: false), layer.Layout)
+                : layer.Plan;
+            for (var expert = 0; expert < pairsE.Length; expert++)
+                pairsE[expert] += plan.TokensOf(expert).Length;
         }
 
-        Tensor? sum = null;
-        foreach (var layer in _layers.Where(layer => layer.Layout.Tokens > 0))
-        {
-            var term = Term(tape, layer, pairsE, Math.Max(1, tokens));
-            sum = sum is null ? term : tape.Add(sum, term);
-        }
-
-        return sum;
+        return Sum(tape, layer => Term(tape, layer, pairsE, Math.Max(1, tokens)));
     }
 
-    // Σ over the layer's tokens and experts of N·f·p/tokens, by way of a mean over all entries
-    private static Tensor Term(Tape tape, RoutedLayer layer, long[] pairsE, long tokens)
+    private Tensor Term(Tape tape, RoutedLayer layer, long[] pairsE, long tokens)
     {
-        var (count, experts) = (layer.Layout.Tokens, pairsE.Length);
-        var factorsTE = new float[count * experts];
-        for (var token = 0; token < count; token++)
+        var experts = pairsE.Length;
+        var factorsTE = new float[layer.Layout.Tokens * experts];
+        for (var token = 0; token < layer.Layout.Tokens; token++)
         {
             if (!layer.Layout.IsToken(token))
                 continue;
             for (var expert = 0; expert < experts; expert++)
-                factorsTE[token * experts + expert] = (float)((double)experts * pairsE[expert] / tokens / tokens * factorsTE.Length);
+                factorsTE[token * experts + expert] = (float)((double)coefficient * experts * pairsE[expert] / tokens / tokens);
         }
 
-        return tape.Mean(tape.Multiply(tape.Softmax(layer.LogitsTE), tape.Constant(factorsTE, count, experts)));
+        return WeightedProbabilities(tape, layer, factorsTE);
     }
 }

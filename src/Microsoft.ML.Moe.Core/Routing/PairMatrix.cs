@@ -66,7 +66,11 @@ internal readonly ref struct PairMatrix
 
         for (var token = 0; token < Tokens; token++)
             Broadcast[token] = plan.IsBroadcast(token);
-        return new PlanTerms(plan.Weights, plan.HasBroadcast, plan.DroppedPairs);
+        return new PlanTerms(plan.Weights, plan.HasBroadcast, plan.DroppedPairs)
+        {
+            PassesDropped = plan.PassesDropped,
+            PassesBroadcast = plan.PassesBroadcast,
+        };
     }
 
     /// <summary>Fills a plan with these pairs.</summary>

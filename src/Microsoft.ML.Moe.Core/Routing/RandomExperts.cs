@@ -30,7 +30,14 @@ public sealed class RandomExperts(
 
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
-        PlanOfChosen(logitsTE, experts, layout, training);
+        PlanOfChosen(logitsTE, [], experts, layout, training);
+
+    /// <inheritdoc/>
+    internal override RoutingPolicy After(RoutingHistory history)
+    {
+        var after = inner.After(history);
+        return after == inner ? this : new RandomExperts(after, EntropyThreshold, tokens, seed);
+    }
 
     /// <inheritdoc/>
     internal override int ScratchBytes(int tokens, int experts) =>
@@ -41,11 +48,16 @@ public sealed class RandomExperts(
 
     /// <inheritdoc/>
     internal override PlanTerms Choose(
-        ReadOnlySpan<float> logitsTE, SequenceLayout layout, bool training, PairMatrix pairs, RoutingScratch scratch)
+        ReadOnlySpan<float> logitsTE,
+        ReadOnlySpan<float> choiceBiasE,
+        SequenceLayout layout,
+        bool training,
+        PairMatrix pairs,
+        RoutingScratch scratch)
     {
         ArgumentNullException.ThrowIfNull(inner);
         var experts = pairs.Experts;
-        var terms = inner.Choose(logitsTE, layout, training, pairs, scratch);
+        var terms = inner.Choose(logitsTE, choiceBiasE, layout, training, pairs, scratch);
         var found = scratch.Take<bool>(layout.Tokens);
         var drawn = scratch.Take<int>(experts);
         var hashes = scratch.Take<ulong>(experts);

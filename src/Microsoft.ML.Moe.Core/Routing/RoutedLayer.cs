@@ -13,7 +13,11 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="Layout">Sequences within T.</param>
 /// <param name="Experts">The layer's experts.</param>
 internal readonly record struct RoutedLayer(
-    int Block, Tape Tape, Tensor XTD, Tensor LogitsTE, RoutingPlan Plan, SequenceLayout Layout, Experts Experts);
+    int Block, Tape Tape, Tensor XTD, Tensor LogitsTE, RoutingPlan Plan, SequenceLayout Layout, Experts Experts)
+{
+    /// <summary>Whether the experts were chosen with a bias beside their scores.</summary>
+    public bool HasChoiceBias { get; init; }
+}
 
 /// <summary>Is shown what each MoE layer routes where, in the order in which a forward pass reaches them.</summary>
 internal interface IRoutingObserver
@@ -21,6 +25,15 @@ internal interface IRoutingObserver
     /// <summary>A layer has routed a batch.</summary>
     /// <param name="layer">The layer, its input and its plan.</param>
     void OnRouted(RoutedLayer layer);
+
+    /// <summary>
+    /// A mixture in an attention layer has routed a batch (JetMoE): an expert's first matrix gives queries, the second takes what they
+    /// attend to. Most observers look at MoE layers alone.
+    /// </summary>
+    /// <param name="layer">The layer, its input and its plan.</param>
+    void OnAttentionRouted(RoutedLayer layer)
+    {
+    }
 }
 
 /// <summary>Exchanges policies for one forward pass, as training with a global workspace does.</summary>
@@ -30,7 +43,8 @@ internal interface IRoutingObserver
 internal delegate RoutingPolicy PolicySelector(int block, RoutingPolicy own);
 
 /// <summary>Counts what is routed, over layers and batches.</summary>
-internal sealed class RoutingTally : IRoutingObserver
+/// <param name="next">Is shown everything too; null for none.</param>
+internal sealed class RoutingTally(IRoutingObserver? next = null) : IRoutingObserver
 {
     /// <summary>Tokens routed, padding left out; a token counts once in each layer.</summary>
     public long Tokens { get; private set; }
@@ -44,5 +58,6 @@ internal sealed class RoutingTally : IRoutingObserver
         var layout = layer.Layout;
         Tokens += layout.Mask.IsEmpty ? layout.Tokens : layout.Mask.Count(true);
         Pairs += layer.Plan.Pairs;
+        next?.OnRouted(layer);
     }
 }

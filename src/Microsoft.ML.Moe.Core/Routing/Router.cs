@@ -30,6 +30,13 @@ public enum RoutingScope
 
     /// <summary>All tokens of the batch.</summary>
     Batch,
+
+    /// <summary>
+    /// The tokens of one sequence up to the token itself, with Unified: a pair (t, e) is selected when its score is among the ⌊(t + 1)·k⌋
+    /// largest of the tokens 0…t. Causal, and a row's result depends on no other row: the scope for models that write. A sequence's pairs
+    /// are near T·k, not exactly as many.
+    /// </summary>
+    Prefix,
 }
 
 /// <summary>Which tokens keep an expert that more tokens want than it may take.</summary>
@@ -40,6 +47,30 @@ public enum CapacityPriority
 
     /// <summary>The token with the larger router probability for the expert; among equals the earlier one.</summary>
     Score,
+
+    /// <summary>
+    /// The token whose first choice it is, before those whose second it is; among equals the earlier one (GShard; V-MoE's vanilla routing).
+    /// </summary>
+    Choice,
+
+    /// <summary>
+    /// As <see cref="Choice"/>, but among equals the token whose largest probability, of any expert, is larger (V-MoE's batch priority routing,
+    /// Riquelme et al. 2021, arXiv 2106.05974, section 4).
+    /// </summary>
+    BatchPriority,
+}
+
+/// <summary>What a token gives that a capacity has left without experts.</summary>
+public enum DroppedTokens
+{
+    /// <summary>Nothing: the residual connection carries it on alone (Switch Transformers, section 2.2; transformers from 4.52 on).</summary>
+    Zero,
+
+    /// <summary>
+    /// Its own vector times the router's probability of its first choice, p·x: what transformers computed for Switch Transformers up to 4.51,
+    /// and the released code of GW-MoE with it.
+    /// </summary>
+    PassThrough,
 }
 
 /// <summary>
@@ -105,16 +136,104 @@ public sealed record Router
     public RoutingScope Scope
     {
         get;
-        init => field = OptionCheck.Defined(value, nameof(Scope));
+        init
+        {
+            OptionCheck.Defined(value, nameof(Scope));
+            if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
+                throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
+            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+        }
     }
 
     /// <summary>
-    /// Whether the weights of a token's experts are divided by their sum, with Token Choice and Unified. Expert Choice does not.
+    /// What the weights of a token's experts are divided by: with Token Choice nothing or the sum over the selected, with Unified any, with
+    /// Expert Choice nothing. Where Unified takes the place of a router whose weights were normalised, without training, choose
+    /// <see cref="WeightNormalization.Selected"/>: other weights change the layer's scale.
     /// </summary>
-    public bool NormalizeWeights
+    public WeightNormalization Normalization
     {
         get;
-        init => field = value && Kind == RouterKind.ExpertChoice ? throw HasNoEffect(nameof(NormalizeWeights)) : value;
+        init
+        {
+            OptionCheck.Defined(value, nameof(Normalization));
+            var isPossible = Kind switch
+            {
+                RouterKind.TokenChoice => value != WeightNormalization.All,
+                RouterKind.ExpertChoice => value == WeightNormalization.None,
+                _ => true,
+            };
+            field = isPossible ? value : throw HasNoEffect($"{nameof(Normalization)} = {value}", nameof(Normalization));
+        }
+    }
+
+    /// <summary>
+    /// What is made of the logits, with Token Choice: <see cref="ScoreFunction.Softmax"/>, the default; <see cref="ScoreFunction.Sigmoid"/>
+    /// (DeepSeek-V3); <see cref="ScoreFunction.SparseMixer"/> (Phi-3.5-MoE).
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ScoreFunction ScoreFunction
+    {
+        get;
+        init
+        {
+            OptionCheck.Defined(value, nameof(ScoreFunction));
+            if (value == ScoreFunction.Relu || (value != default && Kind != RouterKind.TokenChoice))
+                throw HasNoEffect($"{nameof(ScoreFunction)} = {value}", nameof(ScoreFunction));
+            field = value;
+        }
+    }
+
+    /// <summary>
+    /// ε of <see cref="ScoreFunction.SparseMixer"/>, within [0, 1]: beside an expert with logit l count those with
+    /// (l − lᵢ)/max(|lᵢ|, l) ≤ 2ε. Phi-3.5-MoE's router_jitter_noise is 0.01. Default 0: only those with the same logit.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Jitter
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(Jitter));
+            field = value == 0 || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(Jitter));
+        }
+    }
+
+    /// <summary>Groups of experts that a token chooses from, with Token Choice (DeepSeek). Default null: one group.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ExpertGroups? Groups
+    {
+        get;
+        init => field = value is null || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(Groups));
+    }
+
+    /// <summary>
+    /// β of dynamic expert skipping, with Token Choice, within [0, 1]: of a token's k experts those whose score is below β times the largest
+    /// are left out (Lu et al. 2024, arXiv 2402.14800, section 3.3). Default 0: none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double SkipThreshold
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(SkipThreshold));
+            field = value == 0 || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(SkipThreshold));
+        }
+    }
+
+    /// <summary>
+    /// Weights that are normalised are divided by at least this, with Token Choice, within [0, 1]: 1e-20 in DeepSeek-V3, moe_norm_min in
+    /// ERNIE 4.5. Default 0.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double SmallestSum
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 1, nameof(SmallestSum));
+            field = value == 0 || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(SmallestSum));
+        }
     }
 
     /// <summary>
@@ -124,10 +243,39 @@ public sealed record Router
     public double? CapacityFactor
     {
         get;
-        init => field = value is null or (> 0 and <= ExpertCapacity.LargestFactor)
+        init
+        {
+            if (value is not (null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)))
+                throw new ArgumentOutOfRangeException(
+                    nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(CapacityFactor)) : value;
+        }
+    }
+
+    /// <summary>
+    /// Tokens of each group that an expert takes at most, at least 0: 64 in published Switch Transformers. With
+    /// <see cref="CapacityFactor"/> too the smaller of both counts. Default null: no limit, nothing is dropped.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ExpertCapacity
+    {
+        get;
+        init => field = value is null or >= 0
             ? value
             : throw new ArgumentOutOfRangeException(
-                nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+                nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+    }
+
+    /// <summary>What a token gives that a capacity has left without experts, with Token Choice. Default <see cref="DroppedTokens.Zero"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DroppedTokens DroppedTokens
+    {
+        get;
+        init
+        {
+            OptionCheck.Defined(value, nameof(DroppedTokens));
+            field = value == DroppedTokens.Zero || Kind == RouterKind.TokenChoice ? value : throw HasNoEffect(nameof(DroppedTokens));
+        }
     }
 
     /// <summary>Which tokens keep an expert that is full. Default <see cref="CapacityPriority.Position"/>.</summary>
@@ -143,6 +291,15 @@ public sealed record Router
     /// </summary>
     public bool MaskPadding { get; init; } = true;
 
+    /// <summary>
+    /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsCausal =>
+        CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
+        && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
+
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
     /// <param name="normalizeWeights">
@@ -150,7 +307,7 @@ public sealed record Router
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
     public static Router TokenChoice(int expertsPerToken = 2, bool? normalizeWeights = null) =>
-        new(RouterKind.TokenChoice, expertsPerToken) { NormalizeWeights = normalizeWeights ?? expertsPerToken > 1 };
+        new(RouterKind.TokenChoice, expertsPerToken) { Normalization = normalizeWeights ?? expertsPerToken > 1 ? WeightNormalization.Selected : WeightNormalization.None };
 
     /// <summary>Expert Choice (Zhou et al. 2022): each expert takes its ⌈T·k/N⌉ best tokens of a group.</summary>
     /// <param name="expertsPerToken">k, on average, over 0. Default 2.</param>
@@ -163,25 +320,44 @@ public sealed record Router
     /// <param name="expertsPerToken">k, on average, over 0. Default 2.</param>
     /// <param name="alpha">Share of the experts' view in the score, within [0, 1]. Default 0.5.</param>
     /// <param name="scope">Which tokens compete. Default <see cref="RoutingScope.Sequence"/>.</param>
-    /// <param name="normalizeWeights">Whether scores are divided by their sum over all of a token's experts. Default false.</param>
+    /// <param name="normalization">What scores are divided by. Default nothing.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value lies outside its range.</exception>
     public static Router Unified(
-        double expertsPerToken = 2, double alpha = DefaultAlpha, RoutingScope scope = RoutingScope.Sequence, bool normalizeWeights = false) =>
-        new(RouterKind.Unified, expertsPerToken) { Alpha = alpha, Scope = scope, NormalizeWeights = normalizeWeights };
+        double expertsPerToken = 2,
+        double alpha = DefaultAlpha,
+        RoutingScope scope = RoutingScope.Sequence,
+        WeightNormalization normalization = WeightNormalization.None) =>
+        new(RouterKind.Unified, expertsPerToken) { Alpha = alpha, Scope = scope, Normalization = normalization };
 
     /// <summary>The policy that routes so.</summary>
     public RoutingPolicy CreatePolicy()
     {
         RoutingPolicy policy = Kind switch
         {
-            RouterKind.TokenChoice => new TokenChoice((int)ExpertsPerToken, NormalizeWeights),
+            RouterKind.TokenChoice => new TokenChoice((int)ExpertsPerToken, Normalization == WeightNormalization.Selected)
+            {
+                ScoreFunction = ScoreFunction,
+                Groups = Groups,
+                SkipThreshold = SkipThreshold,
+                SmallestSum = SmallestSum,
+                Jitter = Jitter,
+                MaskPadding = MaskPadding || !HasCapacity,
+            },
             RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
-            _ => new Unified(ExpertsPerToken, Alpha, Scope, NormalizeWeights, MaskPadding),
+            _ => new Unified(ExpertsPerToken, Alpha, Scope, Normalization, MaskPadding),
         };
-        return CapacityFactor is { } factor
-            ? ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding)
-            : policy;
+        if (CapacityFactor is { } factor)
+        {
+            var capacity = Routing.ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding);
+            policy = capacity.With(DroppedTokens);
+        }
+
+        if (ExpertCapacity is { } tokens)
+            policy = Routing.ExpertCapacity.FromTokens(policy, tokens, Scope, CapacityPriority, MaskPadding).With(DroppedTokens);
+        return policy;
     }
+
+    private bool HasCapacity => CapacityFactor is not null || ExpertCapacity is not null;
 
     /// <summary>The router in a few words: <c>Unified, 1.5 experts per token, α 0.5</c>.</summary>
     public override string ToString()
@@ -191,10 +367,28 @@ public sealed record Router
             text += string.Create(CultureInfo.InvariantCulture, $", α {Alpha:0.##}");
         if (Kind != RouterKind.TokenChoice && Scope != RoutingScope.Sequence)
             text += $", within {Scope}";
+        if (ScoreFunction != ScoreFunction.Softmax)
+            text += $", {ScoreFunction}";
+        if (Groups is { } groups)
+            text += $", {groups.Kept} of {groups.Count} groups";
+        if (SkipThreshold > 0)
+            text += string.Create(CultureInfo.InvariantCulture, $", skipping below {SkipThreshold:0.##} of the first");
         if (CapacityFactor is { } factor)
             text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
-        return NormalizeWeights ? text + ", weights normalised" : text;
+        if (ExpertCapacity is { } tokens)
+            text += string.Create(CultureInfo.InvariantCulture, $", at most {tokens} tokens per expert");
+        return Normalization switch
+        {
+            WeightNormalization.Selected => text + ", weights normalised",
+            WeightNormalization.All => text + ", weights normalised over all experts",
+            _ => text,
+        };
     }
 
-    private ArgumentException HasNoEffect(string setting) => new($"{setting} has no effect with {Kind}.", setting);
+    private static ArgumentException NoPrefixCapacity(string setting) =>
+        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
+
+    private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
+
+    private ArgumentException HasNoEffect(string value, string setting) => new($"{value} has no effect with {Kind}.", setting);
 }

@@ -8,7 +8,7 @@ internal sealed class RouterRecorder(IRoutingObserver? next) : IRoutingObserver
 {
     private readonly List<Tensor> _logits = [];
 
-    /// <summary>Logits of each MoE layer, [T, E], in the order of the layers.</summary>
+    /// <summary>Logits of each router, [T, E], in the order in which a pass reaches them.</summary>
     public IReadOnlyList<Tensor> Logits => _logits;
 
     /// <inheritdoc/>
@@ -16,5 +16,12 @@ internal sealed class RouterRecorder(IRoutingObserver? next) : IRoutingObserver
     {
         _logits.Add(layer.LogitsTE);
         next?.OnRouted(layer);
+    }
+
+    /// <inheritdoc/>
+    public void OnAttentionRouted(RoutedLayer layer)
+    {
+        _logits.Add(layer.LogitsTE);
+        next?.OnAttentionRouted(layer);
     }
 }

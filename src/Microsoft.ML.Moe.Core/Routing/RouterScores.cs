@@ -21,6 +21,19 @@ internal static class RouterScores
             probabilitiesE[e] /= sum;
     }
 
+    /// <summary>What a score function makes of logits; of <see cref="ScoreFunction.SparseMixer"/> the softmax, by which it chooses.</summary>
+    public static void Of(ScoreFunction function, ReadOnlySpan<float> logitsE, Span<double> scoresE)
+    {
+        if (function is ScoreFunction.Softmax or ScoreFunction.SparseMixer)
+        {
+            Softmax(logitsE, scoresE);
+            return;
+        }
+
+        for (var e = 0; e < logitsE.Length; e++)
+            scoresE[e] = function == ScoreFunction.Sigmoid ? 1 / (1 + Math.Exp(-logitsE[e])) : Math.Max(logitsE[e], 0);
+    }
+
     /// <summary>P of one expert.</summary>
     public static double Probability(ReadOnlySpan<float> logitsE, int expert)
     {

@@ -27,6 +27,11 @@ internal ref struct RoutingGroups
     /// <summary>Bytes that the groups of so many tokens take.</summary>
     public static int ScratchBytes(int tokens) => 2 * RoutingScratch.BytesOf<int>(tokens);
 
+    /// <summary>Checks that a scope is one of groups.</summary>
+    public static RoutingScope CheckScope(RoutingScope scope) => scope is RoutingScope.Sequence or RoutingScope.TimeStep or RoutingScope.Batch
+        ? scope
+        : throw new ArgumentOutOfRangeException(nameof(scope), scope, "Not a scope of whole groups.");
+
     /// <summary>Splits a batch.</summary>
     /// <param name="layout">Sequences within T.</param>
     /// <param name="scope">Who competes.</param>

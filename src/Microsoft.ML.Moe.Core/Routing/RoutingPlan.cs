@@ -95,6 +95,15 @@ public sealed class RoutingPlan
     /// <summary>Whether tokens were sent to all experts; these are weighted by softmax.</summary>
     internal bool HasBroadcast => OnHost._terms.HasBroadcast;
 
+    /// <summary>Whether a token without pairs gives p·x, with p the router's probability of its first choice, instead of 0.</summary>
+    internal bool PassesDropped => OnHost._terms.PassesDropped;
+
+    /// <summary>Whether a broadcast token, which then has no pairs, gives p·x, with p the router's probability of the last expert.</summary>
+    internal bool PassesBroadcast => OnHost._terms.PassesBroadcast;
+
+    /// <summary>Whether there may be tokens that pass without an expert. A plan on a device has none, and is not asked for.</summary>
+    internal bool PassesTokens => _onDevice is null && (_terms.PassesDropped || _terms.PassesBroadcast);
+
     /// <summary>One flag for each token, whether it was sent to all experts; only where <see cref="HasBroadcast"/>.</summary>
     internal Span<bool> Broadcast => OnHost._broadcast.AsSpan(0, Tokens);
 

@@ -7,13 +7,14 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="MaxTokensPerSequence">Only the first so many of each sequence, by position, count; null for all.</param>
 /// <param name="Tokens">Those tokens, or as many of each sequence at random.</param>
 /// <param name="Seed">Seed of the random tokens.</param>
+/// <param name="MaskPadding">Whether padding never is one.</param>
 internal readonly record struct UncertainTokens(
-    double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed)
+    double EntropyThreshold, int? MaxTokensPerSequence, GlobalWorkspaceTokens Tokens, int Seed, bool MaskPadding = true)
 {
     /// <summary>Bytes that <see cref="Find"/> has to be lent.</summary>
     public static int ScratchBytes(int tokens) => RoutingScratch.BytesOf<(ulong Hash, int Token)>(tokens);
 
-    /// <summary>Flags the uncertain tokens; padding never is one.</summary>
+    /// <summary>Flags the uncertain tokens.</summary>
     /// <param name="logitsTE">[T, E] router logits, row-major.</param>
     /// <param name="experts">Number of experts, E.</param>
     /// <param name="layout">Sequences within T.</param>
@@ -30,7 +31,7 @@ internal readonly record struct UncertainTokens(
             var count = 0;
             for (var token = start; token < end && count < slots; token++)
             {
-                if (!layout.IsToken(token) || !IsUncertain(logitsTE.Slice(token * experts, experts)))
+                if (!MayBe(layout, token) || !IsUncertain(logitsTE.Slice(token * experts, experts)))
                     continue;
                 found[token] = true;
                 count++;
@@ -45,6 +46,8 @@ internal readonly record struct UncertainTokens(
 
         return found.Contains(true);
     }
+
+    private bool MayBe(SequenceLayout layout, int token) => !MaskPadding || layout.IsToken(token);
 
     // a router that is sure has an entropy of −1e-5 by the formula, a little below 0
     private bool IsUncertain(ReadOnlySpan<float> logitsE) => EntropyThreshold <= 0 || RouterEntropy.Of(logitsE) >= EntropyThreshold;
@@ -63,7 +66,7 @@ internal readonly record struct UncertainTokens(
         var draws = scratch.Take<(ulong Hash, int Token)>(end - start);
         var candidates = 0;
         for (var token = start; token < end; token++)
-            if (layout.IsToken(token))
+            if (MayBe(layout, token))
                 draws[candidates++] = (TokenHash.Of(logitsTE.Slice(token * experts, experts), Seed), token);
         draws[..candidates].Sort();
         foreach (var (_, token) in draws[..count])

@@ -29,4 +29,12 @@ public enum Activation
 
     /// <summary>1/(1 + e⁻ˣ).</summary>
     Sigmoid,
+
+    /// <summary>
+    /// z·sigmoid(1.702·z) of z = min(x, 7): the first factor of gpt-oss's gated networks (OpenAI 2025, "gpt-oss model card", section 2.2).
+    /// </summary>
+    ClampedSwish,
+
+    /// <summary>1 + min(max(x, −7), 7): the second factor of gpt-oss's gated networks.</summary>
+    ClampedIncrement,
 }

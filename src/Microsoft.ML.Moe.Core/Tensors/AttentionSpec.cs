@@ -2,7 +2,7 @@ namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// What kind of attention
-/// <see cref="Tape.Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/> computes. Queries stand at the end of their sequence's keys: of T queries and S keys, query i has the position i + S − T among the keys,
+/// <see cref="Tape.Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?, Tensor?)"/> computes. Queries stand at the end of their sequence's keys: of T queries and S keys, query i has the position i + S − T among the keys,
 /// so that decoding token by token, with the keys so far, is the same operation as a pass over all tokens.
 /// </summary>
 public sealed record AttentionSpec

@@ -9,6 +9,14 @@ internal static class Check
     /// <summary>A shape as text: [3, 4].</summary>
     public static string Text(ReadOnlySpan<int> shape) => $"[{string.Join(", ", shape.ToArray())}]";
 
+    /// <summary>A type of elements as text.</summary>
+    public static string Text(ElementType type) => type switch
+    {
+        ElementType.BFloat16 => "bfloat16",
+        ElementType.Int8 => "int8",
+        _ => "single precision",
+    };
+
     public static void Rank(
         Tensor tensor,
         int rank,
@@ -108,6 +116,7 @@ internal static class Check
     public static void Experts(Experts experts, [CallerMemberName] string operation = "")
     {
         Defined(experts.Activation, operation);
+        Defined(experts.GateActivation, operation);
         Rank(experts.W1, 3, "experts.W1", operation);
         var (count, width, hidden) = (experts.Count, experts.Width, experts.HiddenWidth);
         Shape(experts.W2, [count, hidden, width], "experts.W2", operation);
@@ -117,6 +126,10 @@ internal static class Check
             Shape(experts.B2, [count, width], "experts.B2", operation);
         if (experts.Gate is not null)
             Shape(experts.Gate, [count, width, hidden], "experts.Gate", operation);
+        if (experts.GateBias is not null)
+            Shape(experts.GateBias, [count, hidden], "experts.GateBias", operation);
+        if (experts.Gate is null && (experts.GateBias is not null || experts.GateActivation != Activation.None))
+            throw new ArgumentException($"{operation}: experts without a gate have neither a bias nor an activation of it.", nameof(experts));
     }
 
     /// <summary>Heads, at least 1, that divide some columns of a tensor.</summary>
@@ -145,7 +158,7 @@ internal static class Check
     /// <summary>An activation that exists.</summary>
     public static void Defined(Activation activation, [CallerMemberName] string operation = "")
     {
-        if ((uint)activation > (uint)Activation.Sigmoid)
+        if ((uint)activation > (uint)Activation.ClampedIncrement)
             throw new ArgumentOutOfRangeException(nameof(activation), activation, $"{operation}: no such activation.");
     }
 }

@@ -65,6 +65,25 @@ public abstract class Engine : IDisposable
         return parameter;
     }
 
+    /// <summary>
+    /// Creates a frozen tensor of matrices in bfloat16 or int8, wherever they lie. An engine that cannot read them there copies them; one
+    /// that has no such tensors makes one in single precision.
+    /// </summary>
+    /// <param name="name">Name within the model.</param>
+    /// <param name="shape">Sizes of the dimensions, two at least.</param>
+    /// <param name="values">The matrices of that shape; they must not change.</param>
+    /// <exception cref="ArgumentException">They are of another shape.</exception>
+    internal virtual Parameter CreateParameter(string name, int[] shape, StoredMatrices values)
+    {
+        if (!values.Fits(shape))
+            throw new ArgumentException($"{values.Count} matrices [{values.Rows}, {values.Columns}] for '{name}' {Check.Text(shape)}.", nameof(values));
+        if (values.Type == ElementType.BFloat16)
+            return CreateParameter(name, shape, BFloat16Values.Create((int)values.Length, values.CopyTo));
+        var parameter = CreateParameter(name, shape, values.CopyTo);
+        parameter.IsFrozen = true;
+        return parameter;
+    }
+
     /// <summary>Runs body(row, columns) for each row of a shape, some rows after one another on the same thread.</summary>
     private protected void ForEachRow(ReadOnlySpan<int> shape, Action<int, int> body)
     {

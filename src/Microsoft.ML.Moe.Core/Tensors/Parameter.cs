@@ -21,16 +21,20 @@ public sealed class Parameter(string name, Tensor value, bool sparseRows = false
     /// <summary>
     /// Whether the parameter stays as it is: no gradient is computed for it and no optimiser changes it, not even by weight decay;
     /// gradients still flow through the operations that use it to their other inputs. Freezing forgets the gradient. Default false.
-    /// Not to be changed while a tape that has used the parameter is to go backward. Parameters in bfloat16 are always frozen.
+    /// Not to be changed while a tape that has used the parameter is to go backward. Parameters in bfloat16 and int8 are always frozen.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The parameter is in bfloat16 and is to be trained.</exception>
+    /// <exception cref="InvalidOperationException">The parameter is in bfloat16 or int8 and is to be trained.</exception>
     public bool IsFrozen
     {
         get => !Value.RequiresGradient;
         set
         {
-            if (!value && Value.ElementType == ElementType.BFloat16)
-                throw new InvalidOperationException($"Parameter '{Name}' is in bfloat16, too coarse to be trained: load it as float32.");
+            if (!value && Value.ElementType != ElementType.Float32)
+            {
+                throw new InvalidOperationException(
+                    $"Parameter '{Name}' is in {Check.Text(Value.ElementType)}, too coarse to be trained: load it as float32.");
+            }
+
             if (Value.ElementType == ElementType.Float32)
                 Value.SetRequiresGradient(!value);
         }

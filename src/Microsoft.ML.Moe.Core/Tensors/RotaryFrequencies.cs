@@ -15,7 +15,7 @@ public sealed class RotaryFrequencies
     /// <param name="frequencies">Radians by position, one for each pair; finite numbers.</param>
     /// <param name="isInterleaved">
     /// Whether columns 2i and 2i + 1 are pair i (RoFormer, GPT-J, DeepSeek). If not, columns i and i + P are, of P pairs (Llama, GPT-NeoX,
-    /// and most published models as Hugging Face stores them).
+    /// and most published models as Hugging Face stores them). Both are counted from <see cref="FirstColumn"/>.
     /// </param>
     /// <exception cref="ArgumentException">A frequency is not finite.</exception>
     public RotaryFrequencies(ReadOnlySpan<float> frequencies, bool isInterleaved = false)
@@ -30,11 +30,34 @@ public sealed class RotaryFrequencies
         IsInterleaved = isInterleaved;
     }
 
-    /// <summary>Number of pairs; the columns of a head beyond twice this stay as they are.</summary>
+    /// <summary>
+    /// First column of a head that is turned, at least 0: those before it stay as they are, such as the columns without positions of
+    /// multi-head latent attention. Default 0.
+    /// </summary>
+    public int FirstColumn
+    {
+        get;
+        init => field = value >= 0
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "The first column is at least 0.");
+    }
+
+    /// <summary>Number of pairs; the columns of a head beyond <see cref="FirstColumn"/> and twice this stay as they are.</summary>
     public int Pairs => _frequencies.Length;
 
     /// <summary>Whether columns 2i and 2i + 1 are a pair; if not, i and i + <see cref="Pairs"/>.</summary>
     public bool IsInterleaved { get; }
+
+    /// <summary>
+    /// Factor of the columns that are turned, over 0: YaRN makes attention sharper so (Peng et al. 2023, section 3.4). Default 1.
+    /// </summary>
+    public float Amplitude
+    {
+        get;
+        init => field = value > 0f && float.IsFinite(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "The amplitude is a finite number over 0.");
+    } = 1f;
 
     /// <summary>Radians by position, one for each pair.</summary>
     public ReadOnlySpan<float> Values => _frequencies;
@@ -56,10 +79,10 @@ public sealed class RotaryFrequencies
         return new RotaryFrequencies(frequencies, isInterleaved);
     }
 
-    /// <summary>The angle of a pair at a position, taken in double precision: its cosine and sine.</summary>
+    /// <summary>The angle of a pair at a position, taken in double precision: its cosine and sine, times the amplitude.</summary>
     internal (float Cosine, float Sine) Turn(int position, int pair)
     {
         var (sine, cosine) = Math.SinCos((double)position * _frequencies[pair]);
-        return ((float)cosine, (float)sine);
+        return ((float)(Amplitude * cosine), (float)(Amplitude * sine));
     }
 }

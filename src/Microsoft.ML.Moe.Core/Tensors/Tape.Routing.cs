@@ -30,14 +30,21 @@ public abstract partial class Tape
     /// <param name="logitsTE">[T, E] router logits.</param>
     /// <param name="policy">The policy.</param>
     /// <param name="layout">Sequences within T.</param>
-    public RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    /// <param name="choiceBiasE">
+    /// [E], what each expert's score is raised by for the choice alone, not for the weight (DeepSeek-V3's e_score_correction_bias); null for
+    /// nothing. Of this library's policies <see cref="TokenChoice"/> looks at it.
+    /// </param>
+    public RoutingPlan Route(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE = null)
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(layout);
         Begin();
         Use(logitsTE);
         Check.Tokens(logitsTE, layout);
-        return RouteCore(logitsTE, policy, layout);
+        UseIfGiven(choiceBiasE);
+        if (choiceBiasE is not null)
+            Check.Shape(choiceBiasE, [logitsTE.Columns]);
+        return RouteCore(logitsTE, policy, layout, choiceBiasE);
     }
 
     /// <summary>The weights with which a plan's pairs enter the sum over experts, as a differentiable function of the logits.</summary>
@@ -74,6 +81,7 @@ public abstract partial class Tape
         Use(experts.W2);
         UseIfGiven(experts.B2);
         UseIfGiven(experts.Gate);
+        UseIfGiven(experts.GateBias);
         Check.Experts(experts);
         Check.Shape(xTD, [plan.Tokens, experts.Width]);
         Check.Shape(weightsP, [plan.Pairs]);
@@ -87,14 +95,43 @@ public abstract partial class Tape
         return GroupedExpertsCore(xTD, weightsP, plan, experts);
     }
 
+    /// <summary>
+    /// Each pair's token times its expert's matrix, as projections of a mixture in attention are (Zhang et al. 2022, "Mixture of attention
+    /// heads"): result[p] = x[token of p]·weight[expert of p].
+    /// </summary>
+    /// <param name="xTI">[T, I].</param>
+    /// <param name="weightEIO">[E, I, O].</param>
+    /// <param name="plan">The pairs.</param>
+    /// <returns>[P, O], in the plan's order.</returns>
+    public Tensor ExpertLinear(Tensor xTI, Tensor weightEIO, RoutingPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        Begin();
+        Use(xTI);
+        Use(weightEIO);
+        Check.Rank(weightEIO, 3);
+        Check.Shape(xTI, [plan.Tokens, weightEIO.Shape[1]]);
+        Check.Plan(plan);
+        if (plan.Experts != weightEIO.Shape[0])
+        {
+            throw new ArgumentException(
+                $"ExpertLinear: a plan for {plan.Experts} experts does not fit weightEIO {Check.Text(weightEIO.Shape)}.", nameof(plan));
+        }
+
+        return ExpertLinearCore(xTI, weightEIO, plan);
+    }
+
     /// <inheritdoc cref="RouterLogits"/>
     protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE);
 
     /// <inheritdoc cref="Route"/>
-    protected abstract RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout);
+    protected abstract RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE);
 
     /// <inheritdoc cref="CombineWeights"/>
     protected abstract Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan);
+
+    /// <inheritdoc cref="ExpertLinear"/>
+    protected abstract Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan);
 
     /// <inheritdoc cref="GroupedExperts"/>
     protected abstract Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts);

@@ -45,6 +45,11 @@ public abstract partial class Tape
     /// <param name="bias">
     /// Added to the scores; must have a row for each distance between a key and a query that sees it. null for nothing.
     /// </param>
+    /// <param name="sinksH">
+    /// [H]: the score of one more key in each head's softmax, which every query sees and which has no value, so that a query may attend to
+    /// nothing (Miller 2023, "Attention is off by one"; Xiao et al. 2023, "Efficient streaming language models with attention sinks";
+    /// gpt-oss). Not scaled. Receives a gradient. null for none.
+    /// </param>
     /// <returns>[T, H·V].</returns>
     public Tensor Attention(
         Tensor qTD,
@@ -53,7 +58,8 @@ public abstract partial class Tape
         AttentionSpec spec,
         SequenceLayout queries,
         SequenceLayout? keys = null,
-        AttentionBias? bias = null)
+        AttentionBias? bias = null,
+        Tensor? sinksH = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(queries);
@@ -79,11 +85,12 @@ public abstract partial class Tape
                 CheckDistances(given, spec, LengthOf(queries, sequence), LengthOf(keys, sequence));
         }
 
-        return AttentionCore(qTD, kSD, vSD, spec, queries, keys, bias);
+        CheckSinks(sinksH, spec);
+        return AttentionCore(qTD, kSD, vSD, spec, queries, keys, bias, sinksH);
     }
 
     /// <summary>
-    /// As <see cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>, to keys and
+    /// As <see cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?, Tensor?)"/>, to keys and
     /// values of a cache, after those of the new tokens are appended to it. Only without training.
     /// </summary>
     /// <param name="qTD">[T, H·K]: queries of the new tokens.</param>
@@ -93,10 +100,18 @@ public abstract partial class Tape
     /// <param name="layout">Sequences within T: as many as the cache has, of any length, without padding.</param>
     /// <param name="cache">What came before; of this tape's engine.</param>
     /// <param name="bias">Added to the scores; null for nothing.</param>
+    /// <param name="sinksH">[H]: the score of one more key without value; null for none.</param>
     /// <returns>[T, H·V].</returns>
     /// <exception cref="InvalidOperationException">The tape was begun for training.</exception>
     public Tensor CachedAttention(
-        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias = null)
+        Tensor qTD,
+        Tensor? kTD,
+        Tensor? vTD,
+        AttentionSpec spec,
+        SequenceLayout layout,
+        KeyValueCache cache,
+        AttentionBias? bias = null,
+        Tensor? sinksH = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(layout);
@@ -126,21 +141,53 @@ public abstract partial class Tape
             }
         }
 
-        return CachedAttentionCore(qTD, kTD, vTD, spec, layout, cache, bias);
+        CheckSinks(sinksH, spec);
+        return CachedAttentionCore(qTD, kTD, vTD, spec, layout, cache, bias, sinksH);
+    }
+
+    /// <summary>
+    /// Appends keys and values to a cache without attending to them: those of an encoder, which decoders read. Only without training.
+    /// </summary>
+    /// <param name="cache">Takes them; of this tape's engine.</param>
+    /// <param name="kTD">[T, G·K] keys.</param>
+    /// <param name="vTD">[T, G·V] values.</param>
+    /// <param name="layout">Sequences within T: as many as the cache has, of any length, without padding.</param>
+    /// <exception cref="InvalidOperationException">The tape was begun for training.</exception>
+    public void Append(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        ArgumentNullException.ThrowIfNull(cache);
+        Begin();
+        if (IsTraining)
+            throw new InvalidOperationException("A cache is for inference, but the tape was begun for training.");
+        Use(kTD);
+        Use(vTD);
+        Check.Shape(kTD, [layout.Tokens, cache.KeyWidth]);
+        Check.Shape(vTD, [layout.Tokens, cache.ValueWidth]);
+        cache.CheckFits(layout, appends: true);
+        AppendCore(cache, kTD, vTD, layout);
     }
 
     /// <summary>
     /// Rotary positions (Su et al. 2021, "RoFormer"): of each head, pair i of the columns is turned by position·frequencies[i]. Columns
-    /// beyond the pairs stay as they are.
+    /// before and beyond the pairs stay as they are.
     /// </summary>
     /// <param name="xTD">[T, D]: queries or keys, their heads side by side.</param>
     /// <param name="positions">T positions, at least 0, whole numbers up to 2²⁴.</param>
     /// <param name="heads">H; divides D.</param>
     /// <param name="rotary">Frequencies, and which columns are a pair.</param>
     /// <returns>[T, D].</returns>
-    public Tensor Rotary(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary)
+    public Tensor Rotary(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+        Rotary(xTD, positions, heads, [rotary]);
+
+    /// <summary>As above, with frequencies that may differ from token to token: those of LongRoPE depend on a sequence's length.</summary>
+    /// <param name="xTD">[T, D]: queries or keys, their heads side by side.</param>
+    /// <param name="positions">T positions, at least 0, whole numbers up to 2²⁴.</param>
+    /// <param name="heads">H; divides D.</param>
+    /// <param name="rotary">Those of each token, or those of all; all turn the same columns.</param>
+    /// <returns>[T, D].</returns>
+    public Tensor Rotary(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary)
     {
-        ArgumentNullException.ThrowIfNull(rotary);
         Begin();
         Use(xTD);
         Check.Rank(xTD, 2);
@@ -152,10 +199,23 @@ public abstract partial class Tape
         }
 
         Check.Indices(positions, RotaryFrequencies.MostPositions);
-        if (2 * rotary.Pairs > xTD.Columns / heads)
+        if (rotary.Length != 1 && rotary.Length != positions.Length)
+            throw new ArgumentException($"Rotary: frequencies of {rotary.Length} tokens for {positions.Length}.", nameof(rotary));
+        foreach (var frequencies in rotary)
+        {
+            ArgumentNullException.ThrowIfNull(frequencies, nameof(rotary));
+            if ((frequencies.Pairs, frequencies.FirstColumn, frequencies.IsInterleaved)
+                != (rotary[0].Pairs, rotary[0].FirstColumn, rotary[0].IsInterleaved))
+            {
+                throw new ArgumentException("Rotary: the tokens' frequencies do not turn the same columns.", nameof(rotary));
+            }
+        }
+
+        if (rotary.Length > 0 && (long)rotary[0].FirstColumn + 2L * rotary[0].Pairs > xTD.Columns / heads)
         {
             throw new ArgumentException(
-                $"Rotary: {rotary.Pairs} pairs do not fit heads of {xTD.Columns / heads} columns.", nameof(rotary));
+                $"Rotary: {rotary[0].Pairs} pairs from column {rotary[0].FirstColumn} on do not fit heads of {xTD.Columns / heads} columns.",
+                nameof(rotary));
         }
 
         return RotaryCore(xTD, positions, heads, rotary);
@@ -208,16 +268,33 @@ public abstract partial class Tape
     /// <inheritdoc cref="Attention(Tensor, SequenceLayout, int, float)"/>
     protected abstract Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout);
 
-    /// <inheritdoc cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?)"/>
+    /// <inheritdoc cref="Attention(Tensor, Tensor, Tensor, AttentionSpec, SequenceLayout, SequenceLayout?, AttentionBias?, Tensor?)"/>
     protected abstract Tensor AttentionCore(
-        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias);
+        Tensor qTD,
+        Tensor kSD,
+        Tensor vSD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        SequenceLayout keys,
+        AttentionBias? bias,
+        Tensor? sinksH);
 
     /// <inheritdoc cref="CachedAttention"/>
     protected abstract Tensor CachedAttentionCore(
-        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias);
+        Tensor qTD,
+        Tensor? kTD,
+        Tensor? vTD,
+        AttentionSpec spec,
+        SequenceLayout layout,
+        KeyValueCache cache,
+        AttentionBias? bias,
+        Tensor? sinksH);
 
-    /// <inheritdoc cref="Rotary"/>
-    protected abstract Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary);
+    /// <inheritdoc cref="Append"/>
+    protected abstract void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout);
+
+    /// <inheritdoc cref="Rotary(Tensor, ReadOnlySpan{int}, int, ReadOnlySpan{RotaryFrequencies})"/>
+    protected abstract Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary);
 
     /// <inheritdoc cref="AttentionPool"/>
     protected abstract Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout);
@@ -256,6 +333,13 @@ public abstract partial class Tape
             throw new ArgumentException(
                 $"{operation}: bias {Check.Text(bias.ValuesRH.Shape)} has not one column for each of {spec.Heads} heads.", nameof(bias));
         }
+    }
+
+    private void CheckSinks(Tensor? sinksH, AttentionSpec spec, [CallerMemberName] string operation = "")
+    {
+        UseIfGiven(sinksH);
+        if (sinksH is not null)
+            Check.Shape(sinksH, [spec.Heads], nameof(sinksH), operation);
     }
 
     /// <summary>Checks that a bias has a row for each distance between a query and a key that it sees.</summary>

@@ -101,9 +101,12 @@ public abstract partial class Tape : IDisposable
         return LayerNormCore(x, gain, bias, epsilon);
     }
 
-    /// <summary>gain·x/√(mean(x²) + ε) over the last dimension (Zhang and Sennrich 2019, "Root mean square layer normalization").</summary>
+    /// <summary>
+    /// gain·x/√(mean(x²) + ε) over the last dimension (Zhang and Sennrich 2019, "Root mean square layer normalization"), or over each of its
+    /// equal runs: those of heads, say, which one gain serves.
+    /// </summary>
     /// <param name="x">[…, D].</param>
-    /// <param name="gain">[D].</param>
+    /// <param name="gain">[K] with K a divisor of D: each run of K columns is normalised by itself.</param>
     /// <param name="epsilon">Added to the mean square; at least 0.</param>
     public Tensor RmsNorm(Tensor x, Tensor gain, float epsilon = 1e-6f)
     {
@@ -111,7 +114,9 @@ public abstract partial class Tape : IDisposable
         Use(x);
         Use(gain);
         Check.AtLeastRank(x, 1);
-        Check.Shape(gain, [x.Columns]);
+        Check.Rank(gain, 1);
+        if (gain.Length == 0 || x.Columns % gain.Length != 0)
+            Check.Shape(gain, [x.Columns]);
         if (!(epsilon >= 0f))
             throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "RmsNorm: epsilon must be at least 0.");
         return RmsNormCore(x, gain, epsilon);
@@ -168,6 +173,19 @@ public abstract partial class Tape : IDisposable
         return ScaleCore(x, factor);
     }
 
+    /// <summary>Keeps elements within two bounds: min(max(x, minimum), maximum). What lies beyond a bound has no gradient.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="minimum">The lower bound.</param>
+    /// <param name="maximum">The upper bound, at least <paramref name="minimum"/>.</param>
+    public Tensor Clamp(Tensor x, float minimum, float maximum)
+    {
+        Begin();
+        Use(x);
+        if (!(minimum <= maximum))
+            throw new ArgumentOutOfRangeException(nameof(maximum), maximum, $"Clamp: the maximum must be at least the minimum, {minimum}.");
+        return ClampCore(x, minimum, maximum);
+    }
+
     /// <summary>Joins tensors of equal rows along the last dimension.</summary>
     /// <param name="parts">Each [N, Dᵢ].</param>
     /// <returns>[N, Σ Dᵢ].</returns>
@@ -190,6 +208,17 @@ public abstract partial class Tape : IDisposable
         return ConcatCore(parts);
     }
 
+    /// <summary>The same elements in the same order, in another shape.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="shape">Sizes of the dimensions, of as many elements.</param>
+    public Tensor Reshape(Tensor x, params ReadOnlySpan<int> shape)
+    {
+        Begin();
+        Use(x);
+        Check.Length(x.Length, shape, nameof(x));
+        return ReshapeCore(x, shape);
+    }
+
     /// <summary>Sets elements to zero with probability <paramref name="rate"/> and scales the rest by 1/(1 − rate), when training.</summary>
     /// <param name="x">Any shape.</param>
     /// <param name="rate">Within [0, 1); 0 returns <paramref name="x"/> itself.</param>
@@ -199,6 +228,21 @@ public abstract partial class Tape : IDisposable
         Use(x);
         Check.Rate(rate);
         return rate == 0f || !IsTraining ? x : DropoutCore(x, rate);
+    }
+
+    /// <summary>Multiplies each element by a random number within 1 ± <paramref name="amount"/>, uniformly distributed, when training.</summary>
+    /// <param name="x">[T, D].</param>
+    /// <param name="amount">Within [0, 1); 0 returns <paramref name="x"/> itself.</param>
+    internal Tensor Jitter(Tensor x, float amount)
+    {
+        Check.Rate(amount);
+        if (amount == 0f || !IsTraining)
+            return x;
+        var random = new Random((int)NextKey());
+        var factors = new float[x.Length];
+        for (var i = 0; i < factors.Length; i++)
+            factors[i] = 1f + amount * (2f * random.NextSingle() - 1f);
+        return Multiply(x, Constant(factors, x.Shape));
     }
 
     /// <summary>Softmax over the last dimension.</summary>
@@ -273,6 +317,9 @@ public abstract partial class Tape : IDisposable
     /// <exception cref="ArgumentException">It belongs to another engine or tape.</exception>
     protected abstract bool UseCore(Tensor tensor, string name);
 
+    /// <summary>The key of the tape's next random numbers.</summary>
+    protected abstract uint NextKey();
+
     /// <summary>Makes the tape as good as new, for an engine that begins it again.</summary>
     private protected void Restart()
     {
@@ -311,8 +358,14 @@ public abstract partial class Tape : IDisposable
     /// <inheritdoc cref="Scale"/>
     protected abstract Tensor ScaleCore(Tensor x, float factor);
 
+    /// <inheritdoc cref="Clamp"/>
+    protected abstract Tensor ClampCore(Tensor x, float minimum, float maximum);
+
     /// <inheritdoc cref="Concat"/>
     protected abstract Tensor ConcatCore(ReadOnlySpan<Tensor> parts);
+
+    /// <inheritdoc cref="Reshape"/>
+    protected abstract Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape);
 
     /// <inheritdoc cref="Dropout"/>
     protected abstract Tensor DropoutCore(Tensor x, float rate);

@@ -29,9 +29,9 @@ public abstract class Tensor
     public int Rows => Rank == 0 || Columns == 0 ? 0 : Length / Columns;
 
     /// <summary>
-    /// What the elements are stored in: <see cref="ElementType.Float32"/> but for parameters that were made of bfloat16 values, which are
-    /// frozen and of which <see cref="Tape.Linear"/>, <see cref="Tape.RouterLogits"/>, <see cref="Tape.GroupedExperts"/>,
-    /// <see cref="Tape.Embedding"/> and <see cref="Tape.EmbeddingBag"/> take matrices and tables. Default <see cref="ElementType.Float32"/>.
+    /// What the elements are stored in: <see cref="ElementType.Float32"/> but for parameters that were made of bfloat16 or int8 values,
+    /// which are frozen and of which <see cref="Tape.Linear"/>, <see cref="Tape.RouterLogits"/>, <see cref="Tape.GroupedExperts"/>,
+    /// <see cref="Tape.MultiplyTransposed"/>, <see cref="Tape.Embedding"/> and <see cref="Tape.EmbeddingBag"/> take matrices and tables. Default <see cref="ElementType.Float32"/>.
     /// </summary>
     public virtual ElementType ElementType => ElementType.Float32;
 
@@ -49,7 +49,7 @@ public abstract class Tensor
 
     /// <summary>Overwrites the values, row-major.</summary>
     /// <param name="source">Exactly <see cref="Length"/> elements.</param>
-    /// <exception cref="InvalidOperationException">The tensor is in bfloat16, which stays as it is.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is in bfloat16 or int8, which stay as they are.</exception>
     public abstract void CopyFrom(ReadOnlySpan<float> source);
 
     /// <summary>Copies a parameter's gradient out, row-major; zeros where no backward pass has reached it.</summary>

@@ -32,7 +32,8 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
         _classWeights = model.Head.ClassWeights(_training.Select(row => row.Target), config.ClassWeighting);
         if (config.GlobalWorkspace is { } workspace)
         {
-            _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.Encoder.MoeBlocks);
+            var encoder = model.Config.Encoder;
+            _workspace = new WorkspacePolicies(workspace, encoder.Experts, model.Config.MoeBlocks, encoder.Layers);
             _policies = _workspace.Select;
         }
     }

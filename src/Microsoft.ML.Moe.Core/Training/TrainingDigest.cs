@@ -30,6 +30,7 @@ internal sealed class TrainingDigest : IDisposable
             {
                 _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Ids));
                 _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Types));
+                _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Targets));
             }
 
             _hash.AppendData(Encoding.UTF8.GetBytes("\n"));

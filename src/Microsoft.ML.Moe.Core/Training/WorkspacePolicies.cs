@@ -9,7 +9,9 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="settings">What was asked for.</param>
 /// <param name="experts">Experts in a MoE layer, N.</param>
 /// <param name="moeBlocks">Numbers of the blocks with a MoE layer.</param>
-internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int experts, IReadOnlyList<int> moeBlocks)
+/// <param name="encoderLayers">Number of the encoder's blocks; those from there on are a decoder's.</param>
+internal sealed class WorkspacePolicies(
+    GlobalWorkspaceSettings settings, int experts, IReadOnlyList<int> moeBlocks, int encoderLayers = int.MaxValue)
 {
     /// <summary>Rows, evenly spread over the training set, that a calibration looks at.</summary>
     private const int CalibrationRows = 2048;
@@ -37,7 +39,8 @@ internal sealed class WorkspacePolicies(GlobalWorkspaceSettings settings, int ex
     {
         if (!_policies.TryGetValue((block, own), out var policy))
         {
-            policy = settings.Apply(own, block, experts, _thresholds.TryGetValue(block, out var nats) ? nats : null);
+            policy = settings.Apply(
+                own, block, experts, _thresholds.TryGetValue(block, out var nats) ? nats : null, isDecoder: block >= encoderLayers);
             _policies.Add((block, own), policy);
         }
 

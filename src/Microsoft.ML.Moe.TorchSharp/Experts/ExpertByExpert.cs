@@ -11,18 +11,27 @@ internal static class ExpertByExpert
     /// <returns>[P, D].</returns>
     public static torch.Tensor Run(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {
-        int[] busy = [.. Enumerable.Range(0, experts.Count).Where(expert => pairs.Rows(expert) > 0)];
-        var rows = Array.ConvertAll(busy, expert => (long)pairs.Rows(expert));
-        return experts.Apply(xTD.index_select(0, pairs.TokenOfPair), Product);
+        int[] busy = Busy(pairs);
+        return experts.Apply(
+            xTD.index_select(0, pairs.TokenOfPair), (xPI, weightEIO, biasEO) => Product(xPI, weightEIO, biasEO, pairs, busy));
+    }
 
-        torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, torch.Tensor? biasEO)
-        {
-            var (x, weight, bias) = (xPI.split(rows, 0), OfBusy(weightEIO), biasEO is null ? null : OfBusy(biasEO));
-            var parts = new torch.Tensor[busy.Length];
-            for (var i = 0; i < parts.Length; i++)
-                parts[i] = bias is null ? x[i].mm(weight[i]) : bias[i].addmm(x[i], weight[i]);
-            return torch.cat(parts, 0);
-        }
+    /// <summary>Each pair's row times its expert's matrix.</summary>
+    /// <returns>[P, O].</returns>
+    public static torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, ExpertPairs pairs) =>
+        Product(xPI, weightEIO, null, pairs, Busy(pairs));
+
+    private static int[] Busy(ExpertPairs pairs) =>
+        [.. Enumerable.Range(0, pairs.Experts).Where(expert => pairs.Rows(expert) > 0)];
+
+    private static torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, torch.Tensor? biasEO, ExpertPairs pairs, int[] busy)
+    {
+        var rows = Array.ConvertAll(busy, expert => (long)pairs.Rows(expert));
+        var (x, weight, bias) = (xPI.split(rows, 0), OfBusy(weightEIO), biasEO is null ? null : OfBusy(biasEO));
+        var parts = new torch.Tensor[busy.Length];
+        for (var i = 0; i < parts.Length; i++)
+            parts[i] = bias is null ? x[i].mm(weight[i]) : bias[i].addmm(x[i], weight[i]);
+        return torch.cat(parts, 0);
 
         // For gradients all are unbound at once: that of each slice by itself would be as large as the whole.
         torch.Tensor[] OfBusy(torch.Tensor stacked)

@@ -4,7 +4,14 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 
 /// <summary>The stacked weights of <see cref="Experts"/> on this engine.</summary>
 internal sealed record ExpertTensors(
-    TorchTensor W1, TorchTensor? B1, TorchTensor W2, TorchTensor? B2, TorchTensor? Gate, Activation Activation)
+    TorchTensor W1,
+    TorchTensor? B1,
+    TorchTensor W2,
+    TorchTensor? B2,
+    Activation Activation,
+    TorchTensor? Gate = null,
+    TorchTensor? GateBias = null,
+    Activation GateActivation = Activation.None)
 {
     /// <summary>E.</summary>
     public int Count => W1.Shape[0];
@@ -15,7 +22,7 @@ internal sealed record ExpertTensors(
     /// <summary>F.</summary>
     public int HiddenWidth => W1.Shape[2];
 
-    /// <summary>(activation(x·W1 + b1) ∘ x·gate)·W2 + b2, each row with the weights of its expert.</summary>
+    /// <summary>(activation(x·W1 + b1) ∘ gateActivation(x·gate + bGate))·W2 + b2, each row with the weights of its expert.</summary>
     /// <param name="x">[…, D], of the type that the products are to have.</param>
     /// <param name="product">Rows times their experts' matrices, plus the bias if there is one: one way to run experts.</param>
     /// <returns>[…, D].</returns>
@@ -24,7 +31,7 @@ internal sealed record ExpertTensors(
         var type = x.dtype;
         var hidden = product(x, W1.ValueAs(type), B1?.ValueAs(type)).Apply(Activation);
         if (Gate is not null)
-            hidden = hidden.mul(product(x, Gate.ValueAs(type), null));
+            hidden = hidden.mul(product(x, Gate.ValueAs(type), GateBias?.ValueAs(type)).Apply(GateActivation));
         return product(hidden, W2.ValueAs(type), B2?.ValueAs(type));
     }
 }

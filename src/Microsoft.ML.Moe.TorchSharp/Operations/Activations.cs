@@ -19,6 +19,10 @@ internal static class Activations
         Activation.Silu => z.silu(),
         Activation.Tanh => z.tanh(),
         Activation.Sigmoid => z.sigmoid(),
+        Activation.ClampedSwish => Swish(z.clamp(null, Scalars.Of(7f))),
+        Activation.ClampedIncrement => z.clamp(Scalars.Of(-7f), Scalars.Of(7f)).add(Scalars.Of(1f)),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "No such activation."),
     };
+
+    private static torch.Tensor Swish(torch.Tensor z) => z.mul(z.mul(Scalars.Of(1.702f)).sigmoid());
 }

@@ -33,13 +33,14 @@ internal static class AttentionOperation
         SequenceLayout queries,
         SequenceLayout keys,
         TorchTensor? bias,
-        int zero) => tape.Run(() =>
+        int zero,
+        TorchTensor? sinksH) => tape.Run(() =>
     {
         var pairs = new AttentionPairs(tape, queries, keys);
         var (k, v) = (kSD.ValueAs(tape.ProductType), vSD.ValueAs(tape.ProductType));
         return pairs.Count == 0
-            ? Zeros(tape, queries.Tokens, spec.Heads * (vSD.Columns / spec.KeyValueHeads), qTD, kSD, vSD, bias)
-            : Attend(tape, qTD, pairs.Keys(k), pairs.Keys(v), spec, pairs, bias, zero);
+            ? Zeros(tape, queries.Tokens, spec.Heads * (vSD.Columns / spec.KeyValueHeads), qTD, kSD, vSD, bias, sinksH)
+            : Attend(tape, qTD, pairs.Keys(k), pairs.Keys(v), spec, pairs, bias, zero, sinksH);
     });
 
     /// <summary>Attention to what a cache holds.</summary>
@@ -50,13 +51,14 @@ internal static class AttentionOperation
         SequenceLayout queries,
         TorchKeyValueCache cache,
         TorchTensor? bias,
-        int zero) =>
+        int zero,
+        TorchTensor? sinksH) =>
         tape.Run(() =>
         {
             var pairs = new AttentionPairs(tape, queries, cache);
             return pairs.Count == 0
                 ? Zeros(tape, queries.Tokens, spec.Heads * (cache.ValueWidth / spec.KeyValueHeads), qTD)
-                : Attend(tape, qTD, pairs.Keys(cache.Keys), pairs.Keys(cache.Values), spec, pairs, bias, zero);
+                : Attend(tape, qTD, pairs.Keys(cache.Keys), pairs.Keys(cache.Values), spec, pairs, bias, zero, sinksH);
         });
 
     private static torch.Tensor Zeros(TorchTape tape, long rows, long columns, params ReadOnlySpan<TorchTensor?> sources)
@@ -89,7 +91,8 @@ internal static class AttentionOperation
         AttentionSpec spec,
         AttentionPairs pairs,
         TorchTensor? bias,
-        int zero)
+        int zero,
+        TorchTensor? sinksH)
     {
         var (count, most, mostKeys) = (pairs.Count, pairs.MostQueries, pairs.MostKeys);
         var (heads, groups) = (spec.Heads, spec.KeyValueHeads);
@@ -113,7 +116,17 @@ internal static class AttentionOperation
         var isHidden = pairs.IsSeen(spec)?.logical_not();
         if (isHidden is not null)
             scoresAHTS = scoresAHTS.masked_fill(isHidden, Scalars.Of(-1e30f));
-        var usedAHTS = scoresAHTS.softmax(-1);
+        torch.Tensor usedAHTS;
+        if (sinksH is null)
+        {
+            usedAHTS = scoresAHTS.softmax(-1);
+        }
+        else
+        {
+            var sinksAHT1 = sinksH.Value.reshape(1, heads, 1, 1).expand(count, heads, most, 1);
+            usedAHTS = torch.cat([scoresAHTS, sinksAHT1], -1).softmax(-1).narrow(-1, 0, mostKeys);
+        }
+
         if (isHidden is not null)
             usedAHTS = usedAHTS.masked_fill(isHidden, Scalars.Of(0f));
         if (tape.IsTraining && spec.Dropout > 0f)

@@ -60,15 +60,20 @@ internal sealed class Selection
     /// than the rounding of a double: exp and sums are not the host's to the last digit.
     /// </summary>
     /// <returns>null for a policy that chooses on the host.</returns>
-    public static Selection? Of(TorchTape tape, torch.Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout) => policy switch
+    public static Selection? Of(
+        TorchTape tape, torch.Tensor logitsTE, torch.Tensor? choiceBiasE, RoutingPolicy policy, SequenceLayout layout) => policy switch
     {
-        TokenChoice choice => TokenChoiceSelection.Of(tape, logitsTE, choice, layout),
+        TokenChoice choice when choice.MaskPadding || layout.Mask.IsEmpty => TokenChoiceSelection.Of(tape, logitsTE, choiceBiasE, choice, layout),
         ExpertChoice choice => ExpertChoiceSelection.Of(tape, logitsTE, choice, layout),
-        Unified unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),
-        GlobalWorkspace workspace when !tape.IsTraining => Of(tape, logitsTE, workspace.Inner, layout),
+        // A prefix's selection grows token by token.
+        Unified { Scope: not RoutingScope.Prefix } unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),
+        GlobalWorkspace workspace when !tape.IsTraining => Of(tape, logitsTE, choiceBiasE, workspace.Inner, layout),
         // Which of two workspaces' tokens count depends on whether the outer one has any, which only the host could ask.
-        GlobalWorkspace { Tokens: GlobalWorkspaceTokens.Uncertain, Inner: not GlobalWorkspace } workspace =>
-            Of(tape, logitsTE, workspace.Inner, layout) is { } inner
+        GlobalWorkspace
+        {
+            Tokens: GlobalWorkspaceTokens.Uncertain, Rule: GlobalWorkspaceRule.Paper, MasksPadding: true, Inner: not GlobalWorkspace
+        } workspace =>
+            Of(tape, logitsTE, choiceBiasE, workspace.Inner, layout) is { } inner
                 ? GlobalWorkspaceSelection.Of(tape, logitsTE, workspace, inner, layout)
                 : null,
         _ => null,

@@ -71,4 +71,28 @@ public static class MoeTextCatalog
         PublishedEncoder encoder,
         EmbedTextOptions? options = null) =>
         new(Environments.Of(catalog), new TextEncoderColumns(inputColumnName ?? outputColumnName, outputColumnName), encoder, options);
+
+    /// <summary>
+    /// Create a <see cref="MoeTextGenerationEstimator"/>, which answers texts with a published language model: a causal one continues the
+    /// text, an encoder–decoder such as Switch Transformers turns it into another.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="outputColumnName">Column that receives the answer.</param>
+    /// <param name="inputColumnName">Column of the prompt; null takes <paramref name="outputColumnName"/>.</param>
+    /// <param name="model">The model's folder, or its name on the hub.</param>
+    /// <param name="options">How texts are generated, router and more; null for what the model's own files say.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var pipeline = mlContext.Transforms.Text.GenerateText("Answer", "Question", PublishedModel.FromFolder("models/olmoe"),
+    ///     new GenerateTextOptions { Generation = new GenerationOptions { MaximumNewTokens = 40 } });
+    /// ]]></code>
+    /// </example>
+    public static MoeTextGenerationEstimator GenerateText(
+        this TransformsCatalog.TextTransforms catalog,
+        string outputColumnName,
+        string? inputColumnName,
+        PublishedModel model,
+        GenerateTextOptions? options = null) =>
+        new(Environments.Of(catalog), inputColumnName ?? outputColumnName, outputColumnName, model, options);
 }

@@ -144,7 +144,7 @@ internal static class EvaluationRows
     /// <param name="cancellation">Ends reading with an exception.</param>
     /// <exception cref="InvalidOperationException">There are no rows.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    private static List<T> Read<T>(
+    public static List<T> Read<T>(
         IDataView data,
         DataViewSchema.Column[] columns,
         Func<DataViewRowCursor, Func<T>> createReader,

@@ -35,6 +35,14 @@ using Microsoft.ML.Runtime;
     "MoE Text Embedding",
     ModelRegistration.TextEmbeddingLoader)]
 
+[assembly: LoadableClass(
+    typeof(MoeTextGenerationTransformer),
+    typeof(ModelLoader<MoeTextGenerationTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Text Generation",
+    ModelRegistration.TextGenerationLoader)]
+
 namespace Microsoft.ML.Moe.MlNet;
 
 /// <summary>The name under which ML.NET finds a kind of model, and its folder in the model zip.</summary>
@@ -48,6 +56,7 @@ internal sealed class ModelRegistration(
     public const string ImageClassifierLoader = "MoeImageClassifier";
     public const string TextEncoderLoader = "MoeTextEncoder";
     public const string TextEmbeddingLoader = "MoeTextEmbedding";
+    public const string TextGenerationLoader = "MoeTextGeneration";
 
     /// <summary>Form of the folder. Config.json has a version of its own.</summary>
     private const uint Version = 0x00010001;

@@ -7,6 +7,14 @@ namespace Microsoft.ML.Moe.Scoring;
 /// <summary>The rows that are scored at once, their results, and a hold on the model that scores them, which disposing ends.</summary>
 internal abstract class RowResults : IDisposable
 {
+    /// <summary>Makes room for results.</summary>
+    /// <typeparam name="TRow">A row as the model reads it.</typeparam>
+    /// <param name="lease">The model; disposed with the results.</param>
+    /// <param name="read">Reads the table's current row.</param>
+    /// <param name="rows">Most rows that are scored at once.</param>
+    /// <param name="withEntropies">Whether the routers' entropy is measured.</param>
+    public delegate RowResults Factory<TRow>(ModelLease<Model<TRow>> lease, RowReader<TRow> read, int rows, bool withEntropies);
+
     /// <summary>Whether there is no room for one more row; one row always has room.</summary>
     public abstract bool IsFull { get; }
 

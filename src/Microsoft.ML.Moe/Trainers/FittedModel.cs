@@ -73,7 +73,9 @@ internal abstract class FittedModel
 /// <typeparam name="TRow">A row as the model reads it.</typeparam>
 /// <param name="shared">The model.</param>
 /// <param name="rows">Reads its rows.</param>
-internal sealed class FittedModel<TRow>(SharedModel<Model<TRow>> shared, RowSource<TRow> rows) : FittedModel
+/// <param name="createResults">Makes room for what the model gives for rows; null for numbers of each.</param>
+internal sealed class FittedModel<TRow>(
+    SharedModel<Model<TRow>> shared, RowSource<TRow> rows, RowResults.Factory<TRow>? createResults = null) : FittedModel
 {
     /// <inheritdoc/>
     public override ModelConfig Config => shared.Model.Config;
@@ -109,7 +111,9 @@ internal sealed class FittedModel<TRow>(SharedModel<Model<TRow>> shared, RowSour
     public override RowResults? CreateResults(DataViewRow row, DataViewSchema.Column[] columns, int most, bool withEntropies)
     {
         var read = rows.CreateReader(row, columns);
-        return TryHold() is { } lease ? new RowResults<TRow>(lease, read, most, withEntropies) : null;
+        if (TryHold() is not { } lease)
+            return null;
+        return createResults?.Invoke(lease, read, most, withEntropies) ?? new RowResults<TRow>(lease, read, most, withEntropies);
     }
 
     /// <inheritdoc/>
@@ -165,5 +169,5 @@ internal sealed class FittedModel<TRow>(SharedModel<Model<TRow>> shared, RowSour
         }
     }
 
-    private FittedModel<TRow> Over(Model<TRow> model, IDisposable hold) => new(new SharedModel<Model<TRow>>(model, shared.Engine, hold), rows);
+    private FittedModel<TRow> Over(Model<TRow> model, IDisposable hold) => new(new SharedModel<Model<TRow>>(model, shared.Engine, hold), rows, createResults);
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Tests.Layers;
 
@@ -187,23 +188,104 @@ public sealed class WeightsTests : IDisposable
         Write(Tensor("m", [2, 2], [1, 2, 3, 4], ElementType.BFloat16), Tensor("v", [2], [5, 6], ElementType.BFloat16));
         var rules = new WeightRules("Test").Copy("m", "m").Copy("v", "v");
 
-        var (matrix, vector) = MakeBoth(keepsBFloat16: true);
+        var (matrix, vector) = MakeBoth(WeightPrecision.AsStored);
         Assert.Equal(ElementType.BFloat16, matrix.Value.ElementType);
         Assert.Equal(ElementType.Float32, vector.Value.ElementType);
-        (matrix, vector) = MakeBoth(keepsBFloat16: false);
+        (matrix, vector) = MakeBoth(WeightPrecision.Float32);
         Assert.Equal(ElementType.Float32, matrix.Value.ElementType);
         Assert.False(matrix.IsFrozen);
         Assert.Equal([1, 2, 3, 4], matrix.Value.ToArray());
         Assert.Equal([5, 6], vector.Value.ToArray());
 
-        (Parameter Matrix, Parameter Vector) MakeBoth(bool keepsBFloat16)
+        (Parameter Matrix, Parameter Vector) MakeBoth(WeightPrecision precision)
         {
             using var files = TensorFiles.Open(_folder.Path);
-            var weights = Weights.From(files, rules, keepsBFloat16);
+            var weights = Weights.From(files, rules, precision);
             var store = new ParameterStore(_engine, weights);
             var result = (store.Normal("m", ParameterRole.Weight, 1f, 2, 2), store.Constant("v", ParameterRole.Bias, 0f, 2));
             weights.Complete();
             return result;
+        }
+    }
+
+    [Fact]
+    public void MatricesInBFloat16AreViewsOfTheFileWhereverTheyLieThere()
+    {
+        const int Inputs = 37;
+        const int Outputs = 29;
+        var random = new Random(4);
+        float[] Numbers(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.Next(256))];
+        SavedTensor Saved(string name, params int[] shape) =>
+            Tensor(name, shape, Numbers(shape.Aggregate((a, b) => a * b)), ElementType.BFloat16);
+        Write(
+            Saved("whole", Inputs, Outputs),
+            Saved("linear", Outputs, Inputs),
+            Saved("e.0", Outputs, Inputs),
+            Saved("e.1", Outputs, Inputs),
+            Saved("fused", 2, 2 * Outputs, Inputs),
+            Saved("qkv", 3 * Outputs, Inputs),
+            Saved("beside", Inputs, 2 * Outputs),
+            Saved("row", 1, Inputs),
+            Saved("column", Inputs, 1),
+            Saved("interleaved", Inputs, 2 * Outputs),
+            Saved("left", Inputs, Outputs));
+        var rules = new WeightRules("Test")
+            .Copy("whole", "whole")
+            .Copy("linear", "linear", transpose: true)
+            .Stack("experts", "e.{e}", transpose: true)
+            .Repeat("repeated", "linear", transpose: true)
+            .Slice("gate", "fused", part: 0, of: 2, axis: 1, transpose: true)
+            .Slice("up", "fused", part: 1, of: 2, axis: 1, transpose: true)
+            .Slice("keys", "qkv", part: 1, of: 3, transpose: true)
+            .Slice("right", "beside", part: 1, of: 2, axis: 1)
+            .Copy("row", "row", transpose: true)
+            .Copy("column", "column", transpose: true)
+            .Slice("odd", "interleaved", part: 1, of: 2, axis: 1, groups: Outputs)
+            .Concat("joined", ["left", "whole"], axis: 1)
+            .Ignore("*");
+        (string Name, int[] Shape)[] views =
+        [
+            ("whole", [Inputs, Outputs]),
+            ("linear", [Inputs, Outputs]),
+            ("experts", [2, Inputs, Outputs]),
+            ("repeated", [3, Inputs, Outputs]),
+            ("gate", [2, Inputs, Outputs]),
+            ("up", [2, Inputs, Outputs]),
+            ("keys", [Inputs, Outputs]),
+            ("right", [Inputs, Outputs]),
+            ("row", [Inputs, 1]),
+            ("column", [1, Inputs]),
+        ];
+        (string Name, int[] Shape)[] copies = [("odd", [Inputs, Outputs]), ("joined", [Inputs, 2 * Outputs])];
+
+        var expected = Make(WeightPrecision.Float32);
+        var actual = Make(WeightPrecision.AsStored);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+
+        for (var i = 0; i < expected.Count; i++)
+        {
+            Assert.Equal(ElementType.BFloat16, actual[i].Value.ElementType);
+            Assert.Equal(expected[i].Value.ToArray(), actual[i].Value.ToArray());
+            Assert.Equal(i >= views.Length, ((ManagedTensor)actual[i].Value).Stored!.OwnedBytes > 0);
+        }
+
+        var rounded = Make(WeightPrecision.Int8);
+        for (var i = 0; i < expected.Count; i++)
+        {
+            Assert.Equal(ElementType.Int8, rounded[i].Value.ElementType);
+            Assert.All(
+                expected[i].Value.ToArray().Zip(rounded[i].Value.ToArray()), pair => Assert.InRange(pair.First - pair.Second, -1.01, 1.01));
+        }
+
+        List<Parameter> Make(WeightPrecision precision)
+        {
+            using var files = TensorFiles.Open(_folder.Path);
+            var weights = Weights.From(files, rules, precision);
+            List<Parameter> made =
+                [.. views.Concat(copies).Select(p => weights.Create(_engine, p.Name, p.Shape, false, mayBeBFloat16: true, mayBeInt8: true)!)];
+            weights.Complete();
+            return made;
         }
     }
 

@@ -46,7 +46,7 @@ public class ModelConfigTests
         Heads = 2,
         MoeEvery = 1,
         Experts = 3,
-        Router = Router.Unified(1.5, 0.4, RoutingScope.Batch, normalizeWeights: true) with
+        Router = Router.Unified(1.5, 0.4, RoutingScope.Batch, normalization: WeightNormalization.All) with
         {
             CapacityFactor = 1.25,
             CapacityPriority = CapacityPriority.Score,
@@ -99,10 +99,12 @@ public class ModelConfigTests
         var tokenChoice = Read(Text2, before, "\"kind\": \"tokenChoice\", \"expertsPerToken\": 1").Encoder.Router;
         var expertChoice = Read(Text2, before, "\"kind\": \"expertChoice\", \"expertsPerToken\": 1.5").Encoder.Router;
 
-        Assert.Equal((RouterKind.TokenChoice, 1.0, true), (tokenChoice.Kind, tokenChoice.ExpertsPerToken, tokenChoice.NormalizeWeights));
+        Assert.Equal(
+            (RouterKind.TokenChoice, 1.0, WeightNormalization.Selected),
+            (tokenChoice.Kind, tokenChoice.ExpertsPerToken, tokenChoice.Normalization));
         Assert.Equal(
             (RouterKind.ExpertChoice, 1.5, RoutingScope.Batch), (expertChoice.Kind, expertChoice.ExpertsPerToken, expertChoice.Scope));
-        Assert.False(expertChoice.NormalizeWeights);
+        Assert.Equal(WeightNormalization.None, expertChoice.Normalization);
     }
 
     [Fact]

@@ -71,7 +71,7 @@ public sealed class WithRoutingTests : IDisposable
     [Fact]
     public void SavingKeepsTheRouterAndTheWeights()
     {
-        var router = Router.Unified(1.25, 0.3, RoutingScope.Sequence, normalizeWeights: true);
+        var router = Router.Unified(1.25, 0.3, RoutingScope.Sequence, normalization: WeightNormalization.All);
         var other = _classifier.WithRouting(router);
         var (loaded, weights) = SaveAndLoad(other);
 

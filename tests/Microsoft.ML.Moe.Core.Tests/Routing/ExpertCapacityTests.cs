@@ -73,13 +73,33 @@ public class ExpertCapacityTests
 
                 var expected = batch.Groups(scope).SelectMany(group => Enumerable.Range(0, batch.Experts).SelectMany(e => wanted
                     .Where(i => i % batch.Experts == e && group.Contains(i / batch.Experts))
-                    .OrderByDescending(i => priority == CapacityPriority.Score ? probabilities[i] : 0)
+                    .OrderBy(i => priority is CapacityPriority.Choice or CapacityPriority.BatchPriority ? Rank(i) : 0)
+                    .ThenByDescending(i => priority switch
+                    {
+                        CapacityPriority.Score => probabilities[i],
+                        CapacityPriority.BatchPriority => probabilities.AsSpan(i - i % batch.Experts, batch.Experts).ToArray().Max(),
+                        _ => 0,
+                    })
                     .Take((int)Math.Ceiling(Math.Round(factor * group.Length * batch.Budget, 9) / batch.Experts))));
                 Assert.Equal(expected.Order(), batch.Pairs(plan));
                 Assert.Equal(wanted.Length - plan.Pairs, plan.DroppedPairs);
             }
         }
+
+        int Rank(int pair)
+        {
+            var logits = batch.Logits(pair / batch.Experts);
+            return Array.IndexOf([.. Enumerable.Range(0, batch.Experts).OrderByDescending(e => logits[e])], pair % batch.Experts);
+        }
     });
+
+    [Fact]
+    public void ACapacityCanBeRoundedUpToAMultiple()
+    {
+        // ⌈1·6·1/2⌉ = 3, the next multiple of 4 is 4
+        Assert.Equal(5 - 3, Route(ExpertCapacity.FromFactor(Top1, 1, 1)).DroppedPairs);
+        Assert.Equal(5 - 4, Route(ExpertCapacity.FromFactor(Top1, 1, 1, multipleOf: 4)).DroppedPairs);
+    }
 
     [Fact]
     public void ExpertChoiceNeverNeedsMoreThanFactorOne() => RandomBatch.ForAll(batch =>

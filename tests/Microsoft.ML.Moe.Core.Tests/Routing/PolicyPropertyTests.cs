@@ -144,7 +144,9 @@ public class PolicyPropertyTests
     {
         foreach (var (name, policy) in Policies.All(batch))
         {
-            Assert.Equal(name.Contains("Sequence", StringComparison.Ordinal), policy.RoutesSequencesApart);
+            var isOfSequences = name.Contains(nameof(RoutingScope.Sequence), StringComparison.Ordinal)
+                || name.Contains(nameof(RoutingScope.Prefix), StringComparison.Ordinal);
+            Assert.Equal(isOfSequences, policy.RoutesSequencesApart);
             if (!policy.RoutesSequencesApart)
                 continue;
             var expected = batch.Route(policy);
@@ -159,8 +161,8 @@ public class PolicyPropertyTests
                 var logits = first.Tokens * batch.Experts;
                 var rest = pairs.Slice(first.Tokens, second.Tokens);
                 var scratch = new RoutingScratch(new byte[policy.ScratchBytes(batch.Layout.Tokens, batch.Experts)]);
-                var terms = policy.Choose(batch.LogitsTE.AsSpan(0, logits), first, training: true, pairs.Slice(0, first.Tokens), scratch);
-                pairs.ToPlan(terms.With(policy.Choose(batch.LogitsTE.AsSpan(logits), second, training: true, rest, scratch)), plan);
+                var terms = policy.Choose(batch.LogitsTE.AsSpan(0, logits), [], first, training: true, pairs.Slice(0, first.Tokens), scratch);
+                pairs.ToPlan(terms.With(policy.Choose(batch.LogitsTE.AsSpan(logits), [], second, training: true, rest, scratch)), plan);
 
                 AssertEqual(name, expected, plan);
             }
@@ -173,7 +175,7 @@ public class PolicyPropertyTests
         foreach (var (name, policy) in Policies.All(batch))
         {
             var pairs = new PairMatrix(new bool[PairMatrix.LengthOf(batch.Layout.Tokens, batch.Experts)], batch.Layout.Tokens, batch.Experts);
-            var terms = new Foreign(policy).Choose(batch.LogitsTE, batch.Layout, training: true, pairs, scratch: default);
+            var terms = new Foreign(policy).Choose(batch.LogitsTE, [], batch.Layout, training: true, pairs, scratch: default);
 
             AssertEqual(name, batch.Route(policy), pairs.ToPlan(terms, new RoutingPlan()));
         }

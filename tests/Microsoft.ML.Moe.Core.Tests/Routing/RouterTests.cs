@@ -20,7 +20,7 @@ public class RouterTests
         { Router.ExpertChoice(1.25, RoutingScope.TimeStep), typeof(ExpertChoice) },
         { Router.ExpertChoice(0.1) with { MaskPadding = false }, typeof(ExpertChoice) },
         { Router.Unified(), typeof(Unified) },
-        { Router.Unified(1.5, 0.4, RoutingScope.Batch, normalizeWeights: true), typeof(Unified) },
+        { Router.Unified(1.5, 0.4, RoutingScope.Batch, normalization: WeightNormalization.All), typeof(Unified) },
         { Router.Unified(1.5, alpha: 0) with { MaskPadding = false }, typeof(Unified) },
         { Router.Unified(2, alpha: 1) with { CapacityFactor = 1.25, CapacityPriority = CapacityPriority.Score }, typeof(ExpertCapacity) },
         { Router.TokenChoice() with { CapacityFactor = 0.1, Scope = RoutingScope.Batch }, typeof(ExpertCapacity) },
@@ -64,15 +64,15 @@ public class RouterTests
     {
         var router = Router.TokenChoice(k, given);
 
-        Assert.Equal((RouterKind.TokenChoice, k, expected), (router.Kind, router.ExpertsPerToken, router.NormalizeWeights));
+        Assert.Equal((RouterKind.TokenChoice, k, expected), (router.Kind, router.ExpertsPerToken, router.Normalization == WeightNormalization.Selected));
     }
 
     [Fact]
     public void TheOthersDoNotUnlessAskedTo()
     {
-        Assert.False(Router.ExpertChoice(1.5).NormalizeWeights);
-        Assert.False(Router.Unified().NormalizeWeights);
-        Assert.True(Router.Unified(normalizeWeights: true).NormalizeWeights);
+        Assert.Equal(WeightNormalization.None, Router.ExpertChoice(1.5).Normalization);
+        Assert.Equal(WeightNormalization.None, Router.Unified().Normalization);
+        Assert.Equal(WeightNormalization.Selected, Router.Unified(normalization: WeightNormalization.Selected).Normalization);
     }
 
     [Fact]
@@ -83,7 +83,9 @@ public class RouterTests
         AssertSame(new TokenChoice(2, normalizeWeights: true), Router.TokenChoice());
         AssertSame(new TokenChoice(2, normalizeWeights: false), Router.TokenChoice(2, normalizeWeights: false));
         AssertSame(new ExpertChoice(1.5, RoutingScope.Batch), Router.ExpertChoice(1.5, RoutingScope.Batch));
-        AssertSame(new Unified(1.25, 0.1, RoutingScope.TimeStep, normalizeWeights: true), Router.Unified(1.25, 0.1, RoutingScope.TimeStep, true));
+        AssertSame(
+            new Unified(1.25, 0.1, RoutingScope.TimeStep, WeightNormalization.All),
+            Router.Unified(1.25, 0.1, RoutingScope.TimeStep, WeightNormalization.All));
 
         void AssertSame(RoutingPolicy policy, Router router)
         {
@@ -135,7 +137,13 @@ public class RouterTests
     {
         AssertUseless(nameof(Router.Alpha), () => Router.TokenChoice() with { Alpha = 0.4 });
         AssertUseless(nameof(Router.Alpha), () => Router.ExpertChoice() with { Alpha = 0.4 });
-        AssertUseless(nameof(Router.NormalizeWeights), () => Router.ExpertChoice() with { NormalizeWeights = true });
+        AssertUseless(nameof(Router.Normalization), () => Router.ExpertChoice() with { Normalization = WeightNormalization.Selected });
+        AssertUseless(nameof(Router.Normalization), () => Router.TokenChoice() with { Normalization = WeightNormalization.All });
+        AssertUseless(nameof(Router.ScoreFunction), () => Router.Unified() with { ScoreFunction = ScoreFunction.Sigmoid });
+        AssertUseless(nameof(Router.Groups), () => Router.Unified() with { Groups = new ExpertGroups(2, 1) });
+        AssertUseless(nameof(Router.SkipThreshold), () => Router.ExpertChoice() with { SkipThreshold = 0.5 });
+        AssertUseless(nameof(Router.SmallestSum), () => Router.Unified() with { SmallestSum = 1e-12 });
+        AssertUseless(nameof(Router.Jitter), () => Router.Unified() with { Jitter = 0.01 });
 
         static void AssertUseless(string setting, Func<Router> create)
         {

@@ -38,7 +38,7 @@ public sealed class TextTests
         RoutingComparison[] comparisons =
         [
             new(Router.TokenChoice(1), 0.9123, 0.3456, 1, 2_500_000, 0.125),
-            new(Router.Unified(0.75, 0.3, RoutingScope.Batch, normalizeWeights: true), 1, 0, 0.7499, 1_234_567_890, 12),
+            new(Router.Unified(0.75, 0.3, RoutingScope.Batch, normalization: WeightNormalization.All), 1, 0, 0.7499, 1_234_567_890, 12),
         ];
 
         Assert.Equal(

@@ -9,12 +9,13 @@ namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 internal sealed class GoldenModel : IDisposable
 {
     private readonly JsonDocument _json;
-    private readonly TensorFiles _tensors;
+    private readonly TensorFiles? _tensors;
+    private GoldenModel? _first;
 
-    private GoldenModel(string folder)
+    private GoldenModel(string folder, string name)
     {
-        _json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "expected.json")));
-        _tensors = TensorFiles.Open(Path.Combine(folder, "expected.safetensors"));
+        _json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, name + ".json")));
+        _tensors = File.Exists(Path.Combine(folder, name + ".safetensors")) ? TensorFiles.Open(Path.Combine(folder, name + ".safetensors")) : null;
     }
 
     /// <summary>The whole of <c>expected.json</c>.</summary>
@@ -24,7 +25,17 @@ internal sealed class GoldenModel : IDisposable
     public IEnumerable<GoldenCase> Cases => Json.GetProperty("cases").EnumerateObject().Select(c => new GoldenCase(this, c.Name, c.Value));
 
     /// <summary>Opens a folder.</summary>
-    public static GoldenModel Open(string folder) => new(folder);
+    public static GoldenModel Open(string folder) => new(folder, "expected");
+
+    /// <summary>Opens what another version, or another rule, computes, of which there may be no tensors; null where it is not there.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="version">How the file's name ends.</param>
+    /// <param name="first">Has the tensors that are not told again.</param>
+    public static GoldenModel? OpenOther(string folder, string version, GoldenModel first) =>
+        File.Exists(Path.Combine(folder, $"expected-{version}.json")) ? new(folder, "expected-" + version) { _first = first } : null;
+
+    /// <summary>Whether it has a tensor of its own.</summary>
+    public bool Tells(string name) => _tensors is not null && _tensors.Tensors.ContainsKey(name);
 
     /// <summary>A scalar; null where there is none of the name.</summary>
     public double? Scalar(string name) =>
@@ -38,8 +49,9 @@ internal sealed class GoldenModel : IDisposable
     /// <summary>A tensor; null where there is none of the name.</summary>
     public (float[] Values, int[] Shape)? Tensor(string name)
     {
-        if (!_tensors.Tensors.TryGetValue(name, out var tensor))
-            return null;
+        if (!Tells(name))
+            return _first?.Tensor(name);
+        var tensor = _tensors!.Tensors[name];
         var values = new float[tensor.Elements];
         _tensors.Read(tensor, 0, values);
         return (values, tensor.Shape);
@@ -47,7 +59,7 @@ internal sealed class GoldenModel : IDisposable
 
     public void Dispose()
     {
-        _tensors.Dispose();
+        _tensors?.Dispose();
         _json.Dispose();
     }
 }
@@ -55,19 +67,21 @@ internal sealed class GoldenModel : IDisposable
 /// <summary>One case of a <see cref="GoldenModel"/>: inputs, and what comes out.</summary>
 internal sealed class GoldenCase(GoldenModel model, string name, JsonElement json)
 {
-    private readonly (float[] Values, int[] Shape) _ids = model.Tensor(name + ".input_ids")
-        ?? throw new InvalidDataException($"Case {name} has no input_ids.");
+    private (float[] Values, int[] Shape)? _ids;
 
     public string Name => name;
+
+    /// <summary>Another member of the case.</summary>
+    public JsonElement Member(string member) => json.GetProperty(member);
 
     public string Note => json.TryGetProperty("note", out var note) ? note.GetString() ?? "" : "";
 
     /// <summary>What the original computed in; "float32" where it is not said.</summary>
     public string DataType => json.TryGetProperty("dtype", out var type) ? type.GetString()! : "float32";
 
-    public int Rows => _ids.Shape[0];
+    public int Rows => Ids.Shape[0];
 
-    public int Length => _ids.Shape[1];
+    public int Length => Ids.Shape[1];
 
     /// <summary>Names of the outputs.</summary>
     public IReadOnlyList<string> Outputs => [.. json.GetProperty("outputs").EnumerateArray().Select(o => o.GetString()!)];
@@ -77,8 +91,8 @@ internal sealed class GoldenCase(GoldenModel model, string name, JsonElement jso
     /// <summary>1 for tokens, 0 for padding.</summary>
     public float[] Mask => this["attention_mask"]?.Values ?? [.. Enumerable.Repeat(1f, Rows * Length)];
 
-    /// <summary>An input or an output; null where there is none.</summary>
-    public (float[] Values, int[] Shape)? this[string tensor] => model.Tensor($"{name}.{tensor}");
+    /// <summary>An input or an output, the case's or that of all cases; null where there is none.</summary>
+    public (float[] Values, int[] Shape)? this[string tensor] => model.Tensor($"{name}.{tensor}") ?? model.Tensor(tensor);
 
     /// <summary>A scalar; null where there is none.</summary>
     public double? Scalar(string scalar) => model.Scalar($"{name}.{scalar}");
@@ -95,8 +109,11 @@ internal sealed class GoldenCase(GoldenModel model, string name, JsonElement jso
         var mask = Mask;
         int[] offsets = [.. Enumerable.Range(0, Rows + 1).Select(row => row * Length)];
         var layout = new SequenceLayout(offsets, mask.Contains(0f) ? [.. mask.Select(m => m > 0)] : null);
-        return new TokenIdBatch().Reset(layout, Integers(_ids.Values), this["token_type_ids"] is { } types ? Integers(types.Values) : default);
+        return new TokenIdBatch().Reset(layout, Integers(Ids.Values), this["token_type_ids"] is { } types ? Integers(types.Values) : default);
     }
+
+    private (float[] Values, int[] Shape) Ids =>
+        _ids ??= this["input_ids"] ?? throw new InvalidDataException($"Case {name} has no input_ids.");
 
     private static int[] Integers(float[] values) => [.. values.Select(v => (int)v)];
 }

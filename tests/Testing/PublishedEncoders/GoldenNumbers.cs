@@ -9,11 +9,11 @@ internal static class GoldenNumbers
     /// <summary>Where all numbers are almost nothing.</summary>
     private const double Least = 1e-7;
 
-    /// <summary>Equal up to 1e-4 of the largest entry, where <paramref name="isCompared"/>.</summary>
-    public static void Close(float[] expected, float[] actual, string what, Func<int, bool>? isCompared = null)
+    /// <summary>Equal up to 1e-4 of the largest entry and <paramref name="more"/>, where <paramref name="isCompared"/>.</summary>
+    public static void Close(float[] expected, float[] actual, string what, Func<int, bool>? isCompared = null, double more = 0)
     {
         Assert.True(expected.Length == actual.Length, $"{what}: {actual.Length} numbers, not {expected.Length}");
-        var allowed = Tolerance * expected.Max(Math.Abs) + Least;
+        var allowed = Tolerance * expected.Max(Math.Abs) + Least + more;
         for (var i = 0; i < expected.Length; i++)
             if (isCompared?.Invoke(i) ?? true)
                 Assert.True(Math.Abs(expected[i] - actual[i]) <= allowed, $"{what}[{i}]: {actual[i]}, not {expected[i]}");

@@ -6,12 +6,18 @@ public abstract partial class OperationTests
 {
     /// <summary>Attention of queries, keys and values of their own, with everything that it depends on.</summary>
     private sealed record AttentionCase(
-        AttentionSpec Spec, int HeadWidth, int ValueWidth, SequenceLayout Queries, SequenceLayout Keys, int Zero, Input[] Inputs)
+        AttentionSpec Spec,
+        int HeadWidth,
+        int ValueWidth,
+        SequenceLayout Queries,
+        SequenceLayout Keys,
+        int Zero,
+        Input[] Inputs,
+        bool HasBias,
+        bool HasSinks)
     {
-        public bool HasBias => Inputs.Length == 4;
-
         public Tensor Run(Tape tape, Tensor[] p) => tape.Attention(
-            p[0], p[1], p[2], Spec, Queries, Keys, HasBias ? new AttentionBias(p[3], Zero) : null);
+            p[0], p[1], p[2], Spec, Queries, Keys, HasBias ? new AttentionBias(p[3], Zero) : null, HasSinks ? p[^1] : null);
 
         /// <summary>A double loop over queries and keys.</summary>
         public double[] Expected()
@@ -50,6 +56,8 @@ public abstract partial class OperationTests
                                 + (HasBias ? Inputs[3].Values[(distance + Zero) * heads + head] : 0));
                         }
 
+                        if (HasSinks)
+                            scores.Add(Inputs[^1].Values[head]);
                         var p = Reference.Softmax(scores.ToArray());
                         for (var n = 0; n < seen.Count; n++)
                         {
@@ -89,9 +97,12 @@ public abstract partial class OperationTests
                 Input.Random(seed + 2, keys.Tokens, keyValueHeads * headWidth),
                 Input.Random(seed + 3, keys.Tokens, keyValueHeads * valueWidth),
             ];
-            if (random.Next(2) == 0)
+            var (hasBias, hasSinks) = (random.Next(2) == 0, random.Next(3) == 0);
+            if (hasBias)
                 inputs.Add(Input.Random(seed + 4, 2 * longest + 1, spec.Heads));
-            return new AttentionCase(spec, headWidth, valueWidth, queries, keys, longest, [.. inputs]);
+            if (hasSinks)
+                inputs.Add(Input.Random(seed + 5, spec.Heads));
+            return new AttentionCase(spec, headWidth, valueWidth, queries, keys, longest, [.. inputs], hasBias, hasSinks);
 
             int[] Offsets()
             {
@@ -153,8 +164,40 @@ public abstract partial class OperationTests
         var spec = new AttentionSpec(1) { IsCausal = true, Window = 20, Dropout = 0.2f };
         GradientCheck.Run(
             engine,
-            (tape, p) => tape.Attention(p[0], p[1], p[2], spec, layout, null, new AttentionBias(p[3], 19)),
-            [Input.Random(1, Length, 1), Input.Random(2, Length, 1), Input.Random(3, Length, 1), Input.Random(4, 20, 1)]);
+            (tape, p) => tape.Attention(p[0], p[1], p[2], spec, layout, null, new AttentionBias(p[3], 19), p[4]),
+            [
+                Input.Random(1, Length, 1), Input.Random(2, Length, 1), Input.Random(3, Length, 1), Input.Random(4, 20, 1), Input.Random(5, 1),
+            ]);
+    }
+
+    [SkippableFact]
+    public void ASinkTakesWhatTheKeysDoNotGet()
+    {
+        using var engine = CreateEngine();
+        var layout = new SequenceLayout([0, 2]);
+        var spec = new AttentionSpec(1) { Scale = 0.5f };
+        // two keys of score 0 beside a sink of score ln 2: half of the attention is left
+        var half = Forward(
+            engine,
+            (tape, p) => tape.Attention(p[0], p[0], p[1], spec, layout, sinksH: p[2]),
+            new Input([2, 1], [0f, 0f]),
+            new Input([2, 1], [4f, 8f]),
+            new Input([1], [MathF.Log(2f)]));
+        TestNumbers.AssertClose([3.0, 3.0], half);
+        // a sink far above all scores leaves nothing, one far below is not seen
+        foreach (var (sink, expected) in new[] { (1e4f, 0.0), (-1e4f, 6.0) })
+        {
+            TestNumbers.AssertClose([expected, expected], Forward(
+                engine,
+                (tape, p) => tape.Attention(p[0], p[0], p[1], spec, layout, sinksH: p[2]),
+                new Input([2, 1], [0f, 0f]),
+                new Input([2, 1], [4f, 8f]),
+                new Input([1], [sink])));
+        }
+
+        using var tape = engine.BeginTape(training: false);
+        var x = tape.Constant(new float[2], 2, 1);
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, spec, layout, sinksH: tape.Constant(new float[2], 2)));
     }
 
     [SkippableFact]

@@ -8,18 +8,25 @@ public abstract partial class OperationTests
     private const int CachedKeyWidth = 2 * 8;
     private const int CachedValueWidth = 2 * 6;
 
-    public static TheoryData<int?, bool> CachedForms => new() { { null, false }, { 3, false }, { null, true }, { 5, true } };
+    public static TheoryData<int?, bool, bool> CachedForms => new()
+    {
+        { null, false, false },
+        { 3, false, true },
+        { null, true, true },
+        { 5, true, false },
+    };
 
     [SkippableTheory]
     [MemberData(nameof(CachedForms))]
-    public void DecodingStepByStepEqualsTheFullCausalPass(int? window, bool hasBias)
+    public void DecodingStepByStepEqualsTheFullCausalPass(int? window, bool hasBias, bool hasSinks)
     {
         using var engine = CreateEngine();
         var spec = new AttentionSpec(CachedHeads, 2) { IsCausal = true, Window = window };
         int[] lengths = [9, 4, 12];
         var (q, k, v) = (Rows(1, lengths, CachedHeads * 8), Rows(2, lengths, CachedKeyWidth), Rows(3, lengths, CachedValueWidth));
         var bias = TestNumbers.Normal(4, 12 * CachedHeads);
-        var expected = FullPass(engine, spec, lengths, q, k, v, hasBias ? bias : null);
+        var sinks = TestNumbers.Normal(5, CachedHeads);
+        var expected = FullPass(engine, spec, lengths, q, k, v, hasBias ? bias : null, hasSinks ? sinks : null);
 
         using var cache = engine.CreateKeyValueCache(3, 12, CachedKeyWidth, CachedValueWidth);
         var actual = lengths.Select(_ => new List<float>()).ToArray();
@@ -44,7 +51,8 @@ public abstract partial class OperationTests
                 spec,
                 LayoutOf(counts),
                 cache,
-                hasBias ? new AttentionBias(tape.Constant(bias, 12, CachedHeads), 11) : null).ToArray();
+                hasBias ? new AttentionBias(tape.Constant(bias, 12, CachedHeads), 11) : null,
+                hasSinks ? tape.Constant(sinks, CachedHeads) : null).ToArray();
             var (place, width) = (0, CachedHeads * CachedValueWidth / 2);
             for (var s = 0; s < 3; s++)
             {
@@ -185,7 +193,7 @@ public abstract partial class OperationTests
         [.. rows.SelectMany((values, s) => values.AsSpan(starts[s] * width, counts[s] * width).ToArray())], counts.Sum(), width);
 
     private static float[][] FullPass(
-        Engine engine, AttentionSpec spec, int[] lengths, float[][] q, float[][] k, float[][] v, float[]? bias)
+        Engine engine, AttentionSpec spec, int[] lengths, float[][] q, float[][] k, float[][] v, float[]? bias, float[]? sinks = null)
     {
         using var tape = engine.BeginTape(training: false);
         var starts = new int[lengths.Length];
@@ -196,7 +204,8 @@ public abstract partial class OperationTests
             spec,
             LayoutOf(lengths),
             null,
-            bias is null ? null : new AttentionBias(tape.Constant(bias, 12, CachedHeads), 11)).ToArray();
+            bias is null ? null : new AttentionBias(tape.Constant(bias, 12, CachedHeads), 11),
+            sinks is null ? null : tape.Constant(sinks, CachedHeads)).ToArray();
         var width = CachedHeads * CachedValueWidth / 2;
         var offsets = LayoutOf(lengths).Offsets.ToArray();
         return [.. lengths.Select((length, s) => y.AsSpan(offsets[s] * width, length * width).ToArray())];

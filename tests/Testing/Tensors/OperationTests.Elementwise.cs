@@ -29,6 +29,21 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void Clamp()
+    {
+        using var engine = CreateEngine();
+        var x = Input.Random(1, 5, 7);
+        var y = Forward(engine, (tape, p) => tape.Clamp(p[0], -0.5f, 0.75f), x);
+        Assert.Equal(x.Values.Select(v => Math.Clamp(v, -0.5f, 0.75f)), y);
+        GradientCheck.Run(engine, (tape, p) => tape.Clamp(p[0], -0.5f, 0.75f), [new Input([2, 3], [-2f, -0.3f, 0f, 0.4f, 0.9f, 3f])]);
+        GradientCheck.Run(engine, (tape, p) => tape.Add(tape.Clamp(p[0], -1f, 1f), p[0]), [new Input([4], [-2f, -0.3f, 0.4f, 3f])]);
+        Assert.Empty(Forward(engine, (tape, p) => tape.Clamp(p[0], 0f, 1f), new Input([0, 3], [])));
+        using var tape = engine.BeginTape(training: false);
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Clamp(tape.Constant(new float[2], 2), 1f, -1f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Clamp(tape.Constant(new float[2], 2), float.NaN, 1f));
+    }
+
+    [SkippableFact]
     public void AddRejectsDifferentShapes()
     {
         using var engine = CreateEngine();
@@ -53,6 +68,20 @@ public abstract partial class OperationTests
         using var tape = engine.BeginTape(training: false);
         Assert.Throws<ArgumentException>(() => tape.Concat(tape.Constant(new float[2], 2, 1), tape.Constant(new float[3], 3, 1)));
         Assert.Throws<ArgumentException>(() => tape.Concat());
+    }
+
+    [SkippableFact]
+    public void ReshapeKeepsElementsAndTheirGradients()
+    {
+        using var engine = CreateEngine();
+        var x = Input.Random(1, 4, 6);
+        Assert.Equal(x.Values, Forward(engine, (tape, p) => tape.Reshape(p[0], 8, 3), x));
+        GradientCheck.Run(engine, (tape, p) => tape.Reshape(p[0], 8, 3), [x]);
+        GradientCheck.Run(engine, (tape, p) => tape.Reshape(tape.Add(p[0], tape.Reshape(tape.Reshape(p[0], 12, 2), 4, 6)), 3, 8), [x]);
+        using var tape = engine.BeginTape(training: false);
+        var zeros = tape.Constant(new float[6], 2, 3);
+        Assert.Equal([3, 1, 2], tape.Reshape(zeros, 3, 1, 2).Shape.ToArray());
+        Assert.Throws<ArgumentException>(() => tape.Reshape(zeros, 4, 2));
     }
 
     [SkippableTheory]

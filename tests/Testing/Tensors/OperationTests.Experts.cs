@@ -62,6 +62,67 @@ public abstract partial class OperationTests
         GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [logits]);
     }
 
+    [SkippableTheory]
+    [InlineData(ScoreFunction.Sigmoid, WeightNormalization.None)]
+    [InlineData(ScoreFunction.Sigmoid, WeightNormalization.Selected)]
+    [InlineData(ScoreFunction.Sigmoid, WeightNormalization.All)]
+    [InlineData(ScoreFunction.Relu, WeightNormalization.None)]
+    [InlineData(ScoreFunction.Relu, WeightNormalization.Selected)]
+    [InlineData(ScoreFunction.SparseMixer, WeightNormalization.None)]
+    [InlineData(ScoreFunction.SparseMixer, WeightNormalization.Selected)]
+    public void CombineWeightsOfOtherScores(ScoreFunction function, WeightNormalization normalization)
+    {
+        using var engine = CreateEngine();
+        // without differences below twice the step of the finite differences, and with a logit of 0 between two others
+        var logits = new Input([5, 4], [1, -1.5f, 2, 0, 0.3f, 1.1f, -2, 0.7f, -1, -2, 1.3f, -0.5f, 0.8f, 2, 1.5f, -3, -0.4f, 0.6f, 1.7f, 0.1f]);
+        foreach (var broadcast in new[] { false, true })
+        {
+            var plan = Plan(new CombineRule(0f, normalization) { Score = function, Tolerance = 0.6f }, broadcast);
+            var expected = new double[plan.Pairs];
+            for (var (expert, pair) = (0, 0); expert < 4; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    var l = logits.Values.AsSpan(token * 4, 4).ToArray();
+                    var u = Enumerable.Range(0, 4).Select(e => Score(l, e)).ToArray();
+                    var sum = normalization switch
+                    {
+                        WeightNormalization.Selected => Enumerable.Range(0, 4).Where(e => plan.TokensOf(e).Contains(token)).Sum(e => u[e]),
+                        WeightNormalization.All => u.Sum(),
+                        _ => 1,
+                    };
+                    expected[pair++] = plan.IsBroadcast(token) ? Reference.Softmax(l)[expert] : sum == 0 ? 0 : u[expert] / sum;
+                }
+            }
+
+            TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.CombineWeights(p[0], plan), logits));
+            // a logit of 0 is where ReLU has no gradient
+            var smooth = new Input([5, 4], [.. logits.Values.Select(l => l == 0 ? -0.9f : l)]);
+            GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [smooth]);
+        }
+
+        double Score(float[] l, int e) => function switch
+        {
+            ScoreFunction.Sigmoid => 1 / (1 + Math.Exp(-l[e])),
+            ScoreFunction.Relu => Math.Max(l[e], 0),
+            _ => 1 / Enumerable.Range(0, 4)
+                .Where(i => i == e || (l[i] < l[e] && (l[e] - l[i]) / Math.Max(Math.Abs(l[i]), l[e]) <= 0.6f))
+                .Sum(i => Math.Exp(l[i] - l[e])),
+        };
+    }
+
+    [SkippableFact]
+    public void CombineWeightsAreDividedByNoLessThanTheSmallestSum()
+    {
+        using var engine = CreateEngine();
+        var rule = new CombineRule(0f, WeightNormalization.Selected) { Score = ScoreFunction.Sigmoid, SmallestSum = 0.9f };
+        var plan = new RoutingPlan(2, [0, 2, 4], [0, 1, 0, 1], rule);
+        // sigmoids of 0.5 + 0.5 and, below 0.9, of 0.25 + 0.5
+        var logits = new Input([2, 2], [0, 0, -MathF.Log(3), 0]);
+        TestNumbers.AssertClose([0.5, 0.25 / 0.9, 0.5, 0.5 / 0.9], Forward(engine, (tape, p) => tape.CombineWeights(p[0], plan), logits));
+        GradientCheck.Run(engine, (tape, p) => tape.CombineWeights(p[0], plan), [logits]);
+    }
+
     [SkippableFact]
     public void CombineWeightsOfUnderflownScoresAreZero()
     {
@@ -78,6 +139,7 @@ public abstract partial class OperationTests
         { Activation.Silu, false, true },
         { Activation.Silu, true, true },
         { Activation.GeluErf, false, false },
+        { Activation.ClampedSwish, true, true },
     };
 
     private static Input[] ExpertInputs(int tokens, int pairs, int experts, int width, int hidden) =>
@@ -89,14 +151,27 @@ public abstract partial class OperationTests
         Input.Random(5, experts, hidden),
         Input.Random(6, experts, width),
         new Input([experts, width, hidden], TestNumbers.Normal(7, experts * width * hidden, 1f / MathF.Sqrt(width))),
+        Input.Random(8, experts, hidden),
     ];
+
+    // gpt-oss's experts, whose gates have a bias and an activation
+    private static Activation GateActivationOf(Activation activation) =>
+        activation == Activation.ClampedSwish ? Activation.ClampedIncrement : Activation.None;
 
     private static Tensor RunExperts(
         Tape tape, Tensor[] p, RoutingPlan plan, Activation activation, bool hasBias, bool hasGate) => tape.GroupedExperts(
             p[0],
             p[1],
             plan,
-            new Experts(p[2], hasBias ? p[4] : null, p[3], hasBias ? p[5] : null, activation, hasGate ? p[6] : null));
+            new Experts(
+                p[2],
+                hasBias ? p[4] : null,
+                p[3],
+                hasBias ? p[5] : null,
+                activation,
+                hasGate ? p[6] : null,
+                GateActivationOf(activation) == Activation.None ? null : p[7],
+                GateActivationOf(activation)));
 
     [SkippableTheory]
     [MemberData(nameof(ExpertForms))]
@@ -146,8 +221,8 @@ public abstract partial class OperationTests
     {
         // Rows of 512 are kept apart, so that they do not share places in the cache; rows of 513 are not.
         var (wider, more) = (width == 512 ? 513 : width, hidden == 512 ? 513 : hidden);
-        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden]];
-        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more]];
+        int[][] shapes = [[2, width], [1, 2], [width, hidden], [hidden, width], [1, hidden], [1, width], [width, hidden], [1, hidden]];
+        int[][] widerShapes = [[2, wider], [1, 2], [wider, more], [more, wider], [1, more], [1, wider], [wider, more], [1, more]];
         var inputs = ExpertInputs(2, 2, 1, width, hidden);
         var widerInputs = ExpertInputs(2, 2, 1, wider, more)
             .Select((input, i) => input with { Values = Resize(inputs[i].Values, shapes[i], widerShapes[i]) })
@@ -195,7 +270,7 @@ public abstract partial class OperationTests
                 (tape, p) =>
                 {
                     var all = inputs.Select((input, i) => i == trained ? p[0] : tape.Constant(input.Values, input.Shape)).ToArray();
-                    return RunExperts(tape, all, plan, Activation.Silu, true, true);
+                    return RunExperts(tape, all, plan, Activation.ClampedSwish, true, true);
                 },
                 [inputs[trained]]);
         }
@@ -218,6 +293,40 @@ public abstract partial class OperationTests
             new Input([7, 6], inputs[3].Values),
             new Input([6], inputs[5].Values));
         TestNumbers.AssertClose(Reference.Doubles(dense), sparse, 1e-6);
+    }
+
+    [SkippableFact]
+    public void ExpertLinearGivesEachPairItsExpertsProduct()
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+        foreach (var (inputs, outputs) in new[] { (1, 1), (3, 5), (34, 290) })
+        {
+            Input[] all = [Input.Random(1, 5, inputs), Input.Random(2, 4, inputs, outputs)];
+            var expected = new List<double>();
+            for (var expert = 0; expert < 4; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    expected.AddRange(Reference.Linear(
+                        all[0].Values.AsSpan(token * inputs, inputs), all[1].Values.AsSpan(expert * inputs * outputs), [], 1, inputs, outputs));
+                }
+            }
+
+            TestNumbers.AssertClose([.. expected], Forward(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], plan), all));
+        }
+
+        Input[] small = [Input.Random(1, 5, 3), Input.Random(2, 4, 3, 2)];
+        GradientCheck.Run(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], plan), small);
+        GradientCheck.Run(
+            engine, (tape, p) => tape.Concat(tape.ExpertLinear(p[0], p[1], plan), tape.ExpertLinear(p[0], p[1], plan)), small);
+        var none = new RoutingPlan(5, [0, 0, 0, 0, 0], [], plan.Weights);
+        Assert.Empty(Forward(engine, (tape, p) => tape.ExpertLinear(p[0], p[1], none), small));
+        using var tape = engine.BeginTape(training: false);
+        Tensor Zeros(params int[] shape) => tape.Constant(new float[shape.Aggregate((a, b) => a * b)], shape);
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(5, 2), Zeros(4, 3, 2), plan));
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(4, 3), Zeros(4, 3, 2), plan));
+        Assert.Throws<ArgumentException>(() => tape.ExpertLinear(Zeros(5, 3), Zeros(3, 3, 2), plan));
     }
 
     [SkippableFact]
@@ -280,7 +389,9 @@ public abstract partial class OperationTests
         var h = Reference.Linear(x, inputs[2].Values.AsSpan(expert * width * hidden), b1, 1, width, hidden, activation);
         if (hasGate)
         {
-            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), [], 1, width, hidden);
+            var gateActivation = GateActivationOf(activation);
+            var bias = gateActivation == Activation.None ? [] : inputs[7].Values.AsSpan(expert * hidden, hidden);
+            var gate = Reference.Linear(x, inputs[6].Values.AsSpan(expert * width * hidden), bias, 1, width, hidden, gateActivation);
             h = h.Zip(gate, (a, b) => a * b).ToArray();
         }
 

@@ -43,6 +43,7 @@ public abstract partial class OperationTests
     [SkippableTheory]
     [InlineData(Activation.None)]
     [InlineData(Activation.GeluTanh)]
+    [InlineData(Activation.ClampedSwish)]
     [InlineData(Activation.GeluErf)]
     [InlineData(Activation.Sigmoid)]
     [InlineData(Activation.Silu)]
@@ -56,6 +57,21 @@ public abstract partial class OperationTests
                 engine,
                 (tape, p) => tape.Linear(p[0], p[1], p[2], activation),
                 [Input.Random(1, rows, inputs), Input.Random(2, inputs, outputs), Input.Random(3, outputs)]);
+        }
+    }
+
+    [SkippableFact]
+    public void ActivationsThatAreClampedAreFlatBeyond()
+    {
+        // One input and weights of size 1: the sums are x ± 0.5 and stay away from the bounds at ±7.
+        using var engine = CreateEngine();
+        Input[] inputs = [new Input([4, 1], [8f, -8f, 6f, -6f]), new Input([1, 2], [1f, -1f]), new Input([2], [0.25f, -0.25f])];
+        foreach (var activation in new[] { Activation.ClampedSwish, Activation.ClampedIncrement })
+        {
+            GradientCheck.Run(engine, (tape, p) => tape.Scale(tape.Linear(p[0], p[1], p[2], activation), 0.1f), inputs);
+            TestNumbers.AssertClose(
+                Reference.Linear(inputs[0].Values, inputs[1].Values, inputs[2].Values, 4, 1, 2, activation),
+                Forward(engine, (tape, p) => tape.Linear(p[0], p[1], p[2], activation), inputs));
         }
     }
 

@@ -32,6 +32,19 @@ public abstract partial class OperationTests
         }
     }
 
+    /// <summary>A gain that is shorter than a row serves each of the row's equal runs.</summary>
+    [SkippableFact]
+    public void RmsNormOfHeads()
+    {
+        using var engine = CreateEngine();
+        var (x, gain) = (Input.Random(1, 5, 12), Input.Random(2, 4));
+        var y = Forward(engine, (tape, p) => tape.RmsNorm(p[0], p[1], 1e-6f), x, gain);
+        TestNumbers.AssertClose(Reference.RmsNorm(x.Values, gain.Values, 4, 1e-6f), y);
+        Input[] inputs = [Input.Random(1, 3, 6), Input.Random(2, 3)];
+        GradientCheck.Run(engine, (tape, p) => tape.RmsNorm(p[0], p[1], 0.1f), inputs);
+        GradientCheck.Run(engine, (tape, p) => tape.Add(tape.RmsNorm(p[0], p[1], 0.1f), p[0]), inputs);
+    }
+
     [SkippableFact]
     public void RmsNormOfNothingAndOfWhatDoesNotFit()
     {
@@ -105,6 +118,49 @@ public abstract partial class OperationTests
         TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.Rotary(p[0], positions, heads, rotary), x), 3e-5);
         GradientCheck.Run(engine, (tape, p) => tape.Rotary(p[0], positions, heads, rotary), [x]);
         GradientCheck.Run(engine, (tape, p) => tape.Add(tape.Rotary(p[0], positions, heads, rotary), p[0]), [x]);
+    }
+
+    [SkippableFact]
+    public void RotaryTurnsSomeColumnsOfEachTokenAsItsOwnFrequenciesSay()
+    {
+        using var engine = CreateEngine();
+        int[] positions = [3, 0, 5];
+        var x = Input.Random(1, 3, 2 * 7);
+        foreach (var isInterleaved in new[] { false, true })
+        {
+            var slow = new RotaryFrequencies([0.1f, 0.2f], isInterleaved) { FirstColumn = 2, Amplitude = 1.5f };
+            var fast = new RotaryFrequencies([0.7f, 1.1f], isInterleaved) { FirstColumn = 2 };
+            RotaryFrequencies[] ofTokens = [slow, slow, fast];
+            var expected = Reference.Doubles(x.Values);
+            for (var token = 0; token < 3; token++)
+            {
+                for (var head = 0; head < 2; head++)
+                {
+                    for (var pair = 0; pair < 2; pair++)
+                    {
+                        var first = (token * 2 + head) * 7 + 2 + (isInterleaved ? 2 * pair : pair);
+                        var second = first + (isInterleaved ? 1 : 2);
+                        var angle = positions[token] * (double)ofTokens[token].Values[pair];
+                        var (a, b, m) = (expected[first], expected[second], ofTokens[token].Amplitude);
+                        expected[first] = m * (a * Math.Cos(angle) - b * Math.Sin(angle));
+                        expected[second] = m * (a * Math.Sin(angle) + b * Math.Cos(angle));
+                    }
+                }
+            }
+
+            TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.Rotary(p[0], positions, 2, ofTokens), x), 1e-5);
+            GradientCheck.Run(engine, (tape, p) => tape.Rotary(p[0], positions, 2, ofTokens), [x]);
+        }
+
+        using var tape = engine.BeginTape(training: false);
+        var zeros = tape.Constant(new float[14], 1, 14);
+        var rotary = RotaryFrequencies.OfTheta(4);
+        Assert.Throws<ArgumentException>(() => tape.Rotary(zeros, [1], 2, [rotary, rotary]));
+        Assert.Throws<ArgumentException>(() => tape.Rotary(zeros, [1], 2, new RotaryFrequencies([1f, 1f]) { FirstColumn = 4 }));
+        Assert.Throws<ArgumentException>(() => tape.Rotary(
+            tape.Constant(new float[28], 2, 14), [1, 2], 2, [rotary, RotaryFrequencies.OfTheta(4, isInterleaved: true)]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RotaryFrequencies([1f]) { Amplitude = 0f });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RotaryFrequencies([1f]) { FirstColumn = -1 });
     }
 
     [SkippableFact]

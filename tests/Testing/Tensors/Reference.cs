@@ -14,6 +14,8 @@ internal static class Reference
         Activation.GeluErf => z * NormalDistribution(z),
         Activation.Tanh => Math.Tanh(z),
         Activation.Sigmoid => 1 / (1 + Math.Exp(-z)),
+        Activation.ClampedSwish => Math.Min(z, 7) / (1 + Math.Exp(-1.702 * Math.Min(z, 7))),
+        Activation.ClampedIncrement => 1 + Math.Clamp(z, -7, 7),
         _ => throw new ArgumentOutOfRangeException(nameof(activation)),
     };
 

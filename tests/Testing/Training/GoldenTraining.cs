@@ -37,7 +37,7 @@ internal sealed partial class GoldenTraining : IDisposable
         var folder = PublishedFolder.Open(path);
         var config = folder.Encoder with { Dropout = 0f, AttentionDropout = 0f };
         _rules = config.CreateRules();
-        var weights = Weights.From(_weights, _rules, keepsBFloat16: false);
+        var weights = Weights.From(_weights, _rules, WeightPrecision.Float32);
         _store = new ParameterStore(engine, weights) { HasDenseTables = true };
         (_embedding, _encoder) = (config.CreateTokenEmbedding(_store), config.CreateEncoder(_store));
         _head = PublishedClassesHeadConfig.Of(folder).CreateHead(_store, config);

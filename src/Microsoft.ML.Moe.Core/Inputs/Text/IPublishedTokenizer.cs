@@ -19,6 +19,15 @@ internal interface IPublishedTokenizer : ISubwordTokenizer
 /// <param name="SecondWindow">Where a second sequence begins; 0 where there is one alone.</param>
 internal sealed record TokenIds(int[] Ids, int[]? Types = null, int SecondWindow = 0)
 {
+    /// <summary>A target that is not counted, as Hugging Face writes it.</summary>
+    public const int NotCounted = -100;
+
     /// <summary>Position of the first token that a causal model is to tell, within [1, length]: 1, the default, for all but the first.</summary>
     public int FirstTarget { get; init; } = 1;
+
+    /// <summary>
+    /// Ids that a decoder is to write to this text, the end token included and no start token; <see cref="NotCounted"/> where there is to be
+    /// no loss. null where there is nothing to write.
+    /// </summary>
+    public int[]? Targets { get; init; }
 }

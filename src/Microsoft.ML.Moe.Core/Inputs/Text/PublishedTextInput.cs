@@ -39,8 +39,14 @@ internal sealed class PublishedTextInput : TextInput
     }
 
     /// <inheritdoc/>
-    internal override string TextOf(EncodedText row, int position) =>
-        Tokenizer.TextOf(row.Ids!.Ids[position]) is { Length: > 0 } text ? text : $"[{row.Ids.Ids[position]}]";
+    internal override string TextOf(EncodedText row, int position) => TextOf(row.Ids!.Ids[position]);
+
+    /// <inheritdoc/>
+    internal override int TargetTokensOf(EncodedText row) => row.Ids?.Targets?.Length ?? 0;
+
+    /// <inheritdoc/>
+    internal override string TextOfTarget(EncodedText row, int position) =>
+        position == 0 ? "[start]" : TextOf(row.Ids!.Targets![position - 1] is >= 0 and var id ? id : _config.PaddingId);
 
     /// <inheritdoc/>
     internal override Packer<EncodedText> CreatePacker(Packing packing) => new TokenIdPacker(packing, _config);
@@ -109,6 +115,8 @@ internal sealed class PublishedTextInput : TextInput
         var shorter = Math.Min(Math.Min(first, second), room / 2);
         return first <= second ? (shorter, room - shorter) : (room - shorter, shorter);
     }
+
+    private string TextOf(int id) => Tokenizer.TextOf(id) is { Length: > 0 } text ? text : $"[{id}]";
 
     private int[] IdsOf(string text)
     {

@@ -9,6 +9,7 @@ internal sealed class TokenIdBatch : Batch
     private ReadOnlyMemory<int> _ids;
     private ReadOnlyMemory<int> _types;
     private IReadOnlyList<EncodedText> _rows = [];
+    private DecoderTargets? _targets;
 
     /// <summary>Id of each of T tokens, padding included.</summary>
     public ReadOnlySpan<int> Ids => _ids.Span;
@@ -48,6 +49,12 @@ internal sealed class TokenIdBatch : Batch
         return ([.. rows], [.. targets]);
     }
 
+    /// <summary>What a decoder is to write to each row.</summary>
+    /// <param name="start">Id of its start token.</param>
+    /// <param name="padding">Id that it reads in place of a target that is not counted.</param>
+    public DecoderTargets Targets(int start, int padding) =>
+        _targets ??= DecoderTargets.Of([.. _rows.Select(row => row.Ids!.Targets ?? [])], start, padding);
+
     /// <summary>Makes this another batch; see the properties.</summary>
     /// <param name="layout">Where each sequence lies.</param>
     /// <param name="ids"><see cref="Ids"/>.</param>
@@ -57,7 +64,7 @@ internal sealed class TokenIdBatch : Batch
     public TokenIdBatch Reset(
         SequenceLayout layout, ReadOnlyMemory<int> ids, ReadOnlyMemory<int> types, IReadOnlyList<EncodedText>? rows = null)
     {
-        (Layout, _ids, _types, _rows) = (layout, ids, types, rows ?? []);
+        (Layout, _ids, _types, _rows, _targets) = (layout, ids, types, rows ?? [], null);
         return this;
     }
 }

@@ -20,7 +20,7 @@ internal static class DenseWeights
     public static void Fill(Engine engine, string folder, ParameterStore store, string name)
     {
         using var files = TensorFiles.Open(folder);
-        var weights = Weights.From(files, Rules(name), keepsBFloat16: false);
+        var weights = Weights.From(files, Rules(name), WeightPrecision.Float32);
         foreach (var (parameter, _) in store.All.Where(p => p.Parameter.Name.StartsWith(name + ".", StringComparison.Ordinal)))
         {
             var read = weights.Create(engine, parameter.Name, parameter.Value.Shape.ToArray(), sparseRows: false, mayBeBFloat16: false)!;

@@ -13,6 +13,12 @@ internal abstract record CausalConfig : PublishedConfig
     /// <summary>Name of the table, [V, D], whose products with the last states score the next token, where it is not the token table.</summary>
     public const string NextTokenWeight = "nextToken.weight";
 
+    /// <summary>Name of what is added to these scores, [1, V].</summary>
+    public const string NextTokenBias = "nextToken.bias";
+
+    /// <summary>Name of the norm after the last block.</summary>
+    private protected const string OutputNormName = "outputNorm";
+
     /// <summary>Factor of the token vectors before the first block.</summary>
     public float EmbeddingScale { get; init => field = OptionCheck.Range(value, 1e-6f, 1e6f, nameof(EmbeddingScale)); } = 1f;
 
@@ -24,6 +30,9 @@ internal abstract record CausalConfig : PublishedConfig
 
     /// <inheritdoc/>
     internal override bool NormsTokens => false;
+
+    /// <inheritdoc/>
+    internal override HeadConfig WritingHead => new NextTokenHeadConfig();
 
     /// <summary>
     /// Whether the load-balancing loss is one of all mixtures together, as transformers has it for these models; see
@@ -43,5 +52,5 @@ internal abstract record CausalConfig : PublishedConfig
         new PreNormBlock(name, attention, feedForward, Dropout, norm => CreateNorm(store, norm));
 
     /// <inheritdoc/>
-    private protected override INorm CreateOutputNorm(ParameterStore store) => CreateNorm(store, "outputNorm");
+    private protected override INorm CreateOutputNorm(ParameterStore store) => CreateNorm(store, OutputNormName);
 }

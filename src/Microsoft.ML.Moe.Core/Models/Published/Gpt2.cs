@@ -81,9 +81,10 @@ internal sealed record Gpt2Config : CausalConfig
     private protected override INorm CreateNorm(ParameterStore store, string name) => new LayerNorm(store, name, Width, NormEpsilon);
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store)
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
     {
         var spec = new AttentionSpec(Heads) { IsCausal = true, Dropout = AttentionDropout, Scale = ScalesAttention ? null : 1f };
-        return name => new CausalAttention(store, name, Width, Width / Heads, spec, hasBias: true, rotary: null);
+        var settings = new CausalAttentionSettings(Width / Heads, spec) { HasBias = true, HasOutputBias = true };
+        return (name, _) => new CausalAttention(store, name, Width, settings);
     }
 }

@@ -73,30 +73,11 @@ internal sealed record MpnetConfig : PublishedConfig
     }
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store)
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
     {
         var tableRH = store.Normal("relativePositions", ParameterRole.Weight, 0.02f, RelativeBuckets, Heads);
-        return name => new RelativeAttention(store, name, Width, new AttentionSpec(Heads) { Dropout = AttentionDropout }, tableRH);
-    }
-
-    /// <summary>Attention with a bias by relative position.</summary>
-    private sealed class RelativeAttention(ParameterStore store, string name, int width, AttentionSpec spec, Parameter tableRH) : IAttention
-    {
-        private readonly Linear _queries = new(store, name + ".queries", width, width);
-        private readonly Linear _keys = new(store, name + ".keys", width, width);
-        private readonly Linear _values = new(store, name + ".values", width, width);
-        private readonly Linear _output = new(store, name + ".output", width, width);
-
-        /// <inheritdoc/>
-        public Tensor Forward(ForwardContext context, Tensor xTD)
-        {
-            var (tape, layout) = (context.Tape, context.Layout);
-            var furthest = Math.Max(0, layout.MaxLength - 1);
-            int[] buckets = [.. Enumerable.Range(-furthest, 2 * furthest + 1)
-                .Select(distance => RelativePositions.BucketOf(distance, tableRH.Value.Shape[0]))];
-            var bias = new AttentionBias(tape.Embedding(tableRH, buckets), furthest);
-            return _output.Forward(tape, tape.Attention(
-                _queries.Forward(tape, xTD), _keys.Forward(tape, xTD), _values.Forward(tape, xTD), spec, layout, bias: bias));
-        }
+        var spec = new AttentionSpec(Heads) { Dropout = AttentionDropout };
+        return (name, _) => new RelativeAttention(
+            store, name, Width, Width / Heads, spec, hasBias: true, tableRH, RelativePositions.Furthest);
     }
 }

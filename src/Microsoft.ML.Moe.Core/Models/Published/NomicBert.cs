@@ -141,7 +141,7 @@ internal sealed record NomicBertConfig : PublishedConfig
             MoeAt = new BlockNumbers(Enumerable.Range(0, layers).Where(layer => layer % every == 1)),
             Experts = json.Int("num_experts", 1),
             ExpertWidth = inner,
-            Router = Router.TokenChoice(json.Int("moe_top_k", 1)) with { NormalizeWeights = false },
+            Router = Router.TokenChoice(json.Int("moe_top_k", 1), normalizeWeights: false),
             LoadBalancingCoefficient = 0f,
             SharesExpertBias = true,
         };
@@ -221,10 +221,10 @@ internal sealed record NomicBertConfig : PublishedConfig
     }
 
     /// <inheritdoc/>
-    private protected override Func<string, IAttention> AttentionOf(ParameterStore store)
+    private protected override Func<string, int, IAttention> AttentionOf(ParameterStore store)
     {
         var rotary = new NomicRotary(this);
-        return name => new RotaryAttention(store, name, this, rotary);
+        return (name, _) => new RotaryAttention(store, name, this, rotary);
     }
 
     /// <summary>Attention whose queries and keys are turned by their positions.</summary>

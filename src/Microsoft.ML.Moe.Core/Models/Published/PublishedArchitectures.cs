@@ -16,7 +16,33 @@ internal static class PublishedArchitectures
     private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> CausalReaders = new()
     {
         ["gpt2"] = Gpt2Config.Read,
+        ["gpt_neox"] = GptNeoXConfig.Read,
         ["llama"] = LlamaConfig.Read,
+        ["qwen2"] = QwenConfig.ReadSecond,
+        ["qwen3"] = QwenConfig.ReadThird,
+        ["qwen2_moe"] = QwenMoeConfig.ReadSecond,
+        ["qwen3_moe"] = QwenMoeConfig.ReadThird,
+        ["olmoe"] = OlmoeConfig.Read,
+        ["flex_olmo"] = FlexOlmoConfig.Read,
+        ["mixtral"] = MixtralConfig.Read,
+        ["granitemoe"] = GraniteMoeConfig.Read,
+        ["granitemoeshared"] = GraniteMoeConfig.Read,
+        ["hunyuan_v1_moe"] = HunyuanMoeConfig.Read,
+        ["ernie4_5_moe"] = ErnieMoeConfig.Read,
+        ["glm4_moe"] = GlmMoeConfig.Read,
+        ["deepseek"] = DeepSeekConfig.Read,
+        ["deepseek_v2"] = DeepSeekV2Config.Read,
+        ["deepseek_v3"] = DeepSeekV3Config.Read,
+        ["phimoe"] = PhiMoeConfig.Read,
+        ["jetmoe"] = JetMoeConfig.Read,
+        ["gpt_oss"] = GptOssConfig.Read,
+    };
+
+    private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> EncoderDecoderReaders = new()
+    {
+        ["t5"] = T5Config.Read,
+        ["mt5"] = T5Config.Read,
+        ["switch_transformers"] = SwitchTransformersConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>
@@ -25,6 +51,9 @@ internal static class PublishedArchitectures
     /// <summary>Whether a <c>model_type</c> is a causal model that is known.</summary>
     public static bool KnowsCausal(string modelType) => CausalReaders.ContainsKey(modelType);
 
+    /// <summary>Whether a <c>model_type</c> is an encoder–decoder that is known.</summary>
+    public static bool KnowsEncoderDecoder(string modelType) => EncoderDecoderReaders.ContainsKey(modelType);
+
     /// <summary>The encoder that a <c>config.json</c> describes.</summary>
     /// <exception cref="InvalidDataException">
     /// The architecture or one of its settings is not known here, a value is impossible, or the weights are quantised.
@@ -32,10 +61,12 @@ internal static class PublishedArchitectures
     public static PublishedConfig Read(PublishedSettings json)
     {
         var modelType = json.Text("model_type", "");
-        if (!Readers.TryGetValue(modelType, out var read) && !CausalReaders.TryGetValue(modelType, out read))
+        if (!Readers.TryGetValue(modelType, out var read)
+            && !CausalReaders.TryGetValue(modelType, out read)
+            && !EncoderDecoderReaders.TryGetValue(modelType, out read))
         {
             throw json.Refused($"model_type '{modelType}' is none of the encoders that are known here: "
-                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys)));
+                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys).Concat(EncoderDecoderReaders.Keys)));
         }
 
         if (json.Has("quantization_config"))

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
@@ -51,6 +52,13 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <inheritdoc/>
     private protected override (int Width, int Layers) Most => (32768, 512);
 
+    /// <summary>The head by which it writes text; null for an encoder, which writes none.</summary>
+    internal virtual HeadConfig? WritingHead => null;
+
+    /// <summary>Whether an encoder reads the prompt, and a decoder writes.</summary>
+    [JsonIgnore]
+    internal virtual bool IsEncoderDecoder => false;
+
     /// <summary>The head of masked language modelling that is published with it.</summary>
     internal virtual MaskedTokenHeadConfig MaskedTokens => new(VocabularySize) { Activation = Activation, NormEpsilon = NormEpsilon };
 
@@ -98,7 +106,7 @@ internal abstract record PublishedConfig : EncoderConfig
         IBlock Block(int layer)
         {
             var name = $"layers.{layer}";
-            var attention = attentionOf(name + ".attention");
+            var attention = attentionOf(name + ".attention", layer);
             IFeedForward feedForward = HasExperts(layer)
                 ? new MoeLayer(store, name + ".moe", layer, Width, ExpertWidth, moe, outputGain: 1f)
                 : new DenseFeedForward(store, name + ".feedForward", Width, FeedForwardWidth, outputGain: 1f, FeedForward);
@@ -113,7 +121,7 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Makes the norm after the last block; null for none.</summary>
     private protected virtual INorm? CreateOutputNorm(ParameterStore store) => null;
 
-    /// <summary>Makes the attention of a block, given the name of its parameters.</summary>
-    private protected virtual Func<string, IAttention> AttentionOf(ParameterStore store) =>
-        name => new SelfAttention(store, name, Width, Heads, outputGain: 1f, AttentionDropout);
+    /// <summary>Makes the attention of a block, given what the names of its parameters begin with, and the block's number.</summary>
+    private protected virtual Func<string, int, IAttention> AttentionOf(ParameterStore store) =>
+        (name, _) => new SelfAttention(store, name, Width, Heads, outputGain: 1f, AttentionDropout);
 }

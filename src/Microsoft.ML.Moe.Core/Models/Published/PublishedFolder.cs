@@ -99,6 +99,7 @@ internal sealed class PublishedFolder
     /// <see cref="UpcycledRouters.Start"/> is to follow.
     /// </param>
     /// <param name="baseModel">What the folder's model is called; null where nothing shall tell.</param>
+    /// <param name="precision">What the weights become; those that are not single precision are frozen.</param>
     /// <exception cref="ArgumentException">The encoder cannot be made such a mixture.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
     public Model<EncodedText> Load(
@@ -108,7 +109,8 @@ internal sealed class PublishedFolder
         int seed = 0,
         Func<PublishedConfig, PublishedConfig>? change = null,
         Upcycling? upcycling = null,
-        BaseModel? baseModel = null)
+        BaseModel? baseModel = null,
+        WeightPrecision precision = WeightPrecision.Float32)
     {
         var encoder = change is null ? Encoder : change(Encoder);
         var config = new ModelConfig
@@ -118,7 +120,7 @@ internal sealed class PublishedFolder
             Head = head,
             BaseModel = baseModel,
         };
-        return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store), upcycling);
+        return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store), upcycling, precision);
     }
 
     /// <summary>Makes something whose parameters are this folder's weights.</summary>
@@ -126,14 +128,20 @@ internal sealed class PublishedFolder
     /// <param name="seed">Of parameters of a new head, whose names begin with <c>head.</c> or <c>pooling.</c></param>
     /// <param name="create">Makes it.</param>
     /// <param name="upcycling">What <paramref name="create"/> has applied to the architecture; null for nothing.</param>
+    /// <param name="precision">What the weights become; those that are not single precision are frozen.</param>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
-    public T Load<T>(Engine engine, int seed, Func<ParameterStore, T> create, Upcycling? upcycling = null)
+    public T Load<T>(
+        Engine engine,
+        int seed,
+        Func<ParameterStore, T> create,
+        Upcycling? upcycling = null,
+        WeightPrecision precision = WeightPrecision.Float32)
     {
         using var files = TensorFiles.Open(Path);
         var rules = Encoder.CreateRules().Optional("head.*").Optional("pooling.*");
         var derived = upcycling is null ? null : new UpcycledWeights(upcycling, Encoder);
-        var weights = Weights.From(files, derived?.AddTo(rules) ?? rules, keepsBFloat16: false, derived);
-        var made = create(new ParameterStore(engine, weights, seed) { HasDenseTables = Encoder is CausalConfig });
+        var weights = Weights.From(files, derived?.AddTo(rules) ?? rules, precision, derived);
+        var made = create(new ParameterStore(engine, weights, seed) { HasDenseTables = Encoder is CausalConfig or EncoderDecoderConfig });
         weights.Complete();
         return made;
     }

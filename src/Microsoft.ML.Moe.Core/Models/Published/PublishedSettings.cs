@@ -8,8 +8,18 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// <param name="file">What errors call the file.</param>
 internal sealed class PublishedSettings(JsonElement json, string file)
 {
+    private Dictionary<string, string> _older = [];
+
     /// <summary>What errors call the file.</summary>
     public string File => file;
+
+    /// <summary>The same file, in which values may have older names.</summary>
+    /// <param name="names">Names by which a value is asked for, and what it is called where there is none of that name.</param>
+    public PublishedSettings WithOlderNames(params IReadOnlyList<(string Name, string Older)> names) =>
+        new(json, file) { _older = names.ToDictionary(n => n.Name, n => n.Older) };
+
+    /// <summary>Whether the file names a value, if only to say that there is none.</summary>
+    public bool Names(string name) => json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out _);
 
     /// <summary>A whole number.</summary>
     public int Int(string name, int absent) => Value(name) is not { } value ? absent
@@ -19,6 +29,17 @@ internal sealed class PublishedSettings(JsonElement json, string file)
     /// <summary>A whole number, or null where it is absent.</summary>
     public int? Int(string name) => Value(name) is null ? null : Int(name, 0);
 
+    /// <summary>Whole numbers; none where they are absent.</summary>
+    public IReadOnlyList<int> Ints(string name) => Value(name) is not { } value ? []
+        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out _))
+            ? [.. value.EnumerateArray().Select(v => v.GetInt32())]
+        : throw Bad(name, "a list of whole numbers");
+
+    /// <summary>A whole number that holds for all blocks; a list has one for each block, and they must be the same.</summary>
+    public int IntOfAll(string name, int absent) => Value(name) is not { ValueKind: JsonValueKind.Array } ? Int(name, absent)
+        : Ints(name).Distinct().ToArray() is [var only] ? only
+        : throw Refused($"{name} differs between the blocks, which is not supported");
+
     /// <summary>A number.</summary>
     public float Float(string name, float absent) => (float)Double(name, absent);
 
@@ -26,6 +47,12 @@ internal sealed class PublishedSettings(JsonElement json, string file)
     public double Double(string name, double absent) => Value(name) is not { } value ? absent
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number
         : throw Bad(name, "a number");
+
+    /// <summary>Numbers; none where they are absent.</summary>
+    public IReadOnlyList<double> Doubles(string name) => Value(name) is not { } value ? []
+        : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number)
+            ? [.. value.EnumerateArray().Select(v => v.GetDouble())]
+        : throw Bad(name, "a list of numbers");
 
     /// <summary>true or false.</summary>
     public bool Flag(string name, bool absent = false) => Value(name) is not { } value ? absent
@@ -97,7 +124,9 @@ internal sealed class PublishedSettings(JsonElement json, string file)
 
     private InvalidDataException Bad(string name, string expected) => new($"{file}: {name} is not {expected}.");
 
-    private JsonElement? Value(string name) =>
+    private JsonElement? Value(string name) => ValueOf(name) ?? (_older.TryGetValue(name, out var older) ? ValueOf(older) : null);
+
+    private JsonElement? ValueOf(string name) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
             ? value
             : null;

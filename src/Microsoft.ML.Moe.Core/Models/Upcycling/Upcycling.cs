@@ -192,7 +192,7 @@ public sealed record Upcycling
     internal bool NeedsRows => RouterStart != RouterStart.Random;
 
     /// <summary>Whether top-k goes before the softmax.</summary>
-    internal bool WeightsSumToOne => Router is { Kind: RouterKind.TokenChoice, NormalizeWeights: true };
+    internal bool WeightsSumToOne => Router is { Kind: RouterKind.TokenChoice, Normalization: WeightNormalization.Selected };
 
     /// <summary>The architecture of the mixture.</summary>
     /// <param name="dense">That of the dense encoder.</param>

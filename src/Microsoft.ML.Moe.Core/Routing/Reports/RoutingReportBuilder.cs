@@ -31,9 +31,9 @@ internal sealed class RoutingReportBuilder
     /// <param name="rows">Number of rows.</param>
     /// <param name="tokens">Number of their tokens.</param>
     /// <param name="tokensCutOff">Number of their tokens that were cut off.</param>
-    /// <param name="textOf">What a token reads as, given the number of its row and its position there.</param>
+    /// <param name="textOf">What a token reads as, given the block, the number of its row and its position there.</param>
     /// <returns>The observer to score them with.</returns>
-    public IRoutingObserver Observe(int rows, long tokens, long tokensCutOff, Func<int, int, string> textOf)
+    public IRoutingObserver Observe(int rows, long tokens, long tokensCutOff, Func<int, int, int, string> textOf)
     {
         _rows += rows;
         _tokens += tokens;
@@ -46,7 +46,7 @@ internal sealed class RoutingReportBuilder
     public RoutingReport Build(Engine engine) => new(
         _router, _experts, _rows, _tokens, _tokensCutOff, _threshold, [.. _layers.Values.Select(layer => layer.Build(engine))]);
 
-    private sealed class Batch(RoutingReportBuilder builder, Func<int, int, string> textOf) : IRoutingObserver
+    private sealed class Batch(RoutingReportBuilder builder, Func<int, int, int, string> textOf) : IRoutingObserver
     {
         private readonly PassRows _pass = new();
 
@@ -55,7 +55,7 @@ internal sealed class RoutingReportBuilder
             var start = _pass.StartOf(layer);
             var (offsets, ofRow) = (layer.Layout.Offsets.ToArray(), layer.Layout.SequencesOfRow);
             builder._layers[layer.Block].Add(layer, (sequence, position) => textOf(
-                start + sequence / ofRow, position + offsets[sequence] - offsets[sequence - sequence % ofRow]));
+                layer.Block, start + sequence / ofRow, position + offsets[sequence] - offsets[sequence - sequence % ofRow]));
         }
     }
 }

@@ -83,17 +83,24 @@ public sealed class ManagedEngine : Engine
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         if (shape.Length < 2)
             throw new ArgumentException($"A parameter in bfloat16 needs two dimensions; '{name}' has {shape.Length}.", nameof(shape));
-        var tensor = new ManagedTensor(this, shape, values);
-        return tensor.Length == values.Length
-            ? new Parameter(name, tensor)
-            : throw new ArgumentException($"{values.Length} values for '{name}' {Check.Text(shape)}.", nameof(values));
+        Check.Length(values.Length, shape, nameof(values));
+        return CreateParameter(name, shape, StoredMatrices.Of(values, shape));
+    }
+
+    /// <inheritdoc/>
+    internal override Parameter CreateParameter(string name, int[] shape, StoredMatrices values)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return values.Fits(shape) ? new Parameter(name, new ManagedTensor(this, shape, values)) : throw new ArgumentException(
+            $"{values.Count} matrices [{values.Rows}, {values.Columns}] for '{name}' {Check.Text(shape)}.", nameof(values));
     }
 
     /// <inheritdoc/>
     internal override Parameter InPrecision(Parameter parameter, InferencePrecision precision)
     {
         var tensor = (ManagedTensor)parameter.Value;
-        if (tensor.Precision == precision || tensor.ElementType == ElementType.BFloat16)
+        if (tensor.Precision == precision || tensor.ElementType != ElementType.Float32)
             return parameter;
         var value = precision == InferencePrecision.Full ? tensor.Source : new ManagedTensor(tensor.Source, precision);
         return new Parameter(parameter.Name, value, parameter.SparseRows);

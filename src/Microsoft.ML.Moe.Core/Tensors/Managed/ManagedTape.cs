@@ -97,6 +97,8 @@ internal sealed unsafe class ManagedTape : Tape
     /// <summary>A key for one operation's random numbers.</summary>
     public uint NextRandomKey() => RandomBits.Key(_seed, _randomKeys++);
 
+    protected override uint NextKey() => NextRandomKey();
+
     /// <summary>A plan to be filled, which lives as long as the tape's tensors.</summary>
     public RoutingPlan NewPlan() => _leasedPlans is null ? new RoutingPlan() : _leasedPlans.Next();
 
@@ -124,7 +126,7 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor MultiplyCore(Tensor left, Tensor right) => MultiplyOperation.Forward(this, Own(left), Own(right));
 
-    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, RotaryFrequencies rotary) =>
+    protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary) =>
         RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
 
     protected override Tensor AddCore(Tensor left, Tensor right) => AddOperation.Forward(this, Own(left), Own(right));
@@ -134,7 +136,11 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor ScaleCore(Tensor x, float factor) => ScaleOperation.Forward(this, Own(x), factor);
 
+    protected override Tensor ClampCore(Tensor x, float minimum, float maximum) => ClampOperation.Forward(this, Own(x), minimum, maximum);
+
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts) => ConcatOperation.Forward(this, parts);
+
+    protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape) => ReshapeOperation.Forward(this, Own(x), shape);
 
     protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);
 
@@ -151,23 +157,40 @@ internal sealed unsafe class ManagedTape : Tape
         AttentionOperation.Forward(this, Own(qkvT3D), layout, heads, dropout);
 
     protected override Tensor AttentionCore(
-        Tensor qTD, Tensor kSD, Tensor vSD, AttentionSpec spec, SequenceLayout queries, SequenceLayout keys, AttentionBias? bias)
+        Tensor qTD,
+        Tensor kSD,
+        Tensor vSD,
+        AttentionSpec spec,
+        SequenceLayout queries,
+        SequenceLayout keys,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
         var form = AttentionForm.Of(spec, qTD.Columns, vSD.Columns, _training);
-        return AttentionOperation.Forward(
-            this, Own(qTD), Own(kSD), Own(vSD), isPacked: false, form, queries, keys, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+        var additions = new AttentionAdditions(OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
+        return AttentionOperation.Forward(this, Own(qTD), Own(kSD), Own(vSD), isPacked: false, form, queries, keys, additions);
     }
 
     protected override Tensor CachedAttentionCore(
-        Tensor qTD, Tensor? kTD, Tensor? vTD, AttentionSpec spec, SequenceLayout layout, KeyValueCache cache, AttentionBias? bias)
+        Tensor qTD,
+        Tensor? kTD,
+        Tensor? vTD,
+        AttentionSpec spec,
+        SequenceLayout layout,
+        KeyValueCache cache,
+        AttentionBias? bias,
+        Tensor? sinksH)
     {
-        if (cache is not ManagedKeyValueCache own || own.Engine != Engine)
-            throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
+        var own = Own(cache);
         if (kTD is not null)
             own.Append(Own(kTD), Own(vTD!), layout);
         var form = AttentionForm.Of(spec, qTD.Columns, cache.ValueWidth, training: false);
-        return AttentionOperation.Forward(this, Own(qTD), form, layout, own, OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0);
+        var additions = new AttentionAdditions(OwnOrNull(bias?.ValuesRH), bias?.Zero ?? 0, OwnOrNull(sinksH));
+        return AttentionOperation.Forward(this, Own(qTD), form, layout, own, additions);
     }
+
+    protected override void AppendCore(KeyValueCache cache, Tensor kTD, Tensor vTD, SequenceLayout layout) =>
+        Own(cache).Append(Own(kTD), Own(vTD), layout);
 
     protected override Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout) =>
         AttentionPoolOperation.Forward(this, Own(xTD), Own(scoresTQ), layout);
@@ -179,9 +202,9 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
         LinearOperation.Forward(this, Own(xTD), Own(routerDE), OwnOrNull(biasE), Activation.None);
 
-    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout)
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
     {
-        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout);
+        var plan = RouteOperation.Forward(this, Own(logitsTE), policy, layout, choiceBiasE is null ? null : Own(choiceBiasE));
         GC.KeepAlive(this);
         return plan;
     }
@@ -196,10 +219,15 @@ internal sealed unsafe class ManagedTape : Tape
             OwnOrNull(experts.B1),
             Own(experts.W2),
             OwnOrNull(experts.B2),
+            experts.Activation,
             OwnOrNull(experts.Gate),
-            experts.Activation);
+            OwnOrNull(experts.GateBias),
+            experts.GateActivation);
         return GroupedExpertsOperation.Forward(this, Own(xTD), Own(weightsP), plan, expertTensors);
     }
+
+    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
+        ExpertLinearOperation.Forward(this, Own(xTI), Own(weightEIO), plan);
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) =>
         LoadBalancingLossOperation.Forward(this, Own(logitsTE), layout);
@@ -277,6 +305,10 @@ internal sealed unsafe class ManagedTape : Tape
     }
 
     private static ManagedTensor Own(Tensor tensor) => (ManagedTensor)tensor;
+
+    private ManagedKeyValueCache Own(KeyValueCache cache) => cache is ManagedKeyValueCache own && own.Engine == Engine
+        ? own
+        : throw new ArgumentException("The cache belongs to another engine.", nameof(cache));
 
     private static ManagedTensor? OwnOrNull(Tensor? tensor) => (ManagedTensor?)tensor;
 }

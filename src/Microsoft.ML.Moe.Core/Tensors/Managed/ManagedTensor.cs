@@ -8,7 +8,7 @@ internal sealed unsafe class ManagedTensor : Tensor
 {
     private readonly ManagedTensor? _source;
     private readonly MemoryBlock? _values;
-    private readonly BFloat16Values? _bfloat16;
+    private readonly StoredMatrices? _stored;
     private float* _data;
     private MemoryBlock? _gradientBlock;
     private float* _gradient;
@@ -28,12 +28,12 @@ internal sealed unsafe class ManagedTensor : Tensor
         _requiresGradient = true;
     }
 
-    /// <summary>Creates a frozen parameter of values in bfloat16, which stay where they are.</summary>
-    public ManagedTensor(ManagedEngine engine, ReadOnlySpan<int> shape, BFloat16Values values)
+    /// <summary>Creates a frozen parameter of matrices in bfloat16 or int8, which stay where they are.</summary>
+    public ManagedTensor(ManagedEngine engine, ReadOnlySpan<int> shape, StoredMatrices values)
         : base(shape)
     {
         Engine = engine;
-        _bfloat16 = values;
+        _stored = values;
     }
 
     /// <summary>Creates a tape's tensor, which has still to <see cref="Become"/> one.</summary>
@@ -81,7 +81,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <summary>The tape that the tensor belongs to; null for a parameter.</summary>
     public ManagedTape? Tape { get; }
 
-    public override ElementType ElementType => _bfloat16 is null ? ElementType.Float32 : ElementType.BFloat16;
+    public override ElementType ElementType => _stored?.Type ?? ElementType.Float32;
 
     public override bool RequiresGradient => _requiresGradient;
 
@@ -99,24 +99,25 @@ internal sealed unsafe class ManagedTensor : Tensor
     }
 
     /// <summary>The values.</summary>
-    /// <exception cref="InvalidOperationException">They are in bfloat16.</exception>
+    /// <exception cref="InvalidOperationException">They are in bfloat16 or int8.</exception>
     public float* Data
     {
         get
         {
             ThrowIfDisposed();
-            return _bfloat16 is null ? _data : throw new InvalidOperationException(
-                $"A parameter {Check.Text(Shape)} in bfloat16 is used by an operation that needs single precision: load it as float32.");
+            return _stored is null ? _data : throw new InvalidOperationException(
+                $"A parameter {Check.Text(Shape)} in {Check.Text(ElementType)} is used by an operation that needs single precision: load it "
+                + "as float32.");
         }
     }
 
-    /// <summary>The bits of a parameter in bfloat16; null for others.</summary>
-    public ushort* BFloat16Data
+    /// <summary>The matrices of a parameter in bfloat16 or int8; null for others.</summary>
+    public StoredMatrices? Stored
     {
         get
         {
             ThrowIfDisposed();
-            return _bfloat16 is null ? null : _bfloat16.Data;
+            return _stored;
         }
     }
 
@@ -125,10 +126,9 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <param name="isTransposed">Whether the factor is its transpose.</param>
     public Matrix Matrix(int number = 0, bool isTransposed = false)
     {
-        var start = (long)number * Shape[^2] * Columns;
-        return _bfloat16 is null
-            ? new Matrix(Data + start, Columns, isTransposed)
-            : new Matrix(null, Columns, isTransposed) { BFloat16 = BFloat16Data + start };
+        return Stored is { } stored
+            ? stored.Matrix(number, isTransposed)
+            : new Matrix(Data + (long)number * Shape[^2] * Columns, Columns, isTransposed);
     }
 
     /// <summary>Grows with every change of the values.</summary>
@@ -152,7 +152,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// </summary>
     public PackedMatrices? PackedFor(ManagedTape tape)
     {
-        if (tape.IsTraining || Tape is not null || _bfloat16 is not null)
+        if (tape.IsTraining || Tape is not null || _stored is not null)
             return null;
         if (_packed is null)
         {
@@ -228,7 +228,7 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         if (Tape is not null)
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
-        if ((_source is not null || _bfloat16 is not null) && requiresGradient)
+        if ((_source is not null || _stored is not null) && requiresGradient)
             throw new InvalidOperationException("A parameter in reduced precision is for inference and cannot be trained.");
         _requiresGradient = requiresGradient;
         ClearGradient();
@@ -237,8 +237,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     public override void CopyTo(Span<float> destination)
     {
         ThrowIfDisposed();
-        if (_bfloat16 is not null)
-            BFloat16.Widen(_bfloat16.Bits, destination);
+        if (_stored is not null)
+            _stored.CopyTo(destination[..Length]);
         else
             new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
         GC.KeepAlive(this);
@@ -247,9 +247,10 @@ internal sealed unsafe class ManagedTensor : Tensor
     internal override ushort[] ToBFloat16Array()
     {
         ThrowIfDisposed();
-        if (_bfloat16 is null)
+        if (_stored is null)
             return base.ToBFloat16Array();
-        var bits = _bfloat16.Bits.ToArray();
+        var bits = new ushort[Length];
+        _stored.CopyTo(bits);
         GC.KeepAlive(this);
         return bits;
     }
@@ -258,8 +259,12 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         if (source.Length != Length)
             throw new ArgumentException($"{source.Length} values for a tensor {Check.Text(Shape)}.", nameof(source));
-        if (_bfloat16 is not null)
-            throw new InvalidOperationException($"A parameter {Check.Text(Shape)} in bfloat16 stays as it is: load it as float32.");
+        if (_stored is not null)
+        {
+            throw new InvalidOperationException(
+                $"A parameter {Check.Text(Shape)} in {Check.Text(ElementType)} stays as it is: load it as float32.");
+        }
+
         source.CopyTo(new Span<float>(Data, Length));
         Changed();
         GC.KeepAlive(this);

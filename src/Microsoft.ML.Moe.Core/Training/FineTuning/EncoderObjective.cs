@@ -41,7 +41,7 @@ internal abstract class EncoderObjective : ITrainingObjective
         Head = (FeatureHead)model.Head;
         _packer = model.Input.CreatePacker(model.Packing());
         if (training.GlobalWorkspace is { } workspace && model.Experts > 0)
-            _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.Encoder.MoeBlocks);
+            _workspace = new WorkspacePolicies(workspace, model.Config.Encoder.Experts, model.Config.MoeBlocks);
     }
 
     /// <inheritdoc/>

@@ -63,7 +63,7 @@ public sealed record EmbedTextOptions
     /// What the weight matrices are in the model zip. <see cref="ElementType.BFloat16"/> halves the zip; embeddings of the loaded model then
     /// differ by up to 1e-2. Default <see cref="ElementType.Float32"/>.
     /// </summary>
-    public ElementType StoredWeights { get; init => field = OptionCheck.Defined(value, nameof(StoredWeights)); }
+    public ElementType StoredWeights { get; init => field = OptionCheck.Saved(value, nameof(StoredWeights)); }
 
     /// <summary>Where the encoder runs. Default <see cref="MoeDevice.Automatic"/>.</summary>
     public MoeDevice Device { get; init => field = OptionCheck.Defined(value, nameof(Device)); }

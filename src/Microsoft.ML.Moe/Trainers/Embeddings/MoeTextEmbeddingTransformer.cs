@@ -52,7 +52,7 @@ public sealed class MoeTextEmbeddingTransformer : MoeTransformer, ISavedTransfor
     public void SaveHuggingFace(string folder, ElementType weights = ElementType.Float32)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        OptionCheck.Defined(weights, nameof(weights));
+        OptionCheck.Saved(weights, nameof(weights));
         using var hold = Hold();
         _embedder.SaveHuggingFace(folder, weights);
     }

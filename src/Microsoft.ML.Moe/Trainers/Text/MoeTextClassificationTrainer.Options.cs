@@ -113,7 +113,7 @@ public sealed partial class MoeTextClassificationTrainer
             if (FineTuning is null)
                 throw new ArgumentNullException(nameof(FineTuning), $"There is no {nameof(FineTuning)}; {nameof(FineTuning.Auto)} lets the table decide.");
             CheckEncoder();
-            OptionCheck.Defined(StoredWeights, nameof(StoredWeights));
+            OptionCheck.Saved(StoredWeights, nameof(StoredWeights));
             _ = ToConfig();
         }
 

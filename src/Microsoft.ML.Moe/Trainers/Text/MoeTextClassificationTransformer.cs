@@ -66,7 +66,7 @@ public sealed class MoeTextClassificationTransformer : MoeClassificationTransfor
     public void SaveHuggingFace(string folder, ElementType weights = ElementType.Float32)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        OptionCheck.Defined(weights, nameof(weights));
+        OptionCheck.Saved(weights, nameof(weights));
         using var hold = Hold();
         if (_saved.EncoderConfig is not { } config || Tokenizer?.OfModel is not PublishedTokenizer tokenizer || Model.Config.Encoder is not PublishedConfig encoder)
             throw new InvalidOperationException("There is no published encoder in the model: train it with one, or save it as a zip.");

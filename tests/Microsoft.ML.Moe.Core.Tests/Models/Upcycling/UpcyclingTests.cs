@@ -36,7 +36,7 @@ public sealed class UpcyclingTests : IDisposable
         foreach (var router in (Router[])
         [
             Router.TokenChoice(1, normalizeWeights: true), Router.TokenChoice(2), Router.TokenChoice(3),
-            Router.TokenChoice(4, normalizeWeights: false), Router.ExpertChoice(4), Router.Unified(4, normalizeWeights: true), Router.Unified(4, alpha: 0),
+            Router.TokenChoice(4, normalizeWeights: false), Router.ExpertChoice(4), Router.Unified(4, normalization: WeightNormalization.All), Router.Unified(4, alpha: 0),
         ])
         {
             var mixture = Load(config, Upcycling.Copies(4, router) with { RouterDeviation = 1f });

@@ -206,3 +206,49 @@ internal readonly struct SigmoidActivation : IActivation
         return TSimd.Multiply(y, TSimd.Subtract(TSimd.Create(1f), y));
     }
 }
+
+/// <summary>z·sigmoid(1.702·z) of z up to 7.</summary>
+internal readonly struct ClampedSwishActivation : IActivation
+{
+    private const float Most = 7f;
+    private const float Steepness = 1.702f;
+
+    // The constants stand first, so that NaN passes through.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Value<TSimd, TVector>(TVector z)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
+    {
+        z = TSimd.Min(TSimd.Create(Most), z);
+        return TSimd.Multiply(z, VectorMath<TSimd, TVector>.Sigmoid(TSimd.Multiply(TSimd.Create(Steepness), z)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Derivative<TSimd, TVector>(TVector z)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
+    {
+        var steep = TSimd.Multiply(TSimd.Create(Steepness), TSimd.Min(TSimd.Create(Most), z));
+        var s = VectorMath<TSimd, TVector>.Sigmoid(steep);
+        var slope = TSimd.MultiplyAdd(TSimd.Multiply(s, TSimd.Subtract(TSimd.Create(1f), s)), steep, s);
+        return TSimd.SelectLess(TSimd.Create(Most), z, default, slope);
+    }
+}
+
+/// <summary>z between −7 and 7, plus 1.</summary>
+internal readonly struct ClampedIncrementActivation : IActivation
+{
+    private const float Most = 7f;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Value<TSimd, TVector>(TVector z)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct =>
+        TSimd.Add(TSimd.Create(1f), TSimd.Max(TSimd.Create(-Most), TSimd.Min(TSimd.Create(Most), z)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Derivative<TSimd, TVector>(TVector z)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct =>
+        TSimd.SelectLess(TSimd.Create(Most), TSimd.Abs(z), default, TSimd.Create(1f));
+}

@@ -43,6 +43,12 @@ internal static unsafe class Gemm
         var (columns, depth) = (b.Columns, b.Depth);
         if (rows == 0 || columns == 0)
             return;
+        if (b.IsDotted)
+        {
+            DotProducts.Run(tape, rows, a, b, c, accumulate, epilogue);
+            return;
+        }
+
         var kernels = tape.Kernels;
         var threads = tape.Workers.Threads;
         var multiplyAdds = (long)rows * columns * depth;

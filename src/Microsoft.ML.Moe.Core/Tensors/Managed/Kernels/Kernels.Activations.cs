@@ -26,6 +26,12 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             case Activation.Sigmoid:
                 Activate<SigmoidActivation>(z, y, n);
                 break;
+            case Activation.ClampedSwish:
+                Activate<ClampedSwishActivation>(z, y, n);
+                break;
+            case Activation.ClampedIncrement:
+                Activate<ClampedIncrementActivation>(z, y, n);
+                break;
             default:
                 new Span<float>(z, n).CopyTo(new Span<float>(y, n));
                 break;
@@ -54,6 +60,12 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             case Activation.Sigmoid:
                 AddBiasAndActivate<SigmoidActivation>(z, bias, y, stride, rows, n);
                 break;
+            case Activation.ClampedSwish:
+                AddBiasAndActivate<ClampedSwishActivation>(z, bias, y, stride, rows, n);
+                break;
+            case Activation.ClampedIncrement:
+                AddBiasAndActivate<ClampedIncrementActivation>(z, bias, y, stride, rows, n);
+                break;
             default:
                 AddBiasAndActivate<IdentityActivation>(z, bias, y, stride, rows, n);
                 break;
@@ -81,6 +93,12 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
                 break;
             case Activation.Sigmoid:
                 ActivateBackward<SigmoidActivation>(z, dY, dZ, n);
+                break;
+            case Activation.ClampedSwish:
+                ActivateBackward<ClampedSwishActivation>(z, dY, dZ, n);
+                break;
+            case Activation.ClampedIncrement:
+                ActivateBackward<ClampedIncrementActivation>(z, dY, dZ, n);
                 break;
             default:
                 new Span<float>(dY, n).CopyTo(new Span<float>(dZ, n));

@@ -6,18 +6,20 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal sealed unsafe partial class Kernels<TSimd, TVector>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns)
+    public override void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns, float sink)
     {
         // e^(factor·(x − largest)) as a power of two.
         var factors = TSimd.Create(factor * 1.44269504f);
+        var hasSink = sink > float.NegativeInfinity;
+        var sinks = TSimd.Create(hasSink ? sink : float.MinValue / 2f);
         for (var column = 0; column < columns; column += TSimd.Count)
         {
-            var largest = TSimd.Create(float.MinValue / 2f);
+            var largest = sinks;
             var row = x + column;
             for (var r = 0; r < rows; r++, row += stride)
                 largest = TSimd.Max(largest, TSimd.Load(row));
             var shift = TSimd.Multiply(factors, TSimd.Subtract(default, largest));
-            TVector sum = default;
+            var sum = hasSink ? VectorMath<TSimd, TVector>.Exp2(TSimd.MultiplyAdd(factors, sinks, shift)) : default;
             row = x + column;
             for (var r = 0; r < rows; r++, row += stride)
             {

@@ -90,6 +90,22 @@ internal abstract unsafe class Kernels
     public abstract void MultiplyBFloat16(
         int rows, int columns, int depth, float* a, ushort* b, nint bStride, float* c, nint cStride, bool accumulate);
 
+    /// <summary>
+    /// Products of rows with the rows in memory of a matrix in bfloat16 or int8: c[r, i] = or += Σ over k of a[r][k]·b[i, k]. Each b is read
+    /// once for every four rows of a. The order of a sum depends on the width of the vectors alone.
+    /// </summary>
+    /// <param name="rows">Rows of a.</param>
+    /// <param name="count">Rows of b.</param>
+    /// <param name="depth">k.</param>
+    /// <param name="a">Where each row begins.</param>
+    /// <param name="b">The matrix; transposition is not looked at.</param>
+    /// <param name="first">First row of b, whose products are c's first column.</param>
+    /// <param name="c">Result.</param>
+    /// <param name="cStride">Distance of c's rows.</param>
+    /// <param name="accumulate">Whether to add to c.</param>
+    public abstract void MultiplyRows(
+        int rows, int count, int depth, float** a, in Matrix b, int first, float* c, nint cStride, bool accumulate);
+
     /// <summary>Rows that <see cref="MultiplyUnpacked"/> reads of its first factor are rounded up to a multiple of this.</summary>
     public abstract int RowMultiple { get; }
 
@@ -166,7 +182,8 @@ internal abstract unsafe class Kernels
     /// <param name="stride">Distance of the rows.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="columns">Number of columns.</param>
-    public abstract void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns);
+    /// <param name="sink">Of one more row, which is not written, the element in all columns; −∞ where there is none.</param>
+    public abstract void SoftmaxColumns(float factor, float* x, nint stride, int rows, int columns, float sink = float.NegativeInfinity);
 
     /// <summary>
     /// Drops elements at random: kept = factor·x, or 0 where they are dropped, which a minus sign before x then tells

@@ -106,7 +106,7 @@ internal static unsafe class Packing
         }
     }
 
-    /// <summary>Packs lanes of a matrix in bfloat16 as floats: its columns, or, of a transposed one, the rows in memory.</summary>
+    /// <summary>Packs lanes of a matrix in bfloat16 or int8 as floats: its columns, or, of a transposed one, the rows in memory.</summary>
     /// <param name="kernels">Inner loops, whose tiles have as many columns as the panel lanes.</param>
     /// <param name="source">The matrix.</param>
     /// <param name="firstLane">First lane.</param>
@@ -114,7 +114,7 @@ internal static unsafe class Packing
     /// <param name="firstK">First row of the factor.</param>
     /// <param name="depth">Rows of the factor.</param>
     /// <param name="panel">Receives depth rows.</param>
-    public static void WidenBFloat16(Kernels kernels, in Matrix source, int firstLane, int lanes, int firstK, int depth, float* panel)
+    public static void Widen(Kernels kernels, in Matrix source, int firstLane, int lanes, int firstK, int depth, float* panel)
     {
         var width = kernels.TileColumns;
         if (lanes < width)
@@ -123,17 +123,14 @@ internal static unsafe class Packing
         {
             WidenTransposed(source, firstLane, lanes, firstK, depth, width, panel);
         }
-        else if (lanes == width)
+        else if (lanes == width && source.IsBFloat16)
         {
             kernels.WidenPanel(depth, source.BFloat16Row(firstK) + firstLane, source.Stride, panel);
         }
         else
         {
             for (var k = 0; k < depth; k++)
-            {
-                var row = new ReadOnlySpan<ushort>(source.BFloat16Row(firstK + k) + firstLane, lanes);
-                BFloat16.Widen(row, new Span<float>(panel + k * width, lanes));
-            }
+                source.WidenRow(firstK + k, firstLane, new Span<float>(panel + k * width, lanes));
         }
     }
 
@@ -146,10 +143,7 @@ internal static unsafe class Packing
         {
             var count = Math.Min(MostColumns, depth - k);
             for (var lane = 0; lane < lanes; lane++)
-            {
-                var row = new ReadOnlySpan<ushort>(source.BFloat16Row(firstLane + lane) + firstK + k, count);
-                BFloat16.Widen(row, new Span<float>(floats + lane * MostColumns, count));
-            }
+                source.WidenRow(firstLane + lane, firstK + k, new Span<float>(floats + lane * MostColumns, count));
 
             Transpose(rows, 0, lanes, 0, count, width, panel + k * width);
         }

@@ -3,9 +3,9 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// <summary>
 /// The second factor of a matrix product, cut into panels of <see cref="Kernels.TileColumns"/> columns. Packed, the panels of one
 /// block of k (<see cref="Gemm.DepthBlock"/>) stand side by side in the order of reading. A factor that only few rows are
-/// multiplied with is not worth packing: it is read where it lies, apart from a last panel that is not full. Nor is one in bfloat16, half
-/// as large: it is read where it lies for few rows (<see cref="Gemm.MostRowsInPlace"/>); for more its panels are converted when they are
-/// needed, a block of k at a time.
+/// multiplied with is not worth packing: it is read where it lies, apart from a last panel that is not full. Nor is one in bfloat16 or int8,
+/// half as large or less: it is read where it lies for few rows (<see cref="Gemm.MostRowsInPlace"/>, or, where its columns are rows in
+/// memory, <see cref="DotProducts.MostRows"/>); for more its panels are converted when they are needed, a block of k at a time.
 /// </summary>
 /// <param name="kernels">Inner loops.</param>
 /// <param name="matrix">The factor.</param>
@@ -16,6 +16,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </param>
 /// <param name="isReady">Whether <paramref name="packed"/> holds the factor already.</param>
 /// <param name="precision">What it is packed in; full where it is not packed.</param>
+/// <param name="isDotted">Whether its columns are read as rows in memory, for few rows: see <see cref="DotProducts"/>.</param>
 internal readonly unsafe struct SecondFactor(
     Kernels kernels,
     Matrix matrix,
@@ -23,7 +24,8 @@ internal readonly unsafe struct SecondFactor(
     int depth,
     float* packed,
     bool isReady = false,
-    InferencePrecision precision = InferencePrecision.Full)
+    InferencePrecision precision = InferencePrecision.Full,
+    bool isDotted = false)
 {
     /// <summary>Columns of the factor.</summary>
     public int Columns => columns;
@@ -51,26 +53,30 @@ internal readonly unsafe struct SecondFactor(
     /// <summary>Whether panels have to be packed before the product.</summary>
     public bool NeedsPacking => packed != null && !isReady;
 
-    /// <summary>Whether the factor is read where it lies, in bfloat16.</summary>
-    public bool IsReadInBFloat16 => packed == null && matrix.BFloat16 != null;
+    /// <summary>The factor, in floats or not.</summary>
+    public Matrix Values => matrix;
 
-    /// <summary>What a factor is packed in for one product, if it is: what is in bfloat16 loses nothing by it.</summary>
-    public static InferencePrecision PrecisionOf(in Matrix matrix, float* packed) =>
-        matrix.BFloat16 == null || packed == null ? InferencePrecision.Full : InferencePrecision.BFloat16;
+    /// <summary>Whether its columns are read as rows in memory.</summary>
+    public bool IsDotted => isDotted;
+
+    /// <summary>Whether the factor is converted, panel by panel, when it is read.</summary>
+    public bool IsStored => matrix.IsStored;
+
+    /// <summary>Whether the factor can be read where it lies, in bfloat16, row by row.</summary>
+    public bool IsReadInBFloat16 => matrix.IsBFloat16 && !matrix.IsTransposed;
 
     /// <summary>Room for the factor of a product with that many rows; null where packing does not pay.</summary>
     public static float* Allocate(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
     {
-        var pays = matrix.BFloat16 == null ? PaysToPack(tape.Kernels, matrix.IsTransposed, rows) : matrix.IsTransposed;
-        var precision = matrix.BFloat16 == null ? InferencePrecision.Full : InferencePrecision.BFloat16;
-        return rows > 0 && pays ? tape.Scratch.Allocate(PackedLength(tape.Kernels, columns, depth, precision)) : null;
+        var pays = rows > 0 && !matrix.IsStored && PaysToPack(tape.Kernels, matrix.IsTransposed, rows);
+        return pays ? tape.Scratch.Allocate(PackedLength(tape.Kernels, columns, depth)) : null;
     }
 
     /// <summary>The factor of a product with that many rows, packed on the tape's threads if that pays.</summary>
     public static SecondFactor Prepare(ManagedTape tape, in Matrix matrix, int columns, int depth, int rows)
     {
         var packed = Allocate(tape, matrix, columns, depth, rows);
-        var factor = new SecondFactor(tape.Kernels, matrix, columns, depth, packed, precision: PrecisionOf(matrix, packed));
+        var factor = new SecondFactor(tape.Kernels, matrix, columns, depth, packed, isDotted: DotProducts.Pay(matrix, rows));
         if (factor.NeedsPacking)
             tape.Workers.Run(factor.Panels, (long)columns * depth, new PanelPacking(factor));
         return factor;
@@ -108,7 +114,7 @@ internal readonly unsafe struct SecondFactor(
         stride = RowLength(kernels, precision);
         if (packed != null)
             return Packed(panel, firstK);
-        if ((panel + 1) * kernels.TileColumns <= columns && matrix.BFloat16 == null)
+        if ((panel + 1) * kernels.TileColumns <= columns && !matrix.IsStored)
         {
             stride = matrix.Stride;
             return matrix.Row(firstK) + panel * kernels.TileColumns;
@@ -118,7 +124,7 @@ internal readonly unsafe struct SecondFactor(
         return spare;
     }
 
-    /// <summary>An element of a factor that is read where it lies, in bfloat16.</summary>
+    /// <summary>An element of a factor that <see cref="IsReadInBFloat16"/>.</summary>
     /// <param name="row">Its row.</param>
     /// <param name="column">Its column.</param>
     /// <param name="stride">Distance of the rows.</param>
@@ -128,7 +134,7 @@ internal readonly unsafe struct SecondFactor(
         return matrix.BFloat16Row(row) + column;
     }
 
-    /// <summary>One panel as a factor of its own, in floats: for a factor in bfloat16 that several tiles are to read.</summary>
+    /// <summary>One panel as a factor of its own, in floats: for a factor that <see cref="IsStored"/> and that several tiles are to read.</summary>
     /// <param name="panel">Number of the panel; that of the new factor is 0.</param>
     /// <param name="room"><see cref="Kernels.TileColumns"/> floats for each row.</param>
     public SecondFactor Widened(int panel, float* room)
@@ -171,8 +177,8 @@ internal readonly unsafe struct SecondFactor(
         var width = kernels.TileColumns;
         var first = panel * width;
         var count = Math.Min(width, columns - first);
-        if (matrix.BFloat16 != null)
-            Packing.WidenBFloat16(kernels, matrix, first, count, firstK, rows, target);
+        if (matrix.IsStored)
+            Packing.Widen(kernels, matrix, first, count, firstK, rows, target);
         else if (matrix.IsTransposed)
             Packing.PackRows(matrix, first, count, firstK, rows, width, target);
         else

@@ -104,10 +104,12 @@ internal readonly unsafe struct AttentionHeads
     /// <param name="item">Number of the item.</param>
     /// <param name="rows">Queries, keys and values.</param>
     /// <param name="bias">What is added to the scores.</param>
+    /// <param name="sinks">Score of a key without value, by head; null for none.</param>
     /// <param name="y">The result, [T, H·V].</param>
     /// <param name="probabilities">Keeps the probabilities for <see cref="Backward"/>; null where there is none.</param>
     /// <param name="scratch"><see cref="ForwardScratchLength"/> floats.</param>
-    public void Forward(int item, in AttentionRows rows, in DistanceBias bias, float* y, float* probabilities, float* scratch)
+    public void Forward(
+        int item, in AttentionRows rows, in DistanceBias bias, float* sinks, float* y, float* probabilities, float* scratch)
     {
         var (sequence, shared) = (item / _form.KeyValueHeads, item % _form.KeyValueHeads);
         var (count, width) = (_keyCounts[sequence], (nint)_form.Heads * _form.ValueWidth);
@@ -120,7 +122,9 @@ internal readonly unsafe struct AttentionHeads
             var start = _queries.Offsets[sequence];
             var q = new Matrix(rows.Queries + start * rows.QueryStride + head * _form.HeadWidth, rows.QueryStride);
             var output = y + start * width + head * _form.ValueWidth;
-            ForwardHead(sequence, head, q, keys, values, valueStride, bias, output, width, probabilities, scratch);
+            // with the scale, by which the scores are still to be multiplied
+            var sink = sinks == null ? float.NegativeInfinity : sinks[head] / _form.Scale;
+            ForwardHead(sequence, head, q, keys, values, valueStride, bias, sink, output, width, probabilities, scratch);
         }
     }
 
@@ -132,6 +136,7 @@ internal readonly unsafe struct AttentionHeads
     /// <param name="gradients">Receive the gradients; null for none.</param>
     /// <param name="addsTo">Whether to add to those of queries, of keys and of values.</param>
     /// <param name="dBias">Receives the bias's gradient by item and head.</param>
+    /// <param name="dSinks">Receives the sinks' gradients by sequence and head; null for none.</param>
     /// <param name="scratch"><see cref="BackwardScratchLength"/> floats.</param>
     public void Backward(
         int item,
@@ -141,6 +146,7 @@ internal readonly unsafe struct AttentionHeads
         in AttentionRows gradients,
         (bool Queries, bool Keys, bool Values) addsTo,
         in DistanceBias dBias,
+        float* dSinks,
         float* scratch)
     {
         var (sequence, shared) = (item / _form.KeyValueHeads, item % _form.KeyValueHeads);
@@ -180,7 +186,8 @@ internal readonly unsafe struct AttentionHeads
                 DValueStride = gradients.ValueStride,
                 AddsTo = addsTo,
             };
-            BackwardHead(sequence, head, values, keys, keyStride, ofHead, probabilities, dBias, scratch);
+            var dSink = dSinks == null ? null : dSinks + (long)sequence * _form.Heads + head;
+            BackwardHead(sequence, head, values, keys, keyStride, ofHead, probabilities, dBias, dSink, scratch);
             addsTo = (addsTo.Queries, true, true);
         }
     }
@@ -193,6 +200,7 @@ internal readonly unsafe struct AttentionHeads
         float* values,
         nint valueStride,
         in DistanceBias bias,
+        float sink,
         float* output,
         nint outputStride,
         float* probabilities,
@@ -220,7 +228,7 @@ internal readonly unsafe struct AttentionHeads
             if (bias.Values != null)
                 AddBias(sequence, head, bias, first, count, firstKey, keyCount, a, aStride);
             FillHidden(sequence, first, count, firstKey, keyCount, float.NegativeInfinity, a, aStride, columns);
-            _kernels.SoftmaxColumns(_form.Scale, a, aStride, keyCount, count);
+            _kernels.SoftmaxColumns(_form.Scale, a, aStride, keyCount, count, sink);
             FillHidden(sequence, first, count, firstKey, keyCount, 0f, a, aStride, columns);
             if (_form.Dropout > 0f)
             {
@@ -245,8 +253,11 @@ internal readonly unsafe struct AttentionHeads
         HeadGradient of,
         float* probabilities,
         in DistanceBias dBias,
+        float* dSink,
         float* scratch)
     {
+        if (dSink != null)
+            *dSink = 0f;
         var length = QueryCount(sequence);
         var queries = WholeVectors(of.Queries, of.QueryStride, length, _form.HeadWidth, ref scratch, out var queryStride);
         var outputs = WholeVectors(of.DOutput, of.OutputStride, length, _form.ValueWidth, ref scratch, out var outputStride);
@@ -267,6 +278,10 @@ internal readonly unsafe struct AttentionHeads
                 _form.Scale, a, aStride, dS, columns, 1f / (1f - _form.Dropout), _form.Dropout > 0f ? kept : null, keyCount, count);
             if (dBias.Values != null)
                 AddBiasGradient(sequence, head, dBias, first, count, firstKey, keyCount, dS, columns);
+
+            // what the softmax takes from all scores together it has given to the sink
+            for (var row = 0; dSink != null && row < keyCount; row++)
+                *dSink -= _kernels.Sum(dS + (nint)row * columns, count) / _form.Scale;
 
             if (of.DValues != null)
             {

@@ -21,9 +21,8 @@ internal readonly unsafe struct EmbeddingBagOperation(
 
         var items = (bags.Count + BagsPerItem - 1) / BagsPerItem;
         var width = tableVD.Columns;
-        if (tableVD.ElementType == ElementType.BFloat16)
+        if (tableVD.Stored is { } table)
         {
-            var table = tableVD.BFloat16Data;
             var sums = new WidenedSums(tape.Kernels, table, width, rows, offsets, weights, bags.Count, result.Data);
             tape.Workers.Run(items, (long)entries * width, sums);
         }
@@ -61,7 +60,7 @@ internal readonly unsafe struct EmbeddingBagOperation(
 
     // The same sums, some columns at a time, for which the rows are converted.
     private readonly struct WidenedSums(
-        Kernels kernels, ushort* table, int width, int* rows, int* offsets, float* weights, int bags, float* y) : ILoopBody
+        Kernels kernels, StoredMatrices table, int width, int* rows, int* offsets, float* weights, int bags, float* y) : ILoopBody
     {
         private const int MostColumns = 512;
 
@@ -77,8 +76,7 @@ internal readonly unsafe struct EmbeddingBagOperation(
                     new Span<float>(sum, count).Clear();
                     for (var entry = offsets[bag]; entry < offsets[bag + 1]; entry++)
                     {
-                        var row = table + (long)rows[entry] * width + column;
-                        BFloat16.Widen(new ReadOnlySpan<ushort>(row, count), new Span<float>(part, count));
+                        table.ReadRow(rows[entry], column, new Span<float>(part, count));
                         kernels.AddScaled(weights[entry], part, sum, count);
                     }
                 }

@@ -10,8 +10,8 @@ internal readonly unsafe struct EmbeddingOperation(ManagedTensor tableVD, int* r
         var result = tape.Result(tableVD.RequiresGradient, count, width);
         var rows = (result.RequiresGradient ? tape.Memory : tape.Scratch).AllocateIntegers(count);
         indices.CopyTo(new Span<int>(rows, count));
-        if (tableVD.ElementType == ElementType.BFloat16)
-            Blocks.RunRows(tape, count, width, new WidenedCopies(tableVD.BFloat16Data, rows, width, result.Data));
+        if (tableVD.Stored is { } stored)
+            Blocks.RunRows(tape, count, width, new WidenedCopies(stored, rows, width, result.Data));
         else
             Blocks.RunRows(tape, count, width, new Copies(tableVD.Data, rows, width, result.Data));
         tape.Record(result, new EmbeddingOperation(tableVD, rows, count, result));
@@ -29,12 +29,12 @@ internal readonly unsafe struct EmbeddingOperation(ManagedTensor tableVD, int* r
         }
     }
 
-    private readonly struct WidenedCopies(ushort* table, int* rows, int width, float* y) : IBlockBody
+    private readonly struct WidenedCopies(StoredMatrices table, int* rows, int width, float* y) : IBlockBody
     {
         public void Run(int first, int count)
         {
             for (var i = first; i < first + count; i++)
-                BFloat16.Widen(new ReadOnlySpan<ushort>(table + (long)rows[i] * width, width), new Span<float>(y + (long)i * width, width));
+                table.ReadRow(rows[i], 0, new Span<float>(y + (long)i * width, width));
         }
     }
 }

@@ -39,7 +39,7 @@ internal readonly unsafe struct ExpertBatch
         _runCount = 0;
         for (var expert = 0; expert < experts.Count; expert++)
         {
-            var parts = new RowParts(tape.Kernels, Offsets[expert + 1] - Offsets[expert], RunRows);
+            var parts = new RowParts(tape.Kernels, RowsOf(expert), RunRows);
             for (var part = 0; part < parts.Count; part++)
             {
                 var (first, rows) = parts[part];
@@ -71,6 +71,9 @@ internal readonly unsafe struct ExpertBatch
     /// <summary>Most rows in a run.</summary>
     public int RunRows { get; }
 
+    /// <summary>Rows of an expert.</summary>
+    public int RowsOf(int expert) => Offsets[expert + 1] - Offsets[expert];
+
     /// <summary>Runs body(run, worker) over all rows.</summary>
     public void Run<TBody>(TBody body)
         where TBody : struct, IExpertBody =>
@@ -92,8 +95,7 @@ internal readonly unsafe struct ExpertBatch
         var packed = (float**)_tape.Scratch.Allocate(sizeof(float*) / sizeof(float) * Experts.Count);
         for (var expert = 0; expert < Experts.Count; expert++)
         {
-            var rows = Offsets[expert + 1] - Offsets[expert];
-            packed[expert] = SecondFactor.Allocate(_tape, weights.Matrix(expert, isTransposed), columns, depth, rows);
+            packed[expert] = SecondFactor.Allocate(_tape, weights.Matrix(expert, isTransposed), columns, depth, RowsOf(expert));
         }
 
         return new ExpertFactors(_tape.Kernels, weights, columns, depth, isTransposed, packed, null);

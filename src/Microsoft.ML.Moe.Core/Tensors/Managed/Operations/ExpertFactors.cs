@@ -25,8 +25,7 @@ internal readonly unsafe struct ExpertFactors(
             if (kept is not null)
                 return kept[expert];
             var matrix = weights.Matrix(expert, isTransposed);
-            return new SecondFactor(
-                kernels, matrix, columns, depth, packed[expert], precision: SecondFactor.PrecisionOf(matrix, packed[expert]));
+            return new SecondFactor(kernels, matrix, columns, depth, packed[expert]);
         }
     }
 

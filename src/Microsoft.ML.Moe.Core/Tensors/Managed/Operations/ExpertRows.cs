@@ -6,7 +6,10 @@ internal readonly unsafe struct ExpertRows
     /// <summary>x·W1 + b1.</summary>
     public float* ZPF { get; private init; }
 
-    /// <summary>x·WGate; null without gate.</summary>
+    /// <summary>x·WGate + bGate; null without gate.</summary>
+    public float* GateZPF { get; private init; }
+
+    /// <summary>gateActivation of it, at the same place where that is none; null without gate.</summary>
     public float* GatePF { get; private init; }
 
     /// <summary>activation(z), times the gate.</summary>
@@ -26,12 +29,14 @@ internal readonly unsafe struct ExpertRows
     {
         var hiddenStride = Gemm.RowStride(batch.Experts.HiddenWidth);
         var hiddenLength = (long)batch.Pairs * hiddenStride;
+        var gateZPF = batch.Experts.Gate is null ? null : memory.Allocate(hiddenLength);
         return new ExpertRows
         {
             WidthStride = Gemm.RowStride(batch.Experts.Width),
             HiddenStride = hiddenStride,
             ZPF = memory.Allocate(hiddenLength),
-            GatePF = batch.Experts.Gate is null ? null : memory.Allocate(hiddenLength),
+            GateZPF = gateZPF,
+            GatePF = batch.Experts.GateActivation == Activation.None ? gateZPF : memory.Allocate(hiddenLength),
             HiddenPF = memory.Allocate(hiddenLength),
             OutPD = outPD,
         };

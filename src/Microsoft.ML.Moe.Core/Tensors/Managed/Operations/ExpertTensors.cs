@@ -2,7 +2,14 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>The stacked weights of <see cref="Experts"/> on this engine.</summary>
 internal readonly record struct ExpertTensors(
-    ManagedTensor W1, ManagedTensor? B1, ManagedTensor W2, ManagedTensor? B2, ManagedTensor? Gate, Activation Activation)
+    ManagedTensor W1,
+    ManagedTensor? B1,
+    ManagedTensor W2,
+    ManagedTensor? B2,
+    Activation Activation,
+    ManagedTensor? Gate = null,
+    ManagedTensor? GateBias = null,
+    Activation GateActivation = Activation.None)
 {
     /// <summary>E.</summary>
     public int Count => W1.Shape[0];
@@ -18,5 +25,6 @@ internal readonly record struct ExpertTensors(
 
     /// <summary>Whether any of the weights before the second product requires a gradient.</summary>
     public bool HiddenRequiresGradient =>
-        W1.RequiresGradient || B1 is { RequiresGradient: true } || Gate is { RequiresGradient: true };
+        W1.RequiresGradient || B1 is { RequiresGradient: true } || Gate is { RequiresGradient: true }
+        || GateBias is { RequiresGradient: true };
 }

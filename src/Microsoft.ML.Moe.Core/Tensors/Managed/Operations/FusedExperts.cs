@@ -27,14 +27,19 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private readonly float* _b1;
     private readonly float* _b2;
     private readonly Activation _activation;
+    private readonly float* _bGate;
+    private readonly Activation _gateActivation;
     private readonly float* _outPD;
     private readonly int _outStride;
     private readonly int _mostRows;
-    private readonly bool _isBFloat16;
+    private readonly bool _isStored;
+    private readonly bool _isReadInPlace;
+    private readonly bool _leavesFewRows;
+    private readonly int* _offsets;
     private readonly float* _scratch;
     private readonly long _scratchLength;
 
-    private FusedExperts(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD)
+    private FusedExperts(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD, bool leavesFewRows)
     {
         var experts = batch.Experts;
         _kernels = tape.Kernels;
@@ -45,12 +50,17 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         _b1 = experts.B1 is null ? null : experts.B1.Data;
         _b2 = experts.B2 is null ? null : experts.B2.Data;
         _activation = experts.Activation;
+        _bGate = experts.GateBias is null ? null : experts.GateBias.Data;
+        _gateActivation = experts.GateActivation;
         _outPD = outPD;
         _outStride = Gemm.RowStride(_width);
         var tileRows = _kernels.TileRows;
         var wanted = Math.Max(PackedFloats / (_width + Gemm.DepthBlock) / tileRows, FewestTiles) * tileRows;
         _mostRows = Math.Min(wanted, batch.RunRows);
-        _isBFloat16 = experts.W1.ElementType == ElementType.BFloat16 || experts.Gate is { ElementType: ElementType.BFloat16 };
+        _isStored = experts.W1.Stored is not null || experts.Gate?.Stored is not null;
+        _isReadInPlace = IsReadInPlace(experts.W1) && (experts.Gate is null || IsReadInPlace(experts.Gate));
+        _leavesFewRows = leavesFewRows;
+        _offsets = batch.Offsets;
         _scratchLength = SpareLength + GateLength + 2 * WidenedLength + PackedRows.Length(_kernels, _mostRows, _width) +
             PackedRows.Length(_kernels, _mostRows, Math.Min(_hidden, Gemm.DepthBlock));
         _scratch = tape.Scratch.Allocate(_scratchLength * tape.Workers.Threads);
@@ -59,24 +69,30 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     private long SpareLength => Gemm.SpareLength(_kernels, Math.Max(_width, _hidden));
 
     // A tile; or, of what is read where it lies, a block of all rows.
-    private long GateLength => _isBFloat16
+    private long GateLength => _isReadInPlace
         ? (long)Gemm.MostRowsInPlace(_kernels) * Gemm.DepthBlock
         : (long)_kernels.TileRows * _kernels.TileColumns;
 
     // A panel of the first product, of which every tile of rows would else convert its own.
-    private long WidenedLength => _isBFloat16 ? (long)_width * _kernels.TileColumns : 0;
+    private long WidenedLength => _isStored ? (long)_width * _kernels.TileColumns : 0;
 
     /// <summary>Writes what each pair's expert makes of its token.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="xTD">Tokens.</param>
     /// <param name="batch">Pairs and weights.</param>
     /// <param name="outPD">Receives the outputs, rows at <see cref="Gemm.RowStride"/>.</param>
-    public static void Run(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD) =>
-        batch.Run(new FusedExperts(tape, xTD, batch, outPD));
+    public static void Run(ManagedTape tape, float* xTD, in ExpertBatch batch, float* outPD)
+    {
+        var leavesFewRows = DottedExperts.Fit(batch.Experts);
+        if (!leavesFewRows || !DottedExperts.Run(tape, xTD, batch, outPD))
+            batch.Run(new FusedExperts(tape, xTD, batch, outPD, leavesFewRows));
+    }
 
     /// <inheritdoc/>
     public void Run(ExpertRun run, int worker)
     {
+        if (_leavesFewRows && DottedExperts.Has(_offsets[run.Expert + 1] - _offsets[run.Expert]))
+            return;
         var scratch = _scratch + worker * _scratchLength;
         var gate = scratch + SpareLength;
         var packed = gate + GateLength + 2 * WidenedLength;
@@ -101,7 +117,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     // The hidden columns that make a block of k of the second product.
     private void HiddenBlock(int expert, in PackedRows x, int firstColumn, float* h, float* gate, float* scratch)
     {
-        if (_isBFloat16 && x.Rows <= Gemm.MostRowsInPlace(_kernels))
+        if (_isReadInPlace && x.Rows <= Gemm.MostRowsInPlace(_kernels))
         {
             HiddenRows(expert, x, firstColumn, h, gate, scratch);
             return;
@@ -118,10 +134,13 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         }
     }
 
+    private static bool IsReadInPlace(ManagedTensor weights) =>
+        weights.Stored is { IsTransposed: false, Type: ElementType.BFloat16 };
+
     private (SecondFactor Factor, int Panel) PanelOf(in SecondFactor factor, int column, float* widened)
     {
         var panel = column / _kernels.TileColumns;
-        return factor.IsReadInBFloat16 ? (factor.Widened(panel, widened), 0) : (factor, panel);
+        return factor.IsStored ? (factor.Widened(panel, widened), 0) : (factor, panel);
     }
 
     // Few rows with weights in bfloat16, which are gone through row by row: all columns at once.
@@ -135,8 +154,17 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         if (!_hasGate)
             return;
         Gemm.MultiplyRows(_kernels, x, 0, _gate[expert], block, gate - firstColumn, Gemm.DepthBlock, scratch);
+        ActivateGate(expert, gate, firstColumn, Gemm.DepthBlock, x.Rows, width);
         for (var i = 0; i < x.Rows; i++)
             _kernels.Multiply(h + i * PackedRows.Stride, gate + i * Gemm.DepthBlock, h + i * PackedRows.Stride, width);
+    }
+
+    private void ActivateGate(int expert, float* gate, int firstColumn, nint stride, int rows, int columns)
+    {
+        if (_bGate == null && _gateActivation == Activation.None)
+            return;
+        var bias = _bGate == null ? null : _bGate + (long)expert * _hidden + firstColumn;
+        _kernels.AddBiasAndActivate(_gateActivation, gate, bias, gate, stride, rows, columns);
     }
 
     private void HiddenTile(
@@ -159,6 +187,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
         if (!_hasGate)
             return;
         Gemm.MultiplyTile(_kernels, x, row, wGate.Factor, wGate.Panel, gate, tileColumns, scratch);
+        ActivateGate(expert, gate, column, tileColumns, height, width);
         for (var i = 0; i < height; i++)
             _kernels.Multiply(tile + i * PackedRows.Stride, gate + i * tileColumns, tile + i * PackedRows.Stride, width);
     }

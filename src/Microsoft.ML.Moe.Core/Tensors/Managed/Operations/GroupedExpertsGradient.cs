@@ -2,7 +2,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// Gradients of <see cref="GroupedExpertsOperation"/>. For pair p of token t and expert e, with h the hidden and o the output row:
-/// dw_p = ⟨dy_t, o_p⟩, do_p = w_p·dy_t, dh = do·W2ᵀ, dz = dh∘gate∘activation'(z), dgate = dh∘activation(z), and back through
+/// dw_p = ⟨dy_t, o_p⟩, do_p = w_p·dy_t, dh = do·W2ᵀ, dz = dh∘gate∘activation'(z), dgate = dh∘activation(z)∘gateActivation', and back through
 /// the first products; weight gradients are hᵀ·do, xᵀ·dz and xᵀ·dgate over the expert's rows.
 /// </summary>
 internal readonly unsafe struct GroupedExpertsGradient(
@@ -45,6 +45,7 @@ internal readonly unsafe struct GroupedExpertsGradient(
             Width = _width,
             Hidden = _hidden,
             Activation = _experts.Activation,
+            GateActivation = _experts.GateActivation,
             TokenOfPair = batch.TokenOfPair,
             WeightsP = weightsP.Data,
             Rows = rows,
@@ -70,7 +71,7 @@ internal readonly unsafe struct GroupedExpertsGradient(
         var (dZ, dGate) = (new Matrix(dZPF, rows.HiddenStride), new Matrix(dGatePF, rows.HiddenStride));
         var ofW2 = new ExpertWeightGradient(tape, batch, hidden, false, dOut, _experts.W2, _experts.B2);
         var ofW1 = _needsHidden ? new ExpertWeightGradient(tape, batch, x, true, dZ, _experts.W1, _experts.B1) : default;
-        var ofGate = dGatePF != null ? new ExpertWeightGradient(tape, batch, x, true, dGate, _experts.Gate!, null) : default;
+        var ofGate = dGatePF != null ? new ExpertWeightGradient(tape, batch, x, true, dGate, _experts.Gate!, _experts.GateBias) : default;
         var scratchLength = Math.Max(ofW2.ScratchLength, Math.Max(ofW1.ScratchLength, ofGate.ScratchLength));
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
         tape.Workers.Run(
@@ -89,6 +90,8 @@ internal readonly unsafe struct GroupedExpertsGradient(
         public required int Hidden { get; init; }
 
         public required Activation Activation { get; init; }
+
+        public required Activation GateActivation { get; init; }
 
         public required int* TokenOfPair { get; init; }
 
@@ -156,6 +159,8 @@ internal readonly unsafe struct GroupedExpertsGradient(
             {
                 Kernels.Activate(Activation, z, DGatePF + start, length);
                 Kernels.Multiply(DGatePF + start, dZ, DGatePF + start, length);
+                if (GateActivation != Activation.None)
+                    Kernels.ActivateBackward(GateActivation, Rows.GateZPF + start, DGatePF + start, DGatePF + start, length);
                 Kernels.Multiply(dZ, Rows.GatePF + start, dZ, length);
             }
 

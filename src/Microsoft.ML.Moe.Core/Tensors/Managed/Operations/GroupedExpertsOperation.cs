@@ -61,6 +61,8 @@ internal readonly unsafe struct GroupedExpertsOperation(
         private readonly float* _b2 = experts.B2 is null ? null : experts.B2.Data;
         private readonly Activation _activation = experts.Activation;
         private readonly bool _hasGate = experts.Gate is not null;
+        private readonly float* _bGate = experts.GateBias is null ? null : experts.GateBias.Data;
+        private readonly Activation _gateActivation = experts.GateActivation;
 
         public void Run(ExpertRun run, int worker)
         {
@@ -71,7 +73,8 @@ internal readonly unsafe struct GroupedExpertsOperation(
             if (_hasGate)
             {
                 var start = (long)run.First * rows.HiddenStride;
-                Gemm.Multiply(kernels, toHidden, x, gate[run.Expert], rows.GatePF, rows.HiddenStride, false, scratch);
+                var activateGate = new Epilogue(_bGate == null ? null : _bGate + (long)run.Expert * _hidden, _gateActivation, rows.GatePF);
+                Gemm.Multiply(kernels, toHidden, x, gate[run.Expert], rows.GateZPF, rows.HiddenStride, false, scratch, activateGate);
                 kernels.Multiply(rows.HiddenPF + start, rows.GatePF + start, rows.HiddenPF + start, run.Rows * rows.HiddenStride);
             }
 

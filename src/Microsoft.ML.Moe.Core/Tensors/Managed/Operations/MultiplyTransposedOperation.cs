@@ -7,7 +7,7 @@ internal readonly unsafe struct MultiplyTransposedOperation(ManagedTensor xAD, M
     {
         var (rows, columns, depth) = (xAD.Shape[0], yBD.Shape[0], xAD.Columns);
         var result = tape.Result(xAD.RequiresGradient || yBD.RequiresGradient, rows, columns);
-        var yDB = SecondFactor.Prepare(tape, new Matrix(yBD.Data, depth, isTransposed: true), columns, depth, rows);
+        var yDB = SecondFactor.Prepare(tape, yBD.Matrix(isTransposed: true), columns, depth, rows);
         Gemm.Multiply(tape, rows, new Matrix(xAD.Data, depth), yDB, result.Data, accumulate: false);
         tape.Record(result, new MultiplyTransposedOperation(xAD, yBD, result));
         return result;
@@ -26,7 +26,7 @@ internal readonly unsafe struct MultiplyTransposedOperation(ManagedTensor xAD, M
         if (!input.RequiresGradient)
             return;
         var (rows, depth) = (input.Shape[0], right.Shape[0]);
-        var factor = SecondFactor.Prepare(tape, new Matrix(right.Data, right.Columns), right.Columns, depth, rows);
+        var factor = SecondFactor.Prepare(tape, right.Matrix(), right.Columns, depth, rows);
         if (depth == 0)
         {
             input.GradientToAdd();

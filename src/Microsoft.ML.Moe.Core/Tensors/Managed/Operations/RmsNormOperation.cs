@@ -2,7 +2,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
 /// y = gain∘x·r with r = 1/√(mean(x²) + ε). Gradients, with g = gain∘dY: dX = r·(g − x·r²·mean(g∘x)), dGain = Σ over rows of dY∘x·r, summed
-/// by blocks of rows, then over the blocks in order.
+/// by blocks of rows, then over the blocks in order. A row here is what one gain covers: of shorter gains x has several in a row of its own.
 /// </summary>
 internal readonly unsafe struct RmsNormOperation(ManagedTensor x, ManagedTensor gain, float* inverses, ManagedTensor result) : IOperation
 {
@@ -11,16 +11,17 @@ internal readonly unsafe struct RmsNormOperation(ManagedTensor x, ManagedTensor 
     public static ManagedTensor Forward(ManagedTape tape, ManagedTensor x, ManagedTensor gain, float epsilon)
     {
         var result = tape.Result(x.RequiresGradient || gain.RequiresGradient, x.Shape);
-        var inverses = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(x.Rows);
-        var body = new Rows(tape.Kernels, x.Columns, epsilon, x.Data, gain.Data, result.Data, inverses);
-        Blocks.RunRows(tape, x.Rows, x.Columns, body);
+        var (rows, columns) = (x.Length / gain.Length, gain.Length);
+        var inverses = (result.RequiresGradient ? tape.Memory : tape.Scratch).Allocate(rows);
+        var body = new Rows(tape.Kernels, columns, epsilon, x.Data, gain.Data, result.Data, inverses);
+        Blocks.RunRows(tape, rows, columns, body);
         tape.Record(result, new RmsNormOperation(x, gain, inverses, result));
         return result;
     }
 
     public void Backward(ManagedTape tape)
     {
-        var (rows, columns) = (x.Rows, x.Columns);
+        var (rows, columns) = (x.Length / gain.Length, gain.Length);
         var accumulate = false;
         var dX = x.RequiresGradient ? x.GradientToWrite(out accumulate) : null;
         var blocks = (rows + RowsPerBlock - 1) / RowsPerBlock;

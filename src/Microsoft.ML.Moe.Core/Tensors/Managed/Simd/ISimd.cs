@@ -36,6 +36,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary>Loads two vectors of bfloat16 numbers that lie one after the other.</summary>
     static abstract void WidenBFloat16(ushort* source, out TVector first, out TVector second);
 
+    /// <summary>Loads two vectors of int8 numbers that lie one after the other.</summary>
+    static abstract void WidenInt8(sbyte* source, out TVector first, out TVector second);
+
     static abstract TVector Create(float x);
 
     /// <summary>As <see cref="Create"/>, of a float in memory: the load itself repeats it, which leaves the units that multiply free.</summary>

@@ -62,6 +62,25 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenInt8(sbyte* source, out Vector128<float> first, out Vector128<float> second)
+    {
+        if (Sse41.IsSupported)
+        {
+            first = Vector128.ConvertToSingle(Sse41.ConvertToVector128Int32(source));
+            second = Vector128.ConvertToSingle(Sse41.ConvertToVector128Int32(source + 4));
+            return;
+        }
+
+        first = default;
+        second = default;
+        for (var i = 0; i < Count; i++)
+        {
+            first = first.WithElement(i, source[i]);
+            second = second.WithElement(i, source[Count + i]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Create(float x) => Vector128.Create(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -61,6 +61,25 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenInt8(sbyte* source, out Vector256<float> first, out Vector256<float> second)
+    {
+        if (Avx2.IsSupported)
+        {
+            first = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source));
+            second = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source + 8));
+            return;
+        }
+
+        first = default;
+        second = default;
+        for (var i = 0; i < Count; i++)
+        {
+            first = first.WithElement(i, source[i]);
+            second = second.WithElement(i, source[Count + i]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Create(float x) => Vector256.Create(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

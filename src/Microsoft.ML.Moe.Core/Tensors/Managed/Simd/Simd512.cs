@@ -61,6 +61,25 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenInt8(sbyte* source, out Vector512<float> first, out Vector512<float> second)
+    {
+        if (Avx512F.IsSupported)
+        {
+            first = Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source)));
+            second = Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source + 16)));
+            return;
+        }
+
+        first = default;
+        second = default;
+        for (var i = 0; i < Count; i++)
+        {
+            first = first.WithElement(i, source[i]);
+            second = second.WithElement(i, source[Count + i]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Create(float x) => Vector512.Create(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,179 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Benchmarks.References;
+
+/// <summary>
+/// A published causal mixture with random weights in bfloat16, in a folder of the temporary files that goes when this is disposed, at the
+/// latest with the process.
+/// </summary>
+internal sealed class RandomCheckpoint : IDisposable
+{
+    private const long ShardBytes = 2L << 30;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("moe-benchmarks-");
+
+    private RandomCheckpoint(object config, IEnumerable<(string Name, int[] Shape)> tensors)
+    {
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose();
+        File.WriteAllText(Path.Combine(Folder, "config.json"), JsonSerializer.Serialize(config));
+        SafeTensorsWriter.WriteFolder(
+            Folder,
+            [.. tensors.Select((t, number) => new SavedTensor(t.Name, t.Shape, ElementType.BFloat16, () => [], () => Bits(t.Shape, number)))],
+            ShardBytes);
+    }
+
+    /// <summary>Path of the folder.</summary>
+    public string Folder => _folder.FullName;
+
+    /// <summary>Bytes of the weights.</summary>
+    public long WeightBytes => _folder.EnumerateFiles("*.safetensors").Sum(file => file.Length);
+
+    /// <summary>Granite 3.1 1B-A400M: 24 blocks of 32 experts, 8 of them for a token.</summary>
+    public static RandomCheckpoint Granite()
+    {
+        const int Vocabulary = 49155, Width = 1024, Layers = 24, Heads = 16, KeyHeads = 8, HeadWidth = 64, Hidden = 512, Experts = 32;
+        return new RandomCheckpoint(
+            new
+            {
+                architectures = new[] { "GraniteMoeForCausalLM" },
+                model_type = "granitemoe",
+                vocab_size = Vocabulary,
+                hidden_size = Width,
+                intermediate_size = Hidden,
+                num_hidden_layers = Layers,
+                num_attention_heads = Heads,
+                num_key_value_heads = KeyHeads,
+                num_local_experts = Experts,
+                num_experts_per_tok = 8,
+                max_position_embeddings = 4096,
+                rms_norm_eps = 1e-6,
+                rope_theta = 1.5e6,
+                attention_multiplier = 0.015625,
+                embedding_multiplier = 12.0,
+                residual_multiplier = 0.22,
+                logits_scaling = 6.0,
+                tie_word_embeddings = true,
+                torch_dtype = "bfloat16",
+            },
+            [
+                ("model.embed_tokens.weight", [Vocabulary, Width]),
+                ("model.norm.weight", [Width]),
+                .. Enumerable.Range(0, Layers).SelectMany(layer => (IEnumerable<(string, int[])>)
+                [
+                    .. Attention(layer, Width, Heads * HeadWidth, KeyHeads * HeadWidth),
+                    ($"model.layers.{layer}.block_sparse_moe.router.layer.weight", [Experts, Width]),
+                    ($"model.layers.{layer}.block_sparse_moe.input_linear.weight", [Experts, 2 * Hidden, Width]),
+                    ($"model.layers.{layer}.block_sparse_moe.output_linear.weight", [Experts, Width, Hidden]),
+                ]),
+            ]);
+    }
+
+    /// <summary>OLMoE 1B-7B: 16 blocks of 64 experts, 8 of them for a token.</summary>
+    /// <param name="layers">Blocks.</param>
+    public static RandomCheckpoint Olmoe(int layers = 16)
+    {
+        const int Vocabulary = 50304, Width = 2048, Heads = 16, Hidden = 1024, Experts = 64;
+        return new RandomCheckpoint(
+            new
+            {
+                architectures = new[] { "OlmoeForCausalLM" },
+                model_type = "olmoe",
+                vocab_size = Vocabulary,
+                hidden_size = Width,
+                intermediate_size = Hidden,
+                num_hidden_layers = layers,
+                num_attention_heads = Heads,
+                num_key_value_heads = Heads,
+                num_experts = Experts,
+                num_experts_per_tok = 8,
+                norm_topk_prob = false,
+                max_position_embeddings = 4096,
+                rms_norm_eps = 1e-5,
+                rope_theta = 1e4,
+                tie_word_embeddings = false,
+                torch_dtype = "bfloat16",
+            },
+            [
+                ("model.embed_tokens.weight", [Vocabulary, Width]),
+                ("model.norm.weight", [Width]),
+                ("lm_head.weight", [Vocabulary, Width]),
+                .. Enumerable.Range(0, layers).SelectMany(layer => (IEnumerable<(string, int[])>)
+                [
+                    .. Attention(layer, Width, Width, Width),
+                    ($"model.layers.{layer}.self_attn.q_norm.weight", [Width]),
+                    ($"model.layers.{layer}.self_attn.k_norm.weight", [Width]),
+                    ($"model.layers.{layer}.mlp.gate.weight", [Experts, Width]),
+                    .. Enumerable.Range(0, Experts).SelectMany(expert => (IEnumerable<(string, int[])>)
+                    [
+                        ($"model.layers.{layer}.mlp.experts.{expert}.gate_proj.weight", [Hidden, Width]),
+                        ($"model.layers.{layer}.mlp.experts.{expert}.up_proj.weight", [Hidden, Width]),
+                        ($"model.layers.{layer}.mlp.experts.{expert}.down_proj.weight", [Width, Hidden]),
+                    ]),
+                ]),
+            ]);
+    }
+
+    /// <summary>The model, its weights where they lie or in another precision.</summary>
+    public Model<EncodedText> Load(Engine engine, WeightPrecision precision)
+    {
+        var folder = PublishedFolder.Open(Folder);
+        var input = new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), new IdsAlone(folder.Encoder.VocabularySize));
+        return folder.Load(engine, input, new NextTokenHeadConfig(), precision: precision);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Directory.Exists(Folder))
+            _folder.Delete(recursive: true);
+    }
+
+    private static IEnumerable<(string Name, int[] Shape)> Attention(int layer, int width, int queries, int keys)
+    {
+        var name = $"model.layers.{layer}.";
+        return
+        [
+            (name + "input_layernorm.weight", [width]),
+            (name + "self_attn.q_proj.weight", [queries, width]),
+            (name + "self_attn.k_proj.weight", [keys, width]),
+            (name + "self_attn.v_proj.weight", [keys, width]),
+            (name + "self_attn.o_proj.weight", [width, queries]),
+            (name + "post_attention_layernorm.weight", [width]),
+        ];
+    }
+
+    // Norms of one; else numbers of either sign and about 0.01 to 0.06.
+    private static ushort[] Bits(int[] shape, int seed)
+    {
+        const ushort One = 0x3F80;
+        var bits = new ushort[shape.Aggregate((a, b) => a * b)];
+        if (shape.Length == 1)
+        {
+            bits.AsSpan().Fill(One);
+            return bits;
+        }
+
+        new Random(seed).NextBytes(MemoryMarshal.AsBytes(bits.AsSpan()));
+        for (var i = 0; i < bits.Length; i++)
+            bits[i] = (ushort)((bits[i] & 0x80FF) | 0x3C00);
+        return bits;
+    }
+
+    /// <summary>Stands for a tokenizer where rows are ids already.</summary>
+    private sealed class IdsAlone(int vocabularySize) : IPublishedTokenizer
+    {
+        public int VocabularySize => vocabularySize;
+
+        public IReadOnlyList<int> Encode(string text) => throw new NotSupportedException("The model has random weights and reads no text.");
+
+        public int SpecialTokens(bool isPair) => 0;
+
+        public TokenIds WithSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair) => new([.. first, .. second]);
+    }
+}

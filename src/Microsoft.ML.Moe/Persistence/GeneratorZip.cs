@@ -1,0 +1,140 @@
+using System.Text.Json;
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Embeddings;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Trainers;
+
+namespace Microsoft.ML.Moe.Persistence;
+
+/// <summary>
+/// Writes and reads the folder of a model that writes text: <c>Columns.json</c>, <c>Config.json</c> and <c>Weights.safetensors</c> as any model
+/// has them, <c>Generator.json</c>, and the model's configuration and tokenizer as they were published, under names that begin with
+/// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest.
+/// </summary>
+internal static class GeneratorZip
+{
+    private const string Generator = "Generator.json";
+    private const int MaximumGeneratorLength = 1 << 20;
+
+    /// <summary>Writes the files.</summary>
+    public static void Write(
+        ModelFolderWriter folder, FittedModel model, TextGenerator generator, RowWriter writer, GeneratorSettings settings)
+    {
+        var files = generator.Files.ByName;
+        JsonEntry.Write(folder, ModelZip.Columns, settings.Columns);
+        JsonEntry.Write(folder, Generator, new Content(
+            writer.Options,
+            generator.Defaults,
+            writer.BatchSize,
+            settings.MaximumPromptTokens,
+            generator.StartToken,
+            generator.IsEncoderDecoder,
+            settings.Weights,
+            [.. files.Keys],
+            settings.Source is { } source ? new Reference(source.Name, source.IsOnHub, WeightsDigest.Of(source.ResolveFolder())) : null));
+        TokenizerFile.WriteFiles(folder, files);
+        if (settings.Source is not null)
+        {
+            folder.AddEntry(ModelZip.Config, model.Config.Write);
+            return;
+        }
+
+        // bfloat16 where the model has it: what is stored is what was loaded
+        var stored = model.Parameters.Any(p => p.Value.ElementType != ElementType.Float32) ? ElementType.BFloat16 : ElementType.Float32;
+        folder.AddEntry(ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, stored)));
+    }
+
+    /// <summary>Reads the files; the model lives on an engine of its own.</summary>
+    /// <exception cref="InvalidDataException">
+    /// A file is missing or damaged, or the folder with the weights has changed; the message names it.
+    /// </exception>
+    /// <exception cref="IOException">The folder with the weights is not there.</exception>
+    public static MoeTextGenerationTransformer Read(ModelFolderReader folder)
+    {
+        var columns = JsonEntry.Read<GenerationColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
+        var content = ReadContent(folder);
+        var files = EncoderFiles.Of(TokenizerFile.ReadFiles(folder, content.Files, Generator));
+        var engine = Engines.Create(folder.Environment);
+        try
+        {
+            var source = content.Folder?.ToModel();
+            var model = source is null
+                ? folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, config => folder.Read(
+                    ModelZip.Weights,
+                    ModelZip.MaximumWeightsLength,
+                    weights => ModelFiles.LoadGenerator(config, weights, engine, files.Tokenizer, content.Weights)))
+                : LoadReferred(folder, engine, source, content);
+            var generator = new TextGenerator(files, content.Defaults, content.StartToken, content.IsEncoderDecoder);
+            return MoeTextGenerationTransformer.Create(
+                new SharedModel<Model<EncodedText>>(model, engine),
+                generator,
+                new RowWriter(generator, content.Options, content.BatchSize),
+                new GeneratorSettings(columns, content.MaximumPromptTokens, content.Weights, source));
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    private static Content ReadContent(ModelFolderReader folder)
+    {
+        Content content;
+        try
+        {
+            content = JsonEntry.Read<Content>(folder, Generator, MaximumGeneratorLength);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            throw new InvalidDataException($"{Generator} holds an impossible value: {e.Message}", e);
+        }
+
+        return content is { BatchSize: >= 1, MaximumPromptTokens: null or >= 1 } && Enum.IsDefined(content.Weights)
+            ? content
+            : throw new InvalidDataException($"{Generator} holds an impossible value: the model file is damaged.");
+    }
+
+    private static Model<EncodedText> LoadReferred(ModelFolderReader folder, Engine engine, PublishedModel source, Content content)
+    {
+        var path = source.ResolveFolder();
+        if (WeightsDigest.Of(path) != content.Folder!.Digest)
+        {
+            throw new InvalidDataException(
+                $"The files in {path} are not those that the model was saved with: put those back, or fit and save the model again.");
+        }
+
+        var config = folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, ModelConfig.Read);
+        var (_, model) = TextGenerator.Load(engine, path, content.Weights, source.Name);
+        return config.Encoder.MoeLayers > 0 && config.Encoder.Router != model.Router ? model.WithRouting(config.Encoder.Router) : model;
+    }
+
+    /// <summary>What <c>Generator.json</c> holds.</summary>
+    private sealed record Content(
+        GenerationOptions Options,
+        GenerationOptions Defaults,
+        int BatchSize,
+        int? MaximumPromptTokens,
+        int? StartToken,
+        bool IsEncoderDecoder,
+        WeightPrecision Weights,
+        IReadOnlyList<string> Files,
+        Reference? Folder);
+
+    /// <summary>Where the weights are.</summary>
+    private sealed record Reference(string Name, bool IsOnHub, string Digest)
+    {
+        public PublishedModel ToModel()
+        {
+            if (string.IsNullOrEmpty(Name))
+                throw new InvalidDataException($"{Generator} names no folder: the model file is damaged.");
+            return IsOnHub ? PublishedModel.FromHub(Name) : PublishedModel.FromFolder(Name);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.MlNet;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Persistence;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Trainers;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>
+/// Answers texts with a published language model: what <see cref="MoeTextGenerationEstimator"/> gives. Saved and loaded with
+/// <c>mlContext.Model</c>, without any registration: the zip carries weights and tokenizer, or refers to the model's folder.
+/// </summary>
+/// <inheritdoc cref="MoeTransformer" path="/remarks"/>
+public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransformer<MoeTextGenerationTransformer>
+{
+    private readonly TextGenerator _generator;
+    private readonly RowWriter _writer;
+    private readonly GeneratorSettings _settings;
+    private readonly PromptRows _rows;
+
+    private MoeTextGenerationTransformer(
+        FittedModel model, TextGenerator generator, RowWriter writer, GeneratorSettings settings, PromptRows rows)
+        : base(model, new GeneratedOutput(settings.Columns)) =>
+        (_generator, _writer, _settings, _rows) = (generator, writer, settings, rows);
+
+    /// <summary>What the model is called: its name on the hub, or its folder's path.</summary>
+    public string ModelName => Model.Config.BaseModel?.Name ?? "";
+
+    /// <summary>How texts are generated where nothing else is asked for.</summary>
+    public GenerationOptions Generation => _writer.Options;
+
+    static ModelRegistration ISavedTransformer<MoeTextGenerationTransformer>.Kind { get; } = new(
+        "MOETXGEN",
+        ModelRegistration.TextGenerationLoader,
+        (folder, transformer) => ((MoeTextGenerationTransformer)transformer).Write(folder));
+
+    internal override ModelRegistration Registration => KindOf<MoeTextGenerationTransformer>();
+
+    /// <summary>Tokenizer and defaults.</summary>
+    internal TextGenerator Generator => _generator;
+
+    /// <summary>Answers texts.</summary>
+    /// <param name="prompts">The texts.</param>
+    /// <param name="options">How; null for <see cref="Generation"/>.</param>
+    /// <param name="cancellationToken">Ends it between two tokens.</param>
+    /// <returns>The best answer to each, in their order.</returns>
+    /// <exception cref="ArgumentException">A prompt does not fit the model, or options contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<GeneratedText> Generate(
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompts);
+        using var hold = Held();
+        EncodedText[] encoded = [.. prompts.Select(prompt => _generator.Encode(prompt, _settings.MaximumPromptTokens))];
+        var complete = options is null ? _writer.Options : _generator.Complete(options);
+        var written = _generator.Write(hold.Model, encoded, complete, _writer.BatchSize, measuresEntropy: false, cancellationToken);
+        return [.. written.Select(row => row.Answer)];
+    }
+
+    /// <summary>Answers a text, and gives the parts of the answer as they are made: whole characters, never a part of one.</summary>
+    /// <param name="prompt">The text.</param>
+    /// <param name="options">How, without beams; null for <see cref="Generation"/>.</param>
+    /// <param name="cancellationToken">Ends it between two tokens; what was given stands.</param>
+    /// <exception cref="ArgumentException">The prompt does not fit the model, or options contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async IAsyncEnumerable<string> GenerateStreaming(
+        string prompt,
+        GenerationOptions? options = null,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        using var hold = Held();
+        var complete = options is null ? _writer.Options : _generator.Complete(options);
+        var ids = _generator.Encode(prompt, _settings.MaximumPromptTokens).Ids!.Ids;
+        var pieces = new Generator(_generator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
+        await foreach (var piece in pieces.ConfigureAwait(false))
+            if (piece is { Sequence: 0, Text.Length: > 0 })
+                yield return piece.Text;
+    }
+
+    /// <summary>
+    /// This transformer with another router over the same weights (USMoE without training, arXiv 2503.22996). Nothing is copied; both go on
+    /// working side by side, each to be disposed.
+    /// </summary>
+    /// <param name="router">The router.</param>
+    /// <param name="allowLookingAhead">See <see cref="GenerateTextOptions.AllowsLookingAhead"/>.</param>
+    /// <exception cref="ArgumentException">
+    /// The router does not fit the number of experts, or by it a later token changes what an earlier one gets.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public MoeTextGenerationTransformer WithRouting(Router router, bool allowLookingAhead = false)
+    {
+        ArgumentNullException.ThrowIfNull(router);
+        return Share(hold =>
+        {
+            CheckCausal(router, _generator.IsEncoderDecoder, allowLookingAhead);
+            return new MoeTextGenerationTransformer(Model.WithRouting(router, hold), _generator, _writer, _settings, _rows);
+        });
+    }
+
+    /// <summary>Measures how well the model tells the texts of the input column: perplexity, bits per character.</summary>
+    /// <param name="data">The table.</param>
+    /// <param name="maximumTokens">
+    /// Longest stretch that is read at once, at least 2; a longer text is read in several, of each of which the first token is not told. null,
+    /// the default, for as much as the model reads, 1,024 at most.
+    /// </param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The column is missing or not text, or the model cannot read so much.</exception>
+    /// <exception cref="InvalidOperationException">The model is an encoder–decoder, or no text has two tokens.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public TextScore Evaluate(IDataView data, int? maximumTokens = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        using var hold = Held();
+        return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, cancellationToken));
+    }
+
+    /// <summary>
+    /// Finds the router by which the model, without training, tells the texts of the input column best at a wanted cost: among Token Choice with
+    /// fewer experts, Token Choice that skips experts far behind a token's first, and Unified over the tokens so far with several shares of the
+    /// experts' view.
+    /// </summary>
+    /// <param name="data">The table; some thousand tokens tell routers apart. Each router reads it once or twice.</param>
+    /// <param name="expertsPerToken">Mean number of experts that a token may be sent to, within [1, N].</param>
+    /// <param name="maximumTokens">See <see cref="Evaluate"/>.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The number of experts is impossible, or the column is missing or not text.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers, or is an encoder–decoder; or no text has two tokens.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<RouterScore> CalibrateRouting(
+        IDataView data, double expertsPerToken, int? maximumTokens = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        using var hold = Held();
+        var scores = RoutingCalibration.Find(hold.Model, [.. Texts(data)], expertsPerToken, maximumTokens, cancellationToken);
+        return [.. scores.Select(s => s with { Score = Measured(s.Score) })];
+    }
+
+    /// <summary>Tells what the routers do with the prompts of a table.</summary>
+    /// <param name="data">The table.</param>
+    /// <param name="options">What the report shall hold; null for the defaults.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    public RoutingReport GetRoutingReport(
+        IDataView data, RoutingReportOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        using var hold = Hold();
+        return Model.ReportRouting(data, options, cancellationToken);
+    }
+
+    static MoeTextGenerationTransformer ISavedTransformer<MoeTextGenerationTransformer>.Read(ModelFolderReader folder) =>
+        GeneratorZip.Read(folder);
+
+    /// <summary>Makes the transformer, which owns the model from then on.</summary>
+    internal static MoeTextGenerationTransformer Create(
+        SharedModel<Model<EncodedText>> shared, TextGenerator generator, RowWriter writer, GeneratorSettings settings)
+    {
+        var rows = new PromptRows(settings.Columns.Input, generator, settings.MaximumPromptTokens);
+        return new MoeTextGenerationTransformer(
+            new FittedModel<EncodedText>(shared, rows, writer.CreateResults), generator, writer, settings, rows);
+    }
+
+    /// <summary>A model with another router.</summary>
+    internal static Model<EncodedText> Reroute(Model<EncodedText> model, Router router, bool isEncoderDecoder, bool allowLookingAhead)
+    {
+        CheckCausal(router, isEncoderDecoder, allowLookingAhead);
+        return model.WithRouting(router);
+    }
+
+    private static void CheckCausal(Router router, bool isEncoderDecoder, bool allowLookingAhead)
+    {
+        if (!isEncoderDecoder && !allowLookingAhead && !router.IsCausal)
+        {
+            throw new ArgumentException(
+                $"{router}: by this router a later token changes what an earlier one gets, so a causal model would look into the future. Take "
+                + $"{nameof(RoutingScope)}.{nameof(RoutingScope.Prefix)}, or allow it by name ({nameof(GenerateTextOptions.AllowsLookingAhead)}).",
+                nameof(router));
+        }
+    }
+
+    private static TextScore Measured(TextScore score) => score.Tokens > 0
+        ? score
+        : throw new InvalidOperationException("No text of the table has two tokens: there is nothing to tell.");
+
+    private IEnumerable<(int[] Ids, int Characters)> Texts(IDataView data) =>
+        _rows.Read(data).Select(text => (_generator.Encode(text).Ids!.Ids, text.Length));
+
+    private ModelLease<Model<EncodedText>> Held() => (ModelLease<Model<EncodedText>>)Hold();
+
+    private void Write(ModelFolderWriter folder) => GeneratorZip.Write(folder, Model, _generator, _writer, _settings);
+}

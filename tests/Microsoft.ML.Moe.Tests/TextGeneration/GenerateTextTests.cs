@@ -1,0 +1,195 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
+
+namespace Microsoft.ML.Moe.Tests.TextGeneration;
+
+public sealed class GenerateTextTests : IDisposable
+{
+    private static readonly string[] Prompts = ["rain falls", "a", "the long river bends twice", "sun"];
+    private static readonly GenerateTextOptions Short = new() { Generation = new GenerationOptions { MaximumNewTokens = 6 } };
+    private readonly MLContext _ml = new(seed: 1);
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void ATableGetsAnAnswerForEachRow()
+    {
+        using var transformer = Fit(Short with { TokenCountColumnName = "Count", LogProbabilityColumnName = "LogProbability", RouterEntropyColumnName = "Entropy" });
+        var rows = Rows(transformer, Prompts);
+        Assert.Equal(transformer.Generate(Prompts).Select(a => a.Text), rows.Select(r => r.Answer));
+        Assert.All(rows, row =>
+        {
+            Assert.InRange(row.Count, 1, 6);
+            Assert.InRange(row.LogProbability, -6 * Math.Log(1e9), 0);
+            Assert.InRange(row.Entropy, 0, Math.Log(8) + 1e-3);
+        });
+    }
+
+    [Fact]
+    public void TheLogProbabilityIsThatOfTheTextReadAsAWhole()
+    {
+        using var transformer = Fit(Short);
+        var answer = transformer.Generate(["rain"])[0];
+        using var held = (Scoring.ModelLease<Models.Model<Inputs.EncodedText>>)transformer.Hold();
+        int[] prompt = transformer.Generator.Encode("rain").Ids!.Ids;
+        var all = TextScoring.LogProbabilities(held.Model, [.. prompt, .. answer.Tokens]);
+        Assert.Equal(answer.LogProbability, all[(prompt.Length - 1)..].Sum(), 1e-4);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(16)]
+    public void AnswersDoNotDependOnWhatIsAnsweredBesides(int batchSize)
+    {
+        var sampled = Short with { Generation = new GenerationOptions { MaximumNewTokens = 8, Sample = true, Seed = 5 }, BatchSize = batchSize };
+        using var transformer = Fit(sampled);
+        var together = transformer.Generate(Prompts).Select(a => a.Text);
+        Assert.Equal(Prompts.Select(p => transformer.Generate([p])[0].Text), together);
+        Assert.Equal(Rows(transformer, [.. Prompts.Reverse()]).Select(r => r.Answer).Reverse(), together);
+    }
+
+    [Fact]
+    public void APredictionEngineAnswersAsATableDoes()
+    {
+        using var transformer = Fit(Short);
+        using var engine = _ml.Model.CreatePredictionEngine<Prompt, Answer>(transformer, new PredictionEngineOptions { OwnsTransformer = false });
+        Assert.Equal(Rows(transformer, Prompts).Select(r => r.Answer), Prompts.Select(p => engine.Predict(new Prompt { Text = p }).Answer1));
+    }
+
+    [Theory]
+    [InlineData(false, ElementType.Float32)]
+    [InlineData(false, ElementType.BFloat16)]
+    [InlineData(true, ElementType.BFloat16)]
+    public void ALoadedModelWritesTheSame(bool keepsWeightsInFolder, ElementType type)
+    {
+        using var transformer = Fit(Short with { KeepsWeightsInFolder = keepsWeightsInFolder, Router = Router.Unified(1.5, 0.3, RoutingScope.Prefix) }, type: type);
+        var path = Path.Combine(_folder.Path, "model.zip");
+        _ml.Model.Save(transformer, Table([]).Schema, path);
+        using var loaded = (MoeTextGenerationTransformer)_ml.Model.Load(path, out _);
+        Assert.Equal(Rows(transformer, Prompts), Rows(loaded, Prompts));
+        Assert.Equal(transformer.Router, loaded.Router);
+        Assert.Equal(transformer.Generation, loaded.Generation);
+        Assert.Equal(transformer.ModelName, loaded.ModelName);
+    }
+
+    [Fact]
+    public void AModelInAFolderThatHasChangedIsRefused()
+    {
+        using var transformer = Fit(Short with { KeepsWeightsInFolder = true });
+        var path = Path.Combine(_folder.Path, "model.zip");
+        _ml.Model.Save(transformer, Table([]).Schema, path);
+        using (var stream = File.OpenWrite(Path.Combine(_folder.Path, "model", "model.safetensors")))
+        {
+            stream.Position = stream.Length - 4;
+            stream.Write([1, 2, 3, 4]);
+        }
+
+        var failure = Assert.ThrowsAny<Exception>(() => _ml.Model.Load(path, out _));
+        Assert.Contains("not those that the model was saved with", failure.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AStreamedAnswerIsTheWholeAnswerInPieces()
+    {
+        using var transformer = Fit(Short);
+        var pieces = new List<string>();
+        await foreach (var piece in transformer.GenerateStreaming("rain falls"))
+            pieces.Add(piece);
+        Assert.Equal(transformer.Generate(["rain falls"])[0].Text, string.Concat(pieces));
+    }
+
+    [Fact]
+    public void ALookAheadIsRefusedUnlessItIsAllowed()
+    {
+        using var transformer = Fit(Short);
+        var refused = Assert.Throws<ArgumentException>(() => transformer.WithRouting(Router.ExpertChoice(2)));
+        Assert.Contains(nameof(RoutingScope.Prefix), refused.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => Fit(Short with { Router = Router.Unified(2) }));
+        using var allowed = transformer.WithRouting(Router.ExpertChoice(2), allowLookingAhead: true);
+        using var prefix = transformer.WithRouting(Router.Unified(1.5, 0.3, RoutingScope.Prefix));
+        Assert.NotEqual(transformer.Generate(Prompts).Select(a => a.LogProbability), prefix.Generate(Prompts).Select(a => a.LogProbability));
+    }
+
+    [Fact]
+    public void PerplexityIsTheMeanOfWhatEachTokenIsTold()
+    {
+        using var transformer = Fit(Short);
+        var score = transformer.Evaluate(Table(["rain", "sun"]));
+        Assert.Equal(5, score.Tokens);
+        Assert.Equal(7, score.Characters);
+        Assert.Equal(2, score.ExpertsPerToken);
+        Assert.Equal(Math.Exp(-score.LogProbability / 5), score.Perplexity, 1e-9);
+        Assert.Equal(score.BitsPerCharacter * 7 * Math.Log(2), -score.LogProbability, 1e-9);
+        // stretches of two tokens: of four tokens two are told, of three one
+        Assert.Equal(3, transformer.Evaluate(Table(["rain", "sun"]), maximumTokens: 2).Tokens);
+        Assert.Throws<InvalidOperationException>(() => transformer.Evaluate(Table(["a", ""])));
+    }
+
+    [Fact]
+    public void APromptThatDoesNotFitIsNamed()
+    {
+        using var transformer = Fit(Short);
+        var failure = Assert.Throws<ArgumentException>(() => transformer.Generate([new string('a', 64)]));
+        Assert.Contains("64 tokens", failure.Message, StringComparison.Ordinal);
+        using var cut = Fit(Short with { MaximumPromptTokens = 10 });
+        Assert.Equal(cut.Generate([new string('b', 10)])[0].Tokens, cut.Generate(["aaaa" + new string('b', 10)])[0].Tokens);
+    }
+
+    [Fact]
+    public void AnEncoderWritesNoText()
+    {
+        var folder = Path.Combine(_folder.Path, "bert");
+        TinyPublished.Write(folder, TinyPublished.Bert);
+        TinyPublished.WriteTokenizer(folder);
+        var failure = Assert.Throws<InvalidDataException>(() => Estimator(folder, Short).Fit(Table([])));
+        Assert.Contains("EmbedText", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ColumnsAreCheckedBeforeTheModelIsLoaded()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => Estimator("nowhere", Short).Fit(_ml.Data.LoadFromEnumerable(new[] { new Answer() })));
+        Assert.Throws<ArgumentException>(() => Estimator("nowhere", Short with { TokenCountColumnName = "Answer" }));
+        Assert.Throws<DirectoryNotFoundException>(() => Estimator("nowhere", Short).Fit(Table([])));
+    }
+
+    private MoeTextGenerationTransformer Fit(GenerateTextOptions options, string config = TinyCausal.Olmoe, ElementType type = ElementType.Float32)
+    {
+        var folder = Path.Combine(_folder.Path, "model");
+        if (!Directory.Exists(folder))
+            TinyCausal.Write(folder, config, type);
+        return Estimator(folder, options).Fit(Table([]));
+    }
+
+    private MoeTextGenerationEstimator Estimator(string folder, GenerateTextOptions options) =>
+        _ml.Transforms.Text.GenerateText("Answer", "Text", PublishedModel.FromFolder(folder), options);
+
+    private IDataView Table(IEnumerable<string> prompts) => _ml.Data.LoadFromEnumerable(prompts.Select(p => new Prompt { Text = p }));
+
+    private List<Written> Rows(MoeTextGenerationTransformer transformer, IReadOnlyList<string> prompts)
+    {
+        var table = transformer.Transform(Table(prompts));
+        var answers = table.GetColumn<string>("Answer").ToList();
+        T[] Of<T>(string name) => table.Schema.GetColumnOrNull(name) is null ? new T[answers.Count] : [.. table.GetColumn<T>(name)];
+        var (counts, probabilities, entropies) = (Of<int>("Count"), Of<float>("LogProbability"), Of<float>("Entropy"));
+        return [.. answers.Select((answer, i) => new Written(answer, counts[i], probabilities[i], entropies[i]))];
+    }
+
+    private sealed record Written(string Answer, int Count, float LogProbability, float Entropy);
+
+    private sealed class Prompt
+    {
+        public string Text { get; set; } = "";
+    }
+
+    private sealed class Answer
+    {
+        [ColumnName("Answer")]
+        public string Answer1 { get; set; } = "";
+    }
+}
