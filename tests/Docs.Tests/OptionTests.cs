@@ -75,7 +75,8 @@ public sealed partial class OptionTests
     {
         null => "null",
         bool flag => flag ? "true" : "false",
-        CancellationToken or System.Collections.ICollection { Count: 0 } => "none",
+        CancellationToken => "none",
+        System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         double.NaN => "required",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,

@@ -34,7 +34,7 @@ public sealed class GenerateTextTests : IDisposable
     {
         using var transformer = Fit(Short);
         var answer = transformer.Generate(["rain"])[0];
-        using var held = (Scoring.ModelLease<Models.Model<Inputs.EncodedText>>)transformer.Hold();
+        using var held = (Scoring.ModelLease<Moe.Models.Model<Inputs.EncodedText>>)transformer.Hold();
         int[] prompt = transformer.Generator.Encode("rain").Ids!.Ids;
         var all = TextScoring.LogProbabilities(held.Model, [.. prompt, .. answer.Tokens]);
         Assert.Equal(answer.LogProbability, all[(prompt.Length - 1)..].Sum(), 1e-4);
