@@ -300,6 +300,14 @@ public sealed record Router
         CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
         && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
 
+    /// <summary>
+    /// Whether a model that writes takes this router though it is not <see cref="IsCausal"/>: where later tokens compete with earlier ones, the
+    /// experts of a token tell of what comes after it, a loss over whole texts is too good, and decoding token by token chooses otherwise.
+    /// Default false.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AllowsLookahead { get; init; }
+
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
     /// <param name="normalizeWeights">
@@ -383,6 +391,25 @@ public sealed record Router
             WeightNormalization.All => text + ", weights normalised over all experts",
             _ => text,
         };
+    }
+
+    /// <summary>
+    /// The router as a causal model takes it: Unified over whole sequences becomes one over the tokens so far.
+    /// </summary>
+    /// <exception cref="ArgumentException">Later tokens matter, which is not allowed.</exception>
+    internal Router Causal()
+    {
+        if (this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, AllowsLookahead: false })
+            return this with { Scope = RoutingScope.Prefix };
+        if (!IsCausal && !AllowsLookahead)
+        {
+            throw new ArgumentException(
+                $"With '{this}' later tokens decide about the experts of earlier ones, but the model writes text. Choose Token Choice or "
+                + $"{nameof(Unified)} with {nameof(Scope)} = {nameof(RoutingScope.Prefix)} and no capacity, or set {nameof(AllowsLookahead)} = true.",
+                nameof(Router));
+        }
+
+        return this;
     }
 
     private static ArgumentException NoPrefixCapacity(string setting) =>

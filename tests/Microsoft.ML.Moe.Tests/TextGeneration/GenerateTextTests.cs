@@ -109,8 +109,9 @@ public sealed class GenerateTextTests : IDisposable
         using var transformer = Fit(Short);
         var refused = Assert.Throws<ArgumentException>(() => transformer.WithRouting(Router.ExpertChoice(2)));
         Assert.Contains(nameof(RoutingScope.Prefix), refused.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => Fit(Short with { Router = Router.Unified(2) }));
-        using var allowed = transformer.WithRouting(Router.ExpertChoice(2), allowLookingAhead: true);
+        using var allowed = transformer.WithRouting(Router.ExpertChoice(2) with { AllowsLookahead = true });
+        using var unified = transformer.WithRouting(Router.Unified(1.5, 0.3));
+        Assert.Equal(RoutingScope.Prefix, unified.Router.Scope);
         using var prefix = transformer.WithRouting(Router.Unified(1.5, 0.3, RoutingScope.Prefix));
         Assert.NotEqual(transformer.Generate(Prompts).Select(a => a.LogProbability), prefix.Generate(Prompts).Select(a => a.LogProbability));
     }
@@ -158,11 +159,11 @@ public sealed class GenerateTextTests : IDisposable
         Assert.Throws<DirectoryNotFoundException>(() => Estimator("nowhere", Short).Fit(Table([])));
     }
 
-    private MoeTextGenerationTransformer Fit(GenerateTextOptions options, string config = TinyCausal.Olmoe, ElementType type = ElementType.Float32)
+    private MoeTextGenerationTransformer Fit(GenerateTextOptions options, string config = TinyLanguageModel.Olmoe, ElementType type = ElementType.Float32)
     {
         var folder = Path.Combine(_folder.Path, "model");
         if (!Directory.Exists(folder))
-            TinyCausal.Write(folder, config, type);
+            TinyLanguageModel.Write(folder, config, type);
         return Estimator(folder, options).Fit(Table([]));
     }
 

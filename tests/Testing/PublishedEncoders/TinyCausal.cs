@@ -1,76 +1,83 @@
-using System.Text.Json;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
-using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
-/// <summary>Folders of published causal models that are small enough to be made in a test, with random weights and letters as tokens.</summary>
+/// <summary>Folders of published causal models that are small enough to be made in a test, with random weights.</summary>
 internal static class TinyCausal
 {
-    /// <summary>A mixture of eight experts in each of two blocks.</summary>
-    public const string Olmoe = """
+    /// <summary>What one family or another reads; each ignores what is not its own.</summary>
+    private const string Sizes = """
         {
-          "model_type": "olmoe", "architectures": ["OlmoeForCausalLM"], "vocab_size": 32, "hidden_size": 16, "intermediate_size": 12,
-          "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 64, "num_experts": 8,
-          "num_experts_per_tok": 2, "norm_topk_prob": true, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": false,
-          "bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0
+          "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+          "intermediate_size": 24, "max_position_embeddings": 32, "moe_intermediate_size": 8, "shared_expert_intermediate_size": 12,
+          "shared_intermediate_size": 12, "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "moe_num_experts": 4,
+          "num_experts_per_tok": 2, "moe_topk": 2, "moe_k": 2
         }
         """;
 
-    /// <summary>Dense.</summary>
-    public const string Llama = """
-        {
-          "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 32, "hidden_size": 16, "intermediate_size": 24,
-          "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "bos_token_id": 2,
-          "eos_token_id": 1, "pad_token_id": 0
-        }
-        """;
+    /// <summary>Kinds of models whose blocks have no experts.</summary>
+    public static string[] Dense { get; } = ["llama", "qwen2", "qwen3", "gpt_neox"];
 
-    /// <summary>Ids of the tokenizer's tokens.</summary>
-    public static IReadOnlyList<string> Tokens { get; } = ["<pad>", "</s>", "<s>", "<unk>", " ", .. Enumerable.Range('a', 26).Select(c => ((char)c).ToString())];
+    /// <summary>Kinds of models whose experts are published one by one.</summary>
+    public static string[] OneByOne { get; } =
+        ["qwen2_moe", "qwen3_moe", "olmoe", "flex_olmo", "mixtral", "hunyuan_v1_moe", "ernie4_5_moe", "glm4_moe"];
 
-    /// <summary>Writes <c>config.json</c>, <c>model.safetensors</c> and a tokenizer whose tokens are letters and the space.</summary>
-    public static string Write(string folder, string config = Olmoe, ElementType type = ElementType.Float32, string? generation = null)
+    /// <summary>All kinds.</summary>
+    public static string[] All { get; } = [.. Dense, .. OneByOne, "granitemoe", "granitemoeshared"];
+
+    /// <summary>A <c>config.json</c>.</summary>
+    /// <param name="kind">Its model_type.</param>
+    /// <param name="changes">Further values; null removes one.</param>
+    public static string Config(string kind, params (string Name, object? Value)[] changes) => Sizes.With(
+        [("model_type", kind), .. kind == "gpt_neox" ? [("num_key_value_heads", null)] : Array.Empty<(string, object?)>(), .. changes]);
+
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="config">The configuration.</param>
+    /// <param name="change">Changes the tensors, by name, before they are written.</param>
+    public static PublishedFolder Write(string folder, string config, Action<Dictionary<string, NamedValues>>? change = null)
     {
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), config);
-        if (generation is not null)
-            File.WriteAllText(Path.Combine(folder, "generation_config.json"), generation);
-        var encoder = (CausalConfig)PublishedFolder.Open(folder).Encoder;
+        var opened = PublishedFolder.Open(folder);
+        var causal = (CausalConfig)opened.Encoder;
         using var engine = new ManagedEngine(1);
-        var store = new ParameterStore(engine, seed: 3);
-        encoder.CreateTokenEmbedding(store);
-        encoder.CreateEncoder(store);
-        _ = new NextTokenHead(store, encoder);
+        var store = new ParameterStore(engine, seed: 1);
+        causal.CreateTokenEmbedding(store);
+        causal.CreateEncoder(store);
+        _ = new NextTokenHead(store, causal);
+        var rules = causal.CreateRules();
+        var random = new Random(7);
+        var tensors = store.All
+            .SelectMany(p => rules.Expect(p.Parameter.Name, p.Parameter.Value.Shape.ToArray()))
+            .DistinctBy(t => t.Name)
+            .ToDictionary(t => t.Name, t => new NamedValues(t.Name, t.Shape, Random(t.Shape)));
+        change?.Invoke(tensors);
         using (var stream = File.Create(Path.Combine(folder, "model.safetensors")))
-            SafeTensorsWriter.Write(stream, PublishedTensors.Of(store.All.Select(p => p.Parameter), encoder.CreateRules(), type));
-        WriteTokenizer(folder);
-        return folder;
+            SafeTensors.Write(stream, [.. tensors.Values]);
+        return opened;
+
+        float[] Random(int[] shape) => [.. Enumerable.Range(0, shape.Aggregate(1, (a, b) => a * b)).Select(_ => random.NextSingle() - 0.5f)];
     }
 
-    private static void WriteTokenizer(string folder) => File.WriteAllText(Path.Combine(folder, "tokenizer.json"), JsonSerializer.Serialize(new
+    /// <summary>The model of a folder.</summary>
+    public static Model<EncodedText> Load(PublishedFolder folder, Engine engine, Upcycling? upcycling = null) => folder.Load(
+        engine,
+        new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), new LetterIds()),
+        new NextTokenHeadConfig(),
+        upcycling: upcycling);
+
+    /// <summary>Scores of all tokens for what follows them, [T, V].</summary>
+    public static float[] Scores(Model<EncodedText> model, params int[] ids)
     {
-        version = "1.0",
-        truncation = (object?)null,
-        padding = (object?)null,
-        added_tokens = Enumerable.Range(0, 4).Select(id => new
-        {
-            id,
-            content = Tokens[id],
-            single_word = false,
-            lstrip = false,
-            rstrip = false,
-            normalized = false,
-            special = true,
-        }),
-        normalizer = (object?)null,
-        pre_tokenizer = (object?)null,
-        post_processor = (object?)null,
-        decoder = new { type = "Fuse" },
-        model = new { type = "BPE", unk_token = "<unk>", vocab = Tokens.Index().ToDictionary(t => t.Item, t => t.Index), merges = Array.Empty<string>() },
-    }));
+        using var tape = model.Engine.BeginTape(training: false);
+        var batch = new TokenIdBatch().Reset(new SequenceLayout([0, ids.Length]), ids, default);
+        return ((NextTokenHead)model.Head).Scores(tape, model.Encode(tape, batch).Last).ToArray();
+    }
 }

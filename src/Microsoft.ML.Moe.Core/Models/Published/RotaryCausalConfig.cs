@@ -13,7 +13,7 @@ internal abstract record RotaryCausalConfig : CausalConfig
     /// <summary>Heads of keys and values; divides <see cref="EncoderConfig.Heads"/>.</summary>
     public int KeyValueHeads { get; init => field = OptionCheck.Range(value, 1, 4096, nameof(KeyValueHeads)); } = 1;
 
-    /// <summary>Columns of a head; even.</summary>
+    /// <summary>Columns of a head; even where the positions turn all of them.</summary>
     public int HeadWidth { get; init => field = OptionCheck.Range(value, 2, 4096, nameof(HeadWidth)); } = 2;
 
     /// <summary>Base of the rotary frequencies.</summary>
@@ -72,7 +72,7 @@ internal abstract record RotaryCausalConfig : CausalConfig
         {
             var width = (int)(HeadWidth * RotaryFraction);
             var rotary = RotaryScaling?.Apply(width, FrequencyBase, IsRotaryInterleaved)
-                ?? RotaryFrequencies.OfTheta(width, FrequencyBase, IsRotaryInterleaved);
+                ?? new RotaryFrequencies(RotaryScaling.FrequenciesOf(width, FrequencyBase), IsRotaryInterleaved);
             var spec = new AttentionSpec(Heads, KeyValueHeads)
             {
                 IsCausal = true,

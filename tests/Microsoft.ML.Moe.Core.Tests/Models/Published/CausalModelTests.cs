@@ -1,0 +1,163 @@
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
+
+namespace Microsoft.ML.Moe.Tests.Models.Published;
+
+/// <summary>Published causal models of Llama's kind, made small.</summary>
+public sealed class CausalModelTests : IDisposable
+{
+    private static readonly int[] Ids = [3, 17, 8, 8, 29, 11];
+
+    private readonly ManagedEngine _engine = new(2);
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose()
+    {
+        _engine.Dispose();
+        _folder.Dispose();
+    }
+
+    public static TheoryData<string> Kinds { get; } = [.. TinyCausal.All];
+
+    public static TheoryData<string> Dense { get; } = [.. TinyCausal.Dense];
+
+    public static TheoryData<string> OneByOne { get; } = [.. TinyCausal.OneByOne];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void ASavedModelComesBack(string kind)
+    {
+        var model = Load(TinyCausal.Config(kind));
+        var (config, weights) = model.Save();
+
+        var loaded = ModelFiles.LoadText(new MemoryStream(config), new MemoryStream(weights), _engine, new LetterIds());
+
+        Assert.Equal(model.Config, loaded.Config);
+        Assert.Equal(TinyCausal.Scores(model, Ids), TinyCausal.Scores(loaded, Ids));
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void ATokenSeesNoneThatFollows(string kind)
+    {
+        var model = Load(TinyCausal.Config(kind));
+        var expected = TinyCausal.Scores(model, Ids);
+
+        var other = TinyCausal.Scores(model, [.. Ids[..^1], 2]);
+
+        var before = expected.Length - expected.Length / Ids.Length;
+        Assert.All(Enumerable.Range(0, before), i => Assert.Equal(expected[i], other[i], 1e-5f));
+        Assert.NotEqual(expected[^1], other[^1]);
+    }
+
+    /// <summary>Transformers 5 holds gates and others of all experts in one tensor, and the last matrices in another.</summary>
+    [Theory]
+    [MemberData(nameof(OneByOne))]
+    public void ExpertsInTwoTensorsAreTheSame(string kind)
+    {
+        var expected = TinyCausal.Scores(Load(TinyCausal.Config(kind)), Ids);
+
+        var fused = TinyCausal.Scores(Load(TinyCausal.Config(kind), Fuse), Ids);
+
+        Assert.Equal(expected, fused);
+    }
+
+    [Theory]
+    [MemberData(nameof(Dense))]
+    public void CopiesWhoseWeightsSumToOneAreTheDenseModel(string kind)
+    {
+        var folder = TinyCausal.Write(_folder.Path, TinyCausal.Config(kind));
+        var expected = TinyCausal.Scores(TinyCausal.Load(folder, _engine), Ids);
+
+        var mixture = TinyCausal.Load(folder, _engine, Upcycling.Copies(4, Router.TokenChoice(2)) with { RouterDeviation = 1f, Every = 1 });
+
+        Assert.Equal(2, mixture.Config.Encoder.MoeLayers);
+        var scores = TinyCausal.Scores(mixture, Ids);
+        Assert.All(expected.Zip(scores), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void AWindowHidesWhatIsFurtherBehind()
+    {
+        foreach (var (window, hides) in new[] { (4, true), (6, false), ((int?)null, false) })
+        {
+            var model = Load(TinyCausal.Config("mixtral", ("num_hidden_layers", 1), ("sliding_window", window)));
+            var (one, other) = (TinyCausal.Scores(model, Ids), TinyCausal.Scores(model, [4, .. Ids[1..]]));
+            var last = one.Length / Ids.Length;
+            Assert.Equal(hides, one[^last..].SequenceEqual(other[^last..]));
+        }
+    }
+
+    /// <summary>Widths of heads that are no parts of the model's, fewer heads of keys, and an expert that all tokens go to.</summary>
+    [Fact]
+    public void FlopsAreThoseCountedByHand()
+    {
+        var model = Load(TinyCausal.Config("qwen2_moe", ("head_dim", 6), ("mlp_only_layers", new[] { 1 })));
+
+        // one token; D = 16, queries 4·6, keys 2·6, k = 2 of 4 experts of width 8, shared 12, dense 24, V = 40
+        var attention = 2 * 16 * 24 + 2 * 16 * 12 + 2 * 24;
+        var sparse = 16 * 4 + 3 * 16 * (2 * 8 + 12);
+        Assert.Equal(2.0 * (2 * attention + sparse + 3 * 16 * 24 + 16 * 40), model.Flops([new EncodedText(new TokenIds([2]), 0, false)], 2));
+    }
+
+    [Fact]
+    public void TheTokenTableScoresWhereTheModelTiesThem()
+    {
+        var tied = TinyCausal.Write(_folder["tied"], TinyCausal.Config("olmoe", ("tie_word_embeddings", true)));
+        using (var files = TensorFiles.Open(tied.Path))
+            Assert.DoesNotContain("lm_head.weight", files.Tensors.Keys);
+        var expected = TinyCausal.Scores(TinyCausal.Load(tied, _engine), Ids);
+
+        // a head of their own is another model, and may lie beside the table unused
+        var other = TinyCausal.Write(_folder["other"], TinyCausal.Config("olmoe"));
+        File.WriteAllText(Path.Combine(other.Path, "config.json"), TinyCausal.Config("olmoe", ("tie_word_embeddings", true)));
+        Assert.Equal(expected.Length, TinyCausal.Scores(TinyCausal.Load(PublishedFolder.Open(other.Path), _engine), Ids).Length);
+        File.WriteAllText(Path.Combine(tied.Path, "config.json"), TinyCausal.Config("olmoe"));
+        var error = Assert.Throws<InvalidDataException>(() => TinyCausal.Load(PublishedFolder.Open(tied.Path), _engine));
+        Assert.Contains("lm_head.weight", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AllThatIsMissingIsNamed()
+    {
+        var error = Assert.Throws<InvalidDataException>(() => Load(TinyCausal.Config("olmoe"), tensors =>
+        {
+            tensors.Remove("layers.0.mlp.experts.2.up_proj.weight");
+            tensors.Remove("layers.1.self_attn.k_norm.weight");
+            tensors.Add("layers.1.self_attn.q_proj.bias", new NamedValues("layers.1.self_attn.q_proj.bias", [16], new float[16]));
+        }));
+
+        foreach (var name in (string[])["layers.0.mlp.experts.2.up_proj.weight", "layers.1.self_attn.k_norm.weight", "layers.1.self_attn.q_proj.bias"])
+            Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    private static void Fuse(Dictionary<string, NamedValues> tensors)
+    {
+        foreach (var layers in tensors.Values.Where(t => t.Name.Contains(".experts.", StringComparison.Ordinal)).ToList()
+            .GroupBy(t => t.Name[..t.Name.IndexOf(".experts.", StringComparison.Ordinal)].Replace("block_sparse_moe", "mlp", StringComparison.Ordinal)))
+        {
+            foreach (var tensor in layers)
+                tensors.Remove(tensor.Name);
+            Add("gate_up_proj", Of("gate_proj", "w1").Zip(Of("up_proj", "w3"), (gate, up) => gate.Concat(up)), hidden => [4, hidden, 16]);
+            Add("down_proj", Of("down_proj", "w2"), hidden => [4, 16, hidden]);
+
+            List<IEnumerable<float>> Of(params string[] names) =>
+                [.. layers.Where(t => names.Any(n => t.Name.EndsWith($".{n}.weight", StringComparison.Ordinal))).OrderBy(t => t.Name).Select(t => t.Values)];
+
+            void Add(string name, IEnumerable<IEnumerable<float>> experts, Func<int, int[]> shape)
+            {
+                float[] values = [.. experts.SelectMany(v => v)];
+                var full = $"{layers.Key}.experts.{name}";
+                tensors.Add(full, new NamedValues(full, shape(values.Length / 4 / 16), values));
+            }
+        }
+    }
+
+    private Model<EncodedText> Load(string config, Action<Dictionary<string, NamedValues>>? change = null) =>
+        TinyCausal.Load(TinyCausal.Write(_folder.Path, config, change), _engine);
+}
