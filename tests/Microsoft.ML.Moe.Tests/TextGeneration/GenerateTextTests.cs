@@ -1,6 +1,9 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
@@ -34,7 +37,7 @@ public sealed class GenerateTextTests : IDisposable
     {
         using var transformer = Fit(Short);
         var answer = transformer.Generate(["rain"])[0];
-        using var held = (Scoring.ModelLease<Moe.Models.Model<Inputs.EncodedText>>)transformer.Hold();
+        using var held = (ModelLease<Model<EncodedText>>)transformer.Hold();
         int[] prompt = transformer.Generator.Encode("rain").Ids!.Ids;
         var all = TextScoring.LogProbabilities(held.Model, [.. prompt, .. answer.Tokens]);
         Assert.Equal(answer.LogProbability, all[(prompt.Length - 1)..].Sum(), 1e-4);
