@@ -53,9 +53,6 @@ public class Generator : Context
     /// <summary>Texts to measure the model on, in the same column.</summary>
     protected IDataView texts => questions;
 
-    /// <summary>Never cancelled.</summary>
-    protected CancellationToken stop => CancellationToken.None;
-
     /// <summary>Answers the column Question.</summary>
     protected MoeTextGenerationTransformer model =>
         field ??= ml.Transforms.Text.GenerateText("Answer", "Question", PublishedModel.FromFolder(Samples.LanguageModel)).Fit(questions);
