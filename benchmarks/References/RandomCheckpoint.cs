@@ -159,9 +159,18 @@ internal sealed class RandomCheckpoint : IDisposable
             return bits;
         }
 
-        new Random(seed).NextBytes(MemoryMarshal.AsBytes(bits.AsSpan()));
-        for (var i = 0; i < bits.Length; i++)
-            bits[i] = (ushort)((bits[i] & 0x80FF) | 0x3C00);
+        // four numbers at a time: signs, two bits of the exponents and mantissas at random
+        var state = (ulong)seed * 0x9E3779B97F4A7C15 + 1;
+        var words = MemoryMarshal.Cast<ushort, ulong>(bits.AsSpan());
+        foreach (ref var word in words)
+        {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            word = (state & 0x80FF80FF80FF80FF) | 0x3C003C003C003C00;
+        }
+
+        bits.AsSpan(4 * words.Length).Fill(0x3C00);
         return bits;
     }
 

@@ -9,6 +9,9 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
     // Bytes that are fetched ahead: the processor itself does not look past the end of a page.
     private const int BytesAhead = 2048;
 
+    // Half of the first-level cache.
+    private const int BytesKept = 1 << 14;
+
     public override void MultiplyRows(
         int rows, int count, int depth, float** a, in Matrix b, int first, float* c, nint cStride, bool accumulate)
     {
@@ -23,27 +26,33 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
         int rows, int count, int depth, float** a, in Matrix b, int first, float* c, nint cStride, bool accumulate)
         where TRow : struct, IStoredRow
     {
-        var row = b.Stored + first * b.Stride * TRow.Bytes;
-        for (var i = 0; i < count; i++, row += b.Stride * TRow.Bytes)
+        // Where a has more rows than are multiplied at once, some rows of b stay in the first-level cache for all of them.
+        var part = rows <= 4 ? count : (int)Math.Max(1, BytesKept / Math.Max(1, depth * TRow.Bytes));
+        for (var start = 0; start < count; start += part)
         {
-            var scale = b.Scales == null ? 1f : b.Scales[first + i];
+            var end = Math.Min(start + part, count);
             for (var r = 0; r < rows; r += 4)
             {
-                var target = c + r * cStride + i;
-                switch (rows - r)
+                for (var i = start; i < end; i++)
                 {
-                    case 1:
-                        Dots<One, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
-                        break;
-                    case 2:
-                        Dots<Two, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
-                        break;
-                    case 3:
-                        Dots<Three, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
-                        break;
-                    default:
-                        Dots<Four, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
-                        break;
+                    var row = b.Stored + (first + i) * b.Stride * TRow.Bytes;
+                    var scale = b.Scales == null ? 1f : b.Scales[first + i];
+                    var target = c + r * cStride + i;
+                    switch (rows - r)
+                    {
+                        case 1:
+                            Dots<One, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
+                            break;
+                        case 2:
+                            Dots<Two, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
+                            break;
+                        case 3:
+                            Dots<Three, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
+                            break;
+                        default:
+                            Dots<Four, TRow>(depth, a + r, row, scale, target, cStride, accumulate);
+                            break;
+                    }
                 }
             }
         }

@@ -143,7 +143,10 @@ internal static unsafe class Packing
         {
             var count = Math.Min(MostColumns, depth - k);
             for (var lane = 0; lane < lanes; lane++)
+            {
                 source.WidenRow(firstLane + lane, firstK + k, new Span<float>(floats + lane * MostColumns, count));
+                source.FetchRow(firstLane + lane, firstK + k + MostColumns, MostColumns);
+            }
 
             Transpose(rows, 0, lanes, 0, count, width, panel + k * width);
         }
