@@ -37,7 +37,7 @@ public sealed record GenerationOptions
     public int MinimumLength { get; init => field = OptionCheck.Range(value, 0, MostTokens, nameof(MinimumLength)); }
 
     /// <summary>Tokens that end an answer.</summary>
-    public IReadOnlyList<int> EndTokens { get; init => field = Ids(value, nameof(EndTokens)); } = [];
+    public IReadOnlyList<int> EndTokens { get; init => field = Ids(value, nameof(EndTokens)); } = ValueList<int>.Empty;
 
     /// <summary>Texts that end an answer, which is cut before them; they may begin and end within a token. None may be empty.</summary>
     public IReadOnlyList<string> StopStrings
@@ -45,8 +45,8 @@ public sealed record GenerationOptions
         get;
         init => field = value is null || value.Any(string.IsNullOrEmpty)
             ? throw new ArgumentException($"{nameof(StopStrings)} must be texts that are not empty.", nameof(StopStrings))
-            : [.. value];
-    } = [];
+            : new ValueList<string>(value);
+    } = ValueList<string>.Empty;
 
     /// <summary>Answers for each prompt: at most <see cref="Beams"/>, or any number where <see cref="Sample"/> alone is set.</summary>
     public int SequencesPerPrompt { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(SequencesPerPrompt)); } = 1;
@@ -111,8 +111,8 @@ public sealed record GenerationOptions
         get;
         init => field = value is null
             ? throw new ArgumentNullException(nameof(BannedSequences))
-            : [.. value.Select(run => Run(run, nameof(BannedSequences)))];
-    } = [];
+            : new ValueList<IReadOnlyList<int>>(value.Select(run => Run(run, nameof(BannedSequences))));
+    } = ValueList<IReadOnlyList<int>>.Empty;
 
     /// <summary>Runs of tokens and what is added to the score of the last one where the others stand before it. None may be empty.</summary>
     public IReadOnlyList<SequenceBias> SequenceBiases
@@ -120,20 +120,20 @@ public sealed record GenerationOptions
         get;
         init => field = value is null
             ? throw new ArgumentNullException(nameof(SequenceBiases))
-            : [.. value.Select(bias => bias with { Tokens = Run(bias.Tokens, nameof(SequenceBiases)) })];
-    } = [];
+            : new ValueList<SequenceBias>(value.Select(bias => bias with { Tokens = Run(bias.Tokens, nameof(SequenceBiases)) }));
+    } = ValueList<SequenceBias>.Empty;
 
     /// <summary>Tokens that must not occur.</summary>
-    public IReadOnlyList<int> SuppressedTokens { get; init => field = Ids(value, nameof(SuppressedTokens)); } = [];
+    public IReadOnlyList<int> SuppressedTokens { get; init => field = Ids(value, nameof(SuppressedTokens)); } = ValueList<int>.Empty;
 
     /// <summary>Tokens that an answer must not begin with.</summary>
-    public IReadOnlyList<int> SuppressedFirstTokens { get; init => field = Ids(value, nameof(SuppressedFirstTokens)); } = [];
+    public IReadOnlyList<int> SuppressedFirstTokens { get; init => field = Ids(value, nameof(SuppressedFirstTokens)); } = ValueList<int>.Empty;
 
     /// <summary>The first token after a decoder's start token; null: any. At least 0.</summary>
     public int? ForcedFirstToken { get; init => field = OptionCheck.Range(value, 0, int.MaxValue, nameof(ForcedFirstToken)); }
 
     /// <summary>The last token of an answer that reaches its greatest length is one of these; none: any.</summary>
-    public IReadOnlyList<int> ForcedLastTokens { get; init => field = Ids(value, nameof(ForcedLastTokens)); } = [];
+    public IReadOnlyList<int> ForcedLastTokens { get; init => field = Ids(value, nameof(ForcedLastTokens)); } = ValueList<int>.Empty;
 
     /// <summary>
     /// Raises the scores of end tokens more and more, beginning behind so many tokens of the answer; null: does not. At least 0.
@@ -160,7 +160,7 @@ public sealed record GenerationOptions
 
     private static IReadOnlyList<int> Ids(IReadOnlyList<int> ids, string option) => ids is null || ids.Any(id => id < 0)
         ? throw new ArgumentException($"{option} must be token ids, which are at least 0.", option)
-        : [.. ids];
+        : new ValueList<int>(ids);
 
     private static IReadOnlyList<int> Run(IReadOnlyList<int> ids, string option) => ids is { Count: > 0 }
         ? Ids(ids, option)

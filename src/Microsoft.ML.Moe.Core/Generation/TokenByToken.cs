@@ -65,10 +65,7 @@ internal sealed class TokenByToken(GenerationRun run)
         var largest = Probabilities.Largest(scores);
         if (!float.IsFinite(largest))
             return -1;
-        var sum = 0.0;
-        foreach (var score in scores)
-            sum += Math.Exp(score - largest);
-        var (left, last) = (number * sum, -1);
+        var (left, last) = (number * Probabilities.SumExp(scores, largest), -1);
         for (var token = 0; token < scores.Length; token++)
         {
             if (scores[token] == float.NegativeInfinity)

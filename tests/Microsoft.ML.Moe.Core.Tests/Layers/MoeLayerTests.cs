@@ -121,6 +121,28 @@ public sealed class MoeLayerTests : IDisposable
         Assert.All(gradient.Chunk(Width * Hidden), expert => Assert.Contains(expert, g => g != 0));
     }
 
+    [Fact]
+    public void ItsBiasForTheChoiceDecidesAndHasNoGradient()
+    {
+        var settings = new MoeSettings(3, new TokenChoice(1, normalizeWeights: false), 0, 0) { HasChoiceBias = true };
+        var store = new ParameterStore(_engine, (name, shape) => name == "moe.router.choiceBias"
+            ? [0, 2, 0]
+            : [.. Enumerable.Range(0, shape.Aggregate(1, (x, y) => x * y)).Select(i => MathF.Sin(i))]);
+        var layer = new MoeLayer(store, "moe", 0, Width, Hidden, settings, 1f);
+        var observer = new PlanObserver();
+        using var tape = _engine.BeginTape(training: true);
+
+        var y = layer.Forward(new ForwardContext(tape, new SequenceLayout([0, 4]), observer), tape.Constant(Tokens(4), 4, Width));
+        tape.Backward(SumOfWeighted(tape, y));
+
+        Assert.Equal([0, 1, 2, 3], observer.Plan!.TokensOf(1));
+        var (bias, role) = store.All.Single(p => p.Parameter.Name == "moe.router.choiceBias");
+        Assert.Equal(ParameterRole.ChoiceBias, role);
+        var gradient = new float[3];
+        bias.Value.CopyGradientTo(gradient);
+        Assert.Equal([0, 0, 0], gradient);
+    }
+
     [Theory]
     [InlineData(0f, 0f, 0)]
     [InlineData(0.5f, 0f, 1)]
@@ -189,6 +211,13 @@ public sealed class MoeLayerTests : IDisposable
             }
 
         return [.. y.Select(v => (float)v)];
+    }
+
+    private sealed class PlanObserver : IRoutingObserver
+    {
+        public RoutingPlan? Plan { get; private set; }
+
+        public void OnRouted(RoutedLayer layer) => Plan = layer.Plan;
     }
 
     private static double Gelu(double x) => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
