@@ -107,8 +107,13 @@ internal abstract record RotaryCausalConfig : CausalConfig
     /// <summary>Where the weights are that most families name as Llama does: all but experts.</summary>
     /// <param name="attentionNorm">Name of the norm of a block's first half.</param>
     /// <param name="feedForwardNorm">Name of that of its second half.</param>
+    /// <param name="queryNorm">Name of the norm of queries.</param>
+    /// <param name="keyNorm">Name of that of keys.</param>
     private protected WeightRules LlamaRules(
-        string attentionNorm = "input_layernorm", string feedForwardNorm = "post_attention_layernorm")
+        string attentionNorm = "input_layernorm",
+        string feedForwardNorm = "post_attention_layernorm",
+        string queryNorm = "q_norm",
+        string keyNorm = "k_norm")
     {
         const string Layer = "layers.{l}.";
         const string Attention = Layer + "self_attn.";
@@ -121,8 +126,8 @@ internal abstract record RotaryCausalConfig : CausalConfig
             .Linear("layers.{l}.attention.keys", Attention + "k_proj")
             .Linear("layers.{l}.attention.values", Attention + "v_proj")
             .Linear("layers.{l}.attention.output", Attention + "o_proj")
-            .Copy("layers.{l}.attention.queryNorm.gain", Attention + "q_norm.weight | " + Attention + "query_layernorm.weight")
-            .Copy("layers.{l}.attention.keyNorm.gain", Attention + "k_norm.weight | " + Attention + "key_layernorm.weight")
+            .Copy("layers.{l}.attention.queryNorm.gain", $"{Attention}{queryNorm}.weight")
+            .Copy("layers.{l}.attention.keyNorm.gain", $"{Attention}{keyNorm}.weight")
             .Copy("layers.{l}.attentionNorm.gain", $"{Layer}{attentionNorm}.weight")
             .Gated("layers.{l}.feedForward", Layer + "mlp")
             .Copy("layers.{l}.feedForwardNorm.gain", $"{Layer}{feedForwardNorm}.weight")

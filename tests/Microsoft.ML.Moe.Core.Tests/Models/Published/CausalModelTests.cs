@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
@@ -24,6 +25,35 @@ public sealed class CausalModelTests : IDisposable
 
     public static TheoryData<string> Kinds { get; } = [.. TinyCausalFamilies.All];
 
+    /// <summary>Settings of families, beside those that goldens have.</summary>
+    public static TheoryData<string, string> Settings { get; } = new()
+    {
+        { "llama", "{}" },
+        { "llama", """{ "attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true, "head_dim": 6, "hidden_act": "relu" }""" },
+        { "llama", """{ "rope_scaling": { "type": "linear", "factor": 4.0 }, "rope_theta": 100.0, "rms_norm_eps": 0.01 }""" },
+        { "qwen2", """{ "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1, "num_key_value_heads": 1 }""" },
+        { "qwen3", """{ "use_sliding_window": true, "sliding_window": 2, "max_window_layers": 0, "head_dim": 6, "attention_bias": true }""" },
+        { "gpt_neox", """{ "hidden_act": "tanh", "rotary_pct": 1.0 }""" },
+        { "gpt_neox", """{ "hidden_act": "relu", "use_parallel_residual": false, "attention_bias": false, "hidden_size": 24, "rotary_pct": 0.5 }""" },
+        { "gpt_neox", """{ "hidden_act": "relu", "hidden_size": 24, "num_attention_heads": 2, "tie_word_embeddings": true }""" },
+        { "olmoe", """{ "clip_qkv": 0.3, "attention_bias": true, "norm_topk_prob": true, "num_experts_per_tok": 1 }""" },
+        { "flex_olmo", """{ "attention_bias": true, "tie_word_embeddings": true, "norm_topk_prob": true }""" },
+        { "mixtral", """{ "sliding_window": 2, "head_dim": 6, "num_experts_per_tok": 3 }""" },
+        { "qwen2_moe", """{ "qkv_bias": false, "norm_topk_prob": true, "mlp_only_layers": [0] }""" },
+        { "qwen2_moe", """{ "shared_expert_intermediate_size": 0, "decoder_sparse_step": 2 }""" },
+        { "qwen3_moe", """{ "attention_bias": true, "head_dim": 6, "mlp_only_layers": [1] }""" },
+        { "granitemoe", """{ "attention_bias": true, "attention_multiplier": 1.5, "embedding_multiplier": 0.5, "logits_scaling": 3.0 }""" },
+        { "granitemoeshared", """{ "shared_intermediate_size": 0, "residual_multiplier": 0.3, "num_experts_per_tok": 1 }""" },
+        { "granitemoeshared", """{ "attention_multiplier": 0.1, "tie_word_embeddings": true }""" },
+        { "hunyuan_v1_moe", """{ "head_dim": 8, "attention_bias": true, "rope_scaling": { "type": "dynamic", "alpha": 50.0 } }""" },
+        { "hunyuan_v1_moe", """{ "moe_topk": 1 }""" },
+        { "ernie4_5_moe", """{ "use_bias": true, "tie_word_embeddings": false, "moe_layer_start_index": 0 }""" },
+        { "ernie4_5_moe", """{ "moe_num_shared_experts": 0, "moe_k": 1, "moe_layer_start_index": 0, "moe_layer_interval": 2 }""" },
+        { "glm4_moe", """{ "use_qk_norm": true, "attention_bias": true, "norm_topk_prob": false, "routed_scaling_factor": 2.5 }""" },
+        { "glm4_moe", """{ "n_routed_experts": 8, "n_group": 4, "topk_group": 2, "num_experts_per_tok": 3, "head_dim": 6, "first_k_dense_replace": 0 }""" },
+        { "glm4_moe", """{ "n_shared_experts": 0, "tie_word_embeddings": true, "partial_rotary_factor": 1.0 }""" },
+    };
+
     public static TheoryData<string> Dense { get; } = [.. TinyCausalFamilies.Dense];
 
     public static TheoryData<string> OneByOne { get; } = [.. TinyCausalFamilies.OneByOne];
@@ -39,6 +69,21 @@ public sealed class CausalModelTests : IDisposable
 
         Assert.Equal(model.Config, loaded.Config);
         Assert.Equal(TinyCausalFamilies.Scores(model, Ids), TinyCausalFamilies.Scores(loaded, Ids));
+    }
+
+    [Theory]
+    [MemberData(nameof(Settings))]
+    public void AllSettingsAreThoseOfLoopsInDoublePrecision(string kind, string settings)
+    {
+        var changes = JsonNode.Parse(settings)!.AsObject().Select(s => (s.Key, (object?)s.Value?.DeepClone())).ToArray();
+        var folder = TinyCausalFamilies.Write(_folder.Path, TinyCausalFamilies.Config(kind, changes));
+        using var reference = new CausalReference(folder.Path);
+        var expected = reference.Scores(Ids);
+
+        var scores = TinyCausalFamilies.Scores(TinyCausalFamilies.Load(folder, _engine), Ids);
+
+        Assert.Equal(expected.Length, scores.Length);
+        Assert.Equal(0, expected.Zip(scores, (e, s) => Math.Abs(e - s)).Max(), 1e-5 * expected.Max(Math.Abs));
     }
 
     [Theory]
