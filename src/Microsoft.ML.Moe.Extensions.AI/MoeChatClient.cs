@@ -190,7 +190,7 @@ public sealed class MoeChatClient : IChatClient
     private ModelLease<Model<EncodedText>> Held() => (ModelLease<Model<EncodedText>>)_generator.Hold();
 
     private Generator Generator(Model<EncodedText> model, GenerationOptions options) =>
-        new(_generator.Generator.View(model), options, _generator.Generator.TextOf);
+        new(TextGenerator.View(model), options, _generator.Generator.TextOf);
 
     private (int[] Ids, GenerationOptions Generation) Prepare(IEnumerable<ChatMessage> messages, ChatOptions? options)
     {

@@ -158,11 +158,11 @@ public sealed record GenerationOptions
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it.</exception>
     public static GenerationOptions Read(string pathOrName) => GenerationConfigFile.Read(pathOrName);
 
-    private static IReadOnlyList<int> Ids(IReadOnlyList<int> ids, string option) => ids is null || ids.Any(id => id < 0)
+    private static ValueList<int> Ids(IReadOnlyList<int> ids, string option) => ids is null || ids.Any(id => id < 0)
         ? throw new ArgumentException($"{option} must be token ids, which are at least 0.", option)
         : new ValueList<int>(ids);
 
-    private static IReadOnlyList<int> Run(IReadOnlyList<int> ids, string option) => ids is { Count: > 0 }
+    private static ValueList<int> Run(IReadOnlyList<int> ids, string option) => ids is { Count: > 0 }
         ? Ids(ids, option)
         : throw new ArgumentException($"{option} must be runs of one token or more.", option);
 }

@@ -77,7 +77,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         using var hold = Held();
         var complete = options is null ? _writer.Options : _generator.Complete(options);
         var ids = _generator.Encode(prompt, _settings.MaximumPromptTokens).Ids!.Ids;
-        var pieces = new Generator(_generator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
+        var pieces = new Generator(TextGenerator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
         await foreach (var piece in pieces.ConfigureAwait(false))
             if (piece is { Sequence: 0, Text.Length: > 0 })
                 yield return piece.Text;
@@ -117,7 +117,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     {
         ArgumentNullException.ThrowIfNull(data);
         using var hold = Held();
-        return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, cancellationToken));
+        return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, observer: null, cancellationToken));
     }
 
     /// <summary>
