@@ -134,9 +134,9 @@ internal static class Samples
 
     private static void WriteLanguageModels()
     {
-        var config = TinyLanguageModel.Olmoe.Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 512", StringComparison.Ordinal);
-        TinyLanguageModel.Write(LanguageModel, config, generation: """{ "max_new_tokens": 8 }""");
-        var chat = TinyLanguageModel.Write(LanguageModel + "-instruct", config, generation: """{ "max_new_tokens": 8 }""");
+        var config = TinyCausal.Olmoe.Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 512", StringComparison.Ordinal);
+        TinyCausal.Write(LanguageModel, config, generation: """{ "max_new_tokens": 8 }""");
+        var chat = TinyCausal.Write(LanguageModel + "-instruct", config, generation: """{ "max_new_tokens": 8 }""");
         File.WriteAllText(Path.Combine(chat, "tokenizer_config.json"), ChatTemplate);
     }
 
