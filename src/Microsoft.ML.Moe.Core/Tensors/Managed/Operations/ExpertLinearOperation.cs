@@ -18,9 +18,18 @@ internal readonly unsafe struct ExpertLinearOperation(
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
         // of an expert's matrices there is the first alone
         var batch = new ExpertBatch(tape, memory, plan, new ExpertTensors(weightEIO, null, weightEIO, null, Activation.None));
+        var leavesFewRows = !result.RequiresGradient && FewRowExperts.Fit(weightEIO);
+        if (leavesFewRows)
+        {
+            var few = new FewRowExperts(tape, batch);
+            few.Multiply(tape, weightEIO, null, few.TokensOf(tape, batch, xTI.Data, xTI.Columns), result.Data, weightEIO.Shape[2]);
+            if (few.Rows == batch.Pairs)
+                return result;
+        }
+
         var operation = new ExpertLinearOperation(xTI, weightEIO, batch, result);
         var x = new Matrix(xTI.Data, xTI.Columns, rowNumbers: batch.TokenOfPair);
-        operation.Multiply(tape, x, operation._inputs, operation._outputs, isTransposed: false, result.Data, operation._outputs);
+        operation.Multiply(tape, x, operation._inputs, operation._outputs, isTransposed: false, result.Data, operation._outputs, leavesFewRows);
         tape.Record(result, operation);
         return result;
     }
@@ -45,21 +54,30 @@ internal readonly unsafe struct ExpertLinearOperation(
         tape.Workers.Run(gradient.Items, Gemm.Work(batch.MultiplyAdds), new Weights(gradient, scratch));
     }
 
-    private void Multiply(ManagedTape tape, Matrix rows, int depth, int columns, bool isTransposed, float* target, int stride)
+    private void Multiply(ManagedTape tape, Matrix rows, int depth, int columns, bool isTransposed, float* target, int stride, bool leavesFewRows = false)
     {
         var factors = batch.Factors(weightEIO, columns, depth, isTransposed);
         batch.Pack(factors, default, default);
         var scratchLength = Gemm.ScratchLength(tape.Kernels, batch.RunRows, Math.Max(depth, columns));
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
-        batch.Run(new Products(tape.Kernels, rows, factors, columns, target, stride, scratch, scratchLength));
+        batch.Run(new Products(tape.Kernels, rows, factors, columns, target, stride, leavesFewRows ? batch.Offsets : null, scratch, scratchLength));
     }
 
     private readonly struct Products(
-        Kernels kernels, Matrix rows, ExpertFactors factors, int columns, float* target, int stride, float* scratch, long scratchLength)
-        : IExpertBody
+        Kernels kernels,
+        Matrix rows,
+        ExpertFactors factors,
+        int columns,
+        float* target,
+        int stride,
+        int* offsetsOfFew,
+        float* scratch,
+        long scratchLength) : IExpertBody
     {
         public void Run(ExpertRun run, int worker)
         {
+            if (offsetsOfFew != null && FewRowExperts.Has(offsetsOfFew[run.Expert + 1] - offsetsOfFew[run.Expert]))
+                return;
             var block = new GemmBlock(run.First, run.Rows, 0, columns);
             Gemm.Multiply(kernels, block, rows, factors[run.Expert], target, stride, false, scratch + worker * scratchLength);
         }

@@ -91,7 +91,7 @@ internal readonly unsafe struct FusedExperts : IExpertBody
     /// <inheritdoc/>
     public void Run(ExpertRun run, int worker)
     {
-        if (_leavesFewRows && DottedExperts.Has(_offsets[run.Expert + 1] - _offsets[run.Expert]))
+        if (_leavesFewRows && FewRowExperts.Has(_offsets[run.Expert + 1] - _offsets[run.Expert]))
             return;
         var scratch = _scratch + worker * _scratchLength;
         var gate = scratch + SpareLength;
