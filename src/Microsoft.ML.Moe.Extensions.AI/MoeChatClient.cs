@@ -14,9 +14,9 @@ namespace Microsoft.ML.Moe;
 /// <remarks>
 /// Of <see cref="ChatOptions"/> these count: <see cref="ChatOptions.Instructions"/>, <see cref="ChatOptions.MaxOutputTokens"/>,
 /// <see cref="ChatOptions.Temperature"/> (0: the most probable tokens; another, <see cref="ChatOptions.TopP"/> or
-/// <see cref="ChatOptions.TopK"/>: sampling), <see cref="ChatOptions.Seed"/> and <see cref="ChatOptions.StopSequences"/>. All other options of
-/// generation are given by a <see cref="GenerationOptions"/> from <see cref="ChatOptions.RawRepresentationFactory"/>. What would change the
-/// answer and is not supported, such as tools or a format of the response, is refused.
+/// <see cref="ChatOptions.TopK"/>: sampling), <see cref="ChatOptions.Seed"/> and <see cref="ChatOptions.StopSequences"/>. All other options
+/// of generation are given by a <see cref="GenerationOptions"/> from <see cref="ChatOptions.RawRepresentationFactory"/>. What would change
+/// the answer and is not supported, such as tools or a format of the response, is refused.
 /// </remarks>
 /// <example>
 /// <code language="csharp"><![CDATA[
@@ -78,8 +78,13 @@ public sealed class MoeChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(generator);
         if (generator.Generator.IsEncoderDecoder)
-            throw new ArgumentException($"{generator.ModelName} is an encoder–decoder, which holds no conversations: use GenerateText.", nameof(generator));
-        return new MoeChatClient(generator, template ?? ChatTemplateFile.Read(generator.Generator.Files.Tokenizer.Files, generator.ModelName));
+        {
+            throw new ArgumentException(
+                $"{generator.ModelName} is an encoder–decoder, which holds no conversations: use GenerateText.", nameof(generator));
+        }
+
+        template ??= ChatTemplateFile.Read(generator.Generator.Files.Tokenizer.Files, generator.ModelName);
+        return new MoeChatClient(generator, template);
     }
 
     /// <summary>Answers a conversation, on a thread of the pool.</summary>
@@ -115,7 +120,10 @@ public sealed class MoeChatClient : IChatClient
             cancellationToken);
     }
 
-    /// <summary>Answers a conversation, and gives the parts of the answer as they are made; the last one has why it ended, and the numbers of tokens.</summary>
+    /// <summary>
+    /// Answers a conversation, and gives the parts of the answer as they are made; the last one has why it ended, and the numbers of
+    /// tokens.
+    /// </summary>
     /// <param name="messages">The conversation, of texts alone.</param>
     /// <param name="options">See the remarks; null for the model's defaults.</param>
     /// <param name="cancellationToken">Ends it between two tokens; what was given stands.</param>
@@ -157,7 +165,9 @@ public sealed class MoeChatClient : IChatClient
         GC.KeepAlive(hold);
     }
 
-    /// <summary>What can be asked for: this client, its <see cref="ChatClientMetadata"/>, its transformer, and its <see cref="ChatTemplate"/>.</summary>
+    /// <summary>
+    /// What can be asked for: this client, its <see cref="ChatClientMetadata"/>, its transformer, and its <see cref="ChatTemplate"/>.
+    /// </summary>
     /// <param name="serviceType">The type that is wanted.</param>
     /// <param name="serviceKey">Must be null.</param>
     /// <returns>It, or null where there is no such service.</returns>
@@ -178,14 +188,16 @@ public sealed class MoeChatClient : IChatClient
 
     private static string NewId() => Guid.NewGuid().ToString("N");
 
-    private static ChatFinishReason ReasonOf(GenerationEnd end) => end == GenerationEnd.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
+    private static ChatFinishReason ReasonOf(GenerationEnd end) =>
+        end == GenerationEnd.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
 
     private static UsageDetails UsageOf(int read, int written) =>
         new() { InputTokenCount = read, OutputTokenCount = written, TotalTokenCount = read + written };
 
     private static ChatTurn Turn(ChatMessage message) => message.Contents.All(content => content is TextContent)
         ? new ChatTurn(message.Role.Value, message.Text)
-        : throw new ArgumentException($"A message of the {message.Role.Value} holds something else than text, which is all that the model reads.", nameof(message));
+        : throw new ArgumentException(
+            $"A message of the {message.Role.Value} holds something else than text, which is all that the model reads.", nameof(message));
 
     private ModelLease<Model<EncodedText>> Held() => (ModelLease<Model<EncodedText>>)_generator.Hold();
 

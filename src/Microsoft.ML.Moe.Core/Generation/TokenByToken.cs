@@ -29,7 +29,12 @@ internal sealed class TokenByToken(GenerationRun run)
         {
             run.Stop.ThrowIfCancellationRequested();
             for (var i = 0; i < sequences.Length; i++)
-                next[i] = sequences[i].End is null && Append(sequences[i], i, scores.AsSpan(i * vocabulary, vocabulary)) is { } token ? token : -1;
+            {
+                next[i] = sequences[i].End is null && Append(sequences[i], i, scores.AsSpan(i * vocabulary, vocabulary)) is { } token
+                    ? token
+                    : Decoding.Ended;
+            }
+
             if (sequences.All(sequence => sequence.End is not null))
                 return [.. sequences.Select(sequence => sequence.ToResult()).Chunk(run.Copies)];
         }

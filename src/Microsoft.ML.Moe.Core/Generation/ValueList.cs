@@ -2,7 +2,9 @@ using System.Collections;
 
 namespace Microsoft.ML.Moe.Generation;
 
-/// <summary>A list that never changes, equal to another with equal items, so that records with lists are equal where what they hold is.</summary>
+/// <summary>
+/// A list that never changes, equal to another with equal items, so that records with lists are equal where what they hold is.
+/// </summary>
 /// <param name="items">The items.</param>
 internal sealed class ValueList<T>(IEnumerable<T> items) : IReadOnlyList<T>, IEquatable<ValueList<T>>
 {
