@@ -72,7 +72,7 @@ public sealed class GlobalWorkspace(
     internal override RoutingPolicy After(RoutingHistory history)
     {
         var after = inner.After(history);
-        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed) { Rule = Rule };
     }
 
     /// <inheritdoc/>

@@ -84,7 +84,7 @@ public abstract class GoldenSequenceToSequenceTests
         Assert.Equal(Rows(golden.Tensor("supervised.input_ids")!.Value, 0), rows.Select(row => row.Ids));
         Assert.Equal(Rows(golden.Tensor("supervised.labels")!.Value, TokenIds.NotCounted), rows.Select(row => row.Targets!));
         var end = rows[0].Targets![^1];
-        Assert.Equal([rows[0].Targets![0], end], input.EncodeWithTarget(prompts[0], answers[0], 2).Ids!.Targets);
+        Assert.Equal([rows[0].Targets![0], end], input.EncodeWithTarget(prompts[0], answers[0], 2).Ids!.Targets!);
 
         static int[][] Rows((float[] Values, int[] Shape) padded, int padding) =>
             [.. padded.Values.Select(v => (int)v).Chunk(padded.Shape[1]).Select(row => row[..(Array.FindLastIndex(row, id => id != padding) + 1)])];
