@@ -33,7 +33,7 @@ public class RelativePositionsTests
     [Fact]
     public void DistancesFromTheFurthestOnShareTheLastBucket()
     {
-        Assert.Equal(14, RelativePositions.CausalBucketOf(-18, 16, furthest: 20));
+        Assert.Equal(14, RelativePositions.CausalBucketOf(-17, 16, furthest: 20));
         Assert.All(Enumerable.Range(20, 50), distance => Assert.Equal(15, RelativePositions.CausalBucketOf(-distance, 16, furthest: 20)));
         Assert.All(Enumerable.Range(20, 50), distance => Assert.Equal(7, RelativePositions.BucketOf(-distance, 16, furthest: 20)));
     }
