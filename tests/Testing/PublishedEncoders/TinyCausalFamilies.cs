@@ -17,7 +17,8 @@ internal static class TinyCausalFamilies
           "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
           "intermediate_size": 24, "max_position_embeddings": 32, "moe_intermediate_size": 8, "shared_expert_intermediate_size": 12,
           "shared_intermediate_size": 12, "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "moe_num_experts": 4,
-          "num_experts_per_tok": 2, "moe_topk": 2, "moe_k": 2
+          "num_experts_per_tok": 2, "moe_topk": 2, "moe_k": 2, "first_k_dense_replace": 1, "n_group": 2, "topk_group": 1, "kv_channels": 8,
+          "head_dim": 4, "q_lora_rank": 12, "kv_lora_rank": 8, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 10
         }
         """;
 
@@ -26,16 +27,16 @@ internal static class TinyCausalFamilies
 
     /// <summary>Kinds of models whose experts are published one by one.</summary>
     public static string[] OneByOne { get; } =
-        ["qwen2_moe", "qwen3_moe", "olmoe", "flex_olmo", "mixtral", "hunyuan_v1_moe", "ernie4_5_moe", "glm4_moe"];
+        ["qwen2_moe", "qwen3_moe", "olmoe", "flex_olmo", "mixtral", "hunyuan_v1_moe", "ernie4_5_moe", "glm4_moe", "deepseek", "deepseek_v2", "deepseek_v3", "phimoe"];
 
     /// <summary>All kinds.</summary>
-    public static string[] All { get; } = [.. Dense, .. OneByOne, "granitemoe", "granitemoeshared"];
+    public static string[] All { get; } = [.. Dense, .. OneByOne, "granitemoe", "granitemoeshared", "jetmoe", "gpt_oss"];
 
     /// <summary>A <c>config.json</c>.</summary>
     /// <param name="kind">Its model_type.</param>
     /// <param name="changes">Further values; null removes one.</param>
     public static string Config(string kind, params (string Name, object? Value)[] changes) => Sizes.With(
-        [("model_type", kind), .. kind == "gpt_neox" ? [("num_key_value_heads", null)] : Array.Empty<(string, object?)>(), .. changes]);
+        [("model_type", kind), .. kind is "gpt_neox" or "deepseek_v2" or "deepseek_v3" ? [("num_key_value_heads", null)] : Array.Empty<(string, object?)>(), .. changes]);
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Where.</param>
