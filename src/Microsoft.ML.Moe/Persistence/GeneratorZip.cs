@@ -1,8 +1,6 @@
-using System.Text.Json;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Embeddings;

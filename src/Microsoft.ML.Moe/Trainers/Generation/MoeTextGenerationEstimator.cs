@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
