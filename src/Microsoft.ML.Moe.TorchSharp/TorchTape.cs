@@ -136,7 +136,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape)
     {
         var sizes = Array.ConvertAll(shape.ToArray(), size => (long)size);
-        return Run(() => Own(x).Value.reshape(sizes).alias());
+        return Run(() => Own(x).Value.reshape(sizes).clone());
     }
 
     protected override Tensor DropoutCore(Tensor x, float rate) => DropoutOperation.Forward(this, Own(x), rate);

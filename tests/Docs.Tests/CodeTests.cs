@@ -33,6 +33,7 @@ public sealed partial class CodeTests : IClassFixture<SampleFolder>
         ["table"] = typeof(Table),
         ["trained"] = typeof(Trained),
         ["images"] = typeof(Images),
+        ["generator"] = typeof(Generator),
     };
 
     public static TheoryData<string> CSharpBlocks => [.. BlocksOf("csharp").Select(block => $"{block}")];

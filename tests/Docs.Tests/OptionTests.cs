@@ -41,13 +41,16 @@ public sealed partial class OptionTests
     public void Options_of_embeddings() => AssertTable("Embeddings", new EmbedTextOptions(), typeof(EmbedTextOptions), []);
 
     [Fact]
+    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+
+    [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
 
     [Fact]
     public void Members_of_fine_tuning() => AssertTable("Fine-tuning", FineTuning.Auto, typeof(FineTuning), []);
 
     [Fact]
-    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
+    public void Options_of_text_generation() => AssertTable("Text generation", new GenerateTextOptions(), typeof(GenerateTextOptions), []);
 
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
@@ -73,8 +76,8 @@ public sealed partial class OptionTests
         null => "null",
         bool flag => flag ? "true" : "false",
         CancellationToken => "none",
+        System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         double.NaN => "required",
-        System.Collections.ICollection { Count: 0 } => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Docs.Tests;
 
@@ -42,13 +43,43 @@ public class Images : Context
         ml.Data.LoadFromTextFile("images.tsv", [new("Label", DataKind.String, 0), new("ImagePath", DataKind.String, 1)], hasHeader: true);
 }
 
+/// <summary>A block that has a language model, of random weights.</summary>
+public class Generator : Context
+{
+    /// <summary>Column Question.</summary>
+    protected IDataView questions => ml.Data.LoadFromEnumerable(
+        [new Asked { Question = "where does the river bend" }, new Asked { Question = "why is the river brown" }]);
+
+    /// <summary>Texts to measure the model on, in the same column.</summary>
+    protected IDataView texts => questions;
+
+    /// <summary>Answers the column Question.</summary>
+    protected MoeTextGenerationTransformer model =>
+        field ??= ml.Transforms.Text.GenerateText("Answer", "Question", PublishedModel.FromFolder(Samples.LanguageModel)).Fit(questions);
+
+    private sealed class Asked
+    {
+        public string Question { get; set; } = "";
+    }
+}
+
 /// <summary>The files that blocks find in the current folder: small tables of made-up texts and pictures, and a tiny model.</summary>
 internal static class Samples
 {
     /// <summary>The trained model's file.</summary>
     public const string Model = "intents.zip";
 
+    /// <summary>Folder of a causal mixture.</summary>
+    public const string LanguageModel = "models/olmoe";
+
     private const string Original = "original.zip";
+
+    // what a folder has that is made for conversations
+    private const string ChatTemplate = """
+        {
+          "chat_template": "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+        }
+        """;
 
     private static readonly (string Label, string[] Words)[] Classes =
     [
@@ -67,6 +98,7 @@ internal static class Samples
         File.WriteAllLines("more.txt", rows.Select(row => row.Text).Reverse());
         File.WriteAllLines("vocabulary.txt", ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. Classes.SelectMany(c => c.Words)]);
         WriteImages(random);
+        WriteLanguageModels();
         TrainModel();
     }
 
@@ -98,6 +130,14 @@ internal static class Samples
             .Fit(texts);
         ml.Model.Save(model, texts.Schema, Original);
         RestoreModel();
+    }
+
+    private static void WriteLanguageModels()
+    {
+        var config = TinyCausal.Olmoe.Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 512", StringComparison.Ordinal);
+        TinyCausal.Write(LanguageModel, config, generation: """{ "max_new_tokens": 8 }""");
+        var chat = TinyCausal.Write(LanguageModel + "-instruct", config, generation: """{ "max_new_tokens": 8 }""");
+        File.WriteAllText(Path.Combine(chat, "tokenizer_config.json"), ChatTemplate);
     }
 
     // dark pictures and bright ones, as uncompressed bitmaps of 16 × 16 pixels in three colours

@@ -36,6 +36,31 @@ public sealed class DeviceRoutingTests : IDisposable
         RandomBatch.WithoutTies,
         count: 50);
 
+    [SkippableFact]
+    public void PlansWithABiasForTheChoiceAreTheHosts() => RandomBatch.ForAll(
+        batch =>
+        {
+            var most = Math.Min(2, batch.Experts);
+            float[] biasE = [.. Enumerable.Range(0, batch.Experts).Select(e => MathF.Sin(3 * e))];
+            foreach (var function in new[] { ScoreFunction.Softmax, ScoreFunction.Sigmoid })
+            {
+                foreach (var score in Enum.GetValues<GroupScore>())
+                {
+                    foreach (var groups in new[] { null, new ExpertGroups(1, 1, score), new ExpertGroups(batch.Experts, most, score) })
+                    {
+                        var policy = new TokenChoice(most, true) { ScoreFunction = function, Groups = groups };
+                        var expected = policy.PlanOf(batch.LogitsTE, biasE, batch.Experts, batch.Layout, training: false);
+                        using var tape = _engine.BeginTape(training: false);
+                        var logits = tape.Constant(batch.LogitsTE, batch.Layout.Tokens, batch.Experts);
+                        var actual = tape.Route(logits, policy, batch.Layout, tape.Constant(biasE, batch.Experts));
+                        Assert.Equal(batch.Pairs(expected), batch.Pairs(actual));
+                    }
+                }
+            }
+        },
+        RandomBatch.WithoutTies,
+        count: 50);
+
     [SkippableTheory]
     [InlineData(0f)]
     [InlineData(80f)]

@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Files;
 
 /// <summary>
 /// Tells one model folder from another without reading all of it: SHA-256 over <c>config.json</c> and, of each file of weights, its name, its
-/// length, its header and a piece of every sixteen mebibytes. Another model, another version or a cut-off file has another digest; single
+/// length, its header, a piece of every sixteen mebibytes and its end. Another model, another version or a cut-off file has another digest; single
 /// changed bits need not.
 /// </summary>
 internal static class WeightsDigest
@@ -46,6 +46,10 @@ internal static class WeightsDigest
         }
 
         for (var start = stream.Position; start < stream.Length; start += Step)
+            AddPiece(start);
+        AddPiece(Math.Max(0, stream.Length - PieceBytes));
+
+        void AddPiece(long start)
         {
             stream.Position = start;
             hash.AppendData(piece, 0, stream.ReadAtLeast(piece, piece.Length, throwOnEndOfStream: false));

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
-/// Follows the best beginnings of each prompt's answers at the same time; where <see cref="GenerationOptions.Sample"/> is set, beginnings that
-/// are drawn by their probabilities.
+/// Follows the best beginnings of each prompt's answers at the same time; where <see cref="GenerationOptions.Sample"/> is set, beginnings
+/// that are drawn by their probabilities.
 /// </summary>
 /// <param name="run">What it works on.</param>
 internal sealed class BeamSearch(GenerationRun run)

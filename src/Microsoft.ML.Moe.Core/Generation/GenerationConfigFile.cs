@@ -70,7 +70,9 @@ internal static class GenerationConfigFile
                 throw root[name].Fail("asks for what is not supported; remove it or set it to null");
 
         var length = root["max_length"].IsNull ? options.MaximumLength : root["max_length"].Integer(1);
-        int? tokens = root["max_new_tokens"].IsNull ? root["max_length"].IsNull ? options.MaximumNewTokens : null : root["max_new_tokens"].Integer(1);
+        int? tokens = !root["max_new_tokens"].IsNull ? root["max_new_tokens"].Integer(1)
+            : root["max_length"].IsNull ? options.MaximumNewTokens
+            : null;
         var decay = root["exponential_decay_length_penalty"];
         return options with
         {
@@ -88,7 +90,9 @@ internal static class GenerationConfigFile
             EarlyStopping = root["early_stopping"] switch
             {
                 { IsNull: true } => options.EarlyStopping,
-                { IsText: true } part => part.Text() == "never" ? EarlyStopping.WhenUnableToImprove : throw part.Fail("is none of true, false, \"never\""),
+                { IsText: true } part => part.Text() == "never"
+                    ? EarlyStopping.WhenUnableToImprove
+                    : throw part.Fail("is none of true, false, \"never\""),
                 var part => part.Flag() ? EarlyStopping.WhenComplete : EarlyStopping.WhenUnlikelyToImprove,
             },
             Sample = root["do_sample"].Flag(options.Sample),
@@ -134,7 +138,8 @@ internal static class GenerationConfigFile
 
     private static SequenceBias Bias(JsonPart part) => new(Run(Pair(part)[0]), (float)Pair(part)[1].Number());
 
-    private static JsonPart[] Pair(JsonPart part) => part.Elements().ToArray() is { Length: 2 } pair ? pair : throw part.Fail("is not a pair");
+    private static JsonPart[] Pair(JsonPart part) =>
+        part.Elements().ToArray() is { Length: 2 } pair ? pair : throw part.Fail("is not a pair");
 
     private static bool IsAskedFor(JsonPart part, double nothing) => !part.IsNull && (part.IsNumber ? part.Number() != nothing
         : !(part.IsArray && part.Count() == 0) && (part.IsArray || part.IsObject || part.IsText || part.Flag()));

@@ -3,7 +3,9 @@ using System.Threading.Channels;
 
 namespace Microsoft.ML.Moe.Generation;
 
-/// <summary>Continues prompts by a model: greedily, by sampling, or by beam search. Safe to use from several threads where the model is.</summary>
+/// <summary>
+/// Continues prompts by a model: greedily, by sampling, or by beam search. Safe to use from several threads where the model is.
+/// </summary>
 internal sealed class Generator
 {
     private readonly IGenerativeModel _model;
@@ -137,7 +139,10 @@ internal sealed class Generator
                 : (_model.MaximumTokens, "the most that the model takes");
             rooms[p] = Math.Min(_options.MaximumNewTokens ?? int.MaxValue, most - context);
             if (rooms[p] < 1)
-                throw new ArgumentException($"Prompt {p} has {context} tokens and leaves no room for an answer: {limit} is {most}.", nameof(prompts));
+            {
+                throw new ArgumentException(
+                    $"Prompt {p} has {context} tokens and leaves no room for an answer: {limit} is {most}.", nameof(prompts));
+            }
         }
 
         return rooms;

@@ -1,7 +1,8 @@
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
-/// Text of tokens that come one after the other, in pieces that hold no parts of characters: what is not UTF-8 yet waits for the next token.
+/// Text of tokens that come one after the other, in pieces that hold no parts of characters: what is not UTF-8 yet waits for the next
+/// token.
 /// </summary>
 /// <param name="decode">Makes text of tokens.</param>
 internal sealed class IncrementalText(Func<IReadOnlyList<int>, string> decode)
@@ -29,7 +30,8 @@ internal sealed class IncrementalText(Func<IReadOnlyList<int>, string> decode)
         if (all.Length <= _doneText.Length || (!isLast && all[^1] == Replacement))
             return "";
         var text = all[_doneText.Length..];
-        // the new tokens are context enough where they have text of their own: what a decoder does to the first one then does not concern the next
+        // the new tokens are context enough where they have text of their own: what a decoder does to the first one then does not concern
+        // the next
         int[] last = [.. _tokens.Skip(_done)];
         if (decode(last) is { Length: > 0 } own)
         {

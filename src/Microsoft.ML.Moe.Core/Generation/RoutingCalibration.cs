@@ -55,7 +55,7 @@ internal static class RoutingCalibration
 
         RouterScore Add(Router router)
         {
-            scores.Add(new RouterScore(router, TextScoring.Measure(model.WithRouting(router), texts, maximumTokens, stop)));
+            scores.Add(new RouterScore(router, TextScoring.Measure(model.WithRouting(router), texts, maximumTokens, observer: null, stop)));
             return scores[^1];
         }
 
@@ -81,7 +81,7 @@ internal static class RoutingCalibration
 
         yield return own with { ExpertsPerToken = Math.Floor(expertsPerToken) };
         var ratios = new FurtherExperts((int)own.ExpertsPerToken);
-        TextScoring.Measure(model, texts, maximumTokens, stop, ratios);
+        TextScoring.Measure(model, texts, maximumTokens, ratios, stop);
         yield return own with { SkipThreshold = ratios.ThresholdFor(expertsPerToken) };
     }
 

@@ -1,6 +1,5 @@
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Models.Published;
@@ -93,7 +92,7 @@ internal sealed class TextGenerator
     /// <summary>A model as one that writes.</summary>
     /// <param name="model">The model, of this generator's files.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
-    public IGenerativeModel View(Model<EncodedText> model, IRoutingObserver? observer = null) =>
+    public static IGenerativeModel View(Model<EncodedText> model, IRoutingObserver? observer = null) =>
         model.Head is DecoderHead ? new EncoderDecoderModel(model, observer: observer) : new CausalModel(model, observer: observer);
 
     /// <summary>Writes answers to prompts, some at a time.</summary>

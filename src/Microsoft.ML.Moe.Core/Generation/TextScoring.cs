@@ -22,14 +22,14 @@ internal static class TextScoring
     /// Ids and characters of each text; one longer than a stretch is read in several, of each of which the first token is not told.
     /// </param>
     /// <param name="maximumTokens">Longest stretch, at least 2; null for as much as the model reads, 1,024 at most.</param>
-    /// <param name="stop">Ends it, with an exception.</param>
     /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
+    /// <param name="stop">Ends it, with an exception.</param>
     public static TextScore Measure(
         Model<EncodedText> model,
         IEnumerable<(int[] Ids, int Characters)> texts,
         int? maximumTokens = null,
-        CancellationToken stop = default,
-        IRoutingObserver? observer = null)
+        IRoutingObserver? observer = null,
+        CancellationToken stop = default)
     {
         var length = StretchOf(model, maximumTokens);
         var tally = new RoutingTally(observer);

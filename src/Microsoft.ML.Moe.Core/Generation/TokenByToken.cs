@@ -29,7 +29,12 @@ internal sealed class TokenByToken(GenerationRun run)
         {
             run.Stop.ThrowIfCancellationRequested();
             for (var i = 0; i < sequences.Length; i++)
-                next[i] = sequences[i].End is null && Append(sequences[i], i, scores.AsSpan(i * vocabulary, vocabulary)) is { } token ? token : -1;
+            {
+                next[i] = sequences[i].End is null && Append(sequences[i], i, scores.AsSpan(i * vocabulary, vocabulary)) is { } token
+                    ? token
+                    : Decoding.Ended;
+            }
+
             if (sequences.All(sequence => sequence.End is not null))
                 return [.. sequences.Select(sequence => sequence.ToResult()).Chunk(run.Copies)];
         }
@@ -65,10 +70,7 @@ internal sealed class TokenByToken(GenerationRun run)
         var largest = Probabilities.Largest(scores);
         if (!float.IsFinite(largest))
             return -1;
-        var sum = 0.0;
-        foreach (var score in scores)
-            sum += Math.Exp(score - largest);
-        var (left, last) = (number * sum, -1);
+        var (left, last) = (number * Probabilities.SumExp(scores, largest), -1);
         for (var token = 0; token < scores.Length; token++)
         {
             if (scores[token] == float.NegativeInfinity)

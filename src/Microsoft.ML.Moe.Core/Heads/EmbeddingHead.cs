@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
@@ -45,7 +46,8 @@ internal sealed class EmbeddingHead : Head
         foreach (var layer in _config.Layers ?? [encoded.LastLayer])
             parts.Add(TokenPooling.Of(tape, encoded.After(layer), layout, _config.Pooling));
         if (_config.HasRouterWeights)
-            parts.AddRange(encoded.RouterLogits!.Select(logitsTE => TokenPooling.Of(tape, tape.Softmax(logitsTE), layout, _config.Pooling)));
+            parts.AddRange(encoded.RouterLogits!.Select(logitsTE => TokenPooling.Of(
+                tape, _config.TakesRouterLogits ? logitsTE : tape.Softmax(logitsTE), layout, _config.Pooling)));
         var embeddings = parts.Count == 1 ? parts[0] : tape.Concat([.. parts]);
         foreach (var module in _modules)
             embeddings = module(tape, embeddings);
@@ -83,6 +85,10 @@ internal sealed record EmbeddingHeadConfig : HeadConfig
 
     /// <summary>Whether the router weights of all MoE layers, the softmax of the routers' logits, are part of the embedding.</summary>
     public bool HasRouterWeights { get; init; }
+
+    /// <summary>Whether these are the logits themselves, as MoEE's program takes them of most models.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool TakesRouterLogits { get; init; }
 
     /// <summary>What follows pooling.</summary>
     public IReadOnlyList<EmbeddingModule> Modules

@@ -37,7 +37,7 @@ internal sealed class MoeLayer : IFeedForward
             Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
             hasGate ? settings.Expert.GateActivation : Activation.None);
         _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
-        _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.Bias, 0f, e) : null;
+        _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.ChoiceBias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
         if (settings.SharedWidth > 0)
         {

@@ -12,6 +12,9 @@ internal enum ParameterRole
     /// <summary>A bias, gain or position; does not decay.</summary>
     Bias,
 
+    /// <summary>Experts' bias for the choice alone, which has no gradient: in no group of an optimiser.</summary>
+    ChoiceBias,
+
     /// <summary>A table of token vectors, learned row by row.</summary>
     Embedding,
 }

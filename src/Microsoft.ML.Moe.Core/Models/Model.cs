@@ -158,12 +158,16 @@ public sealed partial class Model<TRow>
     /// copied, and both go on working side by side on the engine, which must outlive both.
     /// </summary>
     /// <param name="router">The router; <see cref="Router"/> <c>with</c> a change keeps its other settings.</param>
-    /// <exception cref="ArgumentException">The router does not fit the number of experts.</exception>
+    /// <exception cref="ArgumentException">
+    /// The router does not fit the number of experts, or the model writes text and the router is not causal (<see cref="Router.AllowsLookahead"/>).
+    /// </exception>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     public Model<TRow> WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
         Config.CheckRoutes();
+        if (Config.Head is NextTokenHeadConfig or DecoderHeadConfig)
+            router = router.Causal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
     }
@@ -211,7 +215,10 @@ public sealed partial class Model<TRow>
             weights,
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
-                    p.Parameter, p.Role == ParameterRole.Bias || ClassifierHead.IsOfClasses(p.Parameter.Name) ? ElementType.Float32 : matrices)),
+                    p.Parameter,
+                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias || ClassifierHead.IsOfClasses(p.Parameter.Name)
+                        ? ElementType.Float32
+                        : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
             ]);
     }

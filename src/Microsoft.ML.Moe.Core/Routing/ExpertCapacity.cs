@@ -5,8 +5,8 @@ namespace Microsoft.ML.Moe.Routing;
 /// <summary>
 /// Expert capacity (Lepikhin et al. 2020, "GShard"; Fedus et al. 2021, "Switch Transformers", section 2.2) over any policy: within each
 /// group of tokens an expert takes at most so many; the pairs beyond are dropped. A token that loses all its pairs gets 0: the residual
-/// carries it (or what <see cref="Routing.DroppedTokens"/> says otherwise). What is left is weighted by the inner policy's rule, so that weights that are divided by the sum over the selected
-/// experts are divided by the sum over those that are left.
+/// carries it (or what <see cref="Routing.DroppedTokens"/> says otherwise). What is left is weighted by the inner policy's rule, so that
+/// weights that are divided by the sum over the selected experts are divided by the sum over those that are left.
 /// </summary>
 public sealed class ExpertCapacity : RoutingPolicy
 {
@@ -100,7 +100,7 @@ public sealed class ExpertCapacity : RoutingPolicy
     internal override RoutingPolicy After(RoutingHistory history)
     {
         var inner = _inner.After(history);
-        return inner == _inner ? this : new ExpertCapacity(inner, _capacityOf, _scope, _priority, _maskPadding).With(DroppedTokens);
+        return inner == _inner ? this : new ExpertCapacity(inner, _capacityOf, _scope, _priority, _maskPadding) { DroppedTokens = DroppedTokens };
     }
 
     /// <inheritdoc/>

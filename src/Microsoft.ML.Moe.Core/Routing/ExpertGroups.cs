@@ -20,15 +20,18 @@ public enum GroupScore
 public sealed record ExpertGroups(int Count, int Kept, GroupScore Score = GroupScore.Largest)
 {
     /// <summary>Number of groups.</summary>
-    public int Count { get; init => field = OptionCheck.Range(value, 1, MostGroups, nameof(Count)); } = Count;
+    public int Count { get; init => field = Checked(value, nameof(Count)); } = Checked(Count, nameof(Count));
 
     /// <summary>Groups that a token chooses from; more than there are keep all.</summary>
-    public int Kept { get; init => field = OptionCheck.Range(value, 1, MostGroups, nameof(Kept)); } = Kept;
+    public int Kept { get; init => field = Checked(value, nameof(Kept)); } = Checked(Kept, nameof(Kept));
 
     /// <summary>What a group is worth.</summary>
-    public GroupScore Score { get; init => field = OptionCheck.Defined(value, nameof(Score)); } = Score;
-
-    private const int MostGroups = 1 << 16;
+    public GroupScore Score
+    {
+        get;
+        init => field = OptionCheck.Defined(value, nameof(Score));
+    }
+    = OptionCheck.Defined(Score, nameof(Score));
 
     /// <summary>Checks that a token finds its experts.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>
@@ -61,6 +64,8 @@ public sealed record ExpertGroups(int Count, int Kept, GroupScore Score = GroupS
                 scoresE.Slice(group * size, size).Fill(double.NegativeInfinity);
         }
     }
+
+    private static int Checked(int groups, string option) => OptionCheck.Range(groups, 1, 1 << 16, option);
 
     private double ScoreOf(ReadOnlySpan<double> scores)
     {

@@ -26,14 +26,12 @@ namespace Microsoft.ML.Moe.Routing;
 /// <param name="seed">
 /// Seed of the random tokens, which depend on nothing but it and the logits. Default 0.
 /// </param>
-/// <param name="rule">What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
 public sealed class GlobalWorkspace(
     RoutingPolicy inner,
     double entropyThreshold,
     int? maxTokensPerSequence = null,
     GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
-    int seed = 0,
-    GlobalWorkspaceRule rule = GlobalWorkspaceRule.Paper) : RoutingPolicy
+    int seed = 0) : RoutingPolicy
 {
     /// <summary>H*, in nats.</summary>
     public double EntropyThreshold { get; } = double.IsNaN(entropyThreshold)
@@ -45,8 +43,14 @@ public sealed class GlobalWorkspace(
         ? throw new ArgumentOutOfRangeException(nameof(maxTokensPerSequence), maxTokensPerSequence, "At least 0.")
         : maxTokensPerSequence;
 
-    /// <summary>What a broadcast token gives.</summary>
-    public GlobalWorkspaceRule Rule => rule;
+    /// <summary>What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</summary>
+    public GlobalWorkspaceRule Rule
+    {
+        get;
+        init => field = Enum.IsDefined(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "Neither the paper's rule nor that of the released code.");
+    }
 
     /// <summary>Which tokens are broadcast.</summary>
     public GlobalWorkspaceTokens Tokens => tokens;
@@ -68,7 +72,7 @@ public sealed class GlobalWorkspace(
     internal override RoutingPolicy After(RoutingHistory history)
     {
         var after = inner.After(history);
-        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed, rule);
+        return after == inner ? this : new GlobalWorkspace(after, EntropyThreshold, MaxTokensPerSequence, tokens, seed) { Rule = Rule };
     }
 
     /// <inheritdoc/>
@@ -97,9 +101,9 @@ public sealed class GlobalWorkspace(
             pairs.Broadcast[token] = broadcast[token];
             if (!broadcast[token])
                 continue;
-            pairs.Of(token).Fill(rule == GlobalWorkspaceRule.Paper);
+            pairs.Of(token).Fill(Rule == GlobalWorkspaceRule.Paper);
         }
 
-        return found ? terms with { HasBroadcast = true, PassesBroadcast = rule == GlobalWorkspaceRule.AsReleased } : terms;
+        return found ? terms with { HasBroadcast = true, PassesBroadcast = Rule == GlobalWorkspaceRule.AsReleased } : terms;
     }
 }

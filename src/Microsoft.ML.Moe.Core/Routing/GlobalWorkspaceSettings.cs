@@ -14,20 +14,22 @@ namespace Microsoft.ML.Moe.Routing;
 /// </param>
 /// <param name="Blocks">Numbers, from 0, of the transformer blocks whose MoE layers take part. Default null: all that have one.</param>
 /// <param name="Tokens">Which tokens are broadcast. Default <see cref="GlobalWorkspaceTokens.Uncertain"/>.</param>
-/// <param name="MaxTokensPerDecoderSequence">
-/// "Slots" of a decoder's sequences, where they are not those of <paramref name="MaxTokensPerSequence"/>: the paper has 8 and 1, 32 and 8, 16
-/// and 2. Default null: the same.
-/// </param>
-/// <param name="Rule">What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</param>
 public sealed record GlobalWorkspaceSettings(
     double Threshold,
     EntropyUnit Unit = EntropyUnit.ShareOfMaximum,
     int? MaxTokensPerSequence = null,
     IReadOnlyList<int>? Blocks = null,
-    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain,
-    int? MaxTokensPerDecoderSequence = null,
-    GlobalWorkspaceRule Rule = GlobalWorkspaceRule.Paper)
+    GlobalWorkspaceTokens Tokens = GlobalWorkspaceTokens.Uncertain)
 {
+    /// <summary>
+    /// "Slots" of a decoder's sequences, where they are not those of <see cref="MaxTokensPerSequence"/>, at least 0: the paper has 8 and 1, 32
+    /// and 8, 16 and 2. Default null: the same.
+    /// </summary>
+    public int? MaxTokensPerDecoderSequence { get; init; }
+
+    /// <summary>What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</summary>
+    public GlobalWorkspaceRule Rule { get; init; }
+
     /// <summary>Checks the settings against a model.</summary>
     /// <param name="experts">Number of experts, N.</param>
     /// <param name="moeBlocks">Numbers of the blocks that have a MoE layer; null leaves <see cref="Blocks"/> unchecked.</param>
@@ -84,7 +86,7 @@ public sealed record GlobalWorkspaceSettings(
             _ => calibratedNats ?? throw new ArgumentNullException(nameof(calibratedNats), "A share of tokens has to be calibrated first."),
         };
         var slots = isDecoder ? MaxTokensPerDecoderSequence ?? MaxTokensPerSequence : MaxTokensPerSequence;
-        return new GlobalWorkspace(inner, nats, slots, Tokens, rule: Rule);
+        return new GlobalWorkspace(inner, nats, slots, Tokens) { Rule = Rule };
     }
 }
 

@@ -141,7 +141,7 @@ public sealed record Router
             OptionCheck.Defined(value, nameof(Scope));
             if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
                 throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
-            field = value == RoutingScope.Prefix && CapacityFactor is not null ? throw NoPrefixCapacity(nameof(Scope)) : value;
+            field = value == RoutingScope.Prefix && HasCapacity ? throw NoPrefixCapacity(nameof(Scope)) : value;
         }
     }
 
@@ -260,10 +260,13 @@ public sealed record Router
     public int? ExpertCapacity
     {
         get;
-        init => field = value is null or >= 0
-            ? value
-            : throw new ArgumentOutOfRangeException(
-                nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+        init
+        {
+            if (value < 0)
+                throw new ArgumentOutOfRangeException(
+                    nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+            field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(ExpertCapacity)) : value;
+        }
     }
 
     /// <summary>What a token gives that a capacity has left without experts, with Token Choice. Default <see cref="DroppedTokens.Zero"/>.</summary>
@@ -293,12 +296,22 @@ public sealed record Router
 
     /// <summary>
     /// Whether no later token of a sequence matters to a token's experts, as models that write need: Token Choice, and the others within
-    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>, without a capacity, which grows with the sequence.
+    /// <see cref="RoutingScope.Prefix"/> or <see cref="RoutingScope.TimeStep"/>; without a capacity, but for a number of tokens that is the
+    /// same for every sequence and the earlier ones of which keep their experts.
     /// </summary>
     [JsonIgnore]
     public bool IsCausal =>
-        CapacityFactor is null && (ExpertCapacity is null || CapacityPriority == CapacityPriority.Position)
+        CapacityFactor is null
+        && (ExpertCapacity is null || (Scope != RoutingScope.Batch && CapacityPriority == CapacityPriority.Position))
         && (Kind == RouterKind.TokenChoice || Scope is RoutingScope.Prefix or RoutingScope.TimeStep);
+
+    /// <summary>
+    /// Whether a model that writes takes this router though it is not <see cref="IsCausal"/>: where later tokens compete with earlier ones, the
+    /// experts of a token tell of what comes after it, a loss over whole texts is too good, and decoding token by token chooses otherwise.
+    /// Default false.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AllowsLookahead { get; init; }
 
     /// <summary>Token Choice (Shazeer et al. 2017): each token takes the k experts with the largest router probability.</summary>
     /// <param name="expertsPerToken">k, at least 1. Default 2.</param>
@@ -385,8 +398,27 @@ public sealed record Router
         };
     }
 
+    /// <summary>
+    /// The router as a causal model takes it: Unified over whole sequences becomes one over the tokens so far.
+    /// </summary>
+    /// <exception cref="ArgumentException">Later tokens matter, which is not allowed.</exception>
+    internal Router Causal()
+    {
+        if (this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, AllowsLookahead: false })
+            return this with { Scope = RoutingScope.Prefix };
+        if (!IsCausal && !AllowsLookahead)
+        {
+            throw new ArgumentException(
+                $"With '{this}' later tokens decide about the experts of earlier ones, but the model writes text. Choose Token Choice or "
+                + $"{nameof(Unified)} with {nameof(Scope)} = {nameof(RoutingScope.Prefix)} and no capacity, or set {nameof(AllowsLookahead)} = true.",
+                nameof(Router));
+        }
+
+        return this;
+    }
+
     private static ArgumentException NoPrefixCapacity(string setting) =>
-        new($"{nameof(CapacityFactor)} is a share of a whole sequence's tokens, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
+        new($"A capacity is of whole sequences, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);
 
     private ArgumentException HasNoEffect(string setting) => HasNoEffect(setting, setting);
 

@@ -44,7 +44,8 @@ public sealed class SequenceLayout
     /// <summary>Makes this the layout of sequences of some lengths, whatever it was before.</summary>
     /// <param name="lengths">Length of each sequence.</param>
     /// <param name="padded">Length that shorter ones are filled up to with padding; 0 for none.</param>
-    internal void Reset(ReadOnlySpan<int> lengths, int padded)
+    /// <param name="padsLeft">Whether padding stands before a sequence's tokens.</param>
+    internal void Reset(ReadOnlySpan<int> lengths, int padded, bool padsLeft = false)
     {
         Resize(lengths.Length);
         for (var i = 0; i < lengths.Length; i++)
@@ -58,7 +59,7 @@ public sealed class SequenceLayout
             return;
         ResizeMask().Clear();
         for (var i = 0; i < lengths.Length; i++)
-            _isToken.AsSpan(_offsets[i], lengths[i]).Fill(true);
+            _isToken.AsSpan(padsLeft ? _offsets[i + 1] - lengths[i] : _offsets[i], lengths[i]).Fill(true);
     }
 
     /// <summary>A run of sequences as a layout of their own.</summary>

@@ -63,7 +63,8 @@ internal sealed class Selection
     public static Selection? Of(
         TorchTape tape, torch.Tensor logitsTE, torch.Tensor? choiceBiasE, RoutingPolicy policy, SequenceLayout layout) => policy switch
     {
-        TokenChoice choice when choice.MaskPadding || layout.Mask.IsEmpty => TokenChoiceSelection.Of(tape, logitsTE, choiceBiasE, choice, layout),
+        TokenChoice choice when choice.MaskPadding || layout.Mask.IsEmpty =>
+            TokenChoiceSelection.Of(tape, logitsTE, choiceBiasE, choice, layout),
         ExpertChoice choice => ExpertChoiceSelection.Of(tape, logitsTE, choice, layout),
         // A prefix's selection grows token by token.
         Unified { Scope: not RoutingScope.Prefix } unified => UnifiedSelection.Of(tape, logitsTE, unified, layout),

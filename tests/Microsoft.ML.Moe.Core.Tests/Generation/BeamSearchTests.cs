@@ -100,7 +100,8 @@ public sealed class BeamSearchTests
     [Fact]
     public void Sampled_beams_are_drawn_without_putting_back()
     {
-        // of one step and as many beams as tokens, every token is drawn; of two, pairs come as often as drawing one after the other gives them
+        // of one step and as many beams as tokens, every token is drawn; of two, pairs come as often as drawing one after the other gives
+        // them
         const int Draws = 8000;
         var model = new TableModel(4, 8) { Spread = 1f };
         var options = new GenerationOptions { MaximumNewTokens = 1, Beams = 2, SequencesPerPrompt = 2, Sample = true, TopK = 0, LengthPenalty = 0f };

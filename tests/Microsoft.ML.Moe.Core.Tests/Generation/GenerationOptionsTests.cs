@@ -101,6 +101,18 @@ public sealed class GenerationOptionsTests
     }
 
     [Fact]
+    public void Options_are_equal_where_what_they_hold_is()
+    {
+        var options = new GenerationOptions { EndTokens = [1, 2], StopStrings = [], BannedSequences = [[3, 4]], SequenceBiases = [new([5], 1f)] };
+
+        Assert.Equal(options, new GenerationOptions { EndTokens = [1, 2], BannedSequences = [[3, 4]], SequenceBiases = [new([5], 1f)] });
+        Assert.NotEqual(options, options with { EndTokens = [1] });
+        Assert.NotEqual(options, options with { BannedSequences = [[3]] });
+        Assert.Equal(options.GetHashCode(), (options with { EndTokens = [1, 2] }).GetHashCode());
+        Assert.Contains("EndTokens = [1, 2]", options.ToString());
+    }
+
+    [Fact]
     public void Options_are_checked_where_they_are_set()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new GenerationOptions { MaximumNewTokens = 0 });

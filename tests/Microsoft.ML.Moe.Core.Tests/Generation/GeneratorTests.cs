@@ -43,7 +43,8 @@ public sealed class GeneratorTests
     public void A_prompt_gets_the_same_answers_alone_and_among_others(int beams, bool sample)
     {
         var model = new TableModel(9, 4);
-        var generator = new Generator(model, Greedy with { Beams = beams, Sample = sample, Seed = 3, SequencesPerPrompt = sample || beams > 1 ? 2 : 1 });
+        var answers = sample || beams > 1 ? 2 : 1;
+        var generator = new Generator(model, Greedy with { Beams = beams, Sample = sample, Seed = 3, SequencesPerPrompt = answers });
 
         var together = generator.Generate(Prompts, firstNumber: 10);
 

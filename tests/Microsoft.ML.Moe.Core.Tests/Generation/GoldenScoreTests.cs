@@ -90,7 +90,7 @@ public sealed partial class GoldenScoreTests
             "ngram" => "no_repeat_ngram_size",
             var other => other,
         };
-        return new() { ["do_sample"] = true, [option] = number == Math.Floor(number) && option is not ("temperature" or "repetition_penalty") ? (int)number : number };
+        return new() { ["do_sample"] = true, [option] = number == Math.Floor(number) ? (int)number : number };
     }
 
     private static GenerationOptions Options(GenerationOptions start, JsonElement arguments) =>

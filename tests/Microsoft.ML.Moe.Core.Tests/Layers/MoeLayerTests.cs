@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -121,6 +122,55 @@ public sealed class MoeLayerTests : IDisposable
         Assert.All(gradient.Chunk(Width * Hidden), expert => Assert.Contains(expert, g => g != 0));
     }
 
+    [Fact]
+    public void WithACacheItRoutesAPrefixAsInOnePass()
+    {
+        var xTD = Tokens(12);
+        var (layer, _) = Layer(4, new Unified(1.5, 0.5, RoutingScope.Prefix, WeightNormalization.Selected));
+        using var whole = _engine.BeginTape(training: false);
+        var expected = layer.Forward(new ForwardContext(whole, new SequenceLayout([0, 5, 12])), whole.Constant(xTD, 12, Width)).ToArray();
+
+        using var cache = new DecodingCache(_engine, sequences: 2, capacity: 7);
+        var actual = new float[expected.Length];
+        // the first tokens at once, then one by one; the first sequence ends earlier
+        foreach (var (from, to) in new[] { (0, 3), (3, 4), (4, 5), (5, 6), (6, 7) })
+        {
+            int[] rows = [.. Enumerable.Range(0, 5).Take(to).Skip(from), .. Enumerable.Range(5, 7).Take(to).Skip(from)];
+            var first = Math.Max(0, Math.Min(to, 5) - from);
+            using var tape = _engine.BeginTape(training: false);
+            var x = tape.Constant([.. rows.SelectMany(row => xTD[(row * Width)..((row + 1) * Width)])], rows.Length, Width);
+            var layout = new SequenceLayout([0, first, rows.Length]);
+            var y = layer.Forward(new ForwardContext(tape, layout, cache: cache), x).ToArray();
+            cache.Count(layout);
+            foreach (var (place, row) in rows.Index())
+                y.AsSpan(place * Width, Width).CopyTo(actual.AsSpan(row * Width));
+        }
+
+        AssertClose(expected, actual);
+    }
+
+    [Fact]
+    public void ItsBiasForTheChoiceDecidesAndHasNoGradient()
+    {
+        var settings = new MoeSettings(3, new TokenChoice(1, normalizeWeights: false), 0, 0) { HasChoiceBias = true };
+        var store = new ParameterStore(_engine, (name, shape) => name == "moe.router.choiceBias"
+            ? [0, 2, 0]
+            : [.. Enumerable.Range(0, shape.Aggregate(1, (x, y) => x * y)).Select(i => MathF.Sin(i))]);
+        var layer = new MoeLayer(store, "moe", 0, Width, Hidden, settings, 1f);
+        var observer = new PlanObserver();
+        using var tape = _engine.BeginTape(training: true);
+
+        var y = layer.Forward(new ForwardContext(tape, new SequenceLayout([0, 4]), observer), tape.Constant(Tokens(4), 4, Width));
+        tape.Backward(SumOfWeighted(tape, y));
+
+        Assert.Equal([0, 1, 2, 3], observer.Plan!.TokensOf(1));
+        var (bias, role) = store.All.Single(p => p.Parameter.Name == "moe.router.choiceBias");
+        Assert.Equal(ParameterRole.ChoiceBias, role);
+        var gradient = new float[3];
+        bias.Value.CopyGradientTo(gradient);
+        Assert.Equal([0, 0, 0], gradient);
+    }
+
     [Theory]
     [InlineData(0f, 0f, 0)]
     [InlineData(0.5f, 0f, 1)]
@@ -189,6 +239,13 @@ public sealed class MoeLayerTests : IDisposable
             }
 
         return [.. y.Select(v => (float)v)];
+    }
+
+    private sealed class PlanObserver : IRoutingObserver
+    {
+        public RoutingPlan? Plan { get; private set; }
+
+        public void OnRouted(RoutedLayer layer) => Plan = layer.Plan;
     }
 
     private static double Gelu(double x) => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));

@@ -107,6 +107,41 @@ public class ModelConfigTests
         Assert.Equal(WeightNormalization.None, expertChoice.Normalization);
     }
 
+    [Theory]
+    [InlineData("unified", true, WeightNormalization.All)]
+    [InlineData("unified", false, WeightNormalization.None)]
+    [InlineData("tokenChoice", true, WeightNormalization.Selected)]
+    [InlineData("tokenChoice", false, WeightNormalization.None)]
+    public void WeightsThatWereNormalisedAreDividedByTheSumOfTheirRouter(string kind, bool normalizes, WeightNormalization expected)
+    {
+        var router = kind == "unified" ? Router.Unified() : Router.TokenChoice(2, normalizeWeights: false);
+        var text = Write(new ModelConfig { Input = Input, Encoder = Encoder with { Router = router }, Head = new VectorHeadConfig() });
+
+        var read = Read(text, "\"normalization\": \"none\"", $"\"normalizeWeights\": {(normalizes ? "true" : "false")}");
+
+        Assert.Equal(router with { Normalization = expected }, read.Encoder.Router);
+    }
+
+    [Fact]
+    public void PublishedRoutersAreReadAgain()
+    {
+        foreach (var router in new[]
+        {
+            Router.TokenChoice(8) with
+            {
+                ScoreFunction = ScoreFunction.Sigmoid, Groups = new ExpertGroups(8, 4, GroupScore.SumOfTwoLargest), SmallestSum = 1e-20,
+            },
+            Router.TokenChoice(2, normalizeWeights: false) with { ScoreFunction = ScoreFunction.SparseMixer, Jitter = 0.01 },
+            Router.TokenChoice(2) with { SkipThreshold = 0.3 },
+            Router.Unified(2, 0, RoutingScope.Prefix, WeightNormalization.Selected),
+        })
+        {
+            var encoder = Encoder with { Experts = 16, Router = router };
+            var text = Write(new ModelConfig { Input = Input, Encoder = encoder, Head = new VectorHeadConfig() });
+            Assert.Equal(router, Read(text).Encoder.Router);
+        }
+    }
+
     [Fact]
     public void WhatIsWrittenIsReadAgain()
     {

@@ -23,6 +23,8 @@ public class RouterTests
         { Router.Unified(1.5, 0.4, RoutingScope.Batch, normalization: WeightNormalization.All), typeof(Unified) },
         { Router.Unified(1.5, alpha: 0) with { MaskPadding = false }, typeof(Unified) },
         { Router.Unified(2, alpha: 1) with { CapacityFactor = 1.25, CapacityPriority = CapacityPriority.Score }, typeof(ExpertCapacity) },
+        { Router.TokenChoice(1) with { ExpertCapacity = 64 }, typeof(ExpertCapacity) },
+        { Router.TokenChoice(1) with { ExpertCapacity = 0, DroppedTokens = DroppedTokens.PassThrough }, typeof(ExpertCapacity) },
         { Router.TokenChoice() with { CapacityFactor = 0.1, Scope = RoutingScope.Batch }, typeof(ExpertCapacity) },
     };
 
@@ -191,6 +193,39 @@ public class RouterTests
         Assert.Equal(2, plan.DroppedPairs);
     }
 
+    [Fact]
+    public void AnExpertCapacityIsANumberOfTokens()
+    {
+        float[] logits = [1, 0, /**/ 2, 0, /**/ 3, 0, /**/ 4, 0];
+        RoutingPlan Plan(Router router) => router.CreatePolicy().Route(logits, 2, Layout, training: false);
+        var router = Router.TokenChoice(1) with { ExpertCapacity = 3 };
+
+        Assert.Equal([0, 1, 2], Plan(router).TokensOf(0));
+        Assert.Equal([0, 1], Plan(router with { CapacityFactor = 1 }).TokensOf(0));
+        Assert.Equal([0, 1, 2], Plan(router with { CapacityFactor = 2 }).TokensOf(0));
+        Assert.Equal(4, Plan(router with { ExpertCapacity = 0 }).DroppedPairs);
+        AssertNamed(nameof(Router.ExpertCapacity), () => router with { ExpertCapacity = -1 });
+    }
+
+    [Fact]
+    public void OnlyTokensOfTokenChoiceHaveAFirstChoiceToPassWith()
+    {
+        AssertNamed(nameof(Router.DroppedTokens), () => Router.TokenChoice() with { DroppedTokens = (DroppedTokens)2 });
+        Assert.Throws<ArgumentException>(() => Router.Unified() with { DroppedTokens = DroppedTokens.PassThrough });
+    }
+
+    [Fact]
+    public void PaddingTakesExpertsWhereACapacityLetsItCompete()
+    {
+        var layout = new SequenceLayout([0, 3], [false, true, true]);
+        var router = Router.TokenChoice(1) with { ExpertCapacity = 2, MaskPadding = false };
+        RoutingPlan Plan(Router router) => router.CreatePolicy().Route(new float[6], 2, layout, training: false);
+
+        Assert.Equal([0, 1], Plan(router).TokensOf(0));
+        Assert.Equal([1, 2], Plan(router with { MaskPadding = true }).TokensOf(0));
+        Assert.Equal([1, 2], Plan(router with { ExpertCapacity = null }).TokensOf(0));
+    }
+
     [Theory]
     [InlineData(RouterKind.ExpertChoice)]
     [InlineData(RouterKind.Unified)]
@@ -205,11 +240,84 @@ public class RouterTests
     }
 
     [Fact]
+    public void OnlyRoutersThatNoLaterTokenMattersToAreCausal()
+    {
+        Router[] causal =
+        [
+            Router.TokenChoice(), Router.TokenChoice() with { SkipThreshold = 0.3 }, Router.Unified(scope: RoutingScope.Prefix),
+            Router.Unified(scope: RoutingScope.TimeStep), Router.ExpertChoice(scope: RoutingScope.TimeStep),
+        ];
+        Router[] others =
+        [
+            Router.Unified(), Router.ExpertChoice(), Router.Unified(scope: RoutingScope.Batch), Router.TokenChoice() with { CapacityFactor = 1 },
+        ];
+
+        Assert.All(causal, router => Assert.True(router.IsCausal, router.ToString()));
+        Assert.All(others, router => Assert.False(router.IsCausal, router.ToString()));
+        Assert.All(causal, router => Assert.Equal(router, router.Causal()));
+        Assert.All(others.Select(router => router with { AllowsLookahead = true }), router => Assert.Equal(router, router.Causal()));
+        // Unified over whole sequences is the one over the tokens so far
+        Assert.Equal(causal[2], others[0].Causal());
+        Assert.All(others[1..], router => Assert.Contains(
+            nameof(Router.AllowsLookahead), Assert.Throws<ArgumentException>(router.Causal).Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void APrefixIsOfUnifiedAloneAndHasNoCapacity()
+    {
+        var prefix = Router.Unified(1.5, scope: RoutingScope.Prefix);
+        Assert.Throws<ArgumentException>(() => Router.ExpertChoice(scope: RoutingScope.Prefix));
+        Assert.Throws<ArgumentException>(() => Router.TokenChoice() with { Scope = RoutingScope.Prefix });
+        Assert.Throws<ArgumentException>(() => prefix with { CapacityFactor = 1 });
+        Assert.Throws<ArgumentException>(() => Router.Unified() with { CapacityFactor = 1, Scope = RoutingScope.Prefix });
+        Assert.Throws<ArgumentOutOfRangeException>(() => ExpertCapacity.FromTokens(new TokenChoice(1, false), 1, RoutingScope.Prefix));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ExpertChoice(1, RoutingScope.Prefix));
+    }
+
+    [Fact]
+    public void WhatPublishedRoutersHaveReachesThePolicy()
+    {
+        var groups = new ExpertGroups(4, 2, GroupScore.SumOfTwoLargest);
+        var router = Router.TokenChoice(3) with
+        {
+            ScoreFunction = ScoreFunction.Sigmoid, Groups = groups, SkipThreshold = 0.2, SmallestSum = 1e-20, Jitter = 0.01,
+        };
+
+        var policy = Assert.IsType<TokenChoice>(router.CreatePolicy());
+
+        Assert.Equal(
+            (ScoreFunction.Sigmoid, groups, 0.2, 1e-20, 0.01),
+            (policy.ScoreFunction, policy.Groups, policy.SkipThreshold, policy.SmallestSum, policy.Jitter));
+        Assert.Equal(
+            new CombineRule(0f, WeightNormalization.Selected) { Score = ScoreFunction.Sigmoid, SmallestSum = 1e-20f }, policy.Weights);
+    }
+
+    [Theory]
+    [InlineData(-0.1)]
+    [InlineData(1.1)]
+    [InlineData(double.NaN)]
+    public void ImpossibleNumbersOfTokenChoiceAreRefusedByName(double value)
+    {
+        AssertNamed(nameof(Router.SkipThreshold), () => Router.TokenChoice() with { SkipThreshold = value });
+        AssertNamed(nameof(Router.SmallestSum), () => Router.TokenChoice() with { SmallestSum = value });
+        AssertNamed(nameof(Router.Jitter), () => Router.TokenChoice() with { Jitter = value });
+    }
+
+    [Fact]
     public void ItReadsInAFewWords()
     {
+        Assert.Equal(
+            "TokenChoice, 6 experts per token, Sigmoid, 2 of 4 groups, weights normalised",
+            (Router.TokenChoice(6) with { ScoreFunction = ScoreFunction.Sigmoid, Groups = new ExpertGroups(4, 2) }).ToString());
+        Assert.Equal(
+            "TokenChoice, 2 experts per token, skipping below 0.3 of the first, weights normalised",
+            (Router.TokenChoice() with { SkipThreshold = 0.3 }).ToString());
+        Assert.Equal("Unified, 2 experts per token, α 0, within Prefix", Router.Unified(2, 0, RoutingScope.Prefix).ToString());
         Assert.Equal("Unified, 1.5 experts per token, α 0.4", Router.Unified(1.5, 0.4).ToString());
         Assert.Equal("TokenChoice, 1 expert per token", Router.TokenChoice(1).ToString());
         Assert.Equal("TokenChoice, 2 experts per token, weights normalised", Router.TokenChoice().ToString());
+        Assert.Equal(
+            "TokenChoice, 1 expert per token, at most 64 tokens per expert", (Router.TokenChoice(1) with { ExpertCapacity = 64 }).ToString());
         Assert.Equal(
             "ExpertChoice, 2 experts per token, within Batch, capacity factor 1.25",
             (Router.ExpertChoice(scope: RoutingScope.Batch) with { CapacityFactor = 1.25 }).ToString());

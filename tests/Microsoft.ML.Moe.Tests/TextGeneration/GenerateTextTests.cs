@@ -1,6 +1,9 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
@@ -34,7 +37,7 @@ public sealed class GenerateTextTests : IDisposable
     {
         using var transformer = Fit(Short);
         var answer = transformer.Generate(["rain"])[0];
-        using var held = (Scoring.ModelLease<Models.Model<Inputs.EncodedText>>)transformer.Hold();
+        using var held = (ModelLease<Model<EncodedText>>)transformer.Hold();
         int[] prompt = transformer.Generator.Encode("rain").Ids!.Ids;
         var all = TextScoring.LogProbabilities(held.Model, [.. prompt, .. answer.Tokens]);
         Assert.Equal(answer.LogProbability, all[(prompt.Length - 1)..].Sum(), 1e-4);
@@ -109,8 +112,9 @@ public sealed class GenerateTextTests : IDisposable
         using var transformer = Fit(Short);
         var refused = Assert.Throws<ArgumentException>(() => transformer.WithRouting(Router.ExpertChoice(2)));
         Assert.Contains(nameof(RoutingScope.Prefix), refused.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => Fit(Short with { Router = Router.Unified(2) }));
-        using var allowed = transformer.WithRouting(Router.ExpertChoice(2), allowLookingAhead: true);
+        using var allowed = transformer.WithRouting(Router.ExpertChoice(2) with { AllowsLookahead = true });
+        using var unified = transformer.WithRouting(Router.Unified(1.5, 0.3));
+        Assert.Equal(RoutingScope.Prefix, unified.Router.Scope);
         using var prefix = transformer.WithRouting(Router.Unified(1.5, 0.3, RoutingScope.Prefix));
         Assert.NotEqual(transformer.Generate(Prompts).Select(a => a.LogProbability), prefix.Generate(Prompts).Select(a => a.LogProbability));
     }

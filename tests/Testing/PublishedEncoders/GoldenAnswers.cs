@@ -75,11 +75,12 @@ internal sealed class GoldenAnswers
     public string[]? Texts() => !_isContinued && _entry.TryGetProperty("text", out var texts) ? texts.Deserialize<string[]>() : null;
 
     /// <summary>The model's scores of the tokens at a step, or those that options have made of them; null where there are none.</summary>
-    public float[]? StepScores(int row, int step, bool changed)
+    public float[]? StepScores(int row, int step, bool changed, bool cached)
     {
         if (_golden.Tensor($"{Name}.{(changed ? "scores" : "logits")}") is var (values, shape) && step < shape[1])
             return values.AsSpan((row * shape[1] + step) * shape[2], shape[2]).ToArray();
-        return !changed && _golden.Tensor($"{_inputs}{Name}.step_logits") is var (steps, size) && step < size[0]
+        // with a cache no expert's capacity drops a token, and without one it does
+        return !changed && cached && _golden.Tensor($"{_inputs}{Name}.step_logits") is var (steps, size) && step < size[0]
             ? steps.AsSpan((step * size[1] + row) * size[2], size[2]).ToArray()
             : null;
     }

@@ -13,15 +13,26 @@ internal static class GoldenGenerativeModel
     /// <param name="path">Its folder.</param>
     /// <param name="engine">Where it shall live.</param>
     /// <param name="cached">Whether it keeps what it has seen, or begins again with each token.</param>
-    public static IGenerativeModel? Open(string path, Engine engine, bool cached)
+    /// <returns>The model, given whether prompts are padded on the left.</returns>
+    public static Func<bool, IGenerativeModel>? Open(string path, Engine engine, bool cached)
     {
         var type = PublishedFolder.ReadConfig(Path.Combine(path, "config.json")).Text("model_type", "");
-        if (!PublishedArchitectures.KnowsCausal(type))
+        var isEncoderDecoder = PublishedArchitectures.KnowsEncoderDecoder(type);
+        if (!PublishedArchitectures.KnowsCausal(type) && !isEncoderDecoder)
             return null;
         var folder = PublishedFolder.Open(path);
+        if (isEncoderDecoder)
+        {
+            var writer = GoldenDecoding.Load(folder, engine);
+            // padding competes for experts, as in the original
+            if (writer.Experts > 0)
+                writer = writer.WithRouting(writer.Router with { MaskPadding = false });
+            return padsLeft => new EncoderDecoderModel(writer, cached, padsLeft);
+        }
+
         var input = new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), new LetterIds());
         var model = new CausalModel(folder.Load(engine, input, new NextTokenHeadConfig()));
-        return cached ? model : new WholePasses(model);
+        return _ => cached ? model : new WholePasses(model);
     }
 
     /// <summary>A causal model that reads everything again for each token.</summary>

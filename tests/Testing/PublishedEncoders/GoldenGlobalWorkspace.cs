@@ -35,12 +35,11 @@ internal sealed class GoldenGlobalWorkspace(PublishedFolder folder, TensorSource
             return (config.CreateEncoder(store), new DecoderHead(store, config), store);
         });
         var threshold = settings.GetProperty("gw_entropy_threshold").GetDouble();
-        var workspace = new GlobalWorkspaceSettings(
-            threshold,
-            EntropyUnit.Nats,
-            Slots("encoder_slots"),
-            MaxTokensPerDecoderSequence: Slots("decoder_slots"),
-            Rule: settings.GetProperty("uncertain_rule").GetString() == "as released" ? GlobalWorkspaceRule.AsReleased : GlobalWorkspaceRule.Paper);
+        var workspace = new GlobalWorkspaceSettings(threshold, EntropyUnit.Nats, Slots("encoder_slots"))
+        {
+            MaxTokensPerDecoderSequence = Slots("decoder_slots"),
+            Rule = settings.GetProperty("uncertain_rule").GetString() == "as released" ? GlobalWorkspaceRule.AsReleased : GlobalWorkspaceRule.Paper,
+        };
         int[] blocks = [.. config.MoeBlocks, .. config.DecoderMoeBlocks];
         var policies = new WorkspacePolicies(workspace, config.Experts, blocks, config.Layers);
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -64,6 +65,29 @@ public abstract class GoldenSequenceToSequenceTests
         var model = new GoldenDecoding(PublishedFolder.Open(path), engine, golden);
         Skip.If(model.Greedy.Count == 0, "There are no greedy answers.");
         Assert.All(model.Greedy, entry => model.Compare(entry));
+    }
+
+    /// <summary>Texts, and what is to be written to them, as ids.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(Folders))]
+    public void EncodesTextsAndTargetsAsTheOriginal(string name)
+    {
+        var path = PathOf(name);
+        using var golden = GoldenModel.Open(path);
+        Skip.If(!golden.Json.TryGetProperty("texts", out var texts), "There are no texts.");
+        var input = new PublishedTextInput(PublishedTextInputConfig.Of(PublishedFolder.Open(path).Encoder), PublishedTokenizer.Load(path));
+        string[] prompts = [.. texts.GetProperty("prompts").EnumerateArray().Select(text => text.GetString()!)];
+        Assert.Equal(Rows(golden.Tensor("qa.input_ids")!.Value, 0), prompts.Select(prompt => input.Encode(prompt).Ids!.Ids));
+
+        string[] answers = [.. texts.GetProperty("supervised_answers").EnumerateArray().Select(text => text.GetString()!)];
+        var rows = answers.Select((answer, number) => input.EncodeWithTarget(prompts[number], answer, 100).Ids!).ToList();
+        Assert.Equal(Rows(golden.Tensor("supervised.input_ids")!.Value, 0), rows.Select(row => row.Ids));
+        Assert.Equal(Rows(golden.Tensor("supervised.labels")!.Value, TokenIds.NotCounted), rows.Select(row => row.Targets!));
+        var end = rows[0].Targets![^1];
+        Assert.Equal([rows[0].Targets![0], end], input.EncodeWithTarget(prompts[0], answers[0], 2).Ids!.Targets!);
+
+        static int[][] Rows((float[] Values, int[] Shape) padded, int padding) =>
+            [.. padded.Values.Select(v => (int)v).Chunk(padded.Shape[1]).Select(row => row[..(Array.FindLastIndex(row, id => id != padding) + 1)])];
     }
 
     /// <summary>The same configuration as a later version writes it.</summary>

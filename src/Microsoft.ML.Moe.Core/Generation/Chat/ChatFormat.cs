@@ -42,7 +42,9 @@ internal sealed record ChatFormat
     /// <summary>What the answer begins with.</summary>
     public string Prompt { get; init; } = "";
 
-    /// <summary>Where what the system says goes; elsewhere than in a turn of its own it stands between <see cref="System"/>'s texts.</summary>
+    /// <summary>
+    /// Where what the system says goes; elsewhere than in a turn of its own it stands between <see cref="System"/>'s texts.
+    /// </summary>
     public SystemPlace SystemPlace { get; init; }
 
     /// <summary>What the system says where it says nothing; null for nothing.</summary>
@@ -126,7 +128,8 @@ internal sealed record ChatFormat
         if (turns.FirstOrDefault(t => t.Role is not (ChatTurn.System or ChatTurn.User or ChatTurn.Assistant)) is { } other)
         {
             throw new ArgumentException(
-                $"The format {Name} has no role '{other.Role}': only {ChatTurn.System}, {ChatTurn.User} and {ChatTurn.Assistant}.", nameof(turns));
+                $"The format {Name} has no role '{other.Role}': only {ChatTurn.System}, {ChatTurn.User} and {ChatTurn.Assistant}.",
+                nameof(turns));
         }
 
         for (var i = 0; Alternates && i < others.Count; i++)

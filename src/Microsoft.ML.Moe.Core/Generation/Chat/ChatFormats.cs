@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
-/// The formats of the published families, found by marks in their templates. Source: the chat_template of the models that are named at each;
-/// what they look like with tools is left out.
+/// The formats of the published families, found by marks in their templates. Source: the chat_template of the models that are named at
+/// each; what they look like with tools is left out.
 /// </summary>
 internal static partial class ChatFormats
 {
@@ -13,8 +13,8 @@ internal static partial class ChatFormats
 
     private static readonly (string Name, Func<Source, ChatFormat?> Find)[] Formats =
     [
-        ("ChatML", ChatMl), ("Llama 3", Llama3), ("Llama 2", Llama2), ("Mistral", Mistral), ("Phi-3", Phi3), ("GLM-4", Glm4), ("Granite", Granite),
-        ("DeepSeek-V3", DeepSeek3), ("DeepSeek-V2", DeepSeek2), ("Zephyr", Zephyr), ("Tulu", Tulu),
+        ("ChatML", ChatMl), ("Llama 3", Llama3), ("Llama 2", Llama2), ("Mistral", Mistral), ("Phi-3", Phi3), ("GLM-4", Glm4),
+        ("Granite", Granite), ("DeepSeek-V3", DeepSeek3), ("DeepSeek-V2", DeepSeek2), ("Zephyr", Zephyr), ("Tulu", Tulu),
     ];
 
     /// <summary>Names of the formats.</summary>
@@ -199,7 +199,9 @@ internal static partial class ChatFormats
 
     // DeepSeek-V2, DeepSeekMoE
     private static ChatFormat? DeepSeek2(Source source) =>
-        !source.Has("'User: '+message['content']+'\n\n'") || !source.Has("'Assistant: '+message['content']+eos_token") ? null : new ChatFormat
+        !source.Has("'User: '+message['content']+'\n\n'") || !source.Has("'Assistant: '+message['content']+eos_token")
+        ? null
+        : new ChatFormat
         {
             Name = "DeepSeek-V2",
             Start = source.Start,
@@ -229,7 +231,9 @@ internal static partial class ChatFormats
 
     // OLMoE-Instruct, OLMo 2, Tulu
     private static ChatFormat? Tulu(Source source) =>
-        !source.Has("<|user|>\n'+message['content']+'\n'") || !source.Has("<|assistant|>\n'+message['content']+eos_token") ? null : new ChatFormat
+        !source.Has("<|user|>\n'+message['content']+'\n'") || !source.Has("<|assistant|>\n'+message['content']+eos_token")
+        ? null
+        : new ChatFormat
         {
             Name = "Tulu",
             Start = source.Start,

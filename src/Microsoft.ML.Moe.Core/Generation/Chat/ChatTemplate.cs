@@ -26,7 +26,9 @@ public sealed class ChatTemplate
     public IReadOnlyList<string> EndTokens { get; }
 
     /// <summary>Finds the format of a published model.</summary>
-    /// <param name="pathOrName">Path of its folder, or name of a model on the hub, which is then looked for in the hub's cache folder.</param>
+    /// <param name="pathOrName">
+    /// Path of its folder, or name of a model on the hub, which is then looked for in the hub's cache folder.
+    /// </param>
     /// <exception cref="FileNotFoundException">There is no such folder; the message says what to fetch.</exception>
     /// <exception cref="InvalidDataException">
     /// It has no chat_template, a damaged one, or one of a format that is not known here; the message says what to give instead.

@@ -4,8 +4,8 @@ using Microsoft.ML.Moe.Tokenizers;
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
-/// Reads the chat_template of a published model: of <c>chat_template.jinja</c>, or else of <c>tokenizer_config.json</c>, where it is a text,
-/// or several with names.
+/// Reads the chat_template of a published model: of <c>chat_template.jinja</c>, or else of <c>tokenizer_config.json</c>, where it is a
+/// text, or several with names.
 /// </summary>
 internal static class ChatTemplateFile
 {
@@ -51,7 +51,8 @@ internal static class ChatTemplateFile
         var tokens = TokenizerConfig.Read(files);
         var format = ChatFormats.Find(source, tokens.Token("bos_token")?.Content ?? "", tokens.Token("eos_token")?.Content ?? "")
             ?? throw new InvalidDataException(
-                $"The chat_template of {where} is of none of the formats that are known here ({string.Join(", ", ChatFormats.Names)}). {WhatToGive}");
+                $"The chat_template of {where} is of none of the formats that are known here ({string.Join(", ", ChatFormats.Names)}). "
+                + WhatToGive);
         return ChatTemplate.Create(format.Name, format.Format, format.EndTokens);
     }
 

@@ -42,7 +42,9 @@ internal sealed class ForcedLastTokens(IReadOnlyList<int> tokens) : ScoreProcess
     }
 }
 
-/// <summary>Raises the scores of end tokens the more, the longer the answer is: the n-th token behind the start adds |score| · (factorⁿ − 1).</summary>
+/// <summary>
+/// Raises the scores of end tokens the more, the longer the answer is: the n-th token behind the start adds |score| · (factorⁿ − 1).
+/// </summary>
 internal sealed class LengthDecay(int start, float factor, IReadOnlyList<int> endTokens) : ScoreProcessor
 {
     public override void Apply(SequenceSoFar sequence, Span<float> scores)

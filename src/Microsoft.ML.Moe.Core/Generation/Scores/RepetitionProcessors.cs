@@ -42,7 +42,8 @@ internal sealed class RunBias(IReadOnlyList<SequenceBias> biases) : ScoreProcess
     {
         foreach (var (before, last, bias) in _runs)
             // as in the source, a run that begins with the first token of all does not count
-            if (last < scores.Length && (before.Length == 0 || (before.Length < sequence.Tokens.Length && sequence.Tokens.EndsWith(before))))
+            if (last < scores.Length
+                && (before.Length == 0 || (before.Length < sequence.Tokens.Length && sequence.Tokens.EndsWith(before))))
                 scores[last] += bias;
     }
 }

@@ -47,7 +47,7 @@ public sealed class EncodedText
     internal TokenFeatures[] Tokens { get; }
 
     /// <summary>The tokens as ids of a published tokenizer; null where they are <see cref="Tokens"/>.</summary>
-    internal TokenIds? Ids { get; }
+    internal TokenIds? Ids { get; private init; }
 
     /// <summary>Position of the first token of the second text; <see cref="Length"/> when there is none.</summary>
     internal int SecondStart { get; }
@@ -61,6 +61,9 @@ public sealed class EncodedText
     /// <summary>The same tokens, with what a linear branch reads; the texts are kept only where they are given.</summary>
     internal EncodedText With(LinearRow? linear, (string First, string? Second)? source = null) =>
         new(this) { Linear = linear, Source = source };
+
+    /// <summary>The same ids, with those that a decoder is to write to them; see <see cref="TokenIds.Targets"/>.</summary>
+    internal EncodedText WithTargets(int[] targets) => new(this) { Ids = Ids! with { Targets = targets } };
 
     /// <summary>Whether the token at a position occurs in the other text of a pair as well.</summary>
     internal bool IsShared(int position) => _isShared is not null && _isShared[position];

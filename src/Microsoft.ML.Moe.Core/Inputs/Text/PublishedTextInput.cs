@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
@@ -36,6 +37,21 @@ internal sealed class PublishedTextInput : TextInput
         ArgumentNullException.ThrowIfNull(text);
         var room = MaximumTokens - Tokenizer.SpecialTokens(isPair: false);
         return IdsOf(text).Chunk(room).Select(ids => new EncodedText(Tokenizer.WithSpecialTokens(ids, [], isPair: false), 0, isEmpty: false));
+    }
+
+    /// <summary>Encodes a text, and what a decoder is to write to it, with the special tokens that the tokenizer adds to a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="target">What is to be written.</param>
+    /// <param name="maximumTargetTokens">Most tokens of that, special tokens counted; what is beyond is cut off.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no room for text beside special tokens.</exception>
+    internal EncodedText EncodeWithTarget(string text, string target, int maximumTargetTokens)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        var room = maximumTargetTokens - Tokenizer.SpecialTokens(isPair: false);
+        ArgumentOutOfRangeException.ThrowIfLessThan(room, 1, nameof(maximumTargetTokens));
+        var ids = IdsOf(target);
+        return Encode(text).WithTargets(
+            Tokenizer.WithSpecialTokens(ids.AsSpan(0, Math.Min(ids.Length, room)), [], isPair: false).Ids);
     }
 
     /// <inheritdoc/>
@@ -152,6 +168,10 @@ internal sealed record PublishedTextInputConfig : InputConfig
     /// <summary>Id of padding.</summary>
     public int PaddingId { get; init => field = OptionCheck.Range(value, 0, (1 << 24) - 1, nameof(PaddingId)); }
 
+    /// <summary>Whether padding, where a router lets it compete, stands before the tokens: with causal models, whose last token tells most.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool PadsLeft { get; init; }
+
     /// <summary>How many sequences a row becomes, and which.</summary>
     public TextWindows Windows { get; init => field = OptionCheck.Defined(value, nameof(Windows)); }
 
@@ -169,6 +189,7 @@ internal sealed record PublishedTextInputConfig : InputConfig
         MaximumTokens = Math.Min(maximumTokens ?? int.MaxValue, encoder.MaximumTokens),
         VocabularySize = encoder.VocabularySize,
         PaddingId = encoder.PaddingId,
+        PadsLeft = encoder is CausalConfig,
     };
 
     /// <summary>The input that a saved model was trained with.</summary>

@@ -36,7 +36,7 @@ internal sealed class TokenIdPacker(Packing packing, PublishedTextInputConfig co
             longest = Math.Max(longest, length);
 
         var layout = packing.KeepsLayouts ? new SequenceLayout() : _layout;
-        layout.Reset(_lengths.AsSpan(0, sequences), packing.PadToLongest ? longest : 0);
+        layout.Reset(_lengths.AsSpan(0, sequences), packing.PadToLongest ? longest : 0, config.PadsLeft);
         layout.SequencesOfRow = windows;
         var tokens = layout.Tokens;
         if (_ids.Length < tokens)
@@ -47,8 +47,8 @@ internal sealed class TokenIdPacker(Packing packing, PublishedTextInputConfig co
             var text = IdsOf(rows[i / windows]);
             var start = i % windows == 0 ? 0 : text.SecondWindow;
             var part = start..(start + _lengths[i]);
-            Fill(_ids.AsSpan(row), text.Ids.AsSpan(part), config.PaddingId);
-            Fill(_types.AsSpan(row), text.Types is { } types ? types.AsSpan(part) : [], 0);
+            Fill(_ids.AsSpan(row), text.Ids.AsSpan(part), config.PaddingId, config.PadsLeft);
+            Fill(_types.AsSpan(row), text.Types is { } types ? types.AsSpan(part) : [], 0, config.PadsLeft);
         }
 
         _batch.Seed = withNoise && random is not null ? (ulong)random.NextInt64() : 0;
@@ -58,9 +58,9 @@ internal sealed class TokenIdPacker(Packing packing, PublishedTextInputConfig co
     private static TokenIds IdsOf(EncodedText text) =>
         text.Ids ?? throw new InvalidOperationException("The text was encoded by the input of another model.");
 
-    private static void Fill(Span<int> row, ReadOnlySpan<int> values, int padding)
+    private static void Fill(Span<int> row, ReadOnlySpan<int> values, int padding, bool padsLeft)
     {
-        values.CopyTo(row);
-        row[values.Length..].Fill(padding);
+        row.Fill(padding);
+        values.CopyTo(padsLeft ? row[^values.Length..] : row);
     }
 }

@@ -26,6 +26,9 @@ internal sealed record EmbeddingSettings
     /// <summary>Whether router weights of all MoE layers are part of the embedding.</summary>
     public bool RouterWeights { get; init; }
 
+    /// <summary>Whether these are the routers' logits rather than their softmax.</summary>
+    public bool RouterLogits { get; init; }
+
     /// <summary>Whether each component is standardised.</summary>
     public bool Standardize { get; init; }
 

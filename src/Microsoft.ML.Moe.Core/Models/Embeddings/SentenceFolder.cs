@@ -61,6 +61,9 @@ internal sealed class SentenceFolder
     /// <summary>Ways of pooling, in their order.</summary>
     public IReadOnlyList<TextPooling> Pooling { get; private set; } = [TextPooling.Mean];
 
+    /// <summary>Whether the folder tells how to pool; if not, a causal model's last token stands for a text, of others the mean.</summary>
+    public bool TellsPooling { get; private set; }
+
     /// <summary>Whether a prompt's tokens take part in pooling.</summary>
     public bool IncludesPrompt { get; private set; } = true;
 
@@ -133,6 +136,7 @@ internal sealed class SentenceFolder
                     break;
                 case "Pooling":
                     pooled = true;
+                    TellsPooling = true;
                     ReadPooling(PublishedFolder.ReadConfig(System.IO.Path.Combine(own, ConfigFile)));
                     break;
                 case "Normalize":

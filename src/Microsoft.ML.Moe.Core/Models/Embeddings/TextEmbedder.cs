@@ -46,6 +46,8 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
     public static TextEmbedder Load(Engine engine, string pathOrName, EmbeddingSettings? settings = null, string? name = null)
     {
         settings ??= new EmbeddingSettings();
+        if (settings is { RouterLogits: true, RouterWeights: false })
+            throw new ArgumentException($"{nameof(settings.RouterLogits)} has no effect without {nameof(settings.RouterWeights)}.", nameof(settings));
         var path = PublishedFolder.Find(pathOrName);
         var sentence = SentenceFolder.Open(path);
         var folder = PublishedFolder.Open(sentence.EncoderPath);
@@ -63,10 +65,11 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
             files.Tokenizer);
         var head = new EmbeddingHeadConfig
         {
-            Pooling = settings.Pooling ?? sentence.Pooling,
+            Pooling = settings.Pooling ?? (!sentence.TellsPooling && folder.Encoder is CausalConfig ? [TextPooling.LastToken] : sentence.Pooling),
             ExcludedTokens = ExcludedTokens(text, files.Tokenizer),
             Layers = settings.Layers,
             HasRouterWeights = settings.RouterWeights,
+            TakesRouterLogits = settings.RouterLogits,
             Modules = [.. modules.Select(m => m.Module)],
         };
         var model = folder.Load(engine, input, head, change: ChangeOf(settings), baseModel: BaseModel.Of(name ?? pathOrName, path));

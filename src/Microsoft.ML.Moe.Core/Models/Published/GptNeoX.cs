@@ -29,7 +29,6 @@ internal sealed record GptNeoXConfig : RotaryCausalConfig
     /// <summary>Reads <c>config.json</c>.</summary>
     internal static GptNeoXConfig Read(PublishedSettings json)
     {
-        var rotary = json.Part("rope_parameters");
         var bias = json.Flag("attention_bias", absent: true);
         var config = new GptNeoXConfig
         {
@@ -39,6 +38,9 @@ internal sealed record GptNeoXConfig : RotaryCausalConfig
             Heads = 64,
             DenseWidth = 24576,
             Positions = 2048,
+            NormEpsilon = json.Float("layer_norm_eps", 1e-5f),
+            RotaryBase = json.Double("rotary_emb_base", 10_000),
+            RotaryFraction = json.Double("rotary_pct", 0.25),
             TiesDecoder = false,
             HasAttentionBias = bias,
             HasAttentionOutputBias = bias,
@@ -46,14 +48,7 @@ internal sealed record GptNeoXConfig : RotaryCausalConfig
         }.Read(json);
         if (config.Width % config.Heads != 0 || config.HeadWidth * config.Heads != config.Width || config.KeyValueHeads != config.Heads)
             throw json.Refused($"the {config.Heads} heads are not hidden_size {config.Width} divided equally");
-        return config with
-        {
-            Activation = json.Activation("hidden_act", "gelu"),
-            NormEpsilon = json.Float("layer_norm_eps", 1e-5f),
-            Dropout = json.Float("hidden_dropout", 0f),
-            RotaryBase = rotary.Double("rope_theta", json.Double("rotary_emb_base", 10_000)),
-            RotaryFraction = rotary.Double("partial_rotary_factor", json.Double("rotary_pct", 0.25)),
-        };
+        return config with { Activation = json.Activation("hidden_act", "gelu"), Dropout = json.Float("hidden_dropout", 0f) };
     }
 
     /// <inheritdoc/>

@@ -59,7 +59,7 @@ internal sealed record HunyuanMoeConfig : RotaryCausalConfig
     }
 
     /// <inheritdoc/>
-    internal override WeightRules CreateRules() => LlamaRules()
+    internal override WeightRules CreateRules() => LlamaRules(queryNorm: "query_layernorm", keyNorm: "key_layernorm")
         .Copy("layers.{l}.moe.router.weight", "layers.{l}.mlp.gate.wg.weight", transpose: true)
         .GatedExperts("layers.{l}.mlp.experts")
         .Gated("layers.{l}.moe.shared", "layers.{l}.mlp.shared_mlp");

@@ -1,7 +1,6 @@
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Routing;
-using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models.Published;
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Tensors;
@@ -11,9 +12,11 @@ namespace Microsoft.ML.Moe.Models.Published;
 internal abstract record RotaryCausalConfig : CausalConfig
 {
     /// <summary>Heads of keys and values; divides <see cref="EncoderConfig.Heads"/>.</summary>
+    [JsonRequired]
     public int KeyValueHeads { get; init => field = OptionCheck.Range(value, 1, 4096, nameof(KeyValueHeads)); } = 1;
 
-    /// <summary>Columns of a head; even.</summary>
+    /// <summary>Columns of a head; even where the positions turn all of them.</summary>
+    [JsonRequired]
     public int HeadWidth { get; init => field = OptionCheck.Range(value, 2, 4096, nameof(HeadWidth)); } = 2;
 
     /// <summary>Base of the rotary frequencies.</summary>
@@ -72,7 +75,7 @@ internal abstract record RotaryCausalConfig : CausalConfig
         {
             var width = (int)(HeadWidth * RotaryFraction);
             var rotary = RotaryScaling?.Apply(width, FrequencyBase, IsRotaryInterleaved)
-                ?? RotaryFrequencies.OfTheta(width, FrequencyBase, IsRotaryInterleaved);
+                ?? new RotaryFrequencies(RotaryScaling.FrequenciesOf(width, FrequencyBase), IsRotaryInterleaved);
             var spec = new AttentionSpec(Heads, KeyValueHeads)
             {
                 IsCausal = true,
@@ -104,8 +107,13 @@ internal abstract record RotaryCausalConfig : CausalConfig
     /// <summary>Where the weights are that most families name as Llama does: all but experts.</summary>
     /// <param name="attentionNorm">Name of the norm of a block's first half.</param>
     /// <param name="feedForwardNorm">Name of that of its second half.</param>
+    /// <param name="queryNorm">Name of the norm of queries.</param>
+    /// <param name="keyNorm">Name of that of keys.</param>
     private protected WeightRules LlamaRules(
-        string attentionNorm = "input_layernorm", string feedForwardNorm = "post_attention_layernorm")
+        string attentionNorm = "input_layernorm",
+        string feedForwardNorm = "post_attention_layernorm",
+        string queryNorm = "q_norm",
+        string keyNorm = "k_norm")
     {
         const string Layer = "layers.{l}.";
         const string Attention = Layer + "self_attn.";
@@ -118,8 +126,8 @@ internal abstract record RotaryCausalConfig : CausalConfig
             .Linear("layers.{l}.attention.keys", Attention + "k_proj")
             .Linear("layers.{l}.attention.values", Attention + "v_proj")
             .Linear("layers.{l}.attention.output", Attention + "o_proj")
-            .Copy("layers.{l}.attention.queryNorm.gain", Attention + "q_norm.weight | " + Attention + "query_layernorm.weight")
-            .Copy("layers.{l}.attention.keyNorm.gain", Attention + "k_norm.weight | " + Attention + "key_layernorm.weight")
+            .Copy("layers.{l}.attention.queryNorm.gain", $"{Attention}{queryNorm}.weight")
+            .Copy("layers.{l}.attention.keyNorm.gain", $"{Attention}{keyNorm}.weight")
             .Copy("layers.{l}.attentionNorm.gain", $"{Layer}{attentionNorm}.weight")
             .Gated("layers.{l}.feedForward", Layer + "mlp")
             .Copy("layers.{l}.feedForwardNorm.gain", $"{Layer}{feedForwardNorm}.weight")

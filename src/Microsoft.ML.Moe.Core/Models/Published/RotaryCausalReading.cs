@@ -42,8 +42,8 @@ internal static class RotaryCausalReading
         };
         if (config.Heads % config.KeyValueHeads != 0)
             throw json.Refused($"num_key_value_heads {config.KeyValueHeads} does not divide num_attention_heads {config.Heads}");
-        if ((int)(config.HeadWidth * config.RotaryFraction) % 2 != 0)
-            throw json.Refused($"head_dim {config.HeadWidth} or the part of it that the positions turn is odd");
+        if (config.RotaryFraction == 1 && config.HeadWidth % 2 != 0)
+            throw json.Refused($"head_dim {config.HeadWidth} is odd");
         return (T)config;
     }
 

@@ -88,13 +88,19 @@ internal sealed record RotaryScaling
     /// <summary>What that part calls its kind.</summary>
     public static string KindOf(PublishedSettings part) => part.Text("rope_type", part.Text("type", "default"));
 
+    /// <summary>Frequencies as they are. Of an odd number of columns one pair more is turned, as transformers does it.</summary>
+    /// <param name="width">Columns of a head that are turned.</param>
+    /// <param name="theta">Base.</param>
+    public static float[] FrequenciesOf(int width, double theta) =>
+        [.. Enumerable.Range(0, (width + 1) / 2).Select(pair => (float)Math.Pow(theta, -2.0 * pair / width))];
+
     /// <summary>The frequencies.</summary>
     /// <param name="width">Columns of a head that are turned.</param>
     /// <param name="theta">Base.</param>
     /// <param name="isInterleaved">See <see cref="RotaryFrequencies.IsInterleaved"/>.</param>
     public RotaryFrequencies Apply(int width, double theta, bool isInterleaved)
     {
-        var frequencies = RotaryFrequencies.OfTheta(width, theta).Values.ToArray();
+        var frequencies = FrequenciesOf(width, theta);
         var (low, high) = (PairOf(FastTurns), PairOf(SlowTurns));
         if (RoundsPairs)
             (low, high) = (Math.Floor(low), Math.Ceiling(high));

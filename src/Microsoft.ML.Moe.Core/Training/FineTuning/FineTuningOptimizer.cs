@@ -30,7 +30,7 @@ internal static class FineTuningOptimizer
         {
             if (ClassifierHead.IsOfClasses(parameter.Name))
                 return plan.HeadLearningRate;
-            if (role == ParameterRole.Router && freezeRouter)
+            if (role == ParameterRole.ChoiceBias || (role == ParameterRole.Router && freezeRouter))
                 return 0f;
             return BlockOf(parameter.Name) is { } block && block >= layers - plan.Layers
                 ? plan.LearningRate * MathF.Pow(plan.LayerDecay, layers - 1 - block)

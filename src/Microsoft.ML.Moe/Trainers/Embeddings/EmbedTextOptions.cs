@@ -32,7 +32,10 @@ public sealed record EmbedTextOptions
     /// </summary>
     public int? MaximumTokens { get; init => field = OptionCheck.Range(value, 2, 1 << 20, nameof(MaximumTokens)); }
 
-    /// <summary>How tokens are pooled; the results of several ways stand side by side. null, the default, for the encoder's own.</summary>
+    /// <summary>
+    /// How tokens are pooled; the results of several ways stand side by side. null, the default, for the encoder's own, which is the last token
+    /// of a causal model, and the mean of another one, where its folder does not tell.
+    /// </summary>
     public IReadOnlyList<TextPooling>? Pooling { get; init; }
 
     /// <summary>Whether embeddings have unit length. null, the default, for as the encoder says.</summary>
@@ -49,6 +52,12 @@ public sealed record EmbedTextOptions
     /// MoE embeddings (Li and Zhou 2024, arXiv 2410.10814; USMoE, arXiv 2503.22996). Only for an encoder that is a mixture. Default false.
     /// </summary>
     public bool RouterWeights { get; init; }
+
+    /// <summary>
+    /// Whether the routers' logits themselves follow the states, not their softmax: so the program of MoE embeddings has it for most models.
+    /// Only with <see cref="RouterWeights"/>. Default false.
+    /// </summary>
+    public bool RouterLogits { get; init; }
 
     /// <summary>
     /// Whether each component minus its mean is divided by its deviation, both of the rows that <c>Fit</c> sees; so that states and router
@@ -81,6 +90,7 @@ public sealed record EmbedTextOptions
         Normalize = Normalize,
         Layers = Layers,
         RouterWeights = RouterWeights,
+        RouterLogits = RouterLogits,
         Standardize = Standardize,
         Router = Router,
     };

@@ -24,14 +24,10 @@ public sealed record GenerateTextOptions
 
     /// <summary>
     /// Another router for the model's experts (USMoE without training, arXiv 2503.22996). null, the default, for its own. Only for a mixture.
+    /// Of a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence, and other routers by which later
+    /// tokens change what earlier ones get are refused, unless <see cref="Routing.Router.AllowsLookahead"/> allows them.
     /// </summary>
     public Router? Router { get; init; }
-
-    /// <summary>
-    /// Whether a causal model may have a router by which later tokens change what earlier ones get, such as Expert Choice over a sequence. Such
-    /// a model sees other experts token by token than it sees in one pass, and its perplexity looks better than it is. Default false.
-    /// </summary>
-    public bool AllowsLookingAhead { get; init; }
 
     /// <summary>What the weight matrices are in memory. Default <see cref="WeightPrecision.AsStored"/>.</summary>
     public WeightPrecision Weights { get; init => field = OptionCheck.Defined(value, nameof(Weights)); } = WeightPrecision.AsStored;

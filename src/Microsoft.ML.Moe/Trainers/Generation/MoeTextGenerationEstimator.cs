@@ -81,7 +81,7 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
             var folder = _model.ResolveFolder();
             var (generator, model) = TextGenerator.Load(engine, folder, _options.Weights, _model.Name);
             if (_options.Router is { } router)
-                model = MoeTextGenerationTransformer.Reroute(model, router, generator.IsEncoderDecoder, _options.AllowsLookingAhead);
+                model = model.WithRouting(router);
             if (_columns.RouterEntropy is not null)
                 model.Config.Encoder.CheckRoutes();
             channel.Info(MessageSensitivity.None, string.Create(

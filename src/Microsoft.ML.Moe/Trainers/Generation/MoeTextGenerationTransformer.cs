@@ -77,7 +77,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         using var hold = Held();
         var complete = options is null ? _writer.Options : _generator.Complete(options);
         var ids = _generator.Encode(prompt, _settings.MaximumPromptTokens).Ids!.Ids;
-        var pieces = new Generator(_generator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
+        var pieces = new Generator(TextGenerator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
         await foreach (var piece in pieces.ConfigureAwait(false))
             if (piece is { Sequence: 0, Text.Length: > 0 })
                 yield return piece.Text;
@@ -87,21 +87,19 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     /// This transformer with another router over the same weights (USMoE without training, arXiv 2503.22996). Nothing is copied; both go on
     /// working side by side, each to be disposed.
     /// </summary>
-    /// <param name="router">The router.</param>
-    /// <param name="allowLookingAhead">See <see cref="GenerateTextOptions.AllowsLookingAhead"/>.</param>
+    /// <param name="router">
+    /// The router. Of a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence, and other routers
+    /// by which later tokens change what earlier ones get are refused, unless <see cref="Routing.Router.AllowsLookahead"/> allows them.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// The router does not fit the number of experts, or by it a later token changes what an earlier one gets.
     /// </exception>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    public MoeTextGenerationTransformer WithRouting(Router router, bool allowLookingAhead = false)
+    public MoeTextGenerationTransformer WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
-        return Share(hold =>
-        {
-            CheckCausal(router, _generator.IsEncoderDecoder, allowLookingAhead);
-            return new MoeTextGenerationTransformer(Model.WithRouting(router, hold), _generator, _writer, _settings, _rows);
-        });
+        return Share(hold => new MoeTextGenerationTransformer(Model.WithRouting(router, hold), _generator, _writer, _settings, _rows));
     }
 
     /// <summary>Measures how well the model tells the texts of the input column: perplexity, bits per character.</summary>
@@ -119,7 +117,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     {
         ArgumentNullException.ThrowIfNull(data);
         using var hold = Held();
-        return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, cancellationToken));
+        return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, observer: null, cancellationToken));
     }
 
     /// <summary>
@@ -168,24 +166,6 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         var rows = new PromptRows(settings.Columns.Input, generator, settings.MaximumPromptTokens);
         return new MoeTextGenerationTransformer(
             new FittedModel<EncodedText>(shared, rows, writer.CreateResults), generator, writer, settings, rows);
-    }
-
-    /// <summary>A model with another router.</summary>
-    internal static Model<EncodedText> Reroute(Model<EncodedText> model, Router router, bool isEncoderDecoder, bool allowLookingAhead)
-    {
-        CheckCausal(router, isEncoderDecoder, allowLookingAhead);
-        return model.WithRouting(router);
-    }
-
-    private static void CheckCausal(Router router, bool isEncoderDecoder, bool allowLookingAhead)
-    {
-        if (!isEncoderDecoder && !allowLookingAhead && !router.IsCausal)
-        {
-            throw new ArgumentException(
-                $"{router}: by this router a later token changes what an earlier one gets, so a causal model would look into the future. Take "
-                + $"{nameof(RoutingScope)}.{nameof(RoutingScope.Prefix)}, or allow it by name ({nameof(GenerateTextOptions.AllowsLookingAhead)}).",
-                nameof(router));
-        }
     }
 
     private static TextScore Measured(TextScore score) => score.Tokens > 0
