@@ -41,7 +41,7 @@ internal sealed class RandomCheckpoint : IDisposable
         return new RandomCheckpoint(
             new
             {
-                architectures = new[] { "GraniteMoeForCausalLM" },
+                architectures = One("GraniteMoeForCausalLM"),
                 model_type = "granitemoe",
                 vocab_size = Vocabulary,
                 hidden_size = Width,
@@ -82,7 +82,7 @@ internal sealed class RandomCheckpoint : IDisposable
         return new RandomCheckpoint(
             new
             {
-                architectures = new[] { "OlmoeForCausalLM" },
+                architectures = One("OlmoeForCausalLM"),
                 model_type = "olmoe",
                 vocab_size = Vocabulary,
                 hidden_size = Width,
@@ -133,6 +133,8 @@ internal sealed class RandomCheckpoint : IDisposable
         if (Directory.Exists(Folder))
             _folder.Delete(recursive: true);
     }
+
+    private static string[] One(string name) => [name];
 
     private static IEnumerable<(string Name, int[] Shape)> Attention(int layer, int width, int queries, int keys)
     {

@@ -188,6 +188,35 @@ public sealed class BFloat16ParameterTests
         Assert.Equal(0, engine.PackedWeights);
     }
 
+    [Theory]
+    [InlineData(Order.Transposed)]
+    [InlineData(Order.Apart)]
+    [InlineData(Order.Int8)]
+    public void ProductsWithMatricesWhereTheyLieTakeNoCopyOfThem(Order order)
+    {
+        const int Width = 2048;
+        using var engine = new ManagedEngine(1);
+        var weight = engine.CreateParameter("w", [Width, Width], Stored(engine, [Width, Width], order, new ushort[Width * Width]));
+        var experts = engine.CreateParameter("e", [4, Width, Width / 4], Stored(engine, [4, Width, Width / 4], order, new ushort[Width * Width]));
+        var back = engine.CreateParameter("b", [4, Width / 4, Width], Stored(engine, [4, Width / 4, Width], order, new ushort[Width * Width]));
+        var x = new float[40 * Width];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var rows in new[] { 1, 4, 40 })
+        {
+            using var tape = engine.BeginTape(training: false);
+            var xTD = tape.Constant(x.AsSpan(0, rows * Width), rows, Width);
+            var logits = tape.Constant(new float[rows * 4], rows, 4);
+            var plan = tape.Route(logits, new TokenChoice(2, normalizeWeights: true), new SequenceLayout([0, rows]));
+            tape.Linear(xTD, weight);
+            tape.MultiplyTransposed(xTD, weight);
+            tape.GroupedExperts(xTD, tape.CombineWeights(logits, plan), plan, new Experts(experts, null, back, null, Activation.Silu));
+        }
+
+        // a copy of one of the three in single precision would be twice this
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, sizeof(float) * Width * Width / 2);
+        Assert.Equal(0, engine.PackedWeights);
+    }
+
     [Fact]
     public void AParameterInBFloat16IsFrozenAndSaysHowToTrainIt()
     {
