@@ -49,9 +49,6 @@ public sealed partial class OptionTests
     [Fact]
     public void Members_of_fine_tuning() => AssertTable("Fine-tuning", FineTuning.Auto, typeof(FineTuning), []);
 
-    [Fact]
-    public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
-
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]
@@ -78,7 +75,6 @@ public sealed partial class OptionTests
         CancellationToken => "none",
         System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         double.NaN => "required",
-        System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         Router router when router == Router.TokenChoice() => "Router.TokenChoice()",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };

@@ -35,33 +35,50 @@ internal static class CachedAttention
             return tape.CachedAttention(qTD, kTD, vTD, spec, context.Layout, cache.Of(name, kTD.Columns, vTD.Columns), bias, sinksH);
         var outTD = tape.Attention(qTD, kTD, vTD, spec, context.Layout, bias: bias, sinksH: sinksH);
         // with a sink, which is not hidden, such a place attends to nothing
-        return context.Layout.Mask.IsEmpty || sinksH is not null ? outTD : AddMeans(tape, outTD, vTD, spec, context.Layout);
+        return context.Layout.Mask.IsEmpty || sinksH is not null ? outTD : AddPadding(tape, outTD, qTD, kTD, vTD, spec, context.Layout);
     }
 
-    private static Tensor AddMeans(Tape tape, Tensor outTD, Tensor vTD, AttentionSpec spec, SequenceLayout layout)
+    /// <summary>
+    /// Adds what leading padding attends to: all places alike, since such a mask leaves nothing of the scores that it is added to. The scores
+    /// get their gradients all the same.
+    /// </summary>
+    private static Tensor AddPadding(
+        Tape tape, Tensor outTD, Tensor qTD, Tensor kTD, Tensor vTD, AttentionSpec spec, SequenceLayout layout)
     {
-        var (heads, groups) = (spec.Heads, spec.KeyValueHeads);
-        var width = outTD.Columns / heads;
-        var sources = new int[layout.Tokens * heads];
-        var seesNone = new float[layout.Tokens * outTD.Columns];
+        const float Mask = -1e30f;
+        var offsets = new int[layout.Sequences + 1];
+        var placeOfToken = new int[layout.Tokens + 1];
+        var padding = new List<int>();
         for (var row = 0; row < layout.Sequences; row++)
         {
             var isLeading = true;
             for (var token = layout.Offsets[row]; token < layout.Offsets[row + 1]; token++)
             {
                 isLeading &= !layout.IsToken(token);
-                for (var head = 0; head < heads; head++)
-                    sources[token * heads + head] = row * groups + head / (heads / groups);
                 if (isLeading)
-                    seesNone.AsSpan(token * outTD.Columns, outTD.Columns).Fill(1f);
+                    padding.Add(token);
+                placeOfToken[token + 1] = padding.Count;
             }
+
+            offsets[row + 1] = padding.Count;
         }
 
-        if (!seesNone.Contains(1f))
+        if (padding.Count == 0)
             return outTD;
-        var meansBD = tape.MeanPool(vTD, new SequenceLayout(layout.Offsets.ToArray()));
-        var ofHeads = tape.Embedding(tape.Reshape(meansBD, layout.Sequences * groups, width), sources);
-        var meansTD = tape.Reshape(ofHeads, layout.Tokens, outTD.Columns);
-        return tape.Add(outTD, tape.Multiply(meansTD, tape.Constant(seesNone, layout.Tokens, outTD.Columns)));
+        var (heads, longest) = (spec.Heads, layout.MaxLength);
+        var values = new float[(2 * longest + 1) * heads];
+        values.AsSpan().Fill(Mask);
+        var seesAll = new AttentionSpec(heads, spec.KeyValueHeads) { Scale = spec.Scale };
+        var outPD = tape.Attention(
+            tape.Embedding(qTD, [.. padding]),
+            kTD,
+            vTD,
+            seesAll,
+            new SequenceLayout(offsets),
+            new SequenceLayout(layout.Offsets.ToArray()),
+            new AttentionBias(tape.Constant(values, 2 * longest + 1, heads), longest));
+        int[] places = [.. Enumerable.Range(0, padding.Count)];
+        var bags = new RaggedIndices(placeOfToken, places, [.. Enumerable.Repeat(1f, places.Length)]);
+        return tape.Add(outTD, tape.EmbeddingBag(outPD, bags));
     }
 }

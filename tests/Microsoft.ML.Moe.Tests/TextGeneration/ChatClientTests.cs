@@ -19,8 +19,8 @@ public sealed class ChatClientTests : IDisposable
 
     public ChatClientTests()
     {
-        var config = TinyCausal.Olmoe.Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 128", StringComparison.Ordinal);
-        TinyCausal.Write(_folder.Path, config, generation: """{ "eos_token_id": 1, "max_new_tokens": 12 }""");
+        var config = TinyLanguageModel.Olmoe.Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 128", StringComparison.Ordinal);
+        TinyLanguageModel.Write(_folder.Path, config, generation: """{ "eos_token_id": 1, "max_new_tokens": 12 }""");
         File.WriteAllText(
             _folder["tokenizer_config.json"], JsonSerializer.Serialize(new { bos_token = "<s>", eos_token = "</s>", chat_template = Template }));
         _client = MoeChatClient.Create(PublishedModel.FromFolder(_folder.Path), Cpu);

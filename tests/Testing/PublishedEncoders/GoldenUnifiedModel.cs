@@ -81,7 +81,11 @@ internal sealed class GoldenUnifiedModel(PublishedFolder folder, GoldenModel gol
         var loss = rows.Loss(tape, network.Run(context, rows.ToBatch()).LogitsTV);
         GoldenNumbers.Close(golden.Scalar($"{name}.loss")!.Value, loss.ToArray()[0], 1, $"{name} loss");
         tape.Backward(loss);
-        return PublishedGradients.Of(network.Store.All.Select(p => p.Parameter), config.CreateRules(), weights);
+        var gradients = PublishedGradients.Of(network.Store.All.Select(p => p.Parameter), config.CreateRules(), weights);
+        // torch leaves the vector of padding as it is where the configuration tells its id
+        if (folder.Settings.Has("pad_token_id"))
+            gradients["model.embed_tokens.weight"].AsSpan(config.PaddingId * config.Width, config.Width).Clear();
+        return gradients;
     }
 
     private CausalConfig RoutedBy(double alpha, bool normalizes) => _config with

@@ -6,7 +6,7 @@ internal enum FeedForwardPart
     /// <summary>W1, [D, F].</summary>
     First,
 
-    /// <summary>b1, [F].</summary>
+    /// <summary>b1, or the gate's bias, [F].</summary>
     FirstBias,
 
     /// <summary>The gate's matrix, [D, F].</summary>

@@ -19,6 +19,7 @@ internal sealed class UpcycledWeights(Upcycling upcycling, PublishedConfig dense
         ["experts.w1"] = (FeedForwardPart.First, "first.weight"),
         ["experts.b1"] = (FeedForwardPart.FirstBias, "first.bias"),
         ["experts.gate"] = (FeedForwardPart.Gate, "gate.weight"),
+        ["experts.gateBias"] = (FeedForwardPart.FirstBias, "gate.bias"),
         ["experts.w2"] = (FeedForwardPart.Second, "second.weight"),
         ["experts.b2"] = (FeedForwardPart.SecondBias, "second.bias"),
         ["bias"] = (FeedForwardPart.SecondBias, "second.bias"),

@@ -203,8 +203,6 @@ public sealed record Upcycling
             throw new ArgumentException($"{dense.Architecture} is a mixture of experts already; only dense encoders are upcycled.", nameof(dense));
         if (dense.Layers == 0)
             throw new ArgumentException($"{dense.Architecture} without blocks has no feed-forward networks to upcycle.", nameof(dense));
-        if (dense.FeedForward.HasGateBias)
-            throw new ArgumentException($"Gates of experts have no bias, which this {dense.Architecture} has.", nameof(dense));
         var blocks = Blocks ?? [.. Enumerable.Range(0, dense.Layers).Where(block => (block + 1) % Every == 0)];
         if (blocks.Count == 0)
             throw new ArgumentException($"{nameof(Every)} = {Every} leaves none of {dense.Layers} blocks to become a mixture.", nameof(dense));

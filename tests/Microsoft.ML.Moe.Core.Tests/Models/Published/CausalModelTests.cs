@@ -69,16 +69,22 @@ public sealed class CausalModelTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Dense))]
-    public void CopiesWhoseWeightsSumToOneAreTheDenseModel(string kind)
+    public void MixturesMadeOfTheWholeNetworkAreTheDenseModel(string kind)
     {
-        var folder = TinyCausalFamilies.Write(_folder.Path, TinyCausalFamilies.Config(kind));
+        var folder = TinyCausalFamilies.Write(_folder.Path, TinyCausalFamilies.Config(kind, ("intermediate_size", 48), ("mlp_bias", true)));
         var expected = TinyCausalFamilies.Scores(TinyCausalFamilies.Load(folder, _engine), Ids);
+        foreach (var upcycling in (Upcycling[])
+        [
+            Upcycling.Copies(4, Router.TokenChoice(2)), Upcycling.DropUpcycling(0, 4, Router.TokenChoice(2)),
+            Upcycling.Slices(4, 2, Router.TokenChoice(4)) with { RouterDeviation = 0f },
+        ])
+        {
+            var mixture = TinyCausalFamilies.Load(folder, _engine, upcycling with { Every = 1 });
 
-        var mixture = TinyCausalFamilies.Load(folder, _engine, Upcycling.Copies(4, Router.TokenChoice(2)) with { RouterDeviation = 1f, Every = 1 });
-
-        Assert.Equal(2, mixture.Config.Encoder.MoeLayers);
-        var scores = TinyCausalFamilies.Scores(mixture, Ids);
-        Assert.All(expected.Zip(scores), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+            Assert.Equal(2, mixture.Config.Encoder.MoeLayers);
+            var scores = TinyCausalFamilies.Scores(mixture, Ids);
+            Assert.All(expected.Zip(scores), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        }
     }
 
     [Fact]

@@ -213,7 +213,6 @@ public sealed class UpcyclingTests : IDisposable
         Refused<ArgumentOutOfRangeException>(TinyPublished.Bert, Upcycling.Copies() with { Blocks = [3] }, "3 blocks");
         Refused<ArgumentException>(TinyPublished.Bert.With(("num_hidden_layers", 0)), Upcycling.Copies(), "no feed-forward networks");
         Refused<ArgumentException>(TinyPublished.NomicMixture, Upcycling.Copies(), "already");
-        Refused<ArgumentException>(TinyPublished.GatedNomic.With(("mlp_fc1_bias", true)), Upcycling.Copies(), "bias");
     }
 
     [Fact]

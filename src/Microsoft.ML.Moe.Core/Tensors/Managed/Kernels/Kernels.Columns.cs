@@ -18,12 +18,12 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
             var row = x + column;
             for (var r = 0; r < rows; r++, row += stride)
                 largest = TSimd.Max(largest, TSimd.Load(row));
-            var shift = TSimd.Multiply(factors, TSimd.Subtract(default, largest));
-            var sum = hasSink ? VectorMath<TSimd, TVector>.Exp2(TSimd.MultiplyAdd(factors, sinks, shift)) : default;
+            // the difference first: a mask that leaves nothing of the scores leaves equal ones
+            var sum = hasSink ? VectorMath<TSimd, TVector>.Exp2(TSimd.Multiply(factors, TSimd.Subtract(sinks, largest))) : default;
             row = x + column;
             for (var r = 0; r < rows; r++, row += stride)
             {
-                var power = VectorMath<TSimd, TVector>.Exp2(TSimd.MultiplyAdd(factors, TSimd.Load(row), shift));
+                var power = VectorMath<TSimd, TVector>.Exp2(TSimd.Multiply(factors, TSimd.Subtract(TSimd.Load(row), largest)));
                 sum = TSimd.Add(sum, power);
                 TSimd.Store(power, row);
             }
