@@ -129,6 +129,10 @@ public record EncoderConfig
     [JsonIgnore]
     internal virtual bool BalancesLayersTogether => false;
 
+    /// <summary>Whether the token table learns as matrices do; see <see cref="ParameterStore.HasDenseTables"/>. It scores tokens too, as a rule.</summary>
+    [JsonIgnore]
+    internal virtual bool HasDenseTables => false;
+
     /// <summary>Whether a head is a part of <see cref="Width"/>; if not, it has a width of its own.</summary>
     [JsonIgnore]
     internal virtual bool HeadsDivideWidth => true;

@@ -295,7 +295,7 @@ public static class ModelFiles
         var input = createInput(inputConfig);
         var tensors = SafeTensors.Read(weights);
         var branch = createBranch(settings, input, tensors.Take);
-        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.Take), branch);
+        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.Take) { HasDenseTables = settings.Encoder.HasDenseTables }, branch);
         tensors.CheckAllTaken();
         return model;
     }

@@ -29,6 +29,9 @@ internal abstract record CausalConfig : PublishedConfig
     public bool HasScoreBias { get; init; }
 
     /// <inheritdoc/>
+    internal override bool HasDenseTables => true;
+
+    /// <inheritdoc/>
     internal override bool NormsTokens => false;
 
     /// <inheritdoc/>

@@ -50,6 +50,9 @@ internal abstract record EncoderDecoderConfig : PublishedConfig
     public bool HasGate { get; init; }
 
     /// <inheritdoc/>
+    internal override bool HasDenseTables => true;
+
+    /// <inheritdoc/>
     internal override bool HeadsDivideWidth => false;
 
     /// <inheritdoc/>

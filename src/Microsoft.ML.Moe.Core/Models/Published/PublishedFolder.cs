@@ -141,7 +141,7 @@ internal sealed class PublishedFolder
         var rules = Encoder.CreateRules().Optional("head.*").Optional("pooling.*");
         var derived = upcycling is null ? null : new UpcycledWeights(upcycling, Encoder);
         var weights = Weights.From(files, derived?.AddTo(rules) ?? rules, precision, derived);
-        var made = create(new ParameterStore(engine, weights, seed) { HasDenseTables = Encoder is CausalConfig or EncoderDecoderConfig });
+        var made = create(new ParameterStore(engine, weights, seed) { HasDenseTables = Encoder.HasDenseTables });
         weights.Complete();
         return made;
     }
