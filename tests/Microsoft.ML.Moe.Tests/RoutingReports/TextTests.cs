@@ -50,7 +50,7 @@ public sealed class TextTests
             TokenChoice, 1 expert per token      91.2 %     0.346     1.00      2.50   0.125
             Unified, 0.75 experts per token,    100.0 %     0.000     0.75  1,234.57  12.000
             α 0.3, within Batch, weights
-            normalised
+            normalised over all experts
 
             """.ReplaceLineEndings("\n"),
             comparisons.ToText());
