@@ -17,8 +17,8 @@ internal static class TinyCausalFamilies
           "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
           "intermediate_size": 24, "max_position_embeddings": 32, "moe_intermediate_size": 8, "shared_expert_intermediate_size": 12,
           "shared_intermediate_size": 12, "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "moe_num_experts": 4,
-          "num_experts_per_tok": 2, "moe_topk": 2, "moe_k": 2, "first_k_dense_replace": 1, "n_group": 2, "topk_group": 1, "kv_channels": 8,
-          "head_dim": 4, "q_lora_rank": 12, "kv_lora_rank": 8, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 10
+          "num_experts_per_tok": 2, "moe_topk": 2, "moe_k": 2, "kv_channels": 8, "q_lora_rank": 12,
+          "kv_lora_rank": 8, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 10
         }
         """;
 
@@ -35,8 +35,18 @@ internal static class TinyCausalFamilies
     /// <summary>A <c>config.json</c>.</summary>
     /// <param name="kind">Its model_type.</param>
     /// <param name="changes">Further values; null removes one.</param>
-    public static string Config(string kind, params (string Name, object? Value)[] changes) => Sizes.With(
-        [("model_type", kind), .. kind is "gpt_neox" or "deepseek_v2" or "deepseek_v3" ? [("num_key_value_heads", null)] : Array.Empty<(string, object?)>(), .. changes]);
+    public static string Config(string kind, params (string Name, object? Value)[] changes)
+    {
+        (string, object?)[] own = kind switch
+        {
+            "gpt_neox" => [("num_key_value_heads", null)],
+            "deepseek" => [("first_k_dense_replace", 1)],
+            "deepseek_v2" or "deepseek_v3" => [("num_key_value_heads", null), ("first_k_dense_replace", 1), ("topk_group", 1), ("n_group", 2)],
+            "gpt_oss" => [("head_dim", 4)],
+            _ => [],
+        };
+        return Sizes.With([("model_type", kind), .. own, .. changes]);
+    }
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Where.</param>
