@@ -9,8 +9,8 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Benchmarks;
 
 /// <summary>
-/// <c>large</c>: writes a model of OLMoE-1B-7B's shape with random weights in bfloat16, 14 GB, to the folder of temporary files, loads it,
-/// reads a prompt and decodes, and tells how long each takes and how much memory is resident. The files go afterwards.
+/// <c>large</c>: writes a model of OLMoE-1B-7B's shape, or of Switch-Base-8's, with random weights in bfloat16, 14 GB, to the folder of temporary
+/// files, loads it, reads a prompt and decodes, and tells how long each takes and how much memory is resident. The files go afterwards.
 /// </summary>
 internal sealed class LargeModelCommand : System.CommandLine.Command
 {
@@ -25,19 +25,22 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
         DefaultValueFactory = _ => WeightPrecision.AsStored,
     };
 
+    private static readonly Option<bool> IsSwitch = new("--switch") { Description = "Switch-Base-8's shape, 1.2 GB, in place of OLMoE-1B-7B's." };
+
     public LargeModelCommand()
         : base("large", "Loads and runs a model of OLMoE-1B-7B's shape, 14 GB in bfloat16, that is written to the temporary files first.")
     {
-        foreach (var option in (Option[])[Layers, Threads, Tokens, Precision])
+        foreach (var option in (Option[])[IsSwitch, Layers, Threads, Tokens, Precision])
             Options.Add(option);
         SetAction(result => Run(
+            result.GetValue(IsSwitch),
             result.GetValue(Layers), result.GetValue(Threads), result.GetValue(Tokens), result.GetValue(Precision)));
     }
 
-    private static void Run(int layers, int threads, int tokens, WeightPrecision precision)
+    private static void Run(bool isSwitch, int layers, int threads, int tokens, WeightPrecision precision)
     {
         var watch = Stopwatch.StartNew();
-        using var checkpoint = RandomCheckpoint.Olmoe(layers);
+        using var checkpoint = isSwitch ? RandomCheckpoint.Switch() : RandomCheckpoint.Olmoe(layers);
         Tell($"{checkpoint.WeightBytes / 1e9:F2} GB of weights written in {Lap():F1} s");
         GC.Collect();
         Lap();
@@ -46,9 +49,9 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
         var model = checkpoint.Load(engine, precision);
         Tell($"loaded as {precision} in {Lap():F2} s: {Resident()}");
 
-        var causal = new CausalModel(model);
-        var scores = new float[causal.VocabularySize];
-        using (var first = causal.Begin([PublishedMixtures.Ids(1, causal.VocabularySize)], copies: 1, capacity: tokens + 1))
+        var writer = TextGenerator.View(model);
+        var scores = new float[writer.VocabularySize];
+        using (var first = writer.Begin([PublishedMixtures.Ids(1, writer.VocabularySize)], copies: 1, capacity: tokens + 1))
         {
             first.Next([], scores);
             Tell($"first token in {Lap():F2} s: {Resident()}");
@@ -62,7 +65,7 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
         for (var turn = 0; turn < 3; turn++)
         {
             Lap();
-            using var prompt = causal.Begin([PublishedMixtures.Ids(PromptLength, causal.VocabularySize)], copies: 1, capacity: 1);
+            using var prompt = writer.Begin([PublishedMixtures.Ids(PromptLength, writer.VocabularySize)], copies: 1, capacity: 1);
             prompt.Next([], scores);
             var seconds = Lap();
             var rate = 2 * PromptLength * PublishedMixtures.ActiveWeights(model) / seconds / 1e9;

@@ -34,7 +34,7 @@ internal static class PublishedMixtures
 
     private static double ActiveOf(Model<EncodedText> model, Func<Parameter, double> weigh)
     {
-        var config = (CausalConfig)model.Config.Encoder;
+        var config = (PublishedConfig)model.Config.Encoder;
         var sum = 0.0;
         foreach (var parameter in model.Parameters.All.Select(p => p.Parameter).Where(p => p.Value.Rank >= 2))
         {

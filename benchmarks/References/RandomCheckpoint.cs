@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.ML.Moe.Files;
-using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
@@ -10,7 +9,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Benchmarks.References;
 
 /// <summary>
-/// A published causal mixture with random weights in bfloat16, in a folder of the temporary files that goes when this is disposed, at the
+/// A published mixture with random weights in bfloat16, in a folder of the temporary files that goes when this is disposed, at the
 /// latest with the process.
 /// </summary>
 internal sealed class RandomCheckpoint : IDisposable
@@ -119,12 +118,71 @@ internal sealed class RandomCheckpoint : IDisposable
             ]);
     }
 
+    /// <summary>Switch-Base-8: an encoder and a decoder of 12 blocks, every second with 8 experts, one of them for a token.</summary>
+    public static RandomCheckpoint Switch()
+    {
+        const int Vocabulary = 32128, Width = 768, Layers = 12, Heads = 12, HeadWidth = 64, Hidden = 3072, Experts = 8;
+        return new RandomCheckpoint(
+            new
+            {
+                architectures = One("SwitchTransformersForConditionalGeneration"),
+                model_type = "switch_transformers",
+                vocab_size = Vocabulary,
+                d_model = Width,
+                d_kv = HeadWidth,
+                d_ff = Hidden,
+                num_layers = Layers,
+                num_decoder_layers = Layers,
+                num_heads = Heads,
+                num_experts = Experts,
+                encoder_sparse_step = 2,
+                decoder_sparse_step = 2,
+                expert_capacity = 64,
+                router_jitter_noise = 0.0,
+                is_encoder_decoder = true,
+                decoder_start_token_id = 0,
+                eos_token_id = 1,
+                pad_token_id = 0,
+                torch_dtype = "bfloat16",
+            },
+            [("shared.weight", [Vocabulary, Width]), .. Stack("encoder", 1), .. Stack("decoder", 2)]);
+
+        static IEnumerable<(string Name, int[] Shape)> Stack(string stack, int feedForward) =>
+        [
+            ($"{stack}.final_layer_norm.weight", [Width]),
+            ($"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight", [32, Heads]),
+            .. Enumerable.Range(0, Layers).SelectMany(block => (IEnumerable<(string, int[])>)
+            [
+                .. Half($"{stack}.block.{block}.layer.0", "SelfAttention"),
+                .. feedForward == 2 ? Half($"{stack}.block.{block}.layer.1", "EncDecAttention") : [],
+                .. FeedForward($"{stack}.block.{block}.layer.{feedForward}", block % 2 == 1),
+            ]),
+        ];
+
+        static IEnumerable<(string Name, int[] Shape)> Half(string layer, string attention) =>
+        [
+            (layer + ".layer_norm.weight", [Width]),
+            .. "qkvo".Select(part => ($"{layer}.{attention}.{part}.weight", (int[])[Width, Heads * HeadWidth])),
+        ];
+
+        static IEnumerable<(string Name, int[] Shape)> FeedForward(string layer, bool hasExperts) =>
+        [
+            (layer + ".layer_norm.weight", [Width]),
+            .. hasExperts ? [(layer + ".mlp.router.classifier.weight", [Experts, Width])] : Array.Empty<(string, int[])>(),
+            .. Enumerable.Range(0, hasExperts ? Experts : 1).SelectMany(expert => (IEnumerable<(string, int[])>)
+            [
+                ($"{layer}.mlp.{(hasExperts ? $"experts.expert_{expert}." : "")}wi.weight", [Hidden, Width]),
+                ($"{layer}.mlp.{(hasExperts ? $"experts.expert_{expert}." : "")}wo.weight", [Width, Hidden]),
+            ]),
+        ];
+    }
+
     /// <summary>The model, its weights where they lie or in another precision.</summary>
     public Model<EncodedText> Load(Engine engine, WeightPrecision precision)
     {
         var folder = PublishedFolder.Open(Folder);
         var input = new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), new IdsAlone(folder.Encoder.VocabularySize));
-        return folder.Load(engine, input, new NextTokenHeadConfig(), precision: precision);
+        return folder.Load(engine, input, folder.Encoder.WritingHead!, precision: precision);
     }
 
     /// <inheritdoc/>

@@ -54,6 +54,7 @@ internal sealed class CausalModel : IGenerativeModel
 
         // the capacity is one for all prompts, and a long one may have less room
         var tokens = (int)Math.Min((long)prompts.Max(p => p.Length) + capacity, MaximumTokens);
+        MemoryNeeds.CheckCache(_model.Config.Encoder, prompts.Count * copies, tokens, MemoryNeeds.Available);
         return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, tokens));
     }
 
@@ -68,11 +69,7 @@ internal sealed class CausalModel : IGenerativeModel
         using var tape = _model.Policies is null && _observer is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
         var batch = new TokenIdBatch().Reset(layout, ids, default);
         var encoded = _model.Encode(tape, batch, _observer, _model.Policies, cache: cache);
-        int[] sequences = [.. Enumerable.Range(0, layout.Sequences).Where(s => layout.Offsets[s + 1] > layout.Offsets[s])];
-        var lastMD = tape.Embedding(encoded.Last, [.. sequences.Select(s => layout.Offsets[s + 1] - 1)]);
-        var scoresMV = _head.Scores(tape, lastMD).ToArray();
-        for (var i = 0; i < sequences.Length; i++)
-            scoresMV.AsSpan(i * VocabularySize, VocabularySize).CopyTo(scores[(sequences[i] * VocabularySize)..]);
+        LastTokens.Score(tape, encoded.Last, layout, _head.Scores, scores);
     }
 
     private sealed class CausalDecoding(CausalModel model, IReadOnlyList<int[]> prompts, int copies, DecodingCache cache) : Decoding

@@ -104,11 +104,7 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
         var context = new ForwardContext(tape, layout, _observer, _model.Policies, cache);
         var states = _head.Decode(context, ids, source);
         cache?.Count(layout);
-        int[] sequences = [.. Enumerable.Range(0, layout.Sequences).Where(s => layout.Offsets[s + 1] > layout.Offsets[s])];
-        var lastMD = tape.Embedding(states.Last, [.. sequences.Select(s => layout.Offsets[s + 1] - 1)]);
-        var scoresMV = _head.Scores(tape, lastMD).ToArray();
-        for (var i = 0; i < sequences.Length; i++)
-            scoresMV.AsSpan(i * VocabularySize, VocabularySize).CopyTo(scores[(sequences[i] * VocabularySize)..]);
+        LastTokens.Score(tape, states.Last, layout, _head.Scores, scores);
     }
 
     /// <summary>What both ways of decoding share.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
@@ -43,16 +44,21 @@ internal sealed class TextGenerator
     /// <param name="name">What the model is called.</param>
     /// <exception cref="FileNotFoundException">A file is missing; the message says what to fetch.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or says something that is not supported.</exception>
+    /// <exception cref="InvalidOperationException">The weights do not fit in memory.</exception>
     public static (TextGenerator Generator, Model<EncodedText> Model) Load(Engine engine, string path, WeightPrecision precision, string name)
     {
         var folder = PublishedFolder.Open(path);
         var head = folder.Encoder.WritingHead
             ?? throw new InvalidDataException($"{path} holds {folder.Encoder.Architecture}, an encoder that writes no text: use EmbedText.");
         var files = EncoderFiles.Read(path);
+        using (var weights = TensorFiles.Open(path))
+            MemoryNeeds.CheckWeights(weights, precision, MemoryNeeds.Available);
         var input = new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), files.Tokenizer);
         var model = folder.Load(engine, input, head, precision: precision, baseModel: BaseModel.Of(name, path));
-        var start = folder.Settings.Int("bos_token_id") ?? folder.Settings.Int("eos_token_id");
-        return (new TextGenerator(files, GenerationOptions.Read(path), start, folder.Encoder.IsEncoderDecoder), model);
+        var defaults = GenerationOptions.Read(path);
+        // models without a start token of their own were trained on texts that follow end tokens
+        var start = folder.Settings.Int("bos_token_id") ?? (defaults.EndTokens.Count > 0 ? defaults.EndTokens[0] : null);
+        return (new TextGenerator(files, defaults, start, folder.Encoder.IsEncoderDecoder), model);
     }
 
     /// <summary>A text as a prompt.</summary>

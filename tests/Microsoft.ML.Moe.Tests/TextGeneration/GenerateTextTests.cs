@@ -135,6 +135,41 @@ public sealed class GenerateTextTests : IDisposable
     }
 
     [Fact]
+    public void CalibratedRoutersCostNoMoreAndTheBestIsFirst()
+    {
+        using var transformer = Fit(Short);
+        var table = Table(["the rain falls on the river", "and the sun comes back at noon", "the storm bends trees by the road"]);
+        var routers = transformer.CalibrateRouting(table, expertsPerToken: 1.5);
+        Assert.Contains(routers, r => r.Router is { Kind: RouterKind.TokenChoice, SkipThreshold: > 0 });
+        Assert.Contains(routers, r => r.Router is { Kind: RouterKind.Unified, Scope: RoutingScope.Prefix });
+        Assert.All(routers, r => Assert.InRange(r.Score.ExpertsPerToken, 0.5, 1.5 * 1.01));
+        Assert.Equal(routers.Select(r => r.Score.Loss).Order(), routers.Select(r => r.Score.Loss));
+        using var best = transformer.WithRouting(routers[0].Router);
+        Assert.Equal(routers[0].Score, best.Evaluate(table));
+        // the model's own router is among those that may cost as much
+        Assert.Contains(transformer.CalibrateRouting(table, 2), r => r.Router == transformer.Router);
+        Assert.Throws<ArgumentOutOfRangeException>(() => transformer.CalibrateRouting(table, 0.5));
+    }
+
+    [Fact]
+    public void RoutersOfPromptsAreReported()
+    {
+        using var transformer = Fit(Short);
+        var report = transformer.ReportRouting(Table(Prompts));
+        Assert.Equal(2, report.Layers.Count);
+    }
+
+    [Fact]
+    public void ADenseModelHasNothingToRoute()
+    {
+        using var transformer = Fit(Short, TinyCausal.Llama);
+        Assert.Throws<InvalidOperationException>(() => transformer.WithRouting(Router.TokenChoice(1)));
+        Assert.Throws<InvalidOperationException>(() => transformer.CalibrateRouting(Table(["rain"]), 1));
+        Assert.Throws<InvalidOperationException>(() => Fit(Short with { RouterEntropyColumnName = "Entropy" }, TinyCausal.Llama));
+        Assert.Equal(0, transformer.Evaluate(Table(["rain"])).ExpertsPerToken);
+    }
+
+    [Fact]
     public void APromptThatDoesNotFitIsNamed()
     {
         using var transformer = Fit(Short);

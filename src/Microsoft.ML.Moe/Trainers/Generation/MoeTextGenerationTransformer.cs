@@ -116,6 +116,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     public TextScore Evaluate(IDataView data, int? maximumTokens = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(data);
+        CheckTellsTokens();
         using var hold = Held();
         return Measured(TextScoring.Measure(hold.Model, Texts(data), maximumTokens, observer: null, cancellationToken));
     }
@@ -138,6 +139,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         IDataView data, double expertsPerToken, int? maximumTokens = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(data);
+        CheckTellsTokens();
         using var hold = Held();
         var scores = RoutingCalibration.Find(hold.Model, [.. Texts(data)], expertsPerToken, maximumTokens, cancellationToken);
         return [.. scores.Select(s => s with { Score = Measured(s.Score) })];
@@ -148,7 +150,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     /// <param name="options">What the report shall hold; null for the defaults.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
-    public RoutingReport GetRoutingReport(
+    public RoutingReport ReportRouting(
         IDataView data, RoutingReportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -166,6 +168,12 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         var rows = new PromptRows(settings.Columns.Input, generator, settings.MaximumPromptTokens);
         return new MoeTextGenerationTransformer(
             new FittedModel<EncodedText>(shared, rows, writer.CreateResults), generator, writer, settings, rows);
+    }
+
+    private void CheckTellsTokens()
+    {
+        if (_generator.IsEncoderDecoder)
+            throw new InvalidOperationException($"{ModelName} answers a text with another: it tells no text that is there already.");
     }
 
     private static TextScore Measured(TextScore score) => score.Tokens > 0
