@@ -65,7 +65,7 @@ internal static class PublishedArchitectures
             && !CausalReaders.TryGetValue(modelType, out read)
             && !EncoderDecoderReaders.TryGetValue(modelType, out read))
         {
-            throw json.Refused($"model_type '{modelType}' is none of the encoders that are known here: "
+            throw json.Refused($"model_type '{modelType}' is none of the models that are known here: "
                 + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys).Concat(EncoderDecoderReaders.Keys)));
         }
 

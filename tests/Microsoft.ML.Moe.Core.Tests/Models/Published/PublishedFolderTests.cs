@@ -64,7 +64,7 @@ public sealed class PublishedFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("model_type", "bart", "model_type 'bart' is none of the encoders that are known here: bert, ")]
+    [InlineData("model_type", "bart", "model_type 'bart' is none of the models that are known here: bert, ")]
     [InlineData("model_type", null, "model_type ''")]
     [InlineData("position_embedding_type", "relative_key", "position_embedding_type 'relative_key'")]
     [InlineData("hidden_act", "quick_gelu", "hidden_act 'quick_gelu'")]
