@@ -58,4 +58,18 @@ internal static class OutputFile
         using var probe = File.Create(path + ".tmp", 1, FileOptions.DeleteOnClose);
         return path;
     }
+
+    /// <summary>Writes lines to a file, and tells where they are; without a file, to the console as they are.</summary>
+    public static void Write(ToolConsole console, IEnumerable<string> lines, string? file, string what)
+    {
+        if (file is not null)
+        {
+            File.WriteAllLines(file, lines);
+            console.Line($"{what}: {file}");
+            return;
+        }
+
+        foreach (var line in lines)
+            console.Output.Profile.Out.Writer.WriteLine(line);
+    }
 }

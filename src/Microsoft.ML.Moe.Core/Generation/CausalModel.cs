@@ -65,8 +65,7 @@ internal sealed class CausalModel : IGenerativeModel
     /// <param name="scores">Receives a row of V scores for each sequence with tokens, where its number says.</param>
     private void Score(DecodingCache? cache, SequenceLayout layout, int[] ids, Span<float> scores)
     {
-        // only an observer, or a policy from outside, may keep what it is shown
-        using var tape = _model.Policies is null && _observer is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
+        using var tape = _model.BeginScoring(_observer);
         var batch = new TokenIdBatch().Reset(layout, ids, default);
         var encoded = _model.Encode(tape, batch, _observer, _model.Policies, cache: cache);
         LastTokens.Score(tape, encoded.Last, layout, _head.Scores, scores);

@@ -58,16 +58,14 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
             Check.Indices(prompt, VocabularySize, nameof(prompts));
         }
 
-        using var tape = BeginTape();
+        using var tape = BeginScoring();
         var (encoded, layout) = Encode(tape, prompts);
         return _usesCache
             ? new CachedDecoding(this, tape, encoded, layout, copies, checked(capacity + 1))
             : new WholeDecoding(this, encoded, layout, copies);
     }
 
-    // only an observer, or a policy from outside, may keep what it is shown
-    private Tape BeginTape() =>
-        _model.Policies is null && _observer is null ? _model.Engine.LeaseTape(training: false) : _model.Engine.BeginTape(training: false);
+    private Tape BeginScoring() => _model.BeginScoring(_observer);
 
     /// <summary>The states of the prompts' tokens, and where each prompt's are.</summary>
     private (Tensor StatesSD, SequenceLayout Layout) Encode(Tape tape, IReadOnlyList<int[]> prompts)
@@ -170,7 +168,7 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
         protected override void Append(int[] tokens, Span<float> scores)
         {
             var (layout, ids) = Pack(tokens.Select(token => token == Ended ? [] : new[] { token }));
-            using var tape = Model.BeginTape();
+            using var tape = Model.BeginScoring();
             Model.Score(tape, layout, ids, default, _cache, scores);
         }
 
@@ -212,7 +210,7 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
             }
 
             var (layout, ids) = Pack(_answers.Select((answer, sequence) => tokens[sequence] == Ended ? [] : answer));
-            using var tape = Model.BeginTape();
+            using var tape = Model.BeginScoring();
             var source = new DecoderSource(tape.Constant(states.ToArray(), offsets[^1], width), new SequenceLayout(offsets));
             Model.Score(tape, layout, ids, source, null, scores);
         }

@@ -55,6 +55,9 @@ public sealed record GenerationOptions
     /// <summary>Beams of beam search; 1: no beam search. Within [1, 1024].</summary>
     public int Beams { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(Beams)); } = 1;
 
+    /// <summary>Sequences that are followed for each prompt: its beams, or its answers.</summary>
+    internal int SequencesAtOnce => Math.Max(Beams, SequencesPerPrompt);
+
     /// <summary>
     /// Exponent p of the score of a finished beam, Σ log-probability / lengthᵖ: over 0 prefers long answers, below 0 short ones. Within
     /// [−100, 100].

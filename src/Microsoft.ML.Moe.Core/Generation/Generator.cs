@@ -66,7 +66,7 @@ internal sealed class Generator
             if (prompts[p].Length == 0)
                 throw new ArgumentException($"Prompt {p} has no tokens.", nameof(prompts));
         stop.ThrowIfCancellationRequested();
-        var copies = _options.Beams > 1 ? _options.Beams : _options.SequencesPerPrompt;
+        var copies = _options.SequencesAtOnce;
         using var decoding = _model.Begin(prompts, copies, Capacity(prompts));
         var run = new GenerationRun(_options, decoding, copies, RoomOf(decoding, prompts.Count, copies), numberOf, _decode, pieceMade, stop);
         return _options.Beams > 1 ? new BeamSearch(run).Search() : new TokenByToken(run).Search();

@@ -122,7 +122,7 @@ internal sealed class TextGenerator
         int[] byLength = [.. Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Length)];
         foreach (var batch in byLength.Chunk(batchSize))
         {
-            var entropies = measuresEntropy ? new SequenceEntropies(batch.Length, CopiesOf(options)) : null;
+            var entropies = measuresEntropy ? new SequenceEntropies(batch.Length, options.SequencesAtOnce) : null;
             int[][] ids = [.. batch.Select(i => prompts[i].Ids!.Ids)];
             var answers = new Generator(View(model, entropies), options, TextOf).Generate(ids, place => NumberOf(ids[place]), stop: stop);
             foreach (var (place, row) in batch.Index())
@@ -137,8 +137,6 @@ internal sealed class TextGenerator
 
     /// <summary>The number of a prompt that draws its random numbers: the same wherever the prompt stands.</summary>
     public static long NumberOf(int[] prompt) => (long)prompt.Aggregate((ulong)prompt.Length, (hash, id) => StableHash.Combine(hash, (ulong)id));
-
-    private static int CopiesOf(GenerationOptions options) => Math.Max(options.Beams, options.SequencesPerPrompt);
 
     private static GeneratedText ToText(GeneratedSequence answer) =>
         new(answer.Text ?? "", answer.Tokens, answer.LogProbability, answer.End);

@@ -57,7 +57,7 @@ internal static class TextScoring
     {
         var head = model.Head as NextTokenHead ?? throw new ArgumentException("The model cannot tell the next token: it is not causal.", nameof(model));
         Check.Indices(ids, head.VocabularySize, nameof(ids));
-        using var tape = model.Engine.BeginTape(training: false);
+        using var tape = model.BeginScoring(observer);
         var batch = new TokenIdBatch().Reset(new SequenceLayout([0, ids.Length]), ids, default);
         var lastTD = model.Encode(tape, batch, observer, model.Policies).Last;
         var results = new double[ids.Length - 1];
@@ -67,22 +67,13 @@ internal static class TextScoring
             var count = Math.Min(atOnce, results.Length - start);
             var scoresMV = head.Scores(tape, tape.Embedding(lastTD, [.. Enumerable.Range(start, count)])).ToArray();
             for (var i = 0; i < count; i++)
-                results[start + i] = LogProbability(scoresMV.AsSpan(i * head.VocabularySize, head.VocabularySize), ids[start + i + 1]);
+            {
+                ReadOnlySpan<float> scoresV = scoresMV.AsSpan(i * head.VocabularySize, head.VocabularySize);
+                results[start + i] = scoresV[ids[start + i + 1]] - Probabilities.LogSumExp(scoresV);
+            }
         }
 
         return results;
-    }
-
-    /// <summary>log softmax(scores)[token].</summary>
-    private static double LogProbability(ReadOnlySpan<float> scores, int token)
-    {
-        var largest = float.NegativeInfinity;
-        foreach (var score in scores)
-            largest = Math.Max(largest, score);
-        var sum = 0.0;
-        foreach (var score in scores)
-            sum += Math.Exp(score - largest);
-        return scores[token] - largest - Math.Log(sum);
     }
 
     private static int StretchOf(Model<EncodedText> model, int? maximumTokens)

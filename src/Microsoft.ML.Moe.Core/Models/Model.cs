@@ -97,13 +97,12 @@ public sealed partial class Model<TRow>
         if (outputs.Length < (long)rows.Count * Outputs)
             throw new ArgumentException($"{rows.Count} rows × {Outputs} numbers need more room.", nameof(outputs));
         var policies = Policies;
-        // an observer, or a policy from outside, may keep what it is shown
-        var mayBeKept = observer is not null || _policy is not null;
+        var mayBeKept = MayBeKept(observer);
         var packer = mayBeKept ? CreatePacker(keepsLayouts: true) : Interlocked.Exchange(ref _packer, null) ?? CreatePacker();
         var start = 0;
         foreach (var pass in ScoringPasses.Of(rows, TokensOfPass, Config.Encoder, padded: !Router.MaskPadding))
         {
-            using var tape = mayBeKept ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
+            using var tape = BeginScoring(observer);
             var scores = Forward(tape, packer.Pack(pass), observer, policies);
             var outputsOfPass = outputs.Slice(start * Outputs, pass.Count * Outputs);
             Head.Write(tape, scores, outputsOfPass);
@@ -114,6 +113,14 @@ public sealed partial class Model<TRow>
         if (!mayBeKept)
             _packer = packer;
     }
+
+    /// <summary>Begins a tape for inference: a leased one, unless somebody may keep what it is shown.</summary>
+    /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
+    internal Tape BeginScoring(IRoutingObserver? observer) =>
+        MayBeKept(observer) ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
+
+    // by an observer, or by a policy from outside
+    private bool MayBeKept(IRoutingObserver? observer) => observer is not null || _policy is not null;
 
     /// <summary>Runs the network on a batch. What its layers add to the loss is in <see cref="Tape.AuxiliaryLosses"/>.</summary>
     /// <param name="tape">Operations.</param>

@@ -73,15 +73,7 @@ internal sealed class GenerateCommand(ToolConsole console) : AsyncCommand<Genera
             .Zip(table.GetColumn<int>(Tokens), (row, count) => FormattableString.Invariant(
                 $"{Predictions.Field(row.First)}\t{Predictions.Field(row.Second)}\t{row.Third:R}\t{count}"))
             .Prepend($"{Text}\t{Answer}\t{LogProbability}\t{Tokens}");
-        if (outFile is not null)
-        {
-            File.WriteAllLines(outFile, lines);
-            console.Line($"Answers: {outFile}");
-            return 0;
-        }
-
-        foreach (var line in lines)
-            console.Output.Profile.Out.Writer.WriteLine(line);
+        OutputFile.Write(console, lines, outFile, "Answers");
         return 0;
     }
 

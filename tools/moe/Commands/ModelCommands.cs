@@ -37,15 +37,7 @@ internal sealed class PredictCommand(ToolConsole console) : Command<PredictSetti
             ? Lines().Chunk(console.InputIsTyped ? 1 : LinesTogether).SelectMany(lines => Predict(model, model.Of(lines)))
             : Predict(model, model.Read(settings.Data, label: null, needsLabel: false));
         var lines = predictions.Select(Line).Prepend(Header + string.Join('\t', model.Inputs));
-        if (outFile is not null)
-        {
-            File.WriteAllLines(outFile, lines);
-            console.Line($"Predictions: {outFile}");
-            return 0;
-        }
-
-        foreach (var line in lines)
-            console.Output.Profile.Out.Writer.WriteLine(line);
+        OutputFile.Write(console, lines, outFile, "Predictions");
         return 0;
     }
 

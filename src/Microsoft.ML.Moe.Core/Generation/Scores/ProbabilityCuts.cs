@@ -47,6 +47,15 @@ internal abstract class ProbabilityCut(int leastKept) : ScoreProcessor
     /// <param name="probabilities">In their order.</param>
     private protected abstract int KeptOf(ReadOnlySpan<double> probabilities);
 
+    /// <summary>How many of descending probabilities are not below one.</summary>
+    private protected static int AtLeast(double least, ReadOnlySpan<double> probabilities)
+    {
+        var kept = probabilities.Length;
+        while (kept > 0 && probabilities[kept - 1] < least)
+            kept--;
+        return kept;
+    }
+
     private static int TokenOf(long key) => (int)(uint)key;
 
     private static int OrderOf(long key) => (int)(key >> 32);
@@ -75,13 +84,7 @@ internal sealed class TopP(float p, int leastKept) : ProbabilityCut(leastKept)
 /// <summary>Keeps tokens of a least probability relative to the most probable one's.</summary>
 internal sealed class MinP(float p, int leastKept) : ProbabilityCut(leastKept)
 {
-    private protected override int KeptOf(ReadOnlySpan<double> probabilities)
-    {
-        var kept = probabilities.Length;
-        while (kept > 0 && probabilities[kept - 1] < p * probabilities[0])
-            kept--;
-        return kept;
-    }
+    private protected override int KeptOf(ReadOnlySpan<double> probabilities) => AtLeast(p * probabilities[0], probabilities);
 }
 
 /// <summary>Keeps the fewest tokens that add up to a mass, those first whose information is nearest to the expected one.</summary>
@@ -110,13 +113,7 @@ internal sealed class EpsilonCutoff(float epsilon, int leastKept) : ProbabilityC
 {
     private protected override bool KeepsTies => true;
 
-    private protected override int KeptOf(ReadOnlySpan<double> probabilities)
-    {
-        var kept = probabilities.Length;
-        while (kept > 0 && probabilities[kept - 1] < epsilon)
-            kept--;
-        return kept;
-    }
+    private protected override int KeptOf(ReadOnlySpan<double> probabilities) => AtLeast(epsilon, probabilities);
 }
 
 /// <summary>Keeps tokens of a least probability, which is lower where the model is uncertain: min(ε, √ε · exp(−entropy)).</summary>
@@ -129,11 +126,5 @@ internal sealed class EtaCutoff(float epsilon, int leastKept) : ProbabilityCut(l
     private protected override void Prepare(ReadOnlySpan<float> scores, double normalizer) =>
         _least = Math.Min(epsilon, Math.Sqrt(epsilon) * Math.Exp(-Probabilities.Entropy(scores, normalizer)));
 
-    private protected override int KeptOf(ReadOnlySpan<double> probabilities)
-    {
-        var kept = probabilities.Length;
-        while (kept > 0 && probabilities[kept - 1] < _least)
-            kept--;
-        return kept;
-    }
+    private protected override int KeptOf(ReadOnlySpan<double> probabilities) => AtLeast(_least, probabilities);
 }

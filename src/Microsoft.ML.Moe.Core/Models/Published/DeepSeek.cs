@@ -20,8 +20,7 @@ internal sealed record DeepSeekConfig : RotaryCausalConfig
     /// <summary>Reads <c>config.json</c>.</summary>
     internal static DeepSeekConfig Read(PublishedSettings json)
     {
-        if (json.Text("scoring_func", "softmax") is not "softmax" and var scoring)
-            throw json.Refused($"scoring_func '{scoring}' is not supported: only 'softmax' is");
+        json.RefuseOther("scoring_func", "softmax");
         var config = new DeepSeekConfig
         {
             VocabularySize = 102400,
@@ -57,9 +56,7 @@ internal sealed record DeepSeekConfig : RotaryCausalConfig
         where T : RotaryCausalConfig
     {
         var first = json.Int("first_k_dense_replace", firstSparse);
-        var step = json.Int("moe_layer_freq", 1);
-        if (step < 1)
-            throw json.Refused($"moe_layer_freq {step} is not over 0");
+        var step = json.Step("moe_layer_freq");
         var ofToken = json.Int("num_experts_per_tok") ?? expertsPerToken ?? throw json.Refused("num_experts_per_tok is missing");
         var width = json.Int("moe_intermediate_size", expertWidth);
         var shared = json.Names("n_shared_experts") ? json.Int("n_shared_experts", 0) : sharedExperts;

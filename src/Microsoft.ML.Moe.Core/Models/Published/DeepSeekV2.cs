@@ -21,8 +21,7 @@ internal sealed record DeepSeekV2Config : LatentCausalConfig
     /// <summary>Reads <c>config.json</c>.</summary>
     internal static DeepSeekV2Config Read(PublishedSettings json)
     {
-        if (json.Text("scoring_func", "softmax") is not "softmax" and var scoring)
-            throw json.Refused($"scoring_func '{scoring}' is not supported: only 'softmax' is");
+        json.RefuseOther("scoring_func", "softmax");
         var method = json.Text("topk_method", "greedy");
         if (method is not ("greedy" or "group_limited_greedy"))
             throw json.Refused($"topk_method '{method}' is not supported: only 'greedy' and 'group_limited_greedy' are");

@@ -22,10 +22,8 @@ internal sealed record DeepSeekV3Config : LatentCausalConfig
     /// <summary>Reads <c>config.json</c>.</summary>
     internal static DeepSeekV3Config Read(PublishedSettings json)
     {
-        if (json.Text("scoring_func", "sigmoid") is not "sigmoid" and var scoring)
-            throw json.Refused($"scoring_func '{scoring}' is not supported: only 'sigmoid' is");
-        if (json.Text("topk_method", "noaux_tc") is not "noaux_tc" and var method)
-            throw json.Refused($"topk_method '{method}' is not supported: only 'noaux_tc' is");
+        json.RefuseOther("scoring_func", "sigmoid");
+        json.RefuseOther("topk_method", "noaux_tc");
         var config = ReadLatent(
             new DeepSeekV3Config
             {

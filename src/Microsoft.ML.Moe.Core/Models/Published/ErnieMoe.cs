@@ -40,9 +40,7 @@ internal sealed record ErnieMoeConfig : RotaryCausalConfig
             HasScoreBias = bias,
         }.Read(json, keyValueHeads: 4);
         var (first, last, interval) = (
-            json.Int("moe_layer_start_index", 1), json.Int("moe_layer_end_index", -1), json.Int("moe_layer_interval", 1));
-        if (interval < 1)
-            throw json.Refused($"moe_layer_interval {interval} is not over 0");
+            json.Int("moe_layer_start_index", 1), json.Int("moe_layer_end_index", -1), json.Step("moe_layer_interval"));
         var blocks = Enumerable.Range(0, config.Layers)
             .Where(block => (block + 1) % interval == 0 && block >= first && (last == -1 || block <= last));
         var expertWidth = json.Int("moe_intermediate_size", 1536);

@@ -28,8 +28,7 @@ internal sealed record GraniteMoeConfig : RotaryCausalConfig
     /// <summary>Reads <c>config.json</c>.</summary>
     internal static GraniteMoeConfig Read(PublishedSettings json)
     {
-        if (json.Text("position_embedding_type", "rope") is not "rope" and var kind)
-            throw json.Refused($"position_embedding_type '{kind}' is not supported: only 'rope' is");
+        json.RefuseOther("position_embedding_type", "rope");
         return new GraniteMoeConfig
         {
             VocabularySize = 32000,

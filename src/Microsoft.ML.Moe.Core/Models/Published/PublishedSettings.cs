@@ -29,6 +29,9 @@ internal sealed class PublishedSettings(JsonElement json, string file)
     /// <summary>A whole number, or null where it is absent.</summary>
     public int? Int(string name) => Value(name) is null ? null : Int(name, 0);
 
+    /// <summary>Every how many blocks something comes: a whole number over 0; 1 where it is absent.</summary>
+    public int Step(string name) => Int(name, 1) is >= 1 and var step ? step : throw Refused($"{name} {Int(name, 1)} is not over 0");
+
     /// <summary>Whole numbers; none where they are absent.</summary>
     public IReadOnlyList<int> Ints(string name) => Value(name) is not { } value ? []
         : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out _))
@@ -112,10 +115,13 @@ internal sealed class PublishedSettings(JsonElement json, string file)
     }
 
     /// <summary>Refuses positions that are not looked up in a table.</summary>
-    public void RefuseRelativePositions()
+    public void RefuseRelativePositions() => RefuseOther("position_embedding_type", "absolute");
+
+    /// <summary>Refuses another text than the only one that is supported; it may be absent.</summary>
+    public void RefuseOther(string name, string only)
     {
-        if (Text("position_embedding_type", "absolute") is not "absolute" and var kind)
-            throw Refused($"position_embedding_type '{kind}' is not supported: only 'absolute' is");
+        if (Text(name, only) is var value && value != only)
+            throw Refused($"{name} '{value}' is not supported: only '{only}' is");
     }
 
     /// <summary>The error for a file that says something that cannot be done here.</summary>

@@ -61,9 +61,7 @@ internal sealed record QwenMoeConfig : RotaryCausalConfig
 
     private static QwenMoeConfig Sparse(QwenMoeConfig config, PublishedSettings json, int experts, int expertsPerToken, int expertWidth)
     {
-        var step = json.Int("decoder_sparse_step", 1);
-        if (step < 1)
-            throw json.Refused($"decoder_sparse_step {step} is not over 0");
+        var step = json.Step("decoder_sparse_step");
         if (json.Int("num_experts") is 0)
             throw json.Refused("num_experts is 0: it is no mixture");
         var dense = json.Ints("mlp_only_layers");
