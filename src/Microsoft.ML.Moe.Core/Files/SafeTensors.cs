@@ -1,11 +1,13 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Files;
 
 /// <summary>
-/// Tensors of a safetensors stream, such as a zip's entry, in memory: bfloat16 as it is, all else as 32-bit floats. Read with distrust: see
-/// <see cref="SafeTensorsHeader"/>; and no more is allocated than the stream has delivered.
+/// Tensors of a safetensors stream, such as a zip's entry. Of a stream that can be read anywhere only the header is read, and each tensor
+/// when it is asked for, so that one that nobody asks for takes no memory; of another all tensors are read into memory: bfloat16 as it is, all
+/// else as 32-bit floats. Read with distrust: see <see cref="SafeTensorsHeader"/>; and no more is allocated than the stream has delivered.
 /// </summary>
 internal sealed class SafeTensors : TensorSource
 {
@@ -15,6 +17,9 @@ internal sealed class SafeTensors : TensorSource
     private const int ChunkBytes = 1 << 22;
     private readonly Dictionary<string, TensorInfo> _tensors = [];
     private readonly Dictionary<string, Array> _values = [];
+    private readonly Lock _lock = new();
+    private Stream? _stream;
+    private long _dataStart;
 
     private SafeTensors(string name) => Name = name;
 
@@ -32,14 +37,25 @@ internal sealed class SafeTensors : TensorSource
     public static void Write(Stream stream, IReadOnlyList<NamedValues> tensors) =>
         SafeTensorsWriter.Write(stream, [.. tensors.Select(SavedTensor.Of)]);
 
-    /// <summary>Reads all tensors.</summary>
-    /// <param name="stream">Read to its end.</param>
+    /// <summary>Reads a stream.</summary>
+    /// <param name="stream">Read to its end; one that can seek is read from when tensors are asked for, and not to be closed before.</param>
     /// <param name="name">What errors call it.</param>
     /// <exception cref="InvalidDataException">The stream is no such file, or cut off; the message names file and tensor.</exception>
     public static SafeTensors Read(Stream stream, string name = WeightsEntry)
     {
         var result = new SafeTensors(name);
-        foreach (var tensor in ReadHeader(stream, name).Tensors)
+        var header = ReadHeader(stream, name);
+        if (stream.CanSeek)
+        {
+            var left = stream.Length - stream.Position;
+            if (header.Tensors.FirstOrDefault(tensor => tensor.Offset + tensor.Bytes > left) is { } cutOff)
+                throw EndsWithin(name, cutOff);
+            if (left > header.DataBytes)
+                throw ContinuesAfter(name);
+            (result._stream, result._dataStart) = (stream, stream.Position);
+        }
+
+        foreach (var tensor in header.Tensors)
         {
             if (tensor.Elements > Array.MaxLength || !TensorValues.IsReadable(tensor.Type))
             {
@@ -48,12 +64,14 @@ internal sealed class SafeTensors : TensorSource
             }
 
             result._tensors.Add(tensor.Name, tensor);
+            if (stream.CanSeek)
+                continue;
             result._values.Add(tensor.Name, tensor.Type == TensorType.BF16
                 ? ReadValues<ushort>(stream, tensor, name, TensorValues.ToBits)
                 : ReadValues<float>(stream, tensor, name, (bytes, values) => TensorValues.ToSingle(tensor.Type, bytes, values)));
         }
 
-        return stream.ReadByte() < 0 ? result : throw SafeTensorsHeader.Damaged(name, "there is data after the last tensor");
+        return stream.CanSeek || stream.ReadByte() < 0 ? result : throw ContinuesAfter(name);
     }
 
     /// <summary>Hands out a tensor's values, once.</summary>
@@ -67,6 +85,17 @@ internal sealed class SafeTensors : TensorSource
         return tensor.Shape.AsSpan().SequenceEqual(shape)
             ? Take(tensor)
             : throw SafeTensorsHeader.Damaged(Name, $"tensor {name} has shape {tensor.ShapeText}, not {TensorInfo.TextOf(shape)}");
+    }
+
+    /// <summary>Hands out a tensor of weights, once.</summary>
+    /// <param name="name">Name.</param>
+    /// <param name="shape">The shape that it must have.</param>
+    /// <exception cref="InvalidDataException">There is no such tensor, its shape differs, or it holds what cannot be weights.</exception>
+    public float[] TakeWeights(string name, int[] shape)
+    {
+        var values = Take(name, shape);
+        WeightValues.Check(values, Name, name);
+        return values;
     }
 
     /// <summary>Hands out all tensors that are left.</summary>
@@ -84,15 +113,22 @@ internal sealed class SafeTensors : TensorSource
     /// <inheritdoc/>
     protected override void ReadSingle(TensorInfo tensor, long first, Span<float> values)
     {
-        if (_values[tensor.Name] is float[] floats)
+        if (_stream is not null)
+            ReadFromStream(tensor, first, values, (bytes, part) => TensorValues.ToSingle(tensor.Type, bytes, part));
+        else if (_values[tensor.Name] is float[] floats)
             floats.AsSpan((int)first, values.Length).CopyTo(values);
         else
             BFloat16.Widen(((ushort[])_values[tensor.Name]).AsSpan((int)first, values.Length), values);
     }
 
     /// <inheritdoc/>
-    protected override void ReadBits(TensorInfo tensor, long first, Span<ushort> bits) =>
-        ((ushort[])_values[tensor.Name]).AsSpan((int)first, bits.Length).CopyTo(bits);
+    protected override void ReadBits(TensorInfo tensor, long first, Span<ushort> bits)
+    {
+        if (_stream is not null)
+            ReadFromStream(tensor, first, bits, TensorValues.ToBits);
+        else
+            ((ushort[])_values[tensor.Name]).AsSpan((int)first, bits.Length).CopyTo(bits);
+    }
 
     private static SafeTensorsHeader ReadHeader(Stream stream, string name)
     {
@@ -122,7 +158,35 @@ internal sealed class SafeTensors : TensorSource
 
             return true;
         });
-        return values ?? throw SafeTensorsHeader.Damaged(name, $"it ends within tensor {tensor.Name}");
+        return values ?? throw EndsWithin(name, tensor);
+    }
+
+    private void ReadFromStream<T>(TensorInfo tensor, long first, Span<T> values, Convert<T> convert)
+    {
+        var size = tensor.Type.BitsOf() / 8;
+        var bytes = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkBytes, (long)values.Length * size));
+        try
+        {
+            var most = bytes.Length / size;
+            for (var done = 0; done < values.Length;)
+            {
+                var part = values.Slice(done, Math.Min(most, values.Length - done));
+                var read = bytes.AsSpan(0, part.Length * size);
+                lock (_lock)
+                {
+                    _stream!.Position = _dataStart + tensor.Offset + (first + done) * size;
+                    if (_stream.ReadAtLeast(read, read.Length, throwOnEndOfStream: false) < read.Length)
+                        throw EndsWithin(Name, tensor);
+                }
+
+                convert(read, part);
+                done += part.Length;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
     }
 
     // Grows with what arrives: a header cannot claim memory that the stream does not fill. null where the stream ends too early.
@@ -141,11 +205,16 @@ internal sealed class SafeTensors : TensorSource
         }
     }
 
+    private static InvalidDataException EndsWithin(string file, TensorInfo tensor) =>
+        SafeTensorsHeader.Damaged(file, $"it ends within tensor {tensor.Name}");
+
+    private static InvalidDataException ContinuesAfter(string file) => SafeTensorsHeader.Damaged(file, "there is data after the last tensor");
+
     private float[] Take(TensorInfo tensor)
     {
-        var values = _values[tensor.Name] as float[] ?? new float[tensor.Elements];
-        if (tensor.Type == TensorType.BF16)
-            ReadSingle(tensor, 0, values);
+        var values = _values.GetValueOrDefault(tensor.Name) as float[];
+        if (values is null)
+            ReadSingle(tensor, 0, values = new float[tensor.Elements]);
         _tensors.Remove(tensor.Name);
         _values.Remove(tensor.Name);
         return values;

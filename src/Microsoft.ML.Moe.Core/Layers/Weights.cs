@@ -75,8 +75,14 @@ internal sealed class Weights
     {
         var values = new float[TensorInfo.Product(shape)];
         if (TryFind(name, shape, out var block) && block is not null)
-            BlockReader<float>.Read(engine, _source, block, values);
+            Read(engine, name, block, values);
         return values;
+    }
+
+    private void Read(Engine engine, string name, TensorBlock block, Span<float> values)
+    {
+        BlockReader<float>.Read(engine, _source, block, values);
+        WeightValues.Check(values, _source.Name, block.Pieces is [{ Tensor: { } tensor }] ? tensor.Name : $"{name}, of several");
     }
 
     // false, noted, where the source has none that fits; a null block where the model is to initialise the parameter.
@@ -106,11 +112,10 @@ internal sealed class Weights
     {
         var isBFloat16 = block.Pieces.All(p => p.Tensor is { Type: TensorType.BF16 });
         if (_precision == WeightPrecision.Int8 && mayBeInt8 && block.Shape.Length >= 2)
-            return engine.CreateParameter(name, block.Shape, Rounded(engine, block, isBFloat16));
+            return engine.CreateParameter(name, block.Shape, Rounded(engine, name, block, isBFloat16));
         if (!isBFloat16 || _precision == WeightPrecision.Float32 || !mayBeBFloat16 || block.Shape.Length < 2)
         {
-            return engine.CreateParameter(
-                name, block.Shape, (Span<float> values) => BlockReader<float>.Read(engine, _source, block, values), sparseRows);
+            return engine.CreateParameter(name, block.Shape, (Span<float> values) => Read(engine, name, block, values), sparseRows);
         }
 
         return MatrixViews.Of(_source, block) is { } matrices
@@ -121,14 +126,14 @@ internal sealed class Weights
 
     // Each row of the file becomes one with a scale: an output, as torch stores the matrix of a linear layer, or a token of a table. Where the
     // rows have to be read they are in memory in single precision meanwhile, those of one parameter at a time.
-    private StoredMatrices Rounded(Engine engine, TensorBlock block, bool isBFloat16)
+    private StoredMatrices Rounded(Engine engine, string name, TensorBlock block, bool isBFloat16)
     {
         if (isBFloat16 && MatrixViews.Of(_source, block) is { } matrices)
             return StoredMatrices.Int8(engine, block.Shape, matrices.IsTransposed, matrices.ReadMemoryRow);
         var isTransposed = MatrixViews.AreTransposed(block) ?? true;
         var rows = isTransposed ? block.Transposed()! : block;
         var values = new float[TensorInfo.Product(rows.Shape)];
-        BlockReader<float>.Read(engine, _source, rows, values);
+        Read(engine, name, rows, values);
         var length = rows.Shape[^1];
         return StoredMatrices.Int8(
             engine, block.Shape, isTransposed, (row, target) => values.AsSpan(row * length, length).CopyTo(target));

@@ -301,8 +301,8 @@ public static class ModelFiles
         var inputConfig = settings.Input as TInput ?? throw OtherRows();
         var input = createInput(inputConfig);
         var tensors = SafeTensors.Read(weights);
-        var branch = createBranch(settings, input, tensors.Take);
-        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.Take) { HasDenseTables = settings.Encoder.HasDenseTables }, branch);
+        var branch = createBranch(settings, input, tensors.TakeWeights);
+        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.TakeWeights) { HasDenseTables = settings.Encoder.HasDenseTables }, branch);
         tensors.CheckAllTaken();
         return model;
     }

@@ -22,7 +22,7 @@ internal static class JsonEntry
 
     /// <summary>Reads an entry.</summary>
     /// <exception cref="InvalidDataException">It is missing or damaged; the message names it.</exception>
-    public static T Read<T>(ModelFolderReader folder, string name, int maximumLength)
+    public static T Read<T>(ModelFolderReader folder, string name, long maximumLength)
         where T : class => folder.Read(name, maximumLength, stream =>
     {
         try

@@ -81,7 +81,6 @@ internal static class ModelZip
         where TColumns : class
     {
         var columns = JsonEntry.Read<TColumns>(folder, Columns, MaximumJsonLength);
-        var labels = LabelValuesFile.ReadOrNull(folder);
         var tokenizer = TokenizerFile.ReadOrNull(folder);
         var encoder = folder.Has(EncoderConfig) ? folder.Read(EncoderConfig, MaximumEncoderConfigLength, TokenizerFile.ReadAll) : null;
         var storesBFloat16 = folder.Has(Storage) && JsonEntry.Read<StorageContent>(folder, Storage, MaximumJsonLength).StoresBFloat16;
@@ -90,6 +89,7 @@ internal static class ModelZip
         {
             var model = folder.Read(Config, MaximumJsonLength, config =>
                 folder.Read(Weights, MaximumWeightsLength, weights => load(config, weights, engine, tokenizer)));
+            var labels = LabelValuesFile.ReadOrNull(folder, (model.Config.Head as ClassifierHeadConfig)?.Classes ?? 0);
             Check(columns, model.Config.Head, model.Experts, labels);
             var fitted = new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), createRows(columns, model));
             return create(new SavedModel<TColumns>(columns, fitted, labels, tokenizer)

@@ -23,6 +23,27 @@ public class SafeTensorsTests
     }
 
     [Fact]
+    public void OfAStreamThatCanSeekATensorIsReadWhenItIsTaken()
+    {
+        // 1 GiB by its header and its length: zeros that are not there
+        const int Elements = 1 << 28;
+        var header = Encoding.UTF8.GetBytes($$$"""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"zz":{"dtype":"F32","shape":[{{{Elements}}}],"data_offsets":[8,{{{8 + 4L * Elements}}}]}}""");
+        using var folder = new TemporaryFolder();
+        using var stream = File.Create(folder["weights"]);
+        stream.Write(BitConverter.GetBytes((long)header.Length));
+        stream.Write(header);
+        stream.Write([0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]);
+        stream.SetLength(stream.Position + 4L * Elements);
+        stream.Position = 0;
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var read = SafeTensors.Read(stream);
+        Assert.Equal([1f, 2f], read.Take("a", [2]));
+        Assert.Contains("zz", Assert.Throws<InvalidDataException>(read.CheckAllTaken).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Fact]
     public void DataIsAlignedAndInTheDocumentedForm()
     {
         using var engine = new ManagedEngine(1);

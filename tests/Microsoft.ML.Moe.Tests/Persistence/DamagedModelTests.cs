@@ -131,6 +131,40 @@ public sealed class DamagedModelTests : IDisposable
         LoadError(Forge("Config.json", config.Replace(before, after, StringComparison.Ordinal)));
     }
 
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(3e38f)]
+    public void NumbersThatCannotBeWeightsAreRefused(float number)
+    {
+        var weights = Zip.Read(_zip).Single(f => f.Key.EndsWith("/Weights.safetensors", StringComparison.Ordinal)).Value;
+        BitConverter.GetBytes(number).CopyTo(weights, weights.Length - 8);
+
+        AssertNamed("cannot be a weight", Forge("Weights.safetensors", weights));
+    }
+
+    [Fact]
+    public void ATensorThatIsNotTheModelsIsRefusedBeforeItIsRead()
+    {
+        // 16 MiB that are not the model's, behind its own
+        const int Bytes = 1 << 24;
+        var weights = Zip.Read(_zip).Single(f => f.Key.EndsWith("/Weights.safetensors", StringComparison.Ordinal)).Value;
+        var start = 8 + (int)BitConverter.ToInt64(weights);
+        var header = Encoding.UTF8.GetString(weights, 8, start - 8).TrimEnd();
+        var data = weights.Length - start;
+        header = $"{header[..^1]},\"zz\":{{\"dtype\":\"U8\",\"shape\":[{Bytes}],\"data_offsets\":[{data},{data + Bytes}]}}}}";
+        byte[] forged =
+        [
+            .. BitConverter.GetBytes((long)header.Length), .. Encoding.UTF8.GetBytes(header), .. weights[start..], .. new byte[Bytes],
+        ];
+
+        AssertNamed("zz", Forge("Weights.safetensors", forged));
+    }
+
+    [Fact]
+    public void MoreLabelValuesThanClassesExplainAreRefusedUnread() =>
+        AssertNamed("LabelValues.json", Forge("LabelValues.json", "{\"type\":\"Text\",\"values\":[" + string.Join(',', Enumerable.Repeat("\"\"", 200_000)) + "]}"));
+
     [Fact]
     public void AnythingElseIsNoModel()
     {
@@ -145,9 +179,10 @@ public sealed class DamagedModelTests : IDisposable
         Encoding.UTF8.GetString(Zip.Read(_zip).Single(f => f.Key.EndsWith("/" + entry, StringComparison.Ordinal)).Value);
 
     /// <summary>Replaces an entry and adjusts its length and digest in Model.key.</summary>
-    private byte[] Forge(string entry, string content)
+    private byte[] Forge(string entry, string content) => Forge(entry, Encoding.UTF8.GetBytes(content));
+
+    private byte[] Forge(string entry, byte[] forged)
     {
-        var forged = Encoding.UTF8.GetBytes(content);
         var original = Zip.Read(_zip).Single(f => f.Key.EndsWith("/" + entry, StringComparison.Ordinal)).Value;
         return Zip.With(Zip.With(_zip, "/" + entry, _ => forged), "/Model.key", key =>
         {
