@@ -26,6 +26,10 @@ public interface ITrainingObserver
     {
     }
 
+    /// <summary>Something that was asked for could not be done: a line for the log. By default as <see cref="OnMessage"/>.</summary>
+    /// <param name="message">The line.</param>
+    void OnWarning(string message) => OnMessage(message);
+
     /// <summary>A stage that takes no steps has come further. May throw <see cref="OperationCanceledException"/> to abandon training.</summary>
     /// <param name="stage">What is done.</param>
     /// <param name="done">Rows that are done.</param>

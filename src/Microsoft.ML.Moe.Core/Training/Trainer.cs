@@ -29,6 +29,7 @@ public abstract class Trainer<TRow>
     /// <returns>The model as it was after the best epoch, or after the last without validation rows.</returns>
     /// <exception cref="ArgumentException">There are no rows, or a row, target or weight is impossible.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
+    /// <exception cref="IOException"><see cref="TrainingConfig.CheckpointFile"/> cannot be written.</exception>
     /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
     public Model<TRow> Train(
         IReadOnlyList<Example<TRow>> training,
@@ -37,6 +38,8 @@ public abstract class Trainer<TRow>
         CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(training);
+        if (Training.CheckpointFile is { } file)
+            TrainingCheckpoint.Try(file);
         Check(training, nameof(training));
         if (!training.Any(row => row.Weight > 0))
             throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
@@ -44,7 +47,16 @@ public abstract class Trainer<TRow>
             Check(validation, nameof(validation));
         var isDrawn = validation is null;
         if (isDrawn && Training.ValidationShare > 0)
+        {
             (training, validation) = Split(training);
+            if (validation.Count == 0)
+            {
+                observer?.OnWarning(
+                    $"{nameof(Training.ValidationShare)} = {Training.ValidationShare} of {training.Count} rows leaves none to validate with: the last "
+                    + $"epoch is kept{(Training.EarlyStoppingPatience is null ? "" : $", and {nameof(Training.EarlyStoppingPatience)} has no effect")}.");
+            }
+        }
+
         return Learn(new TrainingRows<TRow>(training, validation ?? [], isDrawn), observer, stop);
     }
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Files;
@@ -9,8 +11,9 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
-/// The state of a training in a zip file of its own: <c>Progress.json</c>, and <c>State.safetensors</c> with the parameters, those of
-/// the best epoch and the optimiser's moments. A file is complete or not there at all.
+/// The state of a training in a zip file of its own: <c>Progress.json</c>, <c>State.safetensors</c> with the parameters, those of the best
+/// epoch and the optimiser's moments, and <c>Digest.txt</c>, the SHA-256 of both. A file is complete or not there at all. That of a finished
+/// training has the parameters alone: it stays, so that nothing is lost before the model is saved, until another training takes its place.
 /// </summary>
 /// <param name="path">The file.</param>
 /// <param name="training">Tells this training from others: a digest of options and rows.</param>
@@ -20,6 +23,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
     private const int MaximumJsonBytes = 1 << 16;
     private const string ProgressEntry = "Progress.json";
     private const string StateEntry = "State.safetensors";
+    private const string DigestEntry = "Digest.txt";
     private const string BestPrefix = "best/";
     private const string OptimizerPrefix = "optimizer/";
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
@@ -39,48 +43,75 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <summary>Whether the last saving is long enough ago.</summary>
     public bool IsDue => Stopwatch.GetElapsedTime(_savedAt) >= Interval;
 
+    /// <summary>Tries whether the file can be written, before there is anything to write.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="IOException">It cannot be written; the message names the option and the file.</exception>
+    public static void Try(string path)
+    {
+        try
+        {
+            AtomicFile.Try(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{nameof(TrainingConfig.CheckpointFile)} cannot be kept: {e.Message}", e);
+        }
+    }
+
     /// <summary>Writes the state.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public void Save(TrainingProgress progress, IReadOnlyList<Parameter> parameters, Optimizer optimizer, ParameterSnapshot best)
     {
         var state = parameters.Select(NamedValues.Of).ToList();
         if (best.IsTaken)
             state.AddRange(best.Export().Select(v => v with { Name = BestPrefix + v.Name }));
         state.AddRange(optimizer.GetState().Select(v => v with { Name = OptimizerPrefix + v.Name }));
-        AtomicFile.Write(_path, stream =>
-        {
-            using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
-            using (var entry = zip.CreateEntry(ProgressEntry).Open())
-                JsonSerializer.Serialize(entry, new Content(CurrentVersion, training, progress), Json);
-            using (var entry = zip.CreateEntry(StateEntry, CompressionLevel.NoCompression).Open())
-                SafeTensors.Write(entry, state);
-        });
-        _savedAt = Stopwatch.GetTimestamp();
+        Write(new Content(CurrentVersion, training, IsFinished: false, progress), state);
     }
 
-    /// <summary>Takes up the state, if there is a file.</summary>
+    /// <summary>Writes the end of a training.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    public void SaveFinished(TrainingProgress progress, IReadOnlyList<Parameter> parameters) =>
+        Write(new Content(CurrentVersion, training, IsFinished: true, progress), [.. parameters.Select(NamedValues.Of)]);
+
+    /// <summary>Takes up the state, if there is a file. One that another training has finished with is passed over.</summary>
+    /// <param name="epochs">Epochs of the training.</param>
+    /// <param name="stepsOfEpoch">Steps of each.</param>
+    /// <param name="parameters">Receive their values.</param>
+    /// <param name="optimizer">Receives its moments.</param>
+    /// <param name="best">Receives the parameters of the best epoch.</param>
+    /// <param name="progress">How far the training has come.</param>
+    /// <param name="isFinished">Whether it had ended.</param>
     /// <returns>Whether there was one.</returns>
     /// <exception cref="InvalidDataException">The file is damaged or belongs to another training; the message says what to do.</exception>
     public bool TryRestore(
+        int epochs,
+        int stepsOfEpoch,
         IReadOnlyList<Parameter> parameters,
         Optimizer optimizer,
         ParameterSnapshot best,
-        [NotNullWhen(true)] out TrainingProgress? progress)
+        [NotNullWhen(true)] out TrainingProgress? progress,
+        out bool isFinished)
     {
-        progress = null;
+        (progress, isFinished) = (null, false);
         if (!File.Exists(_path))
             return false;
         try
         {
             using var zip = ZipFile.OpenRead(_path);
-            var content = ReadContent(zip);
+            var (content, json) = ReadContent(zip);
             if (content.Version == CurrentVersion && content.Training == training)
             {
-                using var stream = Entry(zip, StateEntry).Open();
-                Put(parameters, best, optimizer, SafeTensors.Read(stream).TakeAll());
-                progress = content.Progress;
+                content.Progress.Check(epochs, stepsOfEpoch);
+                Put(parameters, best, optimizer, ReadState(zip, json), content.IsFinished);
+                (progress, isFinished) = (content.Progress, content.IsFinished);
                 return true;
             }
+
+            if (content is { Version: CurrentVersion, IsFinished: true })
+                return false;
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidDataException)
         {
@@ -90,18 +121,55 @@ internal sealed class TrainingCheckpoint(string path, string training)
         throw Unusable("belongs to a training with other options or rows, or of another version of this library");
     }
 
-    /// <summary>Deletes the file.</summary>
-    public void Delete() => File.Delete(_path);
+    private void Write(Content content, IReadOnlyList<NamedValues> state)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(content, Json);
+        AtomicFile.Write(_path, stream =>
+        {
+            using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
+            using (var entry = zip.CreateEntry(ProgressEntry).Open())
+                entry.Write(json);
+            using var sha = SHA256.Create();
+            using (var entry = zip.CreateEntry(StateEntry, CompressionLevel.NoCompression).Open())
+            using (var hashed = new CryptoStream(entry, sha, CryptoStreamMode.Write))
+                SafeTensors.Write(hashed, state);
+            using (var entry = zip.CreateEntry(DigestEntry).Open())
+                entry.Write(DigestOf(json, sha.Hash!));
+        });
+        _savedAt = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>The state, compared with its digest before anybody uses it.</summary>
+    private static IReadOnlyDictionary<string, NamedValues> ReadState(ZipArchive zip, byte[] json)
+    {
+        using var sha = SHA256.Create();
+        using var hashed = new CryptoStream(Entry(zip, StateEntry).Open(), sha, CryptoStreamMode.Read);
+        var state = SafeTensors.Read(hashed, StateEntry).TakeAll();
+        using var entry = Entry(zip, DigestEntry).Open();
+        var expected = new byte[2 * SHA256.HashSizeInBytes];
+        entry.ReadExactly(expected);
+        return expected.AsSpan().SequenceEqual(DigestOf(json, sha.Hash!))
+            ? state
+            : throw new InvalidDataException("its contents have changed since it was written");
+    }
+
+    private static byte[] DigestOf(byte[] json, byte[] digestOfState) =>
+        Encoding.ASCII.GetBytes(Convert.ToHexString(SHA256.HashData([.. json, .. digestOfState])));
 
     private static void Put(
-        IReadOnlyList<Parameter> parameters, ParameterSnapshot best, Optimizer optimizer, IReadOnlyDictionary<string, NamedValues> state)
+        IReadOnlyList<Parameter> parameters,
+        ParameterSnapshot best,
+        Optimizer optimizer,
+        IReadOnlyDictionary<string, NamedValues> state,
+        bool isFinished)
     {
         var values = parameters.Select(p => Of(p, p.Name)).ToList();
         var bestValues = state.Keys.Any(k => k.StartsWith(BestPrefix, StringComparison.Ordinal))
             ? parameters.Select(p => Of(p, BestPrefix + p.Name)).ToList()
             : null;
-        optimizer.SetState(state.Where(v => v.Key.StartsWith(OptimizerPrefix, StringComparison.Ordinal))
-            .ToDictionary(v => v.Key[OptimizerPrefix.Length..], v => v.Value));
+        if (!isFinished)
+            optimizer.SetState(state.Where(v => v.Key.StartsWith(OptimizerPrefix, StringComparison.Ordinal))
+                .ToDictionary(v => v.Key[OptimizerPrefix.Length..], v => v.Value));
         foreach (var (parameter, value) in parameters.Zip(values))
             parameter.Value.CopyFrom(value);
         if (bestValues is not null)
@@ -113,7 +181,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
                 : throw new ArgumentException($"no values for {name}", nameof(state));
     }
 
-    private static Content ReadContent(ZipArchive zip)
+    private static (Content Content, byte[] Json) ReadContent(ZipArchive zip)
     {
         var entry = Entry(zip, ProgressEntry);
         using var stream = entry.Open();
@@ -121,16 +189,18 @@ internal sealed class TrainingCheckpoint(string path, string training)
         var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         if (length == bytes.Length)
             throw new InvalidDataException($"{ProgressEntry} is too long");
-        return JsonSerializer.Deserialize<Content>(bytes.AsSpan(0, length), Json) ?? throw new JsonException("null");
+        var json = bytes[..length];
+        return (JsonSerializer.Deserialize<Content>(json, Json) ?? throw new JsonException("null"), json);
     }
 
     private static ZipArchiveEntry Entry(ZipArchive zip, string name) =>
         zip.GetEntry(name) ?? throw new InvalidDataException($"{name} is missing");
 
     private InvalidDataException Unusable(string why, Exception? cause = null) =>
-        new($"The checkpoint {_path} {why}. Delete it to train from the beginning, or name another file.", cause);
+        new(
+        $"The checkpoint {_path} {why}. Delete it to train from the beginning, or name another {nameof(TrainingConfig.CheckpointFile)}.", cause);
 
-    private sealed record Content(int Version, string Training, TrainingProgress Progress);
+    private sealed record Content(int Version, string Training, bool IsFinished, TrainingProgress Progress);
 }
 
 /// <summary>How far a training has come.</summary>
@@ -162,4 +232,17 @@ internal sealed record TrainingProgress
 
     /// <summary>Whether it has gone without improvement for as long as it was allowed to.</summary>
     public bool HasConverged { get; init; }
+
+    /// <summary>Checks numbers that come from a file.</summary>
+    /// <param name="epochs">Epochs of the training.</param>
+    /// <param name="stepsOfEpoch">Steps of each.</param>
+    /// <exception cref="InvalidDataException">One is out of range.</exception>
+    public void Check(int epochs, int stepsOfEpoch)
+    {
+        var isPossible = Epoch >= 1 && Epoch <= epochs + 1 && Step >= 0 && Step <= stepsOfEpoch
+            && EvaluatedStep >= 0 && EvaluatedStep <= Step && EpochsSinceBest >= 0 && EpochsSinceBest <= epochs
+            && double.IsFinite(LossSum) && !double.IsNaN(Best) && (EpochState is null || EpochState.All(double.IsFinite));
+        if (!isPossible)
+            throw new InvalidDataException($"its progress is impossible: {this}");
+    }
 }

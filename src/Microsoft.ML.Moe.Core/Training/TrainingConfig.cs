@@ -113,8 +113,9 @@ public sealed record TrainingConfig
 
     /// <summary>
     /// Where training keeps its state, so that it can be taken up again after an interruption: written every minute or so and after
-    /// each epoch, taken up by the next training with the same configuration and rows, which ends as if nothing had happened, and deleted
-    /// once training is complete. As large as the model three times over. null keeps none. Default null.
+    /// each epoch, taken up by the next training with the same configuration and rows, which ends as if nothing had happened. As large as the
+    /// model three times over while training goes on. Once it has ended the trained weights stay there, so that they are not lost before the
+    /// model is saved: the same training then returns at once, and another one takes the file over. null keeps none. Default null.
     /// </summary>
     [JsonIgnore]
     public string? CheckpointFile

@@ -28,6 +28,7 @@ internal sealed class TrainingLoop(
     private readonly LaterValue[] _losses = new LaterValue[schedule.AccumulationSteps];
     private readonly TrainingClock _clock = new();
     private Random _random = new(0);
+    private bool _hasWarned;
     private TrainingProgress _progress = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
@@ -35,15 +36,32 @@ internal sealed class TrainingLoop(
     /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
     public void Execute(CancellationToken stop)
     {
-        if (checkpoint?.TryRestore(parameters, optimizer, _best, out var progress) == true)
+        var isFinished = false;
+        if (checkpoint?.TryRestore(schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished) == true)
             _progress = progress;
+        if (isFinished)
+            return;
+        var (epoch, step) = (_progress.Epoch, _progress.Step);
         while (_progress.Epoch <= schedule.Epochs && !_progress.HasConverged && !stop.IsCancellationRequested)
             RunEpoch(stop);
 
         if (_best.IsTaken)
             _best.Restore();
+        else if ((epoch, step) != (_progress.Epoch, _progress.Step) && !stop.IsCancellationRequested)
+            CheckLastStep();
         if (!stop.IsCancellationRequested)
-            checkpoint?.Delete();
+            Keep(() => checkpoint?.SaveFinished(_progress, parameters));
+    }
+
+    /// <summary>The loss of a step is that before it: what the last one has done shows in another loss, of which nothing is learned.</summary>
+    private void CheckLastStep()
+    {
+        var rows = Math.Min(objective.Examples, Math.Max(1, schedule.BatchSize / schedule.AccumulationSteps));
+        objective.Prepare(Enumerable.Range(0, rows).ToArray(), schedule.RandomOf(0, 0));
+        var loss = objective.Accumulate(0f).Read();
+        optimizer.ClearGradients();
+        if (!float.IsFinite(loss))
+            throw Diverged(loss, _rates.FactorAt(Math.Max(0, StepsBefore + _progress.Step - 1)));
     }
 
     private void RunEpoch(CancellationToken stop)
@@ -88,7 +106,22 @@ internal sealed class TrainingLoop(
             SaveCheckpoint();
     }
 
-    private void SaveCheckpoint() => checkpoint?.Save(_progress, parameters, optimizer, _best);
+    private void SaveCheckpoint() => Keep(() => checkpoint?.Save(_progress, parameters, optimizer, _best));
+
+    /// <summary>Writes a checkpoint. Where that fails, training goes on: what there is in memory is worth more.</summary>
+    private void Keep(Action save)
+    {
+        try
+        {
+            save();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (!_hasWarned)
+                observer?.OnWarning($"The checkpoint could not be written, and training goes on without a new one: {e.Message}");
+            _hasWarned = true;
+        }
+    }
 
     /// <summary>
     /// Takes the step that was prepared, and prepares the next while a device is still at work on this one: nothing waits for the device
@@ -112,9 +145,7 @@ internal sealed class TrainingLoop(
         for (var part = 0; part < PartsOf(batch); part++)
             loss += (double)_losses[part].Read() * ShareOf(batch, part);
         if (!double.IsFinite(loss) || !float.IsFinite(optimizer.GradientNorm))
-            throw new InvalidOperationException(
-                $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
-                + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
+            throw Diverged(loss, factor);
         _progress.Step++;
         _progress.LossSum += loss;
         _clock.Steps++;
@@ -169,6 +200,8 @@ internal sealed class TrainingLoop(
         _clock.Pause();
         var evaluation = _clock.Evaluate(objective.Evaluate);
         _clock.Continue();
+        if (evaluation is { } found && !double.IsFinite(found.Loss))
+            throw Diverged(found.Loss, _rates.FactorAt(Math.Max(0, StepsBefore + _progress.Step - 1)));
         if (evaluation is not { } result || !(result.Criterion < _progress.Best || !_best.IsTaken))
             return evaluation;
         _best.Take();
@@ -213,6 +246,10 @@ internal sealed class TrainingLoop(
         };
         SaveCheckpoint();
     }
+
+    private InvalidOperationException Diverged(double loss, float factor) => new(
+        $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
+        + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
 
     private TimeSpan TimeLeft()
     {

@@ -59,6 +59,8 @@ internal sealed class FitObserver : ITrainingObserver
 
     public void OnMessage(string message) => _channel.Info(MessageSensitivity.None, message);
 
+    public void OnWarning(string message) => _channel.Warning(MessageSensitivity.None, message);
+
     private static string Describe(EpochReport report)
     {
         var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy }

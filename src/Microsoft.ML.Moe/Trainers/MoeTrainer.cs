@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Trainers;
+using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe;
@@ -45,6 +46,8 @@ public abstract class MoeTrainer<TOptions, TTransformer> : IEstimator<TTransform
     public TTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        if (Settings.CheckpointFile is { } checkpoint)
+            TrainingCheckpoint.Try(checkpoint);
         using var channel = _host.Start("Training");
         return Fit(input, _host, new FitRun(GetType().Name, _host, channel, Settings));
     }

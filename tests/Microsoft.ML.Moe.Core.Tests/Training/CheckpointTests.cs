@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -31,9 +33,118 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(expected, resumed);
         Assert.Equal(epochs.TakeLast(rest.Count).Select(Comparable), rest.Select(Comparable));
         Assert.Equal(((stepsBefore - 1) / 4) + 1, rest[0].Epoch);
-        Assert.False(System.IO.File.Exists(File));
 
         static object Comparable(EpochReport e) => e with { RowsPerSecond = 0, TimeLeft = default };
+    }
+
+    [Fact]
+    public void WhatAFinishedTrainingHasLearnedStaysUntilAnotherTrainingEnds()
+    {
+        var config = Kept(Config());
+        var expected = Weights(config, stop: null, out _);
+
+        Assert.Equal(expected, Weights(config, stop: null, out var epochs));
+        Assert.Empty(epochs);
+
+        var other = config.WithTraining(t => t with { Seed = 9 });
+        Assert.NotEqual(expected, Weights(other, stop: null, out epochs));
+        Assert.NotEmpty(epochs);
+        Weights(config, stop: null, out epochs);
+        Assert.NotEmpty(epochs);
+    }
+
+    [Fact]
+    public void AChangedBitAnywhereIsFoundOrDoesNoHarm()
+    {
+        var expected = Weights(Config(), stop: null, out _);
+        var config = Kept(Config());
+        Interrupted(config, 6);
+        var bytes = System.IO.File.ReadAllBytes(File);
+        var random = new Random(1);
+        for (var i = 0; i < 60; i++)
+        {
+            var damaged = (byte[])bytes.Clone();
+            damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
+            System.IO.File.WriteAllBytes(File, damaged);
+            try
+            {
+                // where a zip has room for what nobody reads
+                Assert.Equal(expected, Weights(config, stop: null, out _));
+            }
+            catch (InvalidDataException e)
+            {
+                Assert.Contains(File, e.Message, StringComparison.Ordinal);
+                Assert.Contains(nameof(TrainingConfig.CheckpointFile), e.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("\"step\": 2", "\"step\": 65536")]
+    [InlineData("\"step\": 2", "\"step\": -1")]
+    [InlineData("\"epoch\": 2", "\"epoch\": 0")]
+    [InlineData("\"epoch\": 2", "\"epoch\": 9")]
+    public void ProgressThatIsImpossibleIsRefusedEvenWithTheRightDigest(string before, string after)
+    {
+        var config = Kept(Config());
+        Interrupted(config, 6);
+        using (var zip = ZipFile.Open(File, ZipArchiveMode.Update))
+        {
+            var json = Encoding.UTF8.GetString(Read(zip, "Progress.json"));
+            Assert.Contains(before, json, StringComparison.Ordinal);
+            var forged = Encoding.UTF8.GetBytes(json.Replace(before, after, StringComparison.Ordinal));
+            var digest = SHA256.HashData([.. forged, .. SHA256.HashData(Read(zip, "State.safetensors"))]);
+            Replace(zip, "Progress.json", forged);
+            Replace(zip, "Digest.txt", Encoding.ASCII.GetBytes(Convert.ToHexString(digest)));
+        }
+
+        var error = Assert.Throws<InvalidDataException>(() => Weights(config, stop: null, out _));
+
+        Assert.Contains("progress is impossible", error.InnerException!.Message, StringComparison.Ordinal);
+
+        static byte[] Read(ZipArchive zip, string name)
+        {
+            using var entry = zip.GetEntry(name)!.Open();
+            using var content = new MemoryStream();
+            entry.CopyTo(content);
+            return content.ToArray();
+        }
+
+        static void Replace(ZipArchive zip, string name, byte[] content)
+        {
+            zip.GetEntry(name)!.Delete();
+            using var entry = zip.CreateEntry(name).Open();
+            entry.Write(content);
+        }
+    }
+
+    [Fact]
+    public void AFileThatCannotBeWrittenIsNamedBeforeTheFirstStep()
+    {
+        var path = Path.Combine(_folder, "nowhere", "training.checkpoint");
+        var config = Config().WithTraining(t => t with { CheckpointFile = path });
+
+        var error = Assert.Throws<IOException>(() => Weights(config, stop: null, out _));
+
+        Assert.Contains(nameof(TrainingConfig.CheckpointFile), error.Message, StringComparison.Ordinal);
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TrainingGoesOnWhereALaterCheckpointCannotBeWritten()
+    {
+        var expected = Weights(Config(), stop: null, out _);
+        var config = Kept(Config());
+        using var engine = new ManagedEngine(1);
+        var trainer = new TextClassifierTrainer(config, 3, engine);
+        var observer = new FolderTaker(_folder);
+
+        var model = trainer.Train(ToyTable.Encoded(trainer.Input, 80, seed: 1), observer: observer);
+
+        Assert.Equal(expected, model.AllValues());
+        Assert.Single(observer.Warnings);
+        Assert.Contains(File, observer.Warnings[0], StringComparison.Ordinal);
+        Directory.CreateDirectory(_folder);
     }
 
     [Fact]
@@ -196,5 +307,23 @@ public sealed class CheckpointTests : IDisposable
         public void OnStep(int epoch, int step, int steps, double loss)
         {
         }
+    }
+
+    /// <summary>Deletes the folder of the checkpoint during the first step.</summary>
+    private sealed class FolderTaker(string folder) : ITrainingObserver
+    {
+        public List<string> Warnings { get; } = [];
+
+        public void OnEpoch(EpochReport report)
+        {
+        }
+
+        public void OnStep(int epoch, int step, int steps, double loss)
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+
+        public void OnWarning(string message) => Warnings.Add(message);
     }
 }

@@ -21,7 +21,7 @@ public class TrainingLoopTests
             "prepare 1", "loss", "norm", "accumulate 1", "clip", "step",
             "loss", "norm", "evaluate",
         ];
-        Assert.Equal([.. epoch, .. epoch], log.Calls);
+        Assert.Equal([.. epoch, .. epoch, "prepare 2", "accumulate 0", "loss"], log.Calls);
     }
 
     [Fact]
@@ -38,6 +38,7 @@ public class TrainingLoopTests
             "prepare 1", "accumulate 0.33", "prepare 2", "accumulate 0.67", "clip", "step",
             "prepare 1", "loss", "loss", "norm", "accumulate 1", "clip", "step",
             "loss", "norm", "evaluate",
+            "prepare 1", "accumulate 0", "loss",
         ],
         log.Calls);
     }
@@ -50,9 +51,10 @@ public class TrainingLoopTests
         Loop(first, examples: 7, batchSize: 3, parts: 2, epochs: 2).Execute(CancellationToken.None);
         Loop(second, examples: 7, batchSize: 3, parts: 2, epochs: 2).Execute(CancellationToken.None);
 
-        Assert.Equal(14, first.Examples.Count);
+        // two epochs, and one example that shows what the last step has done
+        Assert.Equal(14 + 1, first.Examples.Count);
         Assert.Equal(Enumerable.Range(0, 7), first.Examples.Take(7).Order());
-        Assert.Equal(Enumerable.Range(0, 7), first.Examples.Skip(7).Order());
+        Assert.Equal(Enumerable.Range(0, 7), first.Examples.Skip(7).Take(7).Order());
         Assert.Equal(first.Examples, second.Examples);
         Assert.Equal(first.Chance, second.Chance);
         Assert.Equal(first.Chance.Count, first.Chance.Distinct().Count());
@@ -71,6 +73,28 @@ public class TrainingLoopTests
 
         Assert.Contains("diverged", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, observer.Steps);
+    }
+
+    [Fact]
+    public void WhatTheLastStepHasDoneIsSeen()
+    {
+        var log = new Log { LossOfNothingLearned = float.NaN };
+
+        var error = Assert.Throws<InvalidOperationException>(
+            () => Loop(log, examples: 4, batchSize: 2, parts: 1, epochs: 1).Execute(CancellationToken.None));
+
+        Assert.Contains("diverged", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void ALossThatIsNoNumberIsNeverTheBest(double loss)
+    {
+        var log = new Log { Validation = new ValidationResult(loss, 0) };
+
+        Assert.Throws<InvalidOperationException>(
+            () => Loop(log, examples: 4, batchSize: 2, parts: 1, epochs: 1).Execute(CancellationToken.None));
     }
 
     [Fact]
@@ -104,6 +128,10 @@ public class TrainingLoopTests
         public float Loss { get; init; } = 1f;
 
         public float Norm { get; init; } = 1f;
+
+        public float LossOfNothingLearned { get; init; } = 1f;
+
+        public ValidationResult? Validation { get; init; }
     }
 
     private sealed class LoggedObjective(Log log, int examples) : ITrainingObjective
@@ -125,14 +153,14 @@ public class TrainingLoopTests
             return new LaterValue(() =>
             {
                 log.Calls.Add("loss");
-                return log.Loss;
+                return scale == 0f ? log.LossOfNothingLearned : log.Loss;
             });
         }
 
         public ValidationResult? Evaluate()
         {
             log.Calls.Add("evaluate");
-            return null;
+            return log.Validation;
         }
     }
 
