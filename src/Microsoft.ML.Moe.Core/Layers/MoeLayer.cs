@@ -46,10 +46,16 @@ internal sealed class MoeLayer : IFeedForward
         }
 
         Tensor Weight(string part, float deviation, params int[] shape) =>
-            store.Normal(name + ".experts" + part, ParameterRole.Weight, deviation, shape);
+            Stacked(store.Normal(name + ".experts" + part, ParameterRole.Weight, deviation, shape));
 
         Tensor? Bias(bool isThere, string part, params int[] shape) =>
-            isThere ? store.Constant(name + ".experts" + part, ParameterRole.Bias, 0f, shape).Value : null;
+            isThere ? Stacked(store.Constant(name + ".experts" + part, ParameterRole.Bias, 0f, shape)) : null;
+
+        static Tensor Stacked(Parameter parameter)
+        {
+            parameter.IsStackOfExperts = true;
+            return parameter;
+        }
     }
 
     /// <inheritdoc/>

@@ -42,6 +42,7 @@ internal sealed class JetMoeAttention : IAttention
         _routerDE = store.Normal(name + ".router.weight", ParameterRole.Router, deviationOfD, d, e);
         _queriesEDK = store.Normal(name + ".experts.queries", ParameterRole.Weight, deviationOfD, e, d, k);
         _outputEKD = store.Normal(name + ".experts.output", ParameterRole.Weight, deviationOfK, e, k, d);
+        (_queriesEDK.IsStackOfExperts, _outputEKD.IsStackOfExperts) = (true, true);
         _keys = new Linear(store, name + ".keys", d, k, hasBias: false);
         _values = new Linear(store, name + ".values", d, k, hasBias: false);
         _bias1D = store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d);

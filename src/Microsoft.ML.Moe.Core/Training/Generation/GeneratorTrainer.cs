@@ -46,7 +46,8 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
             (parameter, role) => GeneratorRates.Of(_config, parameter, role),
             _config.Beta1,
             _config.Beta2,
-            _config.Epsilon);
+            _config.Epsilon,
+            _config.SkipsIdleExperts);
         Parameter[] learning = [.. model.Parameters.All.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
         if (learning.Length == 0)
         {

@@ -73,6 +73,13 @@ public sealed record GeneratorTrainingConfig
     public float Epsilon { get; init => field = OptionCheck.Positive(value, nameof(Epsilon)); } = 1e-8f;
 
     /// <summary>
+    /// Whether an expert to which no token of a step came stays as it is: no decay, no step of its moments, and nothing computed, as with the
+    /// published code of Switch Transformers and most mixtures. If not, its gradient is zeros: its weights decay and its moments move it, as
+    /// with OLMoE. Default true.
+    /// </summary>
+    public bool SkipsIdleExperts { get; init; } = true;
+
+    /// <summary>
     /// Coefficient of the routers' load-balancing loss, within [0, 1000]; 0 leaves it out. null takes what the model's files say. Default
     /// null.
     /// </summary>
