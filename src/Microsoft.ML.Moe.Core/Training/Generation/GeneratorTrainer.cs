@@ -23,14 +23,14 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
     private const int DefaultEpochs = 3;
     private readonly GeneratorTrainingConfig _config;
     private readonly Model<EncodedText> _start;
-    private readonly AnswerMetric? _metric;
+    private readonly ValidationMetric? _metric;
 
     /// <summary>Prepares training.</summary>
     /// <param name="config">How the model is trained.</param>
     /// <param name="start">The model. Its weights are what is trained.</param>
     /// <param name="metric">Measures its answers to the validation rows, to choose the best epoch; null chooses by the validation loss.</param>
     /// <exception cref="ArgumentException">The model writes no text, or values of the configuration contradict it or each other.</exception>
-    public GeneratorTrainer(GeneratorTrainingConfig config, Model<EncodedText> start, AnswerMetric? metric = null)
+    public GeneratorTrainer(GeneratorTrainingConfig config, Model<EncodedText> start, ValidationMetric? metric = null)
         : base(Checked(config, start), start.Engine) => (_config, _start, _metric) = (config, start, metric);
 
     private bool IsEncoderDecoder => _start.Head is DecoderHead;
@@ -95,7 +95,7 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
         digest.AddValues(model.Parameters.All.Select(p => p.Parameter));
         digest.AddRows(model.Input, rows.Training).AddRows(model.Input, rows.Validation);
         if (_metric is not null)
-            digest.AddJson(_metric.Name).AddJson(_metric.Generation);
+            digest.AddJson(_metric.Name).AddJson(_metric.Writing);
         return digest.ToString();
     }
 
