@@ -42,10 +42,16 @@ internal static class FineTuningOptimizer
     /// <param name="engine">Where the parameters live.</param>
     /// <param name="parameters">The parameters.</param>
     /// <param name="rateOf">How each learns.</param>
+    /// <param name="beta1">Decay of the first moment.</param>
+    /// <param name="beta2">Decay of the second moment.</param>
+    /// <param name="epsilon">Added to the root of the second moment.</param>
     public static Optimizer Create(
         Engine engine,
         IEnumerable<(Parameter Parameter, ParameterRole Role)> parameters,
-        Func<Parameter, ParameterRole, ParameterRate> rateOf)
+        Func<Parameter, ParameterRole, ParameterRate> rateOf,
+        float beta1 = 0.9f,
+        float beta2 = Beta2,
+        float epsilon = 1e-8f)
     {
         var groups = new List<ParameterGroup>();
         foreach (var alike in parameters.GroupBy(p => rateOf(p.Parameter, p.Role), p => p.Parameter))
@@ -53,7 +59,7 @@ internal static class FineTuningOptimizer
             foreach (var parameter in alike)
                 parameter.IsFrozen = alike.Key.LearningRate == 0f;
             if (alike.Key.LearningRate > 0f)
-                groups.Add(new ParameterGroup([.. alike], alike.Key.LearningRate, alike.Key.WeightDecay, Beta2: Beta2));
+                groups.Add(new ParameterGroup([.. alike], alike.Key.LearningRate, alike.Key.WeightDecay, beta1, beta2, epsilon));
         }
 
         return engine.CreateAdamW(groups);
