@@ -135,6 +135,9 @@ public abstract class MoeTrainerOptions
     /// <summary>Whether the options tell if there are MoE layers, and not an earlier model.</summary>
     private protected virtual bool DecidesArchitecture => true;
 
+    /// <summary>Whether validation tells an accuracy; if not, it tells a mean absolute error.</summary>
+    internal virtual bool MeasuresAccuracy => true;
+
     /// <summary>Names of the columns that are read and written.</summary>
     private protected abstract ColumnNames Names { get; }
 
