@@ -10,6 +10,7 @@ namespace Microsoft.ML.Moe.Models;
 /// records are published architectures. Every value is checked when it is set; <see cref="Check"/> compares them with each other.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(FeatureEncoderConfig), "features")]
 [JsonDerivedType(typeof(BertConfig), "bert")]
 [JsonDerivedType(typeof(DistilBertConfig), "distilBert")]
 [JsonDerivedType(typeof(RobertaConfig), "roberta")]

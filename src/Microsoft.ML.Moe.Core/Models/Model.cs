@@ -210,6 +210,10 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithPrecision(InferencePrecision precision) => new(
         Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policy);
 
+    /// <summary>This model with other settings of its head, such as do not change its weights. Both share these.</summary>
+    internal Model<TRow> WithHead(HeadConfig head) => new(
+        Engine, Config with { Head = head }, Input, new ParameterStore(_parameters, Precision), Branch, _policy);
+
     /// <summary>This model with something that counts beside its head. Both share the weights.</summary>
     internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policy);
 
@@ -291,6 +295,14 @@ public static class ModelFiles
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<ImagePixels> LoadImage(Stream config, Stream weights, Engine engine) =>
         Load<ImagePixels, ImageInputConfig>(config, weights, engine, input => new PatchInput(input), (_, _, _) => null);
+
+    /// <summary>Loads a model of features.</summary>
+    /// <param name="config"><c>Config.json</c>.</param>
+    /// <param name="weights"><c>Weights.safetensors</c>.</param>
+    /// <param name="engine">Where it shall live.</param>
+    /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    public static Model<FeatureRow> LoadFeatures(Stream config, Stream weights, Engine engine) =>
+        Load<FeatureRow, FeatureInputConfig>(config, weights, engine, input => new FeatureInput(input), (_, _, _) => null);
 
     private static InvalidDataException OtherRows() => new("Config.json is of a model that reads other rows.");
 

@@ -21,7 +21,10 @@ internal sealed record ModelConfig
     private const string Moe = "moe";
 
     /// <summary>Largest file accepted, in bytes.</summary>
-    private const int MaximumBytes = 1 << 20;
+    public const int MaximumBytes = 1 << 28;
+
+    /// <summary>What the file of most models fits in; features of very many slots take more.</summary>
+    private const int UsualBytes = 1 << 20;
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -81,13 +84,10 @@ internal sealed record ModelConfig
     /// <exception cref="InvalidDataException">It is not such a file, is newer than this library, or holds impossible values.</exception>
     public static ModelConfig Read(Stream stream)
     {
-        var bytes = new byte[MaximumBytes];
-        var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        if (length == bytes.Length)
-            throw new InvalidDataException($"Config.json is larger than {MaximumBytes} bytes: this is not a model of this library.");
+        var bytes = ReadAll(stream);
         try
         {
-            var json = JsonNode.Parse(bytes.AsSpan(0, length)) as JsonObject ?? throw new JsonException("No object.");
+            var json = JsonNode.Parse(bytes) as JsonObject ?? throw new JsonException("No object.");
             CheckVersion(json);
             var config = ModelConfigUpgrade.Apply(json).Deserialize<ModelConfig>(Json) ?? throw new JsonException("null");
             config.Check();
@@ -100,6 +100,20 @@ internal sealed record ModelConfig
         catch (ArgumentException e)
         {
             throw new InvalidDataException("Config.json holds an impossible value: " + e.Message, e);
+        }
+    }
+
+    private static ReadOnlySpan<byte> ReadAll(Stream stream)
+    {
+        var bytes = new byte[UsualBytes];
+        for (var length = 0; ;)
+        {
+            length += stream.ReadAtLeast(bytes.AsSpan(length), bytes.Length - length, throwOnEndOfStream: false);
+            if (length < bytes.Length)
+                return bytes.AsSpan(0, length);
+            if (length >= MaximumBytes)
+                throw new InvalidDataException($"Config.json is larger than {MaximumBytes} bytes: this is not a model of this library.");
+            Array.Resize(ref bytes, 2 * length);
         }
     }
 
@@ -118,6 +132,8 @@ internal sealed record ModelConfig
         Input.Check();
         if (Input is PublishedTextInputConfig != Encoder is PublishedConfig)
             throw new ArgumentException("A published encoder and the ids of its tokenizer go together.", nameof(Encoder));
+        if (Input is FeatureInputConfig != Encoder is FeatureEncoderConfig)
+            throw new ArgumentException("Features and blocks without attention go together.", nameof(Encoder));
         if (Head is DecoderHeadConfig && Encoder is not EncoderDecoderConfig)
             throw new ArgumentException("Only an encoder–decoder has a decoder.", nameof(Head));
         if (!HeadReadsInput)
@@ -127,6 +143,10 @@ internal sealed record ModelConfig
     /// <summary>Whether the head reads the sequences that a row becomes.</summary>
     private bool HeadReadsInput => (Head, Input) switch
     {
+        (MemberClassesHeadConfig { Members: var members }, _) => Input is FeatureInputConfig features && features.Members == members,
+        (BinaryHeadConfig { Members: var members }, _) => Input is FeatureInputConfig features && features.Members == members,
+        (ValueHeadConfig { Members: var members }, _) => Input is FeatureInputConfig features && features.Members == members,
+        (_, FeatureInputConfig) => false,
         (PairClassesHeadConfig pair, PublishedTextInputConfig text) => text.Windows == TextWindows.Apart
             && text.Linear is (LinearInput.Words or LinearInput.WordsAndCharacters)
             && pair.VocabularySize >= text.VocabularySize,

@@ -57,7 +57,7 @@ public sealed class WarmStart
         ArgumentNullException.ThrowIfNull(model);
         if (model.Config.Input is PublishedTextInputConfig)
             throw new ArgumentException("The model has a published encoder; only models of this library's own architecture are gone on with.", nameof(model));
-        if (classes is not null && model.Head is not ClassifierHead)
+        if (classes is not null && model.Head is not (ClassifierHead or BinaryHead or ValueHead))
             throw new ArgumentException("The model is no classifier: it knows no classes.", nameof(classes));
         if (classes?.Any(c => c < -1 || c >= model.Outputs) == true)
             throw new ArgumentOutOfRangeException(nameof(classes), $"The classifier has {model.Outputs} classes.");

@@ -21,6 +21,9 @@ public abstract partial class Tape : IDisposable
     /// <summary>Whether operations are recorded for <see cref="Backward"/> and dropout is active.</summary>
     public abstract bool IsTraining { get; }
 
+    /// <summary>Factor of all rates of <see cref="Dropout"/> and <see cref="AddDropped"/>, within [0, 1]: training can let dropout fall.</summary>
+    internal float DropoutFactor { get; set; } = 1f;
+
     /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
     internal List<Tensor> AuxiliaryLosses { get; } = [];
 
@@ -160,6 +163,7 @@ public abstract partial class Tape : IDisposable
         Use(right);
         Check.Shape(right, left.Shape);
         Check.Rate(rate);
+        rate *= DropoutFactor;
         return rate == 0f || !IsTraining ? AddCore(left, right) : AddDroppedCore(left, right, rate);
     }
 
@@ -238,6 +242,7 @@ public abstract partial class Tape : IDisposable
         Begin();
         Use(x);
         Check.Rate(rate);
+        rate *= DropoutFactor;
         return rate == 0f || !IsTraining ? x : DropoutCore(x, rate);
     }
 
@@ -335,6 +340,7 @@ public abstract partial class Tape : IDisposable
     private protected void Restart()
     {
         _wentBackward = false;
+        DropoutFactor = 1f;
         AuxiliaryLosses.Clear();
         States.Clear();
     }

@@ -32,6 +32,12 @@ internal interface ITrainingObjective
     /// <param name="random">Random numbers, of this step alone.</param>
     void Prepare(ReadOnlySpan<int> examples, Random random);
 
+    /// <summary>Begins a step, whose parts follow.</summary>
+    /// <param name="progress">Share of all steps that were taken before, within [0, 1).</param>
+    void BeginStep(double progress)
+    {
+    }
+
     /// <summary>
     /// Adds the gradient of the mean loss over the prepared examples, times <paramref name="scale"/>, to the parameters'. Does not wait
     /// for the device to end.

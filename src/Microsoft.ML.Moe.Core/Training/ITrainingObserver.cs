@@ -44,7 +44,7 @@ public interface ITrainingObserver
 /// <param name="Epochs">Epochs planned.</param>
 /// <param name="TrainingLoss">Mean cross-entropy over the epoch's batches, in nats; with dropout and label smoothing.</param>
 /// <param name="ValidationLoss">Mean negative log-likelihood of encoder and head on the validation rows, in nats; null without validation rows.</param>
-/// <param name="ValidationAccuracy">Share of validation rows predicted right; null without validation rows.</param>
+/// <param name="ValidationAccuracy">Share of validation rows predicted right, or the mean absolute error of numbers; null without validation rows.</param>
 /// <param name="LearningRate">Learning rate of the dense weights at the end of the epoch.</param>
 /// <param name="RowsPerSecond">Training rows per second, validation not counted.</param>
 /// <param name="IsBest">Whether this is the best epoch so far, the one to be kept.</param>

@@ -13,21 +13,32 @@ internal class ModelObjective<TRow> : ITrainingObjective
     private readonly Example<TRow>[] _training;
     private readonly IReadOnlyList<Example<TRow>> _validation;
     private readonly TrainingConfig _config;
+    private readonly Func<(double Loss, double Metric)?> _evaluate;
     private readonly float[]? _classWeights;
     private readonly WorkspacePolicies? _workspace;
     private readonly PolicySelector? _policies;
     private readonly List<TRow> _rows = [];
     private readonly Targets _targets = new();
     private Batch? _batch;
+    private float _dropoutFactor = 1f;
 
+    /// <summary>Creates the objective.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="packer">Packs rows for training.</param>
+    /// <param name="training">Rows to learn from.</param>
+    /// <param name="validation">Rows to measure the model on.</param>
+    /// <param name="config">How it is trained.</param>
+    /// <param name="evaluate">Measures the model in place of its head; null for the head.</param>
     public ModelObjective(
         Model<TRow> model,
         Packer<TRow> packer,
         IReadOnlyList<Example<TRow>> training,
         IReadOnlyList<Example<TRow>> validation,
-        TrainingConfig config)
+        TrainingConfig config,
+        Func<(double Loss, double Metric)?>? evaluate = null)
     {
         (_model, _packer, _validation, _config) = (model, packer, validation, config);
+        _evaluate = evaluate ?? (() => _model.Measure(_validation, _packer).Result);
         _training = [.. training.Where(row => row.Weight > 0)];
         _classWeights = model.Head.ClassWeights(_training.Select(row => row.Target), config.ClassWeighting);
         if (config.GlobalWorkspace is { } workspace)
@@ -74,15 +85,23 @@ internal class ModelObjective<TRow> : ITrainingObjective
     }
 
     /// <inheritdoc/>
+    public void BeginStep(double progress)
+    {
+        var left = _config.DropoutDecayShare == 0f ? 1 : (1 - progress) / _config.DropoutDecayShare;
+        _dropoutFactor = left >= 1 ? 1f : (float)((1 - Math.Cos(Math.PI * left)) / 2);
+    }
+
+    /// <inheritdoc/>
     public LaterValue Accumulate(float scale)
     {
         if (_batch!.IsEmpty)
             return new LaterValue(0f);
         using var tape = _model.Engine.LeaseTape(training: true, _batch.Seed);
+        tape.DropoutFactor = _dropoutFactor;
         var scores = _model.Forward(tape, _batch, policies: _policies);
         return tape.BackwardWithAuxiliary(_model.Head.Loss(tape, scores, _batch, _targets, _config), scale);
     }
 
     /// <inheritdoc/>
-    public virtual ValidationResult? Evaluate() => ValidationResult.Of(_model.Measure(_validation, _packer));
+    public virtual ValidationResult? Evaluate() => _evaluate() is var (loss, metric) ? new ValidationResult(loss, metric) : null;
 }

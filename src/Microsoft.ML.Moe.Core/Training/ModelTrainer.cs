@@ -32,7 +32,9 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         var model = new Model<TRow>(Engine, config, input, store);
         using var optimizer = ModelOptimizer.Create(Engine, store, Training);
         Parameter[] parameters = [.. store.All.Select(p => p.Parameter)];
-        var objective = new ModelObjective<TRow>(model, CreatePacker(model), training, validation, Training);
+        var packer = CreatePacker(model);
+        var objective = new ModelObjective<TRow>(
+            model, packer, training, validation, Training, () => Evaluate(model, validation, packer));
         var checkpoint = Training.CheckpointFile is { } file
             ? new TrainingCheckpoint(file, DigestOf(model, parameters, training, validation))
             : null;
@@ -52,6 +54,10 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
 
     /// <summary>Packs rows for training, with noise.</summary>
     private protected abstract Packer<TRow> CreatePacker(Model<TRow> model);
+
+    /// <summary>By what the best epoch is chosen: loss and metric on validation rows; null where there are none.</summary>
+    private protected virtual (double Loss, double Metric)? Evaluate(
+        Model<TRow> model, IReadOnlyList<Example<TRow>> validation, Packer<TRow> packer) => model.Measure(validation, packer).Result;
 
     /// <summary>Passes over the rows where the configuration leaves it open.</summary>
     private protected abstract int EpochsFor(IReadOnlyList<Example<TRow>> training);

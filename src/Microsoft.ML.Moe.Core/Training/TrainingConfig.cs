@@ -76,6 +76,12 @@ public sealed record TrainingConfig
     /// <summary>Share of the target's probability that is spread evenly over the classes, within [0, 1). Default 0.1.</summary>
     public float LabelSmoothing { get; init => field = OptionCheck.Rate(value, nameof(LabelSmoothing)); } = 0.1f;
 
+    /// <summary>
+    /// Share of all steps, at the end, over which dropout falls to 0 along half a cosine wave; before, it is the model's. Within [0, 1]; 0
+    /// keeps it as it is. Default 0.
+    /// </summary>
+    public float DropoutDecayShare { get; init => field = OptionCheck.Range(value, 0f, 1f, nameof(DropoutDecayShare)); }
+
     /// <summary>How rows are weighted by class. Default <see cref="ClassWeighting.None"/>.</summary>
     public ClassWeighting ClassWeighting { get; init => field = OptionCheck.Defined(value, nameof(ClassWeighting)); }
 

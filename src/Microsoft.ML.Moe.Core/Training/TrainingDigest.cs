@@ -55,6 +55,19 @@ internal sealed class TrainingDigest : IDisposable
         return this;
     }
 
+    /// <summary>Takes in rows of features.</summary>
+    public TrainingDigest AddFeatures(IEnumerable<FeatureRow> rows)
+    {
+        foreach (var row in rows)
+        {
+            _hash.AppendData(BitConverter.GetBytes(row.Slots));
+            _hash.AppendData(MemoryMarshal.AsBytes(row.Indices));
+            _hash.AppendData(MemoryMarshal.AsBytes(row.Values));
+        }
+
+        return this;
+    }
+
     /// <summary>Takes in parameters' values.</summary>
     public TrainingDigest AddValues(IEnumerable<Parameter> parameters)
     {

@@ -131,6 +131,7 @@ internal sealed class TrainingLoop(
     {
         var batch = BatchOf(order, _progress.Step);
         var factor = _rates.FactorAt(StepsBefore + _progress.Step);
+        objective.BeginStep((StepsBefore + _progress.Step) / ((double)schedule.Epochs * _stepsPerEpoch));
         for (var part = 0; part < PartsOf(batch); part++)
         {
             if (part > 0)

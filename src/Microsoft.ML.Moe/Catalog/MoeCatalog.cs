@@ -176,4 +176,119 @@ public static class MoeCatalog
         this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
         MoeTextToTextClassificationTrainer.Options options) =>
         new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeFeatureClassificationTrainer"/>, which classifies rows of features with a mixture of experts. Takes the parameters of
+    /// ML.NET's own trainers, in their order.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="labelColumnName">Column of the label, a key of any type.</param>
+    /// <param name="featureColumnName">Column of the features, a vector of single-precision numbers.</param>
+    /// <param name="exampleWeightColumnName">Column of the rows' weights; null weights all alike.</param>
+    /// <param name="validationSet">Rows by which the best epoch is chosen; null holds out a tenth of the training rows.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+    ///     .Append(mlContext.Transforms.Categorical.OneHotEncoding("Colour"))
+    ///     .Append(mlContext.Transforms.Concatenate("Features", "Colour", "Length", "Width"))
+    ///     .Append(mlContext.MulticlassClassification.Trainers.MoeClassifier())
+    ///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+    /// ]]></code>
+    /// </example>
+    public static MoeFeatureClassificationTrainer MoeClassifier(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        string labelColumnName = "Label",
+        string featureColumnName = "Features",
+        string? exampleWeightColumnName = null,
+        IDataView? validationSet = null) =>
+        catalog.MoeClassifier(new MoeFeatureClassificationTrainer.Options
+        {
+            LabelColumnName = labelColumnName,
+            FeatureColumnName = featureColumnName,
+            ExampleWeightColumnName = exampleWeightColumnName,
+            ValidationSet = validationSet,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeFeatureClassificationTrainer"/>, which classifies rows of features with a mixture of experts, with
+    /// <see cref="MoeFeatureClassificationTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="options">Columns, architecture and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeFeatureClassificationTrainer MoeClassifier(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        MoeFeatureClassificationTrainer.Options options) =>
+        new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeBinaryClassificationTrainer"/>, which tells yes or no from rows of features with a mixture of experts. Takes the
+    /// parameters of ML.NET's own trainers, in their order.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="labelColumnName">Column of the label, true or false.</param>
+    /// <param name="featureColumnName">Column of the features, a vector of single-precision numbers.</param>
+    /// <param name="exampleWeightColumnName">Column of the rows' weights; null weights all alike.</param>
+    /// <param name="validationSet">Rows by which the best epoch is chosen; null holds out a tenth of the training rows.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    public static MoeBinaryClassificationTrainer MoeBinaryClassifier(
+        this BinaryClassificationCatalog.BinaryClassificationTrainers catalog,
+        string labelColumnName = "Label",
+        string featureColumnName = "Features",
+        string? exampleWeightColumnName = null,
+        IDataView? validationSet = null) =>
+        catalog.MoeBinaryClassifier(new MoeBinaryClassificationTrainer.Options
+        {
+            LabelColumnName = labelColumnName,
+            FeatureColumnName = featureColumnName,
+            ExampleWeightColumnName = exampleWeightColumnName,
+            ValidationSet = validationSet,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeBinaryClassificationTrainer"/>, which tells yes or no from rows of features with a mixture of experts, with
+    /// <see cref="MoeBinaryClassificationTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="options">Columns, architecture and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeBinaryClassificationTrainer MoeBinaryClassifier(
+        this BinaryClassificationCatalog.BinaryClassificationTrainers catalog, MoeBinaryClassificationTrainer.Options options) =>
+        new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeRegressionTrainer"/>, which tells a number from rows of features with a mixture of experts. Takes the parameters of
+    /// ML.NET's own trainers, in their order.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="labelColumnName">Column of the label, a single-precision number.</param>
+    /// <param name="featureColumnName">Column of the features, a vector of single-precision numbers.</param>
+    /// <param name="exampleWeightColumnName">Column of the rows' weights; null weights all alike.</param>
+    /// <param name="validationSet">Rows by which the best epoch is chosen; null holds out a tenth of the training rows.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    public static MoeRegressionTrainer MoeRegressor(
+        this RegressionCatalog.RegressionTrainers catalog,
+        string labelColumnName = "Label",
+        string featureColumnName = "Features",
+        string? exampleWeightColumnName = null,
+        IDataView? validationSet = null) =>
+        catalog.MoeRegressor(new MoeRegressionTrainer.Options
+        {
+            LabelColumnName = labelColumnName,
+            FeatureColumnName = featureColumnName,
+            ExampleWeightColumnName = exampleWeightColumnName,
+            ValidationSet = validationSet,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeRegressionTrainer"/>, which tells a number from rows of features with a mixture of experts, with
+    /// <see cref="MoeRegressionTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="options">Columns, architecture and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeRegressionTrainer MoeRegressor(
+        this RegressionCatalog.RegressionTrainers catalog, MoeRegressionTrainer.Options options) =>
+        new(Environments.Of(catalog), options);
 }

@@ -20,6 +20,30 @@ using Microsoft.ML.Runtime;
     ModelRegistration.ImageClassifierLoader)]
 
 [assembly: LoadableClass(
+    typeof(MoeFeatureClassificationTransformer),
+    typeof(ModelLoader<MoeFeatureClassificationTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Classification",
+    ModelRegistration.ClassifierLoader)]
+
+[assembly: LoadableClass(
+    typeof(MoeBinaryClassificationTransformer),
+    typeof(ModelLoader<MoeBinaryClassificationTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Binary Classification",
+    ModelRegistration.BinaryClassifierLoader)]
+
+[assembly: LoadableClass(
+    typeof(MoeRegressionTransformer),
+    typeof(ModelLoader<MoeRegressionTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Regression",
+    ModelRegistration.RegressionLoader)]
+
+[assembly: LoadableClass(
     typeof(MoeTextEncoderTransformer),
     typeof(ModelLoader<MoeTextEncoderTransformer>),
     null,
@@ -62,6 +86,9 @@ internal sealed class ModelRegistration(
 {
     public const string TextClassifierLoader = "MoeTextClassifier";
     public const string ImageClassifierLoader = "MoeImageClassifier";
+    public const string ClassifierLoader = "MoeClassifier";
+    public const string BinaryClassifierLoader = "MoeBinaryClassifier";
+    public const string RegressionLoader = "MoeRegressor";
     public const string TextEncoderLoader = "MoeTextEncoder";
     public const string TextEmbeddingLoader = "MoeTextEmbedding";
     public const string TextGenerationLoader = "MoeTextGeneration";

@@ -87,7 +87,7 @@ internal static class ModelZip
         var engine = Engines.Create(folder.Environment);
         try
         {
-            var model = folder.Read(Config, MaximumJsonLength, config =>
+            var model = folder.Read(Config, ModelConfig.MaximumBytes, config =>
                 folder.Read(Weights, MaximumWeightsLength, weights => load(config, weights, engine, tokenizer)));
             var labels = LabelValuesFile.ReadOrNull(folder, (model.Config.Head as ClassifierHeadConfig)?.Classes ?? 0);
             Check(columns, model.Config.Head, model.Experts, labels);
@@ -109,8 +109,14 @@ internal static class ModelZip
     {
         if (columns is not ClassificationColumns names)
         {
-            if (head is not VectorHeadConfig)
-                throw new InvalidDataException($"{Config} is not of a model that gives vectors: the model file is damaged.");
+            var (fits, what) = columns switch
+            {
+                BinaryColumns => (head is BinaryHeadConfig, "log-odds"),
+                ValueColumns => (head is ValueHeadConfig, "numbers"),
+                _ => (head is VectorHeadConfig, "vectors"),
+            };
+            if (!fits)
+                throw new InvalidDataException($"{Config} is not of a model that gives {what}: the model file is damaged.");
             return;
         }
 

@@ -45,6 +45,27 @@ internal static class InputColumns
             : throw WrongType(name, "weight", column.Type, "Single");
     }
 
+    /// <summary>Finds a label column of single values of one type.</summary>
+    /// <param name="schema">The table.</param>
+    /// <param name="name">Name of the column.</param>
+    /// <param name="type">Its type.</param>
+    /// <param name="wanted">What the type is called, and how to come by it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or of another type.</exception>
+    public static DataViewSchema.Column Label(DataViewSchema schema, string name, DataViewType type, string wanted)
+    {
+        var column = Find(schema, name, "label");
+        return column.Type.Equals(type) ? column : throw WrongType(name, "label", column.Type, wanted);
+    }
+
+    /// <summary>Checks a label column of single values of one type that a schema promises.</summary>
+    /// <inheritdoc cref="Label(DataViewSchema, string, DataViewType, string)"/>
+    public static void CheckLabel(SchemaShape schema, string name, DataViewType type, string wanted)
+    {
+        var column = Find(schema, name, "label");
+        if (column.IsKey || column.Kind != SchemaShape.Column.VectorKind.Scalar || !column.ItemType.Equals(type))
+            throw WrongType(name, "label", TypeOf(column), wanted);
+    }
+
     /// <summary>Finds a column.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing.</exception>
     public static DataViewSchema.Column Find(DataViewSchema schema, string name, string role)

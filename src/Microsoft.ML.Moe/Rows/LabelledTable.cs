@@ -46,12 +46,31 @@ internal sealed class LabelledTableReader<TRow>(
         DataViewSchema.Column[] columns,
         DataViewSchema.Column label,
         DataViewSchema.Column? weight,
-        Func<DataViewRow, Func<int>> createLabelReader)
+        Func<DataViewRow, Func<int>> createLabelReader) => ReadTargets(data, columns, label, weight, row =>
+    {
+        var read = createLabelReader(row);
+        return () => LabelReader.TargetOf(read());
+    });
+
+    /// <summary>Reads a table whose label is a number.</summary>
+    /// <param name="data">The table.</param>
+    /// <param name="columns">Its columns that the source reads.</param>
+    /// <param name="label">Its label column.</param>
+    /// <param name="weight">Its column of example weights, if any.</param>
+    /// <param name="createTargetReader">Reads the label of a cursor's row.</param>
+    /// <exception cref="InvalidOperationException">A weight is negative or not a number.</exception>
+    /// <exception cref="OperationCanceledException">Reading was stopped or cancelled.</exception>
+    public LabelledTable<TRow> ReadTargets(
+        IDataView data,
+        DataViewSchema.Column[] columns,
+        DataViewSchema.Column label,
+        DataViewSchema.Column? weight,
+        Func<DataViewRow, Func<float>> createTargetReader)
     {
         var needed = columns.Append(label);
         using var cursor = data.GetRowCursor(weight is { } w ? needed.Append(w) : needed);
         var readInput = source.CreateReader(cursor, columns);
-        var readLabel = createLabelReader(cursor);
+        var readTarget = createTargetReader(cursor);
         var readWeight = weight is { } column ? WeightReader(cursor, column) : () => 1f;
         var rows = new List<Example<TRow>>();
         var batch = new RowBatch<Example<TRow>>(engine);
@@ -59,12 +78,12 @@ internal sealed class LabelledTableReader<TRow>(
         while (cursor.MoveNext())
         {
             checkGoesOn?.Invoke();
-            switch (readLabel())
+            switch (readTarget())
             {
-                case LabelReader.Missing:
+                case float.NaN:
                     missing++;
                     break;
-                case LabelReader.Unknown:
+                case LabelReader.UnknownTarget:
                     unknown++;
                     break;
                 case var known:

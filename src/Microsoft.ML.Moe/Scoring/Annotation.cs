@@ -10,7 +10,13 @@ internal static class Annotation
     public const string ScoreColumnKind = "ScoreColumnKind";
     public const string ScoreValueKind = "ScoreValueKind";
 
+    public const string CategoricalSlotRanges = "CategoricalSlotRanges";
+    public const string IsNormalized = "IsNormalized";
+
+    public const string BinaryClassification = "BinaryClassification";
+    public const string Regression = "Regression";
     public const string MulticlassClassification = "MulticlassClassification";
     public const string PredictedLabel = "PredictedLabel";
     public const string Score = "Score";
+    public const string Probability = "Probability";
 }

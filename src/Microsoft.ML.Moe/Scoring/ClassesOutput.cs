@@ -24,21 +24,21 @@ internal sealed class ClassesOutput(ClassificationColumns names, int classCount,
     /// <inheritdoc/>
     public override void AddTo(DataViewSchema.Builder builder, DataViewSchema input)
     {
-        var setId = NextScoreColumnSetId(input);
-        var predicted = ScoreAnnotations(setId, Annotation.PredictedLabel);
+        var setId = ScoreAnnotations.NextSetId(input);
+        var predicted = ScoreAnnotations.Of(setId, Annotation.MulticlassClassification, Annotation.PredictedLabel);
         labels?.AddTo(predicted, Annotation.KeyValues);
         builder.AddColumn(names.PredictedLabel, new KeyDataViewType(typeof(uint), classCount), predicted.ToAnnotations());
 
-        var score = ScoreAnnotations(setId, Annotation.Score);
+        var score = ScoreAnnotations.Of(setId, Annotation.MulticlassClassification, Annotation.Score);
         labels?.AddTo(score, Annotation.TrainingLabelValues);
         if (labels is not null)
-            AddSlotNames(score, labels.Texts);
+            ScoreAnnotations.AddSlotNames(score, labels.Texts);
         builder.AddColumn(names.Score, new VectorDataViewType(NumberDataViewType.Single, classCount), score.ToAnnotations());
 
         if (names.Uncertainty?.Entropy is { } entropyName)
         {
             var entropy = new DataViewSchema.Annotations.Builder();
-            AddSlotNames(entropy, EntropySlots);
+            ScoreAnnotations.AddSlotNames(entropy, EntropySlots);
             builder.AddColumn(
                 entropyName, new VectorDataViewType(NumberDataViewType.Single, EntropySlots.Length), entropy.ToAnnotations());
         }
@@ -82,12 +82,7 @@ internal sealed class ClassesOutput(ClassificationColumns names, int classCount,
 
     private static List<SchemaShape.Column> Promise(ClassificationColumns names, SchemaShape.Column label)
     {
-        SchemaShape.Column[] common =
-        [
-            ColumnShape.Scalar(Annotation.ScoreColumnKind, TextDataViewType.Instance),
-            ColumnShape.Scalar(Annotation.ScoreValueKind, TextDataViewType.Instance),
-            ColumnShape.Scalar(Annotation.ScoreColumnSetId, NumberDataViewType.UInt32, isKey: true),
-        ];
+        var common = ScoreAnnotations.Promise();
         SchemaShape.Column[] predicted = common, score = common;
         foreach (var annotation in label.Annotations)
             if (annotation is { Name: Annotation.KeyValues, Kind: SchemaShape.Column.VectorKind.Vector })
@@ -123,39 +118,5 @@ internal sealed class ClassesOutput(ClassificationColumns names, int classCount,
             if (probabilities[i] > largest)
                 (best, largest) = (i + 1, probabilities[i]);
         return (uint)best;
-    }
-
-    private static void AddSlotNames(DataViewSchema.Annotations.Builder annotations, IEnumerable<string> names) =>
-        new LabelValues<ReadOnlyMemory<char>>(LabelValueType.Text, [.. names.Select(name => name.AsMemory())])
-            .AddTo(annotations, Annotation.SlotNames);
-
-    private static DataViewSchema.Annotations.Builder ScoreAnnotations(uint setId, string valueKind)
-    {
-        var annotations = new DataViewSchema.Annotations.Builder();
-        annotations.Add(Annotation.ScoreColumnKind, TextDataViewType.Instance, Text(Annotation.MulticlassClassification));
-        annotations.Add(Annotation.ScoreValueKind, TextDataViewType.Instance, Text(valueKind));
-        annotations.Add(
-            Annotation.ScoreColumnSetId, new KeyDataViewType(typeof(uint), int.MaxValue), (ref uint value) => value = setId);
-        return annotations;
-
-        static ValueGetter<ReadOnlyMemory<char>> Text(string text) =>
-            (ref ReadOnlyMemory<char> value) => value = text.AsMemory();
-    }
-
-    /// <summary>Columns that were scored together carry the same number; a new scoring takes the next.</summary>
-    private static uint NextScoreColumnSetId(DataViewSchema schema)
-    {
-        var last = 0u;
-        foreach (var column in schema)
-        {
-            if (column.Annotations.Schema.GetColumnOrNull(Annotation.ScoreColumnSetId)?.Type is not KeyDataViewType { RawType: var raw }
-                || raw != typeof(uint))
-                continue;
-            var id = 0u;
-            column.Annotations.GetValue(Annotation.ScoreColumnSetId, ref id);
-            last = Math.Max(last, id);
-        }
-
-        return last + 1;
     }
 }

@@ -8,22 +8,23 @@ namespace Microsoft.ML.Moe.Trainers;
 /// <summary>Reports the progress of training to ML.NET's progress channel, to the log and to the caller, and checks whether training was cancelled.</summary>
 internal sealed class FitObserver : ITrainingObserver
 {
-    private static readonly string[] Metrics = ["Training loss", "Validation loss", "Validation accuracy", "Rows per second"];
     private static readonly string[] Units = ["epochs", "steps or rows"];
 
     private readonly IHost _host;
     private readonly IChannel _channel;
     private readonly IProgressChannel _progress;
-    private readonly Action<EpochReport>? _epochCompleted;
+    private readonly MoeTrainerOptions _options;
     private volatile Tuple<int, int, int> _now = new(0, 0, 0);
 
-    public FitObserver(IHost host, IChannel channel, IProgressChannel progress, Action<EpochReport>? epochCompleted)
+    public FitObserver(IHost host, IChannel channel, IProgressChannel progress, MoeTrainerOptions options)
     {
         _host = host;
         _channel = channel;
         _progress = progress;
-        _epochCompleted = epochCompleted;
-        progress.SetHeader(new ProgressHeader(Metrics, Units), entry =>
+        _options = options;
+        string[] metrics =
+            ["Training loss", "Validation loss", options.MeasuresAccuracy ? "Validation accuracy" : "Validation error", "Rows per second"];
+        progress.SetHeader(new ProgressHeader(metrics, Units), entry =>
         {
             // asked by another thread
             var (epoch, step, steps) = _now;
@@ -47,7 +48,7 @@ internal sealed class FitObserver : ITrainingObserver
         _progress.Checkpoint(
             report.TrainingLoss, report.ValidationLoss, report.ValidationAccuracy, report.RowsPerSecond, report.Epoch, null);
         _channel.Info(MessageSensitivity.None, Describe(report));
-        _epochCompleted?.Invoke(report);
+        _options.EpochCompleted?.Invoke(report);
     }
 
     public void OnProgress(string stage, int done, int total)
@@ -61,10 +62,13 @@ internal sealed class FitObserver : ITrainingObserver
 
     public void OnWarning(string message) => _channel.Warning(MessageSensitivity.None, message);
 
-    private static string Describe(EpochReport report)
+    private string Describe(EpochReport report)
     {
-        var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy }
-            ? string.Create(CultureInfo.InvariantCulture, $", validation loss {loss:F4}, accuracy {accuracy:P2}{(report.IsBest ? " (best)" : "")}")
+        var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } metric }
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $", validation loss {loss:F4}, {(_options.MeasuresAccuracy ? $"accuracy {metric:P2}" : $"mean absolute error {metric:G4}")}"
+                + $"{(report.IsBest ? " (best)" : "")}")
             : "";
         return string.Create(
             CultureInfo.InvariantCulture,

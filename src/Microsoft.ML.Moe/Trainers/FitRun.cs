@@ -64,7 +64,7 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
     private TModel Train<TModel>(Func<ITrainingObserver, TModel> train)
     {
         using var progress = host.StartProgressChannel(name);
-        var observer = new FitObserver(host, channel, progress, options.EpochCompleted);
+        var observer = new FitObserver(host, channel, progress, options);
         var model = train(observer);
         if (options.StopToken.IsCancellationRequested)
         {

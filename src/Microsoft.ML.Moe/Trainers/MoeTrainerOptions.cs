@@ -92,6 +92,9 @@ public abstract class MoeTrainerOptions
     /// <summary>Whether there are rows to choose the best epoch by.</summary>
     private protected virtual bool HasValidation => ValidationShare > 0;
 
+    /// <summary>Whether validation tells an accuracy; if not, it tells a mean absolute error.</summary>
+    internal virtual bool MeasuresAccuracy => true;
+
     /// <summary>Names of the columns that are read and written.</summary>
     private protected abstract ColumnNames Names { get; }
 

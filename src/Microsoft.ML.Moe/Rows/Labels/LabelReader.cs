@@ -11,6 +11,20 @@ internal static class LabelReader
     /// <summary>The label is not among the classes.</summary>
     public const int Unknown = -2;
 
+    /// <summary>In place of a target: the label of a row is missing.</summary>
+    public const float MissingTarget = float.NaN;
+
+    /// <summary>In place of a target: the label is not among the classes.</summary>
+    public const float UnknownTarget = float.NegativeInfinity;
+
+    /// <summary>A label as the target that a model learns.</summary>
+    public static float TargetOf(int label) => label switch
+    {
+        Missing => MissingTarget,
+        Unknown => UnknownTarget,
+        _ => label,
+    };
+
     /// <summary>Reads a key column: class = key − 1.</summary>
     public static Func<int> OfKeys(DataViewRow row, DataViewSchema.Column column) => Type.GetTypeCode(column.Type.RawType) switch
     {

@@ -45,6 +45,12 @@ internal sealed record StartingPoint(WarmStart Values, TextTokenizer? Tokenizer,
                 + $"{classes?.Count(c => c >= 0) ?? 0} of the {classCount}. ";
         }
 
+        else if (earlier is MoeFeatureTransformer && labels is null && classCount == 1)
+        {
+            // one output, whatever it tells
+            classes = [0];
+        }
+
         return new StartingPoint(
             earlier.Model.ToWarmStart(classes, tokens),
             tokenizer ?? own,

@@ -1,0 +1,84 @@
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Inputs;
+
+/// <summary>
+/// Tokens of a row of features, one for each member of an ensemble (Gorishniy et al. 2025, "TabM", section 3, its smallest form): a number
+/// becomes a vector, a straight line in the scaled number plus a piecewise-linear function of it (Gorishniy et al. 2022); each member
+/// multiplies all columns by factors of its own, and one layer makes its token of them.
+/// </summary>
+internal sealed class FeatureEmbedding : TokenEmbedding
+{
+    /// <summary>Deviation of numbers that are uniformly distributed within ±1.</summary>
+    private const float UniformDeviation = 0.57735f;
+
+    private readonly FeatureInputConfig _config;
+    private readonly Parameter? _affine;
+    private readonly Parameter? _slopes;
+    private readonly Parameter? _table;
+    private readonly Parameter _factorsKI;
+    private readonly Linear _stem;
+    private readonly float[] _triangle;
+    private readonly float _dropout;
+
+    public FeatureEmbedding(ParameterStore store, FeatureInputConfig config, EncoderConfig encoder)
+    {
+        _config = config;
+        _dropout = encoder.Dropout;
+        var (numbers, width, edges) = (config.Numbers.Length, config.EmbeddingWidth, config.Edges);
+        if (config.EmbeddedColumns > 0)
+            _affine = store.Normal("numbers.affine", ParameterRole.Bias, UniformDeviation, 2 * numbers, width);
+        if (edges > 0)
+            _slopes = store.Constant("numbers.steps", ParameterRole.Weight, 0f, edges - 1, numbers * width);
+        if (config.TableSlots.Length > 0)
+            _table = store.Normal("slots.table", ParameterRole.Embedding, 1f / MathF.Sqrt(encoder.Width), config.TableSlots.Length, encoder.Width);
+        var columns = config.EmbeddedColumns + config.DirectColumns + (_table is null ? 0 : encoder.Width);
+        _factorsKI = store.Normal("members.factors", ParameterRole.Bias, 1f, config.Members, columns);
+        _stem = new Linear(store, "stem", columns, encoder.Width, Activation.Relu);
+        _triangle = Triangle(edges);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Forward(ForwardContext context, Batch batch)
+    {
+        var (tape, features) = (context.Tape, (FeatureBatch)batch);
+        var parts = new List<Tensor>(3);
+        if (_affine is not null)
+            parts.Add(Numbers(tape, features));
+        if (_config.DirectColumns > 0)
+            parts.Add(tape.Constant(features.Direct, features.Rows, _config.DirectColumns));
+        if (_table is not null)
+            parts.Add(tape.EmbeddingBag(_table, features.Table));
+        var xBI = parts.Count == 1 ? parts[0] : tape.Concat([.. parts]);
+        var xTI = tape.Multiply(tape.Embedding(xBI, features.RowOfTokens), tape.Embedding(_factorsKI, features.Members));
+        return tape.Dropout(_stem.Forward(tape, xTI), _dropout);
+    }
+
+    /// <summary>Vectors of all numbers of a row, side by side.</summary>
+    private Tensor Numbers(Tape tape, FeatureBatch features)
+    {
+        var vectors = tape.EmbeddingBag(_affine!, features.Affine);
+        if (_slopes is not null)
+        {
+            // values of the functions at each edge, of which a number's are an interpolation: steps up to there
+            var atEdges = tape.Linear(tape.Constant(_triangle, _config.Edges, _config.Edges - 1), _slopes);
+            var table = tape.Reshape(atEdges, _config.Edges * _config.Numbers.Length, _config.EmbeddingWidth);
+            vectors = tape.Add(vectors, tape.EmbeddingBag(table, features.Edges));
+        }
+
+        return tape.Reshape(vectors, features.Rows, _config.EmbeddedColumns);
+    }
+
+    /// <summary>[edges, edges − 1]: row i sums the first i steps.</summary>
+    private static float[] Triangle(int edges)
+    {
+        if (edges == 0)
+            return [];
+        var triangle = new float[edges * (edges - 1)];
+        for (var edge = 0; edge < edges; edge++)
+            triangle.AsSpan(edge * (edges - 1), edge).Fill(1f);
+        return triangle;
+    }
+}

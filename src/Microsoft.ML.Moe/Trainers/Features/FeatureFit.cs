@@ -1,0 +1,63 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.Moe.Trainers;
+
+/// <summary>The <c>Fit</c> of a trainer on features: reads the tables and trains.</summary>
+/// <param name="run">The training.</param>
+/// <param name="options">Columns and training.</param>
+/// <param name="environment">Loads the initial model.</param>
+internal sealed class FeatureFit(FitRun run, MoeFeatureOptions options, IHostEnvironment environment)
+{
+    /// <summary>Trains a model on a table.</summary>
+    /// <param name="input">The table.</param>
+    /// <param name="label">Its label.</param>
+    public FittedModel<FeatureRow> Execute(IDataView input, FeatureLabel label)
+    {
+        var features = FeatureColumn.Of(input.Schema, options.FeatureColumnName);
+        var rows = new FeatureRows(options.FeatureColumnName, features.Slots);
+        var start = FindStart(label);
+        return run.Run<FeatureRow>(_ => rows, engine =>
+        {
+            var reader = new LabelledTableReader<FeatureRow>(run.CheckGoesOn, rows, engine);
+            var training = reader.ReadTargets(input, rows.Find(input.Schema), label.Column, WeightOf(input), label.ReaderOf);
+            training.Log(run.Channel, "training", options.LabelColumnName);
+            label.Check(training);
+            var validation = options.ValidationSet is { } set ? ReadValidation(reader, rows, set, label) : null;
+            run.Channel.Info(
+                MessageSensitivity.None,
+                $"Training on {training.Rows.Count} rows of {features.Slots} slots, {label.Description}, engine: {engine.Description}.");
+            var trainer = new FeatureTrainer(options.ToConfig(features), features.Slots, label.Task, engine, start?.Values);
+            return observer => trainer.Train(training.Rows, validation?.Rows, observer, options.StopToken);
+        });
+    }
+
+    private StartingPoint? FindStart(FeatureLabel label)
+    {
+        var start = options.InitialModel?.Use(
+            environment, model => StartingPoint.Of(model, label.Classes?.Values, label.Classes?.Count ?? 1, tokenizer: null));
+        if (start is not null)
+            run.Channel.Info(MessageSensitivity.None, start.Description);
+        else if (options.FreezeRouter)
+            run.Channel.Warning(
+                MessageSensitivity.None,
+                $"{nameof(options.FreezeRouter)} is set without {nameof(options.InitialModel)}, so the routers keep their random initial weights.");
+        return start;
+    }
+
+    private LabelledTable<FeatureRow> ReadValidation(
+        LabelledTableReader<FeatureRow> reader, FeatureRows rows, IDataView data, FeatureLabel label)
+    {
+        var column = label.Find(data.Schema);
+        var table = reader.ReadTargets(data, rows.Find(data.Schema), column, WeightOf(data), row => label.ReaderOf(row, column));
+        table.Log(run.Channel, "validation", options.LabelColumnName);
+        return table.Rows.Count > 0
+            ? table
+            : throw new InvalidOperationException($"{nameof(options.ValidationSet)} has no rows with a known label in column '{column.Name}'.");
+    }
+
+    private DataViewSchema.Column? WeightOf(IDataView data) =>
+        options.ExampleWeightColumnName is { } weight ? InputColumns.Weight(data.Schema, weight) : null;
+}

@@ -1,0 +1,116 @@
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Trainers;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>
+/// What all trainers on a vector of features have in common. Batch size, learning rate, dropout and number of epochs that are left at their
+/// defaults follow the number of rows, as <see cref="Recipe"/> says; the blocks have no attention, so <see cref="MoeTrainerOptions.Heads"/> has no effect.
+/// </summary>
+public abstract class MoeFeatureOptions : MoeTrainerOptions
+{
+    private protected MoeFeatureOptions()
+    {
+        var (encoder, training) = (FeatureModelConfig.DefaultEncoder, FeatureModelConfig.DefaultTraining);
+        (Layers, Heads, Experts, ExpertWidth) = (encoder.Layers, encoder.Heads, encoder.Experts, encoder.ExpertWidth);
+        (LoadBalancingCoefficient, Dropout) = (encoder.LoadBalancingCoefficient, encoder.Dropout);
+        (BatchSize, LearningRate, WeightDecay) = (training.BatchSize, training.LearningRate, training.WeightDecay);
+        (WarmupShare, Decay, ValidationShare) = (training.WarmupShare, training.Decay, training.ValidationShare);
+    }
+
+    /// <summary>Column of the label. Default <c>Label</c>.</summary>
+    public string LabelColumnName { get; set; } = "Label";
+
+    /// <summary>Column of the features, a vector of single-precision numbers of known size, dense or sparse. Default <c>Features</c>.</summary>
+    public string FeatureColumnName { get; set; } = "Features";
+
+    /// <summary>
+    /// Column of the rows' weights in the loss, single-precision numbers of at least 0; null weights all rows alike. Default null.
+    /// </summary>
+    public string? ExampleWeightColumnName { get; set; }
+
+    /// <summary>Column that receives what is scored. Default <c>Score</c>.</summary>
+    public string ScoreColumnName { get; set; } = "Score";
+
+    /// <summary>
+    /// Rows by which the best epoch is chosen, with the same columns as the training set. null draws
+    /// <see cref="MoeTrainerOptions.ValidationShare"/> of the training rows, if there are at least 50. Default null.
+    /// </summary>
+    public IDataView? ValidationSet { get; set; }
+
+    /// <summary>
+    /// Members of the ensemble, K (Gorishniy et al. 2025, "TabM"): each sees the row through factors of its own and has an output of its own;
+    /// what the model gives is their mean. A member is a token of the mixture. Within [1, 256]. Default 8.
+    /// </summary>
+    public int Members { get; set; } = 8;
+
+    /// <summary>
+    /// Width of the vector that a number becomes; 0 takes the scaled number alone. Within [0, 256]; null takes 16 up to 128 numbers, and 0 with
+    /// more. Default null.
+    /// </summary>
+    public int? EmbeddingWidth { get; set; }
+
+    /// <summary>
+    /// Bins of a number's piecewise-linear encoding; 0 for none. Within [0, 256]; null takes 48, and none on small tables. Default null.
+    /// </summary>
+    public int? Bins { get; set; }
+
+    /// <summary>
+    /// By which settings tables of few and of many rows are learned, where options are left at their defaults. Default
+    /// <see cref="FeatureRecipe.Automatic"/>.
+    /// </summary>
+    public FeatureRecipe Recipe { get; set; } = FeatureRecipe.Automatic;
+
+    /// <summary>
+    /// GW-MoE fine-tuning (arXiv 2406.12375): members whose router is uncertain about a row are sent to all experts while training. null trains
+    /// with the router alone. Default null.
+    /// </summary>
+    public GlobalWorkspaceSettings? GlobalWorkspace { get; set; }
+
+    /// <summary>Whether the routers stay as they are. Makes sense only with <see cref="InitialModel"/>. Default false.</summary>
+    public bool FreezeRouter { get; set; }
+
+    /// <summary>
+    /// An earlier model of features with as many slots to start from instead of random weights. Encoding of the slots, architecture and router
+    /// are then the earlier model's, whatever the options say. null starts from random weights. Default null.
+    /// </summary>
+    public PretrainedModel? InitialModel { get; set; }
+
+    private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
+
+    private protected override bool DecidesArchitecture => InitialModel is null;
+
+    private protected override string HowToValidate => $"set {nameof(ValidationSet)} or {nameof(ValidationShare)}";
+
+    private protected override ColumnNames Names => new ColumnNames()
+        .Read(LabelColumnName, nameof(LabelColumnName))
+        .Read(FeatureColumnName, nameof(FeatureColumnName))
+        .ReadIfNamed(ExampleWeightColumnName, nameof(ExampleWeightColumnName))
+        .Write(ScoreColumnName, nameof(ScoreColumnName));
+
+    private protected override void CheckTask() => _ = ToConfig(null);
+
+    internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with
+    {
+        EmbeddingLearningRate = LearningRate,
+        LabelSmoothing = 0f,
+        GlobalWorkspace = GlobalWorkspace,
+        FreezeRouter = FreezeRouter,
+    };
+
+    /// <summary>Architecture and training.</summary>
+    /// <param name="features">What the training set says of the column; null where there is none yet.</param>
+    internal FeatureModelConfig ToConfig(FeatureColumn? features) => new()
+    {
+        Encoder = ToEncoderConfig(),
+        Members = Members,
+        EmbeddingWidth = EmbeddingWidth,
+        Bins = Bins,
+        Recipe = Recipe,
+        SlotNames = features?.SlotNames,
+        Groups = features?.Groups ?? [],
+        Training = ToTrainingConfig(),
+    };
+}
