@@ -35,7 +35,7 @@ internal static class ClassTextZip
     {
         var columns = JsonEntry.Read<ClassTextColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
         var settings = JsonEntry.Read<ClassTextSettings>(folder, ClassTexts, MaximumLength);
-        var labels = LabelValuesFile.ReadOrNull(folder);
+        var labels = LabelValuesFile.ReadOrNull(folder, settings.Texts.Count);
         if (settings.Texts.Count == 0 || settings.MaximumTokens < 1 || !Enum.IsDefined(settings.Reading) || settings.EndToken < 0)
             throw new InvalidDataException($"{ClassTexts} holds an impossible value: the model file is damaged.");
         if (labels is not null && labels.Texts.Count != settings.Texts.Count)
