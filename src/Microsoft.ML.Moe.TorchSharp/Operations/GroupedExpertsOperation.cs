@@ -17,6 +17,7 @@ internal static class GroupedExpertsOperation
             var zerosTD = torch.zeros([plan.Tokens, experts.Width], device: tape.Device);
             if (pairs.Count == 0)
                 return zerosTD.add(xTD.Value.narrow(0, 0, 0).sum());
+            experts.Touch(pairs.EndOfE);
             var outPD = Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts);
             var weightedPD = outPD.As(torch.ScalarType.Float32).mul(weightsP.Value.unsqueeze(1));
             return zerosTD.index_add(0, pairs.TokenOfPair, weightedPD, Scalars.Of(1f));
