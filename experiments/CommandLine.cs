@@ -64,6 +64,14 @@ internal static class CommandLine
         HelpName = "NAME",
     };
 
+    private static readonly Option<int?> Steps = Number("--steps", "Steps of a pretraining instead of those prescribed.");
+
+    private static readonly Option<string?> Vocabulary = new("--vocabulary")
+    {
+        Description = "Pieces of language models: a *.vocab file of SentencePiece's spm_train. Default: bytes.",
+        HelpName = "FILE",
+    };
+
     private static readonly Option<bool> ReportOnly = new("--report-only")
     {
         Description = "Train nothing; write the tables of the finished runs.",
@@ -85,7 +93,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Vocabulary, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -108,6 +116,8 @@ internal static class CommandLine
             Rows = result.GetValue(Rows),
             Sets = result.GetValue(Sets) is { Length: > 0 } sets ? sets : null,
             Encoder = result.GetValue(Encoder),
+            Steps = result.GetValue(Steps),
+            Vocabulary = result.GetValue(Vocabulary),
             ReportOnly = result.GetValue(ReportOnly),
         };
         return arguments with

@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Experiments.Data;
 using Microsoft.ML.Moe.Experiments.Runs;
 using Microsoft.ML.Moe.Experiments.Studies;
+using Microsoft.ML.Moe.Experiments.Studies.LanguageModels;
 
 namespace Microsoft.ML.Moe.Experiments;
 
@@ -15,6 +16,8 @@ internal static class Suite
         ["routers"] = (arguments, folder) => new RouterStudy(arguments, folder),
         ["flops"] = (arguments, folder) => new FlopsStudy(arguments, folder),
         ["linear"] = (arguments, _) => new LinearStudy(arguments),
+        ["pretrain-causal"] = (arguments, _) => new PretrainStudy(PretrainedModel.Causal, arguments),
+        ["pretrain-switch"] = (arguments, _) => new PretrainStudy(PretrainedModel.Switch, arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 

@@ -12,15 +12,18 @@ internal static class PublishedTensors
     /// <param name="parameters">The parameters; those that a checkpoint does not hold are left out.</param>
     /// <param name="rules">What is where.</param>
     /// <param name="type">Type of the elements in the file.</param>
+    /// <param name="prefixOf">What stands before the names of a parameter's tensors, one of the rules' prefixes; null for nothing.</param>
     /// <exception cref="InvalidOperationException">No rule says where a parameter is: the model is none that is published.</exception>
-    public static IReadOnlyList<SavedTensor> Of(IEnumerable<Parameter> parameters, WeightRules rules, ElementType type)
+    public static IReadOnlyList<SavedTensor> Of(
+        IEnumerable<Parameter> parameters, WeightRules rules, ElementType type, Func<Parameter, string>? prefixOf = null)
     {
         var tensors = new Dictionary<string, TensorInfo>();
         var sources = new Dictionary<string, List<Parameter>>();
         foreach (var parameter in parameters)
         {
-            foreach (var (name, shape) in rules.Expect(parameter.Name, parameter.Value.Shape.ToArray()))
+            foreach (var (bare, shape) in rules.Expect(parameter.Name, parameter.Value.Shape.ToArray()))
             {
+                var name = prefixOf?.Invoke(parameter) + bare;
                 if (tensors.TryAdd(name, new TensorInfo(name, TensorType.F32, shape, TensorInfo.Product(shape), 0)))
                     sources.Add(name, []);
                 sources[name].Add(parameter);

@@ -122,6 +122,9 @@ internal sealed class WeightRules(string architecture)
         return this;
     }
 
+    /// <summary>The last of <see cref="Prefixes"/>: what stands before the names in a file that holds the model's own head too.</summary>
+    public string PrefixBesideHead => _prefixes[^1];
+
     /// <summary>What may stand before the name of any tensor, such as <c>bert.</c> in a model with a head; "" for nothing.</summary>
     public WeightRules Prefixes(params string[] prefixes)
     {

@@ -55,11 +55,15 @@ internal sealed class TextGenerator
             MemoryNeeds.CheckWeights(weights, precision, MemoryNeeds.Available);
         var input = new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), files.Tokenizer);
         var model = folder.Load(engine, input, head, precision: precision, baseModel: BaseModel.Of(name, path));
-        var defaults = GenerationOptions.Read(path);
-        // models without a start token of their own were trained on texts that follow end tokens
-        var start = folder.Settings.Int("bos_token_id") ?? (defaults.EndTokens.Count > 0 ? defaults.EndTokens[0] : null);
-        return (new TextGenerator(files, defaults, start, folder.Encoder.IsEncoderDecoder), model);
+        return (Of(files, folder.Settings, GenerationOptions.Read(path), folder.Encoder.IsEncoderDecoder), model);
     }
+
+    /// <summary>What a model's own files tell, without a file about generation.</summary>
+    /// <param name="files">The model's configuration and tokenizer.</param>
+    /// <param name="settings">The configuration.</param>
+    /// <param name="isEncoderDecoder">Whether prompts are read by an encoder.</param>
+    public static TextGenerator Of(EncoderFiles files, PublishedSettings settings, bool isEncoderDecoder) =>
+        Of(files, settings, GenerationConfigFile.Read(generation: null, files.Config), isEncoderDecoder);
 
     /// <summary>A text as a prompt.</summary>
     /// <param name="text">The text.</param>
@@ -137,6 +141,10 @@ internal sealed class TextGenerator
 
     /// <summary>The number of a prompt that draws its random numbers: the same wherever the prompt stands.</summary>
     public static long NumberOf(int[] prompt) => (long)prompt.Aggregate((ulong)prompt.Length, (hash, id) => StableHash.Combine(hash, (ulong)id));
+
+    // models without a start token of their own were trained on texts that follow end tokens
+    private static TextGenerator Of(EncoderFiles files, PublishedSettings settings, GenerationOptions defaults, bool isEncoderDecoder) =>
+        new(files, defaults, settings.Int("bos_token_id") ?? (defaults.EndTokens.Count > 0 ? defaults.EndTokens[0] : null), isEncoderDecoder);
 
     private static GeneratedText ToText(GeneratedSequence answer) =>
         new(answer.Text ?? "", answer.Tokens, answer.LogProbability, answer.End);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
@@ -13,8 +12,6 @@ namespace Microsoft.ML.Moe.Models.Embeddings;
 /// </summary>
 internal static class SentenceFolderWriter
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
     /// <summary>Writes a folder.</summary>
     /// <param name="embedder">The embedder.</param>
     /// <param name="folder">Path of the folder; made if it is not there. Files of the same names are replaced.</param>
@@ -41,12 +38,12 @@ internal static class SentenceFolderWriter
             model.Config.BaseModel,
             "sentence-transformers");
         WriteModules(folder, embedder, head, type);
-        WriteJson(folder, "sentence_bert_config.json", new JsonObject
+        PublishedFolderWriter.WriteJson(folder, "sentence_bert_config.json", new JsonObject
         {
             ["max_seq_length"] = embedder.MaximumTokens,
             ["do_lower_case"] = embedder.Text.Lowercase,
         });
-        WriteJson(folder, "config_sentence_transformers.json", new JsonObject
+        PublishedFolderWriter.WriteJson(folder, "config_sentence_transformers.json", new JsonObject
         {
             ["prompts"] = new JsonObject(embedder.Text.Prompts.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value))),
             ["default_prompt_name"] = embedder.Text.DefaultPromptName,
@@ -83,34 +80,25 @@ internal static class SentenceFolderWriter
             parameters.Where(p => !p.Name.StartsWith("head.", StringComparison.Ordinal) && !p.Name.StartsWith("pooling.", StringComparison.Ordinal)),
             config.CreateRules(),
             type);
-        Directory.CreateDirectory(folder);
-        SafeTensorsWriter.WriteFolder(folder, tensors);
-        var json = (JsonObject)JsonNode.Parse(files.Config)!;
-        json.Remove("torch_dtype");
-        json["dtype"] = type == ElementType.BFloat16 ? "bfloat16" : "float32";
-        WriteJson(folder, EncoderFiles.ConfigName, json);
-        foreach (var (name, contents) in files.Tokenizer.Files)
-            AtomicFile.Write(Path.Combine(folder, name), stream => stream.Write(contents));
-        if (baseModel is not null)
-            WritePage(folder, baseModel, library);
+        PublishedFolderWriter.Write(folder, files, tensors, type, baseModel, library);
     }
 
     private static void WriteModules(string folder, TextEmbedder embedder, EmbeddingHeadConfig head, ElementType type)
     {
         var modules = new JsonArray();
         Add("Transformer", "");
-        WriteJson(Add("Pooling", "Pooling"), EncoderFiles.ConfigName, PoolingJson(embedder, head));
+        PublishedFolderWriter.WriteJson(Add("Pooling", "Pooling"), EncoderFiles.ConfigName, PoolingJson(embedder, head));
         var width = head.PooledWidth(embedder.Model.Config.Encoder);
         foreach (var (number, module) in head.Modules.Index())
         {
             if (module is DenseModule dense)
                 WriteDense(Add("Dense", "Dense"), dense, width, embedder, EmbeddingHeadConfig.NameOf(number), type);
             else
-                WriteJson(Add("Normalize", "Normalize"), EncoderFiles.ConfigName, new JsonObject());
+                PublishedFolderWriter.WriteJson(Add("Normalize", "Normalize"), EncoderFiles.ConfigName, new JsonObject());
             width = module.WidthAfter(width);
         }
 
-        WriteJson(folder, "modules.json", modules);
+        PublishedFolderWriter.WriteJson(folder, "modules.json", modules);
 
         string Add(string kind, string path)
         {
@@ -147,7 +135,7 @@ internal static class SentenceFolderWriter
 
     private static void WriteDense(string folder, DenseModule dense, int input, TextEmbedder embedder, string name, ElementType type)
     {
-        WriteJson(folder, EncoderFiles.ConfigName, new JsonObject
+        PublishedFolderWriter.WriteJson(folder, EncoderFiles.ConfigName, new JsonObject
         {
             ["in_features"] = input,
             ["out_features"] = dense.Width,
@@ -158,19 +146,4 @@ internal static class SentenceFolderWriter
         var own = embedder.Model.Parameters.All.Select(p => p.Parameter).Where(p => p.Name.StartsWith(name + ".", StringComparison.Ordinal));
         SafeTensorsWriter.WriteFolder(folder, PublishedTensors.Of(own, DenseWeights.Rules(name), type));
     }
-
-    private static void WritePage(string folder, BaseModel baseModel, string library) => AtomicFile.Write(Path.Combine(folder, "README.md"), stream =>
-    {
-        using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
-        writer.WriteLine("---");
-        if (baseModel.License is { } license)
-            writer.WriteLine("license: " + license);
-        writer.WriteLine("library_name: " + library);
-        writer.WriteLine("---");
-        writer.WriteLine();
-        writer.WriteLine($"Made from {baseModel.Name} with MlNetMoe.");
-    });
-
-    private static void WriteJson(string folder, string name, JsonNode json) =>
-        AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize(stream, json, Indented));
 }

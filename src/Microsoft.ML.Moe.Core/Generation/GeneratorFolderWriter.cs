@@ -1,0 +1,42 @@
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Generation;
+
+/// <summary>
+/// Writes a model that writes text as a folder that <see cref="TextGenerator.Load"/> reads back, and transformers too: its weights under their
+/// published names, its configuration and tokenizer as they were, and <c>generation_config.json</c>. A table that scores tokens as well is in it
+/// once.
+/// </summary>
+/// <remarks>
+/// The configuration tells of a router what the architecture's has: experts of a token, and whether weights are normalised. What only this
+/// library routes (Expert Choice, Unified) is to be set again after loading.
+/// </remarks>
+internal static class GeneratorFolderWriter
+{
+    /// <summary>Writes a folder.</summary>
+    /// <param name="generator">The model's files.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="folder">Path of the folder; made if it is not there. Files of the same names are replaced.</param>
+    /// <param name="type">Type of the weights in the file; null for that of the model's matrices, single precision where they are in int8.</param>
+    /// <exception cref="InvalidOperationException">Transformers has no form for the model; the message says why.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void Write(TextGenerator generator, Model<EncodedText> model, string folder, ElementType? type = null)
+    {
+        if (model.Config.Encoder is not PublishedConfig config || model.Head is not (NextTokenHead or DecoderHead))
+            throw new InvalidOperationException("The model writes no text, or has an architecture of this library alone: save it as a zip.");
+        var rules = config.CreateRules();
+        var stored = type ?? (model.Parameters.All.Any(p => p.Parameter.Value.ElementType == ElementType.BFloat16) ? ElementType.BFloat16 : ElementType.Float32);
+        var tensors = PublishedTensors.Of(
+            model.Parameters.All.Select(p => p.Parameter),
+            rules,
+            stored,
+            parameter => parameter.Name is CausalConfig.NextTokenWeight or CausalConfig.NextTokenBias ? "" : rules.PrefixBesideHead);
+        PublishedFolderWriter.Write(folder, generator.Files, tensors, stored, model.Config.BaseModel, "transformers");
+        PublishedFolderWriter.WriteJson(folder, GenerationConfigFile.FileName, GenerationConfigJson.Of(generator, config));
+    }
+}
