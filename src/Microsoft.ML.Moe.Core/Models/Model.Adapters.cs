@@ -109,7 +109,7 @@ public sealed partial class Model<TRow>
     }
 
     private Model<TRow> Adapting(LowRankAdaptation? adaptation, ParameterStore parameters) =>
-        new(Engine, Config with { Adaptation = adaptation }, Input, parameters, Branch, _policy);
+        new(Engine, Config with { Adaptation = adaptation }, Input, parameters, Branch, _policies);
 
     private void CheckAdapted()
     {

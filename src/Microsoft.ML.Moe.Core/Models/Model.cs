@@ -21,7 +21,7 @@ public sealed partial class Model<TRow>
     private readonly ParameterStore _parameters;
     private readonly TokenEmbedding _embedding;
     private readonly Encoder _encoder;
-    private readonly RoutingPolicy? _policy;
+    private readonly PolicySelector? _policies;
     private readonly AdapterPlan? _adapters;
 
     // The last call leaves its packer here for the next one; null while a call uses it.
@@ -33,13 +33,13 @@ public sealed partial class Model<TRow>
         Input<TRow> input,
         ParameterStore parameters,
         Branch<TRow>? branch = null,
-        RoutingPolicy? policy = null)
+        PolicySelector? policies = null)
     {
         Engine = engine;
         Config = config with { Linear = branch?.Config };
         Input = input;
         _parameters = parameters;
-        _policy = policy;
+        _policies = policies;
         Branch = branch;
         if (config.Adaptation is { } adaptation)
         {
@@ -128,7 +128,7 @@ public sealed partial class Model<TRow>
         MayBeKept(observer) ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
 
     // by an observer, or by a policy from outside
-    private bool MayBeKept(IRoutingObserver? observer) => observer is not null || _policy is not null;
+    private bool MayBeKept(IRoutingObserver? observer) => observer is not null || _policies is not null;
 
     /// <summary>Runs the network on a batch. What its layers add to the loss is in <see cref="Tape.AuxiliaryLosses"/>.</summary>
     /// <param name="tape">Operations.</param>
@@ -164,7 +164,7 @@ public sealed partial class Model<TRow>
     }
 
     /// <summary>What <see cref="WithPolicy"/> has put in place of the layers' own policies; null for nothing.</summary>
-    internal PolicySelector? Policies => _policy is null ? null : (_, _) => _policy;
+    internal PolicySelector? Policies => _policies;
 
     /// <summary>What the model asks of batches.</summary>
     internal Packing Packing(bool keepsLayouts = false) => new(!Router.MaskPadding, keepsLayouts);
@@ -197,7 +197,14 @@ public sealed partial class Model<TRow>
     {
         ArgumentNullException.ThrowIfNull(policy);
         Config.CheckRoutes();
-        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policy);
+        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, (_, _) => policy);
+    }
+
+    /// <summary>As <see cref="WithPolicy"/>, with a policy for each block, made of its own.</summary>
+    internal Model<TRow> WithPolicies(PolicySelector policies)
+    {
+        Config.CheckRoutes();
+        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policies);
     }
 
     /// <summary>
@@ -208,14 +215,14 @@ public sealed partial class Model<TRow>
     /// <param name="precision">The precision.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
     public Model<TRow> WithPrecision(InferencePrecision precision) => new(
-        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policy);
+        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policies);
 
     /// <summary>This model with other settings of its head, such as do not change its weights. Both share these.</summary>
     internal Model<TRow> WithHead(HeadConfig head) => new(
-        Engine, Config with { Head = head }, Input, new ParameterStore(_parameters, Precision), Branch, _policy);
+        Engine, Config with { Head = head }, Input, new ParameterStore(_parameters, Precision), Branch, _policies);
 
     /// <summary>This model with something that counts beside its head. Both share the weights.</summary>
-    internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policy);
+    internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policies);
 
     /// <summary>Saves the model; what it needs besides, such as a tokenizer, is the caller's to save.</summary>
     /// <param name="config">Receives <c>Config.json</c>.</param>
@@ -226,7 +233,7 @@ public sealed partial class Model<TRow>
     /// <summary>As the public method, with the matrices in another type, to which they are rounded, but for the small one that scores classes.</summary>
     internal void Save(Stream config, Stream weights, ElementType matrices)
     {
-        if (_policy is not null)
+        if (_policies is not null)
             throw new InvalidOperationException(
                 $"A model from {nameof(WithPolicy)} cannot be saved: files hold a {nameof(Router)}. Use {nameof(WithRouting)}.");
         Config.Write(config);

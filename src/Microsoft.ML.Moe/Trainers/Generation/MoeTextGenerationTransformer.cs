@@ -16,7 +16,7 @@ namespace Microsoft.ML.Moe;
 /// tokenizer, or refers to the model's folder.
 /// </summary>
 /// <inheritdoc cref="MoeTransformer" path="/remarks"/>
-public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransformer<MoeTextGenerationTransformer>
+public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISavedTransformer<MoeTextGenerationTransformer>
 {
     private readonly TextGenerator _generator;
     private readonly RowWriter _writer;
@@ -133,7 +133,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     /// </summary>
     /// <param name="data">The table; some thousand tokens tell routers apart. Each router reads it once or twice.</param>
     /// <param name="expertsPerToken">Mean number of experts that a token may be sent to, within [1, N].</param>
-    /// <param name="maximumTokens">See <see cref="Evaluate"/>.</param>
+    /// <param name="maximumTokens">See <see cref="Evaluate(IDataView, int?, CancellationToken)"/>.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The number of experts is impossible, or the column is missing or not text.</exception>
