@@ -31,6 +31,9 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Pieces and scores that SentencePiece's <c>spm_train</c> has written, for language models; null for bytes.</summary>
     public string? Vocabulary { get; init; }
 
+    /// <summary>Folder of a pretrained model that writes text; null for none.</summary>
+    public string? Model { get; init; }
+
     /// <summary>Whether nothing is trained and the tables of the finished runs are written.</summary>
     public bool ReportOnly { get; init; }
 }

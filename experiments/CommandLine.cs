@@ -72,6 +72,12 @@ internal static class CommandLine
         HelpName = "FILE",
     };
 
+    private static readonly Option<string?> Model = new("--model")
+    {
+        Description = "Folder of the pretrained model of the studies 'text-to-text' and 'training-free'.",
+        HelpName = "FOLDER",
+    };
+
     private static readonly Option<bool> ReportOnly = new("--report-only")
     {
         Description = "Train nothing; write the tables of the finished runs.",
@@ -93,7 +99,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Vocabulary, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Vocabulary, Model, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -118,6 +124,7 @@ internal static class CommandLine
             Encoder = result.GetValue(Encoder),
             Steps = result.GetValue(Steps),
             Vocabulary = result.GetValue(Vocabulary),
+            Model = result.GetValue(Model),
             ReportOnly = result.GetValue(ReportOnly),
         };
         return arguments with

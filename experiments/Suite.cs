@@ -16,8 +16,11 @@ internal static class Suite
         ["routers"] = (arguments, folder) => new RouterStudy(arguments, folder),
         ["flops"] = (arguments, folder) => new FlopsStudy(arguments, folder),
         ["linear"] = (arguments, _) => new LinearStudy(arguments),
+        ["language-model"] = (arguments, _) => new LanguageModelStudy(arguments),
         ["pretrain-causal"] = (arguments, _) => new PretrainStudy(PretrainedModel.Causal, arguments),
         ["pretrain-switch"] = (arguments, _) => new PretrainStudy(PretrainedModel.Switch, arguments),
+        ["text-to-text"] = (arguments, folder) => new TextToTextStudy(arguments, folder),
+        ["training-free"] = (arguments, _) => new TrainingFreeStudy(arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Moe.Tokenizers;
 
@@ -13,8 +12,6 @@ namespace Microsoft.ML.Moe.Experiments.Data;
 internal static class UnigramVocabulary
 {
     private const string Mark = "▁";
-    private const string Padding = "<pad>";
-    private const string End = "</s>";
     private const string Unknown = "<unk>";
 
     /// <summary>Reads the file.</summary>
@@ -32,87 +29,34 @@ internal static class UnigramVocabulary
             pieces.Add((line[..tab], score));
         }
 
-        if (pieces is not [(Padding, _), (End, _), (Unknown, _), ..])
-            throw new UserException($"'{file}' does not begin with {Padding}, {End}, {Unknown}: train it with --pad_id=0 --eos_id=1 --unk_id=2 --bos_id=-1.");
+        if (pieces is not [(NewTokenizer.Padding, _), (NewTokenizer.End, _), (Unknown, _), ..])
+            throw new UserException($"'{file}' does not begin with {NewTokenizer.Padding}, {NewTokenizer.End}, {Unknown}: train it with --pad_id=0 --eos_id=1 --unk_id=2 --bos_id=-1.");
         return Create(pieces, sentinels, appendsEnd);
     }
 
     /// <summary>Makes a tokenizer of pieces.</summary>
-    public static HuggingFaceTokenizer Create(IReadOnlyList<(string Text, double Score)> pieces, int sentinels, bool appendsEnd)
+    public static HuggingFaceTokenizer Create(IReadOnlyList<(string Text, double Score)> pieces, int sentinels, bool appendsEnd) => new NewTokenizer
     {
-        string[] special = [Padding, End, Unknown, .. Enumerable.Range(0, sentinels).Select(i => $"<extra_id_{i}>")];
-        var json = new JsonObject
+        Model = new JsonObject
         {
-            ["version"] = "1.0",
-            ["truncation"] = null,
-            ["padding"] = null,
-            ["added_tokens"] = new JsonArray([.. special.Select((text, i) => (JsonNode)Added(text, i < 3 ? i : pieces.Count + i - 3))]),
-            ["normalizer"] = null,
-            ["pre_tokenizer"] = Metaspace(),
-            ["post_processor"] = appendsEnd ? Template() : null,
-            ["decoder"] = new JsonObject
-            {
-                ["type"] = "Sequence",
-                ["decoders"] = new JsonArray(
-                    new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = Mark }, ["content"] = " " },
-                    new JsonObject { ["type"] = "ByteFallback" },
-                    new JsonObject { ["type"] = "Fuse" },
-                    new JsonObject { ["type"] = "Strip", ["content"] = " ", ["start"] = 1, ["stop"] = 0 }),
-            },
-            ["model"] = new JsonObject
-            {
-                ["type"] = "Unigram",
-                ["unk_id"] = 2,
-                ["vocab"] = new JsonArray([.. pieces.Select(p => (JsonNode)new JsonArray(p.Text, p.Score))]),
-                ["byte_fallback"] = true,
-            },
-        };
-        var config = new JsonObject
-        {
-            ["tokenizer_class"] = "PreTrainedTokenizerFast",
-            ["pad_token"] = Padding,
-            ["eos_token"] = End,
-            ["unk_token"] = Unknown,
-            ["clean_up_tokenization_spaces"] = false,
-        };
-        return HuggingFaceTokenizer.Load(new Dictionary<string, byte[]>
-        {
-            ["tokenizer.json"] = JsonSerializer.SerializeToUtf8Bytes(json),
-            ["tokenizer_config.json"] = JsonSerializer.SerializeToUtf8Bytes(config),
-        });
-    }
-
-    private static JsonObject Added(string text, int id) => new JsonObject
-    {
-        ["id"] = id,
-        ["content"] = text,
-        ["single_word"] = false,
-        ["lstrip"] = false,
-        ["rstrip"] = false,
-        ["normalized"] = false,
-        ["special"] = true,
-    };
-
-    private static JsonObject Metaspace() => new()
-    {
-        ["type"] = "Metaspace",
-        ["replacement"] = Mark,
-        ["prepend_scheme"] = "always",
-        ["split"] = true,
-    };
-
-    private static JsonObject Template() => new()
-    {
-        ["type"] = "TemplateProcessing",
-        ["single"] = new JsonArray(Text("A"), EndPart()),
-        ["pair"] = new JsonArray(Text("A"), EndPart(), Text("B"), EndPart()),
-        ["special_tokens"] = new JsonObject
-        {
-            [End] = new JsonObject { ["id"] = End, ["ids"] = new JsonArray(1), ["tokens"] = new JsonArray(End) },
+            ["type"] = "Unigram",
+            ["unk_id"] = 2,
+            ["vocab"] = new JsonArray([.. pieces.Select(p => (JsonNode)new JsonArray(p.Text, p.Score))]),
+            ["byte_fallback"] = true,
         },
-    };
-
-    private static JsonObject Text(string id) => new() { ["Sequence"] = new JsonObject { ["id"] = id, ["type_id"] = 0 } };
-
-    private static JsonObject EndPart() => new() { ["SpecialToken"] = new JsonObject { ["id"] = End, ["type_id"] = 0 } };
+        PreTokenizer = new JsonObject { ["type"] = "Metaspace", ["replacement"] = Mark, ["prepend_scheme"] = "always", ["split"] = true },
+        Decoder = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["decoders"] = new JsonArray(
+                new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = Mark }, ["content"] = " " },
+                new JsonObject { ["type"] = "ByteFallback" },
+                new JsonObject { ["type"] = "Fuse" },
+                new JsonObject { ["type"] = "Strip", ["content"] = " ", ["start"] = 1, ["stop"] = 0 }),
+        },
+        ModelTokens = pieces.Count,
+        Unknown = Unknown,
+        Sentinels = sentinels,
+        AppendsEnd = appendsEnd,
+    }.Create();
 }

@@ -29,7 +29,7 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
     private int Steps => arguments.Steps ?? DefaultSteps;
 
     private RunKey Key => new(
-        Study, "dotnet_ref_docs, dialogue_utterances", pretrained.Name, arguments.Seeds[0], string.Create(CultureInfo.InvariantCulture, $"{Steps} steps"));
+        Study, "dotnet_ref_docs, dialogue_utterances", pretrained.Name, arguments.Seeds[0], string.Create(CultureInfo.InvariantCulture, $"{Steps} steps, {LanguageModelTokenizer.NameOf(arguments)}"));
 
     /// <inheritdoc/>
     public string Report(RunLog log)
@@ -52,21 +52,11 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
     {
         Directory.CreateDirectory(Folder);
         var seed = arguments.Seeds[0];
-        var tokenizer = pretrained.Tokenizer(arguments.Vocabulary
-            ?? throw new UserException("--vocabulary is missing: pieces that SentencePiece's spm_train has written."));
+        var tokenizer = pretrained.Tokenizer(arguments);
         var corpus = TextCorpus.Read(arguments.Data);
         var rows = new CorpusRows(tokenizer);
-        var training = new TrainingConfig
-        {
-            MaxEpochs = 1,
-            BatchSize = pretrained.BatchSize,
-            LearningRate = pretrained.LearningRate,
-            EmbeddingLearningRate = pretrained.LearningRate,
-            WarmupShare = 0.03f,
-            WeightDecay = 0.1f,
-            Seed = seed,
-            CheckpointFile = Path.Combine(arguments.Output, pretrained.Name + ".checkpoint"),
-        };
+        var training = TextModelTraining.Config(
+            pretrained.BatchSize, pretrained.LearningRate, seed, Path.Combine(arguments.Output, pretrained.Name + ".checkpoint"));
         var (train, _) = pretrained.RowsOf(rows, corpus.Train, seed, Steps * pretrained.BatchSize);
         var (test, characters) = pretrained.RowsOf(rows, corpus.Test, seed, TestRows);
         var (generator, model) = pretrained.Config.CreateGenerator(engine, tokenizer, seed);
@@ -82,7 +72,7 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
         if (characters > 0)
             values[BitsPerCharacter] = measured.Loss * measured.Count / characters / Math.Log(2);
         GeneratorFolderWriter.Write(generator, model, Folder);
-        File.WriteAllText(Path.Combine(Folder, "README.md"), Card(model.ParameterCount, values, training));
+        File.WriteAllText(Path.Combine(Folder, "README.md"), Card(model.ParameterCount, values, training.Training));
         return values;
     }
 
@@ -94,8 +84,8 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
         text.AppendLine(CultureInfo.InvariantCulture, $"Architecture: {pretrained.Config} ({parameters} weights).\n");
         text.AppendLine(
             "Data: sentences of .NET's API documentation (MIT) and turns of task-oriented dialogues (google-research-datasets dstc8-schema-guided-"
-            + "dialogue, CC BY-SA 4.0; a few of Taskmaster, CC BY 4.0), the first 95 % of each file, row by row in turn. Vocabulary: 2,048 pieces "
-            + "of SentencePiece (unigram, with bytes).\n");
+            + "dialogue, CC BY-SA 4.0; a few of Taskmaster, CC BY 4.0), the first 95 % of each file, row by row in turn. Vocabulary: "
+            + $"{LanguageModelTokenizer.NameOf(arguments)}.\n");
         text.AppendLine(CultureInfo.InvariantCulture, $"Training: {training.BatchSize} rows a step, {Steps} steps, AdamW, highest learning rate "
             + $"{training.LearningRate}, {training.WarmupShare:P0} warm-up, cosine decay, weight decay {training.WeightDecay}, seed {training.Seed}.\n");
         foreach (var (name, value) in values)

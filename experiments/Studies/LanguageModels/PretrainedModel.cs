@@ -1,6 +1,6 @@
-using Microsoft.ML.Moe.Experiments.Data;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Tokenizers;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Experiments.Studies.LanguageModels;
@@ -24,10 +24,10 @@ internal sealed record PretrainedModel(string Name, FromScratchConfig Config, in
         new("switch", new TextToTextModelConfig { Width = 128, Layers = 4, Heads = 4, Experts = 8, ExpertWidth = 512 }, BatchSize: 32, LearningRate: 2e-3f);
 
     /// <summary>The tokenizer.</summary>
-    /// <param name="vocabulary">Pieces and scores.</param>
-    public Tokenizers.HuggingFaceTokenizer Tokenizer(string vocabulary) => Config is TextToTextModelConfig
-        ? UnigramVocabulary.Read(vocabulary, Sentinels, appendsEnd: true)
-        : UnigramVocabulary.Read(vocabulary, 0, appendsEnd: false);
+    /// <param name="arguments">What the command line asks for.</param>
+    public HuggingFaceTokenizer Tokenizer(Arguments arguments) => Config is TextToTextModelConfig
+        ? LanguageModelTokenizer.Read(arguments, Sentinels, appendsEnd: true)
+        : LanguageModelTokenizer.Read(arguments);
 
     /// <summary>Rows to learn from, or to measure on.</summary>
     /// <param name="rows">Makes them.</param>

@@ -27,16 +27,30 @@ internal static class GeneratorFolderWriter
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(TextGenerator generator, Model<EncodedText> model, string folder, ElementType? type = null)
     {
+        var stored = type ?? StoredTypeOf(model);
+        var tensors = TensorsOf(model, stored);
+        PublishedFolderWriter.Write(folder, generator.Files, tensors, stored, model.Config.BaseModel, "transformers");
+        PublishedFolderWriter.WriteJson(
+            folder, GenerationConfigFile.FileName, GenerationConfigJson.Of(generator, (PublishedConfig)model.Config.Encoder));
+    }
+
+    /// <summary>A model's weights under their published names.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="type">Type of the weights in the file.</param>
+    /// <exception cref="InvalidOperationException">Transformers has no form for the model; the message says why.</exception>
+    public static IReadOnlyList<SavedTensor> TensorsOf(Model<EncodedText> model, ElementType type)
+    {
         if (model.Config.Encoder is not PublishedConfig config || model.Head is not (NextTokenHead or DecoderHead))
             throw new InvalidOperationException("The model writes no text, or has an architecture of this library alone: save it as a zip.");
         var rules = config.CreateRules();
-        var stored = type ?? (model.Parameters.All.Any(p => p.Parameter.Value.ElementType == ElementType.BFloat16) ? ElementType.BFloat16 : ElementType.Float32);
-        var tensors = PublishedTensors.Of(
+        return PublishedTensors.Of(
             model.Parameters.All.Select(p => p.Parameter),
             rules,
-            stored,
+            type,
             parameter => parameter.Name is CausalConfig.NextTokenWeight or CausalConfig.NextTokenBias ? "" : rules.PrefixBesideHead);
-        PublishedFolderWriter.Write(folder, generator.Files, tensors, stored, model.Config.BaseModel, "transformers");
-        PublishedFolderWriter.WriteJson(folder, GenerationConfigFile.FileName, GenerationConfigJson.Of(generator, config));
     }
+
+    /// <summary>Type of a model's matrices; single precision where they are in int8.</summary>
+    public static ElementType StoredTypeOf(Model<EncodedText> model) =>
+        model.Parameters.All.Any(p => p.Parameter.Value.ElementType == ElementType.BFloat16) ? ElementType.BFloat16 : ElementType.Float32;
 }

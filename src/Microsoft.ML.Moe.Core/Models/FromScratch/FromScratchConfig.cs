@@ -63,6 +63,27 @@ public abstract record FromScratchConfig
     public Model<EncodedText> Create(Engine engine, HuggingFaceTokenizer tokenizer, int seed = 0) =>
         CreateGenerator(engine, tokenizer, seed).Model;
 
+    /// <summary>
+    /// Writes a model of this configuration, trained perhaps, as a folder that Hugging Face's transformers loads: <c>config.json</c>,
+    /// <c>model.safetensors</c>, <c>generation_config.json</c> and the tokenizer's files. A router that only this library has is not in it:
+    /// those who load the folder have Token Choice with as many experts.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The tokenizer that it was created with.</param>
+    /// <param name="folder">Path of the folder; made if it is not there. Files of the same names are replaced.</param>
+    /// <exception cref="ArgumentException">The model is of another configuration or tokenizer.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void SaveHuggingFace(Model<EncodedText> model, HuggingFaceTokenizer tokenizer, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        var (generator, encoder) = Describe(tokenizer);
+        if (encoder with { Router = model.Config.Encoder.Router } != model.Config.Encoder)
+            throw new ArgumentException("The model was not created with this configuration and tokenizer.", nameof(model));
+        GeneratorFolderWriter.Write(generator, model, folder);
+    }
+
     /// <summary>Creates a model, and what turns texts into its prompts.</summary>
     /// <param name="engine">Where it shall live.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -72,15 +93,11 @@ public abstract record FromScratchConfig
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(tokenizer);
-        Check();
-        var json = JsonSerializer.SerializeToUtf8Bytes(ToJson(tokenizer), Indented);
-        var settings = Settings(json);
-        var encoder = (PublishedConfig)Change(Read(settings)).Check();
-        var files = new EncoderFiles(json, new PublishedTokenizer(tokenizer));
-        var input = new PublishedTextInput(PublishedTextInputConfig.Of(encoder), files.Tokenizer);
+        var (generator, encoder) = Describe(tokenizer);
+        var input = new PublishedTextInput(PublishedTextInputConfig.Of(encoder), generator.Files.Tokenizer);
         var config = new ModelConfig { Input = input.Config, Encoder = encoder, Head = encoder.WritingHead! };
         var store = new ParameterStore(engine, seed, InitialWeights.Of(encoder)) { HasDenseTables = encoder.HasDenseTables };
-        return (TextGenerator.Of(files, settings, encoder.IsEncoderDecoder), new Model<EncodedText>(engine, config, input, store));
+        return (generator, new Model<EncodedText>(engine, config, input, store));
     }
 
     /// <summary><c>config.json</c>.</summary>
@@ -97,6 +114,15 @@ public abstract record FromScratchConfig
 
     /// <summary>An id, or null where it is negative, which stands for none.</summary>
     private protected static JsonNode? IdOrNull(int? id) => id is >= 0 ? JsonValue.Create(id.Value) : null;
+
+    private (TextGenerator Generator, PublishedConfig Encoder) Describe(HuggingFaceTokenizer tokenizer)
+    {
+        Check();
+        var json = JsonSerializer.SerializeToUtf8Bytes(ToJson(tokenizer), Indented);
+        var settings = Settings(json);
+        var encoder = (PublishedConfig)Change(Read(settings)).Check();
+        return (TextGenerator.Of(new EncoderFiles(json, new PublishedTokenizer(tokenizer)), settings, encoder.IsEncoderDecoder), encoder);
+    }
 
     private void Check()
     {

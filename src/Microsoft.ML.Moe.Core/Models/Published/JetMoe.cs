@@ -66,6 +66,7 @@ internal sealed record JetMoeConfig : RotaryCausalConfig
         const string Attention = "layers.{l}.self_attention.";
         const string Experts = "layers.{l}.mlp.";
         return LlamaRules()
+            .Without("layers.{l}.attention.keys.weight", "layers.{l}.attention.values.weight")
             .Copy("layers.{l}.attention.router.weight", Attention + "experts.router.layer.weight", transpose: true)
             .Copy("layers.{l}.attention.experts.queries", Attention + "experts.input_linear.weight", transpose: true)
             .Copy("layers.{l}.attention.experts.output", Attention + "experts.output_linear.weight", transpose: true)

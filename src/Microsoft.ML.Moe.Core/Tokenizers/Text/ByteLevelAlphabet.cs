@@ -25,6 +25,9 @@ internal static class ByteLevelAlphabet
     /// <summary>What stands for the space.</summary>
     public const char Space = 'Ġ';
 
+    /// <summary>The character that stands for a byte.</summary>
+    public static char CharacterOf(byte value) => OfBytes[value];
+
     /// <summary>The byte that a character stands for; −1 for none.</summary>
     public static int ByteOf(char unit) => unit < BytesOf.Length ? BytesOf[unit] : -1;
 

@@ -6,6 +6,7 @@ using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 
 namespace Microsoft.ML.Moe;
@@ -105,6 +106,24 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     {
         ArgumentNullException.ThrowIfNull(router);
         return Share(hold => new MoeTextGenerationTransformer(Model.WithRouting(router, hold), _generator, _writer, _settings, _rows));
+    }
+
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's transformers loads, and <c>GenerateText</c> too: <c>config.json</c>,
+    /// <c>model.safetensors</c>, <c>generation_config.json</c> and the tokenizer's files. A router that only this library has, as of
+    /// <see cref="WithRouting"/>, is not in it: those who load the folder have the architecture's own.
+    /// </summary>
+    /// <param name="folder">Path of the folder; made if it is not there. Files of the same names are replaced.</param>
+    /// <param name="weights">What the weights are in the file; bfloat16 halves it and rounds.</param>
+    /// <exception cref="InvalidOperationException">Transformers has no form for the model; the message says why.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public void SaveHuggingFace(string folder, ElementType weights = ElementType.Float32)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        OptionCheck.Saved(weights, nameof(weights));
+        using var hold = Held();
+        GeneratorFolderWriter.Write(_generator, hold.Model, folder, weights);
     }
 
     /// <summary>Measures how well the model tells the texts of the input column: perplexity, bits per character.</summary>

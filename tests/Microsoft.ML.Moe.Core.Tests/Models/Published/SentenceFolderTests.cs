@@ -32,9 +32,9 @@ public sealed class SentenceFolderTests
         Assert.Equal(embedder.MaximumTokens, again.MaximumTokens);
         Assert.Equal(embedder.Text, again.Text with { Prompts = embedder.Text.Prompts });
         Assert.Equal(embedder.Text.Prompts, again.Text.Prompts);
-        SameTensors(path, saved.Path, mayLack: "pooler.");
+        SavedTensors.AreThoseOf(path, saved.Path, mayLack: "pooler.");
         foreach (var own in Directory.GetDirectories(path).Where(f => File.Exists(Path.Combine(f, "model.safetensors"))))
-            SameTensors(own, Path.Combine(saved.Path, Path.GetFileName(own)));
+            SavedTensors.AreThoseOf(own, Path.Combine(saved.Path, Path.GetFileName(own)));
     }
 
     [SkippableTheory]
@@ -61,22 +61,5 @@ public sealed class SentenceFolderTests
         var embeddings = new float[Texts.Length * embedder.Width];
         embedder.Embed(Texts, embeddings);
         return embeddings;
-    }
-
-    private static void SameTensors(string original, string saved, string? mayLack = null)
-    {
-        using var expected = TensorFiles.Open(original);
-        using var actual = TensorFiles.Open(saved);
-        Assert.Equal(
-            expected.Tensors.Keys.Where(name => mayLack is null || !name.StartsWith(mayLack, StringComparison.Ordinal)).Order(),
-            actual.Tensors.Keys.Order());
-        foreach (var tensor in actual.Tensors.Values)
-        {
-            Assert.Equal(expected.Tensors[tensor.Name].Shape, tensor.Shape);
-            var (values, own) = (new float[tensor.Elements], new float[tensor.Elements]);
-            expected.Read(expected.Tensors[tensor.Name], 0, values);
-            actual.Read(tensor, 0, own);
-            Assert.Equal(values, own);
-        }
     }
 }
