@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// What all trainers on a vector of features have in common. Batch size, learning rate, dropout and number of epochs that are left at their
-/// defaults follow the number of rows, as <see cref="Recipe"/> says; the blocks have no attention, so <see cref="MoeTrainerOptions.Heads"/> has no effect.
+/// defaults follow the number of rows, as <see cref="Recipe"/> says; the blocks have no attention, so <see cref="MoeEncoderOptions.Heads"/> has no effect.
 /// </summary>
 public abstract class MoeFeatureOptions : MoeEncoderOptions
 {
