@@ -8,13 +8,14 @@ namespace Microsoft.ML.Moe.Trainers;
 /// <summary>Reports the progress of training to ML.NET's progress channel, to the log and to the caller, and checks whether training was cancelled.</summary>
 internal sealed class FitObserver : ITrainingObserver
 {
-    private static readonly string[] Units = ["epochs", "steps or rows"];
+    private static readonly string[] Units = ["epochs", "steps or rows", "seconds left"];
 
     private readonly IHost _host;
     private readonly IChannel _channel;
     private readonly IProgressChannel _progress;
     private readonly MoeTrainerOptions _options;
     private volatile Tuple<int, int, int> _now = new(0, 0, 0);
+    private long _secondsLeft;
 
     public FitObserver(IHost host, IChannel channel, IProgressChannel progress, MoeTrainerOptions options)
     {
@@ -30,6 +31,7 @@ internal sealed class FitObserver : ITrainingObserver
             var (epoch, step, steps) = _now;
             entry.SetProgress(0, epoch);
             entry.SetProgress(1, step, steps);
+            entry.SetProgress(2, Volatile.Read(ref _secondsLeft));
         });
     }
 
@@ -42,6 +44,8 @@ internal sealed class FitObserver : ITrainingObserver
         _now = new(epoch, step, steps);
         Environments.ThrowIfCanceled(_host);
     }
+
+    public void OnTimeLeft(TimeSpan left) => Volatile.Write(ref _secondsLeft, (long)left.TotalSeconds);
 
     public void OnEpoch(EpochReport report)
     {
@@ -70,8 +74,12 @@ internal sealed class FitObserver : ITrainingObserver
                 $", validation loss {loss:F4}, {(_options.MeasuresAccuracy ? $"accuracy {metric:P2}" : $"mean absolute error {metric:G4}")}"
                 + $"{(report.IsBest ? " (best)" : "")}")
             : "";
+        var score = report.Score is { } value ? string.Create(CultureInfo.InvariantCulture, $", score {value:F4}") : "";
+        var left = report.Epoch < report.Epochs
+            ? string.Create(CultureInfo.InvariantCulture, $", {(int)report.TimeLeft.TotalHours}:{report.TimeLeft:mm\\:ss} left")
+            : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}, {report.RowsPerSecond:F0} rows/s.");
+            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}{score}, {report.RowsPerSecond:F0} rows/s{left}.");
     }
 }
