@@ -88,8 +88,12 @@ internal sealed class DecoderHead : Head
     }
 
     /// <inheritdoc/>
-    public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training) =>
-        tape.CrossEntropy(scores, Labels(batch), []);
+    public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training)
+    {
+        var written = TargetsOf(batch);
+        return tape.CrossEntropy(
+            scores, Labels(batch), targets.WeightsOfTokens(written.Layout, written.Rows), training.LabelSmoothing);
+    }
 
     /// <inheritdoc/>
     public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement)

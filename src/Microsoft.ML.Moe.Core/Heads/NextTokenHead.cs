@@ -56,8 +56,11 @@ internal sealed class NextTokenHead : Head
     }
 
     /// <inheritdoc/>
-    public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training) =>
-        tape.CrossEntropy(scores, ((TokenIdBatch)batch).NextTokens().Targets, []);
+    public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training)
+    {
+        var (rows, tokens) = ((TokenIdBatch)batch).NextTokens();
+        return tape.CrossEntropy(scores, tokens, targets.WeightsOfTokens(batch.Layout, rows), training.LabelSmoothing);
+    }
 
     /// <inheritdoc/>
     public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement) =>

@@ -16,6 +16,7 @@ internal sealed class ExpertMatrix
     public ExpertMatrix(ParameterStore store, string name, float deviation, int experts, int inputs, int outputs)
     {
         WeightEIO = store.Normal(name, ParameterRole.Weight, deviation, experts, inputs, outputs);
+        WeightEIO.IsStackOfExperts = true;
         Adapter = store.AdapterOf(WeightEIO);
     }
 

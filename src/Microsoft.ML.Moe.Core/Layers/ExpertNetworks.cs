@@ -41,8 +41,14 @@ internal sealed class ExpertNetworks
             Bias(hasGate && form.HasGateBias, ".gateBias", f),
             hasGate ? form.GateActivation : Activation.None);
 
-        Tensor? Bias(bool isThere, string part, int columns) =>
-            isThere ? store.Constant(name + part, ParameterRole.Bias, 0f, e, columns).Value : null;
+        Tensor? Bias(bool isThere, string part, int columns)
+        {
+            if (!isThere)
+                return null;
+            var bias = store.Constant(name + part, ParameterRole.Bias, 0f, e, columns);
+            bias.IsStackOfExperts = true;
+            return bias;
+        }
     }
 
     /// <summary>The weights, without what adapters add to them.</summary>

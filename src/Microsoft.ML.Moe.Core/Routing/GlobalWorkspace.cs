@@ -33,6 +33,18 @@ public sealed class GlobalWorkspace(
     GlobalWorkspaceTokens tokens = GlobalWorkspaceTokens.Uncertain,
     int seed = 0) : RoutingPolicy
 {
+    /// <summary>
+    /// The paper's settings for classification as text (GLUE): 1.6 nats, 8 uncertain tokens of a source and 1 of a target. For mixtures of 8
+    /// experts; in others choose a share of the maximum.
+    /// </summary>
+    public static GlobalWorkspaceSettings Glue { get; } = OfPaper(1.6, 8, 1);
+
+    /// <summary>The paper's settings for summaries: 1.8 nats, 32 uncertain tokens of a source and 8 of a target; see <see cref="Glue"/>.</summary>
+    public static GlobalWorkspaceSettings Summarisation { get; } = OfPaper(1.8, 32, 8);
+
+    /// <summary>The paper's settings for answers to questions: 1.8 nats, 16 uncertain tokens of a source and 2 of a target; see <see cref="Glue"/>.</summary>
+    public static GlobalWorkspaceSettings QuestionAnswering { get; } = OfPaper(1.8, 16, 2);
+
     /// <summary>H*, in nats.</summary>
     public double EntropyThreshold { get; } = double.IsNaN(entropyThreshold)
         ? throw new ArgumentOutOfRangeException(nameof(entropyThreshold), entropyThreshold, "The threshold is a number.")
@@ -106,4 +118,7 @@ public sealed class GlobalWorkspace(
 
         return found ? terms with { HasBroadcast = true, PassesBroadcast = Rule == GlobalWorkspaceRule.AsReleased } : terms;
     }
+
+    private static GlobalWorkspaceSettings OfPaper(double nats, int sourceTokens, int targetTokens) =>
+        new(nats, EntropyUnit.Nats, sourceTokens) { MaxTokensPerDecoderSequence = targetTokens };
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>A training row.</summary>
@@ -25,6 +27,26 @@ internal sealed class Targets
 
     /// <summary>Weights of the rows.</summary>
     public ReadOnlySpan<float> Weights => _weights.AsSpan(0, Count);
+
+    /// <summary>The weight of each of some tokens: that of its row.</summary>
+    /// <param name="layout">Where each row's tokens lie.</param>
+    /// <param name="tokens">Numbers of the tokens, ascending.</param>
+    /// <returns>A weight for each; none where all rows have the same.</returns>
+    public float[] WeightsOfTokens(SequenceLayout layout, ReadOnlySpan<int> tokens)
+    {
+        if (Count == 0 || !Weights.ContainsAnyExcept(Weights[0]))
+            return [];
+        var weights = new float[tokens.Length];
+        var row = 0;
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            while (tokens[i] >= layout.Offsets[row + 1])
+                row++;
+            weights[i] = Weights[row];
+        }
+
+        return weights;
+    }
 
     /// <summary>Begins another batch.</summary>
     /// <param name="rows">Most rows that it will have.</param>

@@ -10,6 +10,12 @@ public interface ITrainingObserver
     /// <param name="loss">Loss of this step's batch.</param>
     void OnStep(int epoch, int step, int steps, double loss);
 
+    /// <summary>Is told before <see cref="OnStep"/> how long training goes on if it takes all of its steps.</summary>
+    /// <param name="left">The time that is left, by that of the steps and evaluations so far.</param>
+    void OnTimeLeft(TimeSpan left)
+    {
+    }
+
     /// <summary>An epoch has ended.</summary>
     /// <param name="report">What it achieved.</param>
     void OnEpoch(EpochReport report);
@@ -46,4 +52,11 @@ public sealed record EpochReport(
     double? ValidationAccuracy,
     double LearningRate,
     double RowsPerSecond,
-    bool IsBest);
+    bool IsBest)
+{
+    /// <summary>What the best epoch is chosen by in place of the validation loss, larger is better; null where it is the loss.</summary>
+    public double? Score { get; init; }
+
+    /// <summary>How long training goes on, by the time it took so far, if it is not ended early.</summary>
+    public TimeSpan TimeLeft { get; init; }
+}

@@ -6,7 +6,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>Learning what a model's head tells of a row, whatever kind of rows it reads.</summary>
-internal sealed class ModelObjective<TRow> : ITrainingObjective
+internal class ModelObjective<TRow> : ITrainingObjective
 {
     private readonly Model<TRow> _model;
     private readonly Packer<TRow> _packer;
@@ -42,9 +42,21 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
     public int Examples => _training.Length;
 
     /// <inheritdoc/>
-    public void BeginEpoch(int epoch) => _workspace?.Calibrate(
+    public IReadOnlyList<double> EpochState => _workspace?.Thresholds ?? [];
+
+    /// <summary>The rows that are learned from.</summary>
+    protected IReadOnlyList<Example<TRow>> Training => _training;
+
+    /// <inheritdoc/>
+    public void BeginEpoch(int epoch, IReadOnlyList<double>? state) => _workspace?.Begin(
+        state,
         [.. _training.Select(row => row.Input)],
         (rows, observer) => _model.Score(rows, new float[rows.Count * _model.Outputs], observer));
+
+    /// <inheritdoc/>
+    public virtual void Arrange(Span<int> order, int batchSize, Random random)
+    {
+    }
 
     /// <inheritdoc/>
     public void Prepare(ReadOnlySpan<int> examples, Random random)
@@ -72,5 +84,5 @@ internal sealed class ModelObjective<TRow> : ITrainingObjective
     }
 
     /// <inheritdoc/>
-    public (double Loss, double Metric)? Evaluate() => _model.Measure(_validation, _packer).Result;
+    public virtual ValidationResult? Evaluate() => ValidationResult.Of(_model.Measure(_validation, _packer));
 }

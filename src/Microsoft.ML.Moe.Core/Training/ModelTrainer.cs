@@ -72,12 +72,7 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
     {
         using var digest = new TrainingDigest();
         digest.AddJson(Training).AddJson(Encoder).AddJson((object)model.Config.Input).AddValues(parameters);
-        foreach (var rows in new[] { training, validation })
-        {
-            model.Input.AddTo(digest, rows.Select(row => row.Input));
-            digest.AddJson(rows.Select(row => row.Target)).AddJson(rows.Select(row => row.Weight));
-        }
-
+        digest.AddRows(model.Input, training).AddRows(model.Input, validation);
         AddTo(digest);
         return digest.ToString();
     }

@@ -6,36 +6,32 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="parameters">The parameters.</param>
 internal sealed class ParameterSnapshot(IReadOnlyList<Parameter> parameters)
 {
-    private readonly float[][] _values = [.. parameters.Select(p => new float[p.Value.Length])];
+    // made when values are taken first: where nothing is evaluated, nothing is kept
+    private float[][]? _values;
 
     /// <summary>Whether values were taken.</summary>
-    public bool IsTaken { get; private set; }
+    public bool IsTaken => _values is not null;
 
     /// <summary>Copies the values as they are now.</summary>
     public void Take()
     {
+        _values ??= [.. parameters.Select(p => new float[p.Value.Length])];
         for (var i = 0; i < _values.Length; i++)
             parameters[i].Value.CopyTo(_values[i]);
-        IsTaken = true;
     }
 
-    /// <summary>The values taken.</summary>
+    /// <summary>The values taken; none where none were.</summary>
     public IEnumerable<NamedValues> Export() =>
-        parameters.Zip(_values, (p, values) => new NamedValues(p.Name, p.Value.Shape.ToArray(), values));
+        parameters.Zip(_values ?? [], (p, values) => new NamedValues(p.Name, p.Value.Shape.ToArray(), values));
 
     /// <summary>Takes values from elsewhere.</summary>
-    /// <param name="values">For each parameter as many as it has.</param>
-    public void Import(IReadOnlyList<float[]> values)
-    {
-        for (var i = 0; i < _values.Length; i++)
-            values[i].CopyTo(_values[i], 0);
-        IsTaken = true;
-    }
+    /// <param name="values">For each parameter as many as it has; become this snapshot's.</param>
+    public void Import(IReadOnlyList<float[]> values) => _values = [.. values];
 
-    /// <summary>Puts the values back.</summary>
+    /// <summary>Puts the values back, if any were taken.</summary>
     public void Restore()
     {
-        for (var i = 0; i < _values.Length; i++)
+        for (var i = 0; i < _values?.Length; i++)
             parameters[i].Value.CopyFrom(_values[i]);
     }
 }

@@ -16,7 +16,7 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="training">Tells this training from others: a digest of options and rows.</param>
 internal sealed class TrainingCheckpoint(string path, string training)
 {
-    private const int CurrentVersion = 1;
+    private const int CurrentVersion = 2;
     private const int MaximumJsonBytes = 1 << 16;
     private const string ProgressEntry = "Progress.json";
     private const string StateEntry = "State.safetensors";
@@ -145,8 +145,17 @@ internal sealed record TrainingProgress
     /// <summary>Sum of these steps' losses.</summary>
     public double LossSum { get; set; }
 
-    /// <summary>Lowest validation loss of an epoch so far.</summary>
-    public double BestLoss { get; init; } = double.PositiveInfinity;
+    /// <summary>The least <see cref="ValidationResult.Criterion"/> so far.</summary>
+    public double Best { get; set; } = double.PositiveInfinity;
+
+    /// <summary>Whether that is of the epoch under way.</summary>
+    public bool IsBestOfEpoch { get; set; }
+
+    /// <summary>Step of the epoch after which the model was evaluated last; 0 for none.</summary>
+    public int EvaluatedStep { get; set; }
+
+    /// <summary>See <see cref="ITrainingObjective.EpochState"/>; null before the epoch has begun.</summary>
+    public IReadOnlyList<double>? EpochState { get; set; }
 
     /// <summary>Epochs since then.</summary>
     public int EpochsSinceBest { get; init; }

@@ -101,6 +101,12 @@ public sealed record TrainingConfig
     public int? EarlyStoppingPatience { get; init => field = OptionCheck.Range(value, 1, 100_000, nameof(EarlyStoppingPatience)); }
 
     /// <summary>
+    /// Steps after which the validation rows are evaluated within an epoch too, so that the best weights can be those of a step amid it. At
+    /// least 1. null evaluates them after each epoch alone. Default null.
+    /// </summary>
+    public int? EvaluationSteps { get; init => field = OptionCheck.Range(value, 1, int.MaxValue, nameof(EvaluationSteps)); }
+
+    /// <summary>
     /// Seeds initial weights, shuffling and dropout; the same seed gives the same model on the same engine. Default 0.
     /// </summary>
     public int Seed { get; init; }

@@ -31,12 +31,20 @@ internal sealed class TrainingDigest : IDisposable
                 _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Ids));
                 _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Types));
                 _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Targets));
+                _hash.AppendData(BitConverter.GetBytes(ids.FirstTarget));
             }
 
             _hash.AppendData(Encoding.UTF8.GetBytes("\n"));
         }
 
         return this;
+    }
+
+    /// <summary>Takes in rows with their targets and weights.</summary>
+    public TrainingDigest AddRows<TRow>(Input<TRow> input, IReadOnlyList<Example<TRow>> rows)
+    {
+        input.AddTo(this, rows.Select(row => row.Input));
+        return AddJson(rows.Select(row => row.Target)).AddJson(rows.Select(row => row.Weight));
     }
 
     /// <summary>Takes in images.</summary>

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Globalization;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -26,6 +26,7 @@ internal sealed class TrainingLoop(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
     private readonly LaterValue[] _losses = new LaterValue[schedule.AccumulationSteps];
+    private readonly TrainingClock _clock = new();
     private Random _random = new(0);
     private TrainingProgress _progress = new();
 
@@ -48,23 +49,30 @@ internal sealed class TrainingLoop(
     private void RunEpoch(CancellationToken stop)
     {
         var order = Enumerable.Range(0, objective.Examples).ToArray();
-        schedule.RandomOf(_progress.Epoch, 0).Shuffle(order);
-        objective.BeginEpoch(_progress.Epoch);
-        var watch = Stopwatch.StartNew();
-        var firstStep = _progress.Step;
+        var random = schedule.RandomOf(_progress.Epoch, 0);
+        random.Shuffle(order);
+        objective.Arrange(order, schedule.BatchSize, random);
+        objective.BeginEpoch(_progress.Epoch, _progress.EpochState);
+        _progress.EpochState = objective.EpochState;
+        var (firstStep, before) = (_progress.Step, _clock.Training);
+        _clock.Continue();
         RunSteps(order, stop);
+        _clock.Pause();
         var rows = Math.Min(objective.Examples, (double)(_progress.Step - firstStep) * schedule.BatchSize);
-        EndEpoch(rows / watch.Elapsed.TotalSeconds);
+        EndEpoch(rows / (_clock.Training - before).TotalSeconds);
     }
 
     private void RunSteps(int[] order, CancellationToken stop)
     {
         try
         {
+            EvaluateIfDue();
             PrepareStep(order, _progress.Step);
             while (_progress.Step < _stepsPerEpoch && !stop.IsCancellationRequested)
             {
                 RunStep(order);
+                if (EvaluateIfDue())
+                    PrepareStep(order, _progress.Step);
                 if (_progress.Step < _stepsPerEpoch && checkpoint?.IsDue == true)
                     SaveCheckpoint();
             }
@@ -109,6 +117,8 @@ internal sealed class TrainingLoop(
                 + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
         _progress.Step++;
         _progress.LossSum += loss;
+        _clock.Steps++;
+        observer?.OnTimeLeft(TimeLeft());
         observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
     }
 
@@ -137,12 +147,40 @@ internal sealed class TrainingLoop(
     private float ShareOf(ReadOnlySpan<int> batch, int part) =>
         (float)(StartOf(batch, part + 1) - StartOf(batch, part)) / batch.Length;
 
+    /// <summary>Evaluates within an epoch, where that is asked for and has not been done.</summary>
+    /// <returns>Whether it was: what was prepared is lost.</returns>
+    private bool EvaluateIfDue()
+    {
+        var isDue = _progress.Step < _stepsPerEpoch && (StepsBefore + _progress.Step) % schedule.EvaluationSteps == 0;
+        if (!isDue || _progress.Step == _progress.EvaluatedStep)
+            return false;
+        if (Evaluate() is not { } result)
+            return false;
+        _progress.EvaluatedStep = _progress.Step;
+        observer?.OnMessage(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Step {StepsBefore + _progress.Step}: validation loss {result.Loss:F4}{(result.Score is { } score ? $", score {score:F4}" : "")}"));
+        return true;
+    }
+
+    /// <summary>Evaluates, and keeps the weights if they are the best.</summary>
+    private ValidationResult? Evaluate()
+    {
+        _clock.Pause();
+        var evaluation = _clock.Evaluate(objective.Evaluate);
+        _clock.Continue();
+        if (evaluation is not { } result || !(result.Criterion < _progress.Best || !_best.IsTaken))
+            return evaluation;
+        _best.Take();
+        (_progress.Best, _progress.IsBestOfEpoch) = (result.Criterion, true);
+        return evaluation;
+    }
+
     private void EndEpoch(double rowsPerSecond)
     {
-        var result = objective.Evaluate();
-        var isBest = result is not { } scored || scored.Loss < _progress.BestLoss || !_best.IsTaken;
-        if (result is not null && isBest)
-            _best.Take();
+        var result = Evaluate();
+        _clock.Pause();
+        var isBest = result is null || _progress.IsBestOfEpoch;
         var rate = schedule.LearningRate * _rates.FactorAt(Math.Max(0, StepsBefore + _progress.Step - 1));
         var report = new EpochReport(
             _progress.Epoch,
@@ -152,24 +190,36 @@ internal sealed class TrainingLoop(
             result?.Metric,
             rate,
             rowsPerSecond,
-            isBest);
+            isBest)
+        {
+            Score = result?.Score,
+            TimeLeft = TimeLeft(),
+        };
         if (_progress.Step == _stepsPerEpoch)
-            BeginNextEpoch(result?.Loss, isBest);
+            BeginNextEpoch(result is not null, isBest);
         // last, so that an observer that throws loses nothing
         observer?.OnEpoch(report);
     }
 
-    private void BeginNextEpoch(double? validationLoss, bool isBest)
+    private void BeginNextEpoch(bool isEvaluated, bool isBest)
     {
         var sinceBest = isBest ? 0 : _progress.EpochsSinceBest + 1;
         _progress = new TrainingProgress
         {
             Epoch = _progress.Epoch + 1,
-            BestLoss = isBest ? validationLoss ?? _progress.BestLoss : _progress.BestLoss,
+            Best = _progress.Best,
             EpochsSinceBest = sinceBest,
-            HasConverged = validationLoss is not null && sinceBest >= schedule.Patience,
+            HasConverged = isEvaluated && sinceBest >= schedule.Patience,
         };
         SaveCheckpoint();
+    }
+
+    private TimeSpan TimeLeft()
+    {
+        var (steps, done) = (schedule.Epochs * _stepsPerEpoch, StepsBefore + _progress.Step);
+        var evaluations = schedule.Epochs - _progress.Epoch + (_progress.Step < _stepsPerEpoch ? 1 : 0)
+            + (schedule.EvaluationSteps is { } every ? steps / every - done / every : 0);
+        return _clock.Left(steps - done, evaluations);
     }
 
     private int StepsBefore => (_progress.Epoch - 1) * _stepsPerEpoch;

@@ -21,6 +21,9 @@ internal sealed record TrainingSchedule(
     int? Patience,
     int Seed)
 {
+    /// <summary>Steps after which the model is evaluated within an epoch; null evaluates it after each epoch alone.</summary>
+    public int? EvaluationSteps { get; init; }
+
     /// <summary>The schedule that a configuration asks for.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="epochs">Passes, where it leaves them open.</param>
@@ -33,7 +36,10 @@ internal sealed record TrainingSchedule(
         config.Decay,
         config.MaxGradientNorm,
         config.EarlyStoppingPatience,
-        config.Seed);
+        config.Seed)
+    {
+        EvaluationSteps = config.EvaluationSteps,
+    };
 
     /// <summary>Steps of an epoch.</summary>
     public int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;

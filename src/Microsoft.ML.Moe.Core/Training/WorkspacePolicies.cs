@@ -19,14 +19,26 @@ internal sealed class WorkspacePolicies(
     private readonly Dictionary<int, double> _thresholds = [];
     private readonly Dictionary<(int Block, RoutingPolicy Own), RoutingPolicy> _policies = [];
 
-    /// <summary>Measures the routers' entropies, where the threshold depends on them.</summary>
+    /// <summary>The thresholds that were measured, in nats, by block; none where they depend on no measure.</summary>
+    public IReadOnlyList<double> Thresholds => _thresholds.Count == 0 ? [] : [.. moeBlocks.Select(block => _thresholds[block])];
+
+    /// <summary>Begins an epoch: measures the routers' entropies, where the threshold depends on them.</summary>
+    /// <param name="thresholds"><see cref="Thresholds"/> of the epoch where it was begun before; null measures them.</param>
     /// <param name="rows">The training rows.</param>
     /// <param name="score">Scores rows, without noise, and shows an observer how they are routed.</param>
-    public void Calibrate<TRow>(IReadOnlyList<TRow> rows, Action<IReadOnlyList<TRow>, IRoutingObserver> score)
+    public void Begin<TRow>(
+        IReadOnlyList<double>? thresholds, IReadOnlyList<TRow> rows, Action<IReadOnlyList<TRow>, IRoutingObserver> score)
     {
         if (settings.Unit != EntropyUnit.ShareOfTokens)
             return;
         _policies.Clear();
+        if (thresholds is not null)
+        {
+            foreach (var (block, nats) in moeBlocks.Zip(thresholds))
+                _thresholds[block] = nats;
+            return;
+        }
+
         var count = Math.Min(rows.Count, CalibrationRows);
         var calibration = new EntropyCalibration();
         score([.. Enumerable.Range(0, count).Select(i => rows[(int)((long)i * rows.Count / count)])], calibration);

@@ -161,7 +161,7 @@ public sealed class FineTuningTests : IDisposable
         var classifier = Train(ToyTable.Config(4), 3);
         var texts = ToyTable.Encoded(classifier.Input, 200, seed: 5).Select(r => r.Input).ToList();
         var policies = new WorkspacePolicies(new GlobalWorkspaceSettings(0.25, EntropyUnit.ShareOfTokens), 3, [0]);
-        policies.Calibrate(texts, (rows, observer) => classifier.Score(rows, new float[rows.Count * 3], observer));
+        policies.Begin(null, texts, (rows, observer) => classifier.Score(rows, new float[rows.Count * 3], observer));
 
         using var tape = _engine.BeginTape(training: true);
         var counter = new BroadcastCounter();

@@ -110,7 +110,7 @@ public class TrainingLoopTests
     {
         public int Examples => examples;
 
-        public void BeginEpoch(int epoch) => log.Calls.Add("begin");
+        public void BeginEpoch(int epoch, IReadOnlyList<double>? state) => log.Calls.Add("begin");
 
         public void Prepare(ReadOnlySpan<int> examples, Random random)
         {
@@ -129,7 +129,7 @@ public class TrainingLoopTests
             });
         }
 
-        public (double Loss, double Metric)? Evaluate()
+        public ValidationResult? Evaluate()
         {
             log.Calls.Add("evaluate");
             return null;

@@ -96,6 +96,7 @@ internal sealed class AdapterPlan
             n, ParameterRole.Adapter, 1f / MathF.Sqrt(matrix.Inputs), Shape(matrix.Inputs, rank)));
         var b = Once($"{name}.B{(matrix.IsWhole ? "" : "." + parameter.Name)}", n => store.Constant(
             n, ParameterRole.Adapter, 0f, Shape(rank, matrix.OutputOfColumn.Length)));
+        (a.IsStackOfExperts, b.IsStackOfExperts) = (matrix.Experts > 0, matrix.Experts > 0);
         return new AdapterPart(a, b, _adaptation.Scaling(rank, alpha), matrix.FirstColumn);
 
         int[] Shape(int rows, int columns) => matrix.Experts > 0 ? [matrix.Experts, rows, columns] : [rows, columns];

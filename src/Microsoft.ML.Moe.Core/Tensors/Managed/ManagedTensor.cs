@@ -90,6 +90,9 @@ internal sealed unsafe class ManagedTensor : Tensor
     /// <summary>The gradient of a table with sparse rows; null for others.</summary>
     public SparseGradient? SparseGradient { get; }
 
+    /// <summary>Which experts of stacked weights have a gradient; null for others.</summary>
+    public TouchedExperts? TouchedExperts { get; private set; }
+
     /// <summary>One zero for each row of the first dimension, for <see cref="RowGroups"/>; a parameter keeps them, others take memory.</summary>
     public Span<int> GroupOfRow(Arena memory)
     {
@@ -188,6 +191,45 @@ internal sealed unsafe class ManagedTensor : Tensor
         }
 
         accumulate = HasGradient;
+        if (accumulate && TouchedExperts is not null)
+            ClearUntouched();
+        TouchedExperts?.TouchAll();
+        return Memory();
+    }
+
+    /// <summary>The gradient of stacked weights, to write or to add to expert by expert.</summary>
+    /// <param name="offsets">Where the pairs of each of E experts begin, and, last, where those of the last end.</param>
+    /// <param name="writes">Receives for each of them what is to be done.</param>
+    public float* GradientOfExperts(ReadOnlySpan<int> offsets, Span<ExpertWrite> writes)
+    {
+        if (TouchedExperts is null)
+        {
+            var gradient = GradientToWrite(out var accumulate);
+            writes.Fill(accumulate ? ExpertWrite.Add : ExpertWrite.Overwrite);
+            return gradient;
+        }
+
+        for (var expert = 0; expert < writes.Length; expert++)
+        {
+            writes[expert] = offsets[expert + 1] == offsets[expert] ? ExpertWrite.Leave
+                : TouchedExperts.Touch(expert) ? ExpertWrite.Add
+                : ExpertWrite.Overwrite;
+        }
+
+        return Memory();
+    }
+
+    private void ClearUntouched()
+    {
+        var length = Length / TouchedExperts!.Count;
+        for (var expert = 0; expert < TouchedExperts.Count; expert++)
+            if (!TouchedExperts[expert])
+                new Span<float>(_gradient + (long)expert * length, length).Clear();
+    }
+
+    /// <summary>The gradient's memory, as something arrives.</summary>
+    private float* Memory()
+    {
         HasGradient = true;
         if (Tape is null)
             _gradient = (_gradientBlock ??= new MemoryBlock(Length)).Data;
@@ -226,7 +268,16 @@ internal sealed unsafe class ManagedTensor : Tensor
         HasGradient = false;
         GradientFactor = 1f;
         SparseGradient?.Clear();
+        TouchedExperts?.Clear();
     }
+
+    internal override void StackExperts()
+    {
+        if (_stored is null && TouchedExperts is null && Shape[0] > 0)
+            TouchedExperts = new TouchedExperts(Shape[0]);
+    }
+
+    internal override bool[]? ExpertsWithGradient => TouchedExperts?.ToArray();
 
     protected internal override void SetRequiresGradient(bool requiresGradient)
     {
@@ -286,6 +337,8 @@ internal sealed unsafe class ManagedTensor : Tensor
             return;
         }
 
+        if (HasGradient && TouchedExperts is not null)
+            ClearUntouched();
         for (var i = 0; i < target.Length; i++)
             target[i] = HasGradient ? GradientFactor * _gradient[i] : 0f;
         GC.KeepAlive(this);

@@ -36,9 +36,9 @@ internal sealed class ContrastObjective : EncoderObjective
     public override int Examples => _pairs.Length;
 
     /// <summary>Pairs the rows of each class anew.</summary>
-    public override void BeginEpoch(int epoch)
+    public override void BeginEpoch(int epoch, IReadOnlyList<double>? state)
     {
-        base.BeginEpoch(epoch);
+        base.BeginEpoch(epoch, state);
         var random = new Random(TrainingSchedule.SeedOf(_seed, epoch));
         var next = 0;
         foreach (var ordered in _rowsOfClasses)

@@ -54,7 +54,11 @@ internal abstract class EncoderObjective : ITrainingObjective
     protected FeatureHead Head { get; }
 
     /// <inheritdoc/>
-    public virtual void BeginEpoch(int epoch) => _workspace?.Calibrate(
+    public IReadOnlyList<double> EpochState => _workspace?.Thresholds ?? [];
+
+    /// <inheritdoc/>
+    public virtual void BeginEpoch(int epoch, IReadOnlyList<double>? state) => _workspace?.Begin(
+        state,
         [.. _rows.Examples.Select(row => row.Input)],
         (rows, observer) => Model.Score(rows, new float[rows.Count * Model.Outputs], observer));
 
@@ -85,7 +89,7 @@ internal abstract class EncoderObjective : ITrainingObjective
     }
 
     /// <inheritdoc/>
-    public (double Loss, double Metric)? Evaluate() => Model.Measure(_validation, _packer).Result;
+    public ValidationResult? Evaluate() => ValidationResult.Of(Model.Measure(_validation, _packer));
 
     /// <summary>Turns examples of the loop into rows.</summary>
     /// <param name="examples">Numbers of the examples.</param>

@@ -162,7 +162,7 @@ public sealed class UpcyclingTests : IDisposable
         UpcycledRouters.Start(upcycling, model, rows);
         var policies = new WorkspacePolicies(
             new GlobalWorkspaceSettings(0.2, EntropyUnit.ShareOfTokens), model.Experts, model.Config.Encoder.MoeBlocks);
-        policies.Calibrate(rows, (some, observer) => model.Score(some, new float[some.Count * model.Outputs], observer));
+        policies.Begin(null, rows, (some, observer) => model.Score(some, new float[some.Count * model.Outputs], observer));
         var counts = new Broadcasts();
         using var tape = _engine.BeginTape(training: true);
         var batch = model.Input.CreatePacker(model.Packing(keepsLayouts: true)).Pack(rows);

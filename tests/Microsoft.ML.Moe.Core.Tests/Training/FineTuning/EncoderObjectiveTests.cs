@@ -30,7 +30,7 @@ public sealed class EncoderObjectiveTests : IDisposable
         var model = Create(Windows(bothEnds), layers);
         var objective = Objective(model, loss, layers, kept: false);
         using var optimizer = FineTuningOptimizer.Create(_engine, model.Parameters, TinyEncoder.Layers, Plan(layers), freezeRouter: false);
-        objective.BeginEpoch(1);
+        objective.BeginEpoch(1, state: null);
         int[] examples = [.. Enumerable.Range(0, objective.Examples)];
         LossOf(objective, examples);
         // what follows adds to them
@@ -102,7 +102,7 @@ public sealed class EncoderObjectiveTests : IDisposable
             var model = Create(Windows(bothEnds), 1);
             var objective = Objective(model, loss, 1, kept);
             using var optimizer = FineTuningOptimizer.Create(_engine, model.Parameters, TinyEncoder.Layers, Plan(1), freezeRouter: false);
-            objective.BeginEpoch(1);
+            objective.BeginEpoch(1, state: null);
             int[] examples = [.. Enumerable.Range(0, objective.Examples)];
             return [.. Enumerable.Range(0, 30).Select(_ =>
             {
@@ -130,7 +130,7 @@ public sealed class EncoderObjectiveTests : IDisposable
 
         // 5 and 6 rows, and one: three pairs of each, and one alone
         Assert.Equal(3 + 3 + 1, objective.Examples);
-        objective.BeginEpoch(1);
+        objective.BeginEpoch(1, state: null);
         objective.Prepare([.. Enumerable.Range(0, 7)], new Random(1));
         Assert.True(double.IsFinite(objective.Accumulate(1f).Read()));
     }

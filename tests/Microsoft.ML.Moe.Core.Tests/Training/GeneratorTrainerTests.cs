@@ -1,0 +1,168 @@
+using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.Tests.Training;
+
+/// <summary>Training of models that write: what is learned and what stays as it is.</summary>
+public sealed class GeneratorTrainerTests : IDisposable
+{
+    private readonly ManagedEngine _engine = new(2);
+
+    public static TheoryData<string> Models { get; } = [TinyGenerators.Switch, TinyGenerators.T5, TinyCausal.Olmoe, TinyCausal.Llama];
+
+    public void Dispose() => _engine.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void AModelLearnsToWriteAnswers(string config)
+    {
+        var model = TinyGenerators.Create(_engine, config);
+        var rows = TinyGenerators.Rows(model, 24);
+        var before = model.Measure(rows).Loss;
+
+        var trained = new GeneratorTrainer(Config(epochs: 40, rate: 1e-2f), model).Train(rows);
+
+        Assert.Same(model, trained);
+        Assert.InRange(trained.Measure(rows).Loss, 0, 0.6 * before);
+        Assert.All(model.Parameters.All, p => Assert.False(p.Parameter.IsFrozen));
+    }
+
+    [Theory]
+    [InlineData(TinyGenerators.Switch)]
+    [InlineData(TinyCausal.Olmoe)]
+    public void WhatHasNoLearningRateStaysAsItIs(string model)
+    {
+        foreach (var (config, isFrozen) in new (GeneratorTrainingConfig, Func<string, bool>)[]
+        {
+            (Frozen(t => t with { FreezeRouter = true }), name => name.Contains(".router.", StringComparison.Ordinal)),
+            (Config() with { RouterLearningRate = 0 }, name => name.Contains(".router.", StringComparison.Ordinal)),
+            (Config() with { ExpertLearningRate = 0 }, name => name.Contains(".experts.", StringComparison.Ordinal)),
+            (Config() with { EmbeddingLearningRate = 0 }, name => name.StartsWith("embedding.", StringComparison.Ordinal)),
+        })
+        {
+            var start = TinyGenerators.Create(_engine, model);
+            var before = Values(start);
+
+            new GeneratorTrainer(config, start).Train(TinyGenerators.Rows(start, 16));
+
+            Assert.Contains(before.Keys.ToList(), name => isFrozen(name));
+            Assert.All(Values(start), pair => Assert.Equal(isFrozen(pair.Key), before[pair.Key].SequenceEqual(pair.Value)));
+        }
+
+        GeneratorTrainingConfig Frozen(Func<TrainingConfig, TrainingConfig> change) => Config() with { Training = change(Config().Training) };
+    }
+
+    [Fact]
+    public void TheBestEpochIsThatOfTheBestAnswers()
+    {
+        var scores = new Queue<double>([0.2, 0.7, 0.1, 0.7]);
+        var metric = new AnswerMetric("from a list", answers =>
+        {
+            Assert.Equal(5, answers.Count);
+            Assert.All(answers, answer => Assert.InRange(answer.Count, 1, 6));
+            return scores.Dequeue();
+        })
+        {
+            Generation = new GenerationOptions { MaximumNewTokens = 6, EndTokens = [TinyGenerators.End] },
+            BatchSize = 2,
+        };
+        var config = Config(epochs: 4);
+
+        var (weights, epochs) = TinyGenerators.Train(TinyGenerators.Switch, config, metric);
+
+        Assert.Equal([0.2, 0.7, 0.1, 0.7], epochs.Select(epoch => epoch.Score!.Value));
+        Assert.Equal([true, true, false, false], epochs.Select(epoch => epoch.IsBest));
+        // two epochs of four: the steps' rates are the same, and the third is not kept
+        var stopped = Stopped(config, epochs: 2);
+        Assert.Equal(stopped, weights);
+    }
+
+    [Fact]
+    public void AnswersOfACausalModelContinueThePromptsAlone()
+    {
+        var model = TinyGenerators.Create(_engine, TinyCausal.Olmoe);
+        var rows = TinyGenerators.Rows(model, 8);
+        IReadOnlyList<IReadOnlyList<int>>? last = null;
+        var metric = new AnswerMetric("share of right tokens", answers =>
+        {
+            last = answers;
+            return answers.Zip(rows, (answer, row) => answer.SequenceEqual(row.Input.Ids!.Ids[row.Input.Ids.FirstTarget..]) ? 1.0 : 0).Average();
+        })
+        {
+            Generation = new GenerationOptions { MaximumNewTokens = 8, EndTokens = [TinyGenerators.End] },
+        };
+
+        new GeneratorTrainer(Config(epochs: 150, rate: 1e-2f), model, metric).Train(rows, rows);
+
+        var answers = new Generator(new CausalModel(model), metric.Generation).Generate(
+            [.. rows.Select(row => row.Input.Ids!.Ids[..row.Input.Ids.FirstTarget])]);
+        Assert.All(answers.Zip(rows), pair => Assert.Equal(pair.Second.Input.Ids!.Ids[pair.Second.Input.Ids.FirstTarget..], pair.First[0].Tokens));
+        Assert.NotNull(last);
+    }
+
+    [Fact]
+    public void CoefficientsOfRouterLossesAreThoseOfTheTraining()
+    {
+        var config = Config();
+        var (plain, _) = TinyGenerators.Train(TinyGenerators.Switch, config);
+        var (balanced, _) = TinyGenerators.Train(TinyGenerators.Switch, config with { LoadBalancingCoefficient = 1f });
+        var (ownValues, _) = TinyGenerators.Train(
+            TinyGenerators.Switch, config with { LoadBalancingCoefficient = 0.001f, RouterZLossCoefficient = 0.001f });
+
+        Assert.NotEqual(plain, balanced);
+        Assert.Equal(plain, ownValues);
+    }
+
+    [Fact]
+    public void ImpossibleTrainingsAreRefused()
+    {
+        var dense = TinyGenerators.Create(_engine, TinyCausal.Llama);
+        var sparse = TinyGenerators.Create(_engine, TinyGenerators.Switch);
+        var workspace = Config() with { Training = Config().Training with { GlobalWorkspace = GlobalWorkspace.Glue } };
+
+        Assert.Contains("GlobalWorkspace", Assert.Throws<ArgumentException>(() => new GeneratorTrainer(workspace, dense)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Config(), sparse).Train([Row(new TokenIds([5, 1]))]));
+        Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Config(), sparse).Train([Row(new TokenIds([5, 1]) { Targets = [-100] })]));
+        Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Config(), dense).Train([Row(new TokenIds([5, 1]) { FirstTarget = 2 })]));
+        Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Config(), dense).Train([Row(new TokenIds(new int[65]))]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Config() with { RouterLearningRate = -1 });
+
+        static Example<EncodedText> Row(TokenIds ids) => new(new EncodedText(ids, 0, isEmpty: false), 0f);
+    }
+
+    private static GeneratorTrainingConfig Config(int epochs = 2, float rate = 1e-3f) => new()
+    {
+        Training = new GeneratorTrainingConfig().Training with { LearningRate = rate, BatchSize = 8, MaxEpochs = epochs, Seed = 1 },
+    };
+
+    private static float[] Stopped(GeneratorTrainingConfig config, int epochs)
+    {
+        using var engine = new ManagedEngine(1);
+        using var stop = new CancellationTokenSource();
+        var start = TinyGenerators.Create(engine, TinyGenerators.Switch);
+        new GeneratorTrainer(config, start).Train(
+            TinyGenerators.Rows(start, 23), validation: [], new StopAfter(epochs, stop), stop.Token);
+        return start.AllValues();
+    }
+
+    private static Dictionary<string, float[]> Values(Model<EncodedText> model) =>
+        model.Parameters.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
+
+    private sealed class StopAfter(int epochs, CancellationTokenSource stop) : ITrainingObserver
+    {
+        public void OnEpoch(EpochReport report)
+        {
+            if (report.Epoch == epochs)
+                stop.Cancel();
+        }
+
+        public void OnStep(int epoch, int step, int steps, double loss)
+        {
+        }
+    }
+}
