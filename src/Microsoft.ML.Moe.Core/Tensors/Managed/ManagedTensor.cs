@@ -59,7 +59,9 @@ internal sealed unsafe class ManagedTensor : Tensor
         return this;
     }
 
-    /// <summary>Creates a view of a parameter for inference in another precision: the same values, with packed matrices of its own.</summary>
+    /// <summary>
+    /// Creates a frozen view of a parameter: the same values, in another precision for inference with packed matrices of its own.
+    /// </summary>
     public ManagedTensor(ManagedTensor source, InferencePrecision precision)
         : base(source.Shape)
     {
@@ -157,6 +159,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         if (tape.IsTraining || Tape is not null || _stored is not null)
             return null;
+        if (_source is not null && _source.Precision == Precision)
+            return _source.PackedFor(tape);
         if (_packed is null)
         {
             if (!PackedMatrices.Fits(this))
@@ -280,7 +284,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         if (Tape is not null)
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
         if ((_source is not null || _stored is not null) && requiresGradient)
-            throw new InvalidOperationException("A parameter in reduced precision is for inference and cannot be trained.");
+            throw new InvalidOperationException("A parameter in reduced precision, or one that others share, cannot be trained.");
         _requiresGradient = requiresGradient;
         ClearGradient();
     }

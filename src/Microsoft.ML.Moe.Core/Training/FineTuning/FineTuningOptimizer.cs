@@ -72,10 +72,10 @@ internal static class FineTuningOptimizer
         return engine.CreateAdamW(groups);
     }
 
-    /// <summary>Lets all parameters learn again.</summary>
+    /// <summary>Lets all parameters learn again that training may change.</summary>
     public static void Unfreeze(ParameterStore store)
     {
-        foreach (var (parameter, _) in store.All)
+        foreach (var (parameter, _) in store.Trained)
             parameter.IsFrozen = false;
     }
 

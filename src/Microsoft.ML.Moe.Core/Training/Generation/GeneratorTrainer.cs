@@ -8,13 +8,13 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
-/// Trains a model that writes text: all of its weights, or those that have a learning rate. Of an encoder–decoder each row has a source and
+/// Trains a model that writes text: all of its weights, those that have a learning rate, or adapters beside them. Of an encoder–decoder each row has a source and
 /// what is to be written to it, of a causal model a text, of which the tokens from the first target on are learned. A batch's loss is the mean
 /// cross-entropy of its learned tokens; in parts (<see cref="TrainingConfig.AccumulationSteps"/>), the mean of the parts' means, by
 /// their rows.
 /// </summary>
 /// <remarks>
-/// The weights of the model that it starts from are changed, not copied: a step needs them, their gradients and AdamW's two moments, four times
+/// The weights of the model that it starts from are changed, not copied, unless adapters learn in their place: a step needs them, their gradients and AdamW's two moments, four times
 /// the weights that learn, those of the best epoch besides where there are validation rows, and what one part of a batch takes to go backward.
 /// On the managed engine all of it is in single precision; on TorchSharp's <c>TrainingPrecision</c> says what products are computed in.
 /// </remarks>
@@ -38,28 +38,29 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
     private protected override Model<EncodedText> Learn(
         TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
+        var start = _config.Adaptation is { } adaptation ? _start.WithAdapters(adaptation, Training.Seed) : _start;
         var model = new Model<EncodedText>(
-            Engine, _start.Config with { Encoder = Tuned(_start.Config.Encoder) }, _start.Input, new ParameterStore(_start.Parameters));
+            Engine, start.Config with { Encoder = Tuned(start.Config.Encoder) }, start.Input, new ParameterStore(start.Parameters));
         using var optimizer = FineTuningOptimizer.Create(
             Engine,
-            model.Parameters.All,
+            model.Parameters.Trained,
             (parameter, role) => GeneratorRates.Of(_config, parameter, role),
             _config.Beta1,
             _config.Beta2,
             _config.Epsilon,
             _config.SkipsIdleExperts);
-        Parameter[] learning = [.. model.Parameters.All.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
+        Parameter[] learning = [.. model.Parameters.Trained.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
         if (learning.Length == 0)
         {
             throw new InvalidOperationException(
-                "There is nothing to learn: every weight is frozen, or in bfloat16 or int8. Load the model as float32.");
+                "There is nothing to learn: every weight is frozen, or in bfloat16 or int8. Load the model as float32, or train adapters beside it.");
         }
 
         var objective = new GeneratorObjective(model, model.Input.CreatePacker(model.Packing()), rows, _config, _metric);
         var checkpoint = Training.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(model, rows)) : null;
         new TrainingLoop(TrainingSchedule.From(Training, DefaultEpochs), objective, optimizer, learning, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
-        return _start;
+        return start;
     }
 
     private protected override void Check(Example<EncodedText> row, string parameter)
@@ -107,6 +108,12 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
             throw new ArgumentException("The model writes no text.", nameof(start));
         var training = config.Training;
         OptionCheck.Range(training.AccumulationSteps, 1, training.BatchSize, nameof(training.AccumulationSteps));
+        if (config.Adaptation is not null && start.Adaptation is not null)
+        {
+            throw new ArgumentException(
+                $"The model has adapters already: leave {nameof(config.Adaptation)} null to train these, or merge them first.", nameof(config));
+        }
+
         if (training.GlobalWorkspace is { } workspace)
         {
             if (start.Experts == 0)

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Training;
@@ -47,6 +48,13 @@ public sealed record GeneratorTrainingConfig
         Decay = LearningRateDecay.Linear,
         LabelSmoothing = 0f,
     };
+
+    /// <summary>
+    /// Low-rank adapters that learn in place of the weights, at <see cref="TrainingConfig.LearningRate"/>: those usual for adapters are higher,
+    /// 1e-4 to 3e-4. The trained model has them beside the weights of the one that training starts from, which stay as they are, in any
+    /// precision. null trains the weights, or the adapters of a model that has some. Default null.
+    /// </summary>
+    public LowRankAdaptation? Adaptation { get; init; }
 
     /// <summary>
     /// Peak learning rate of the routers, at least 0; 0 freezes them, as <see cref="TrainingConfig.FreezeRouter"/> does. null takes
