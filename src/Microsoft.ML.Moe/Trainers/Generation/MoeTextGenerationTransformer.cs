@@ -107,6 +107,21 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         return Share(hold => new MoeTextGenerationTransformer(Model.WithRouting(router, hold), _generator, _writer, _settings, _rows));
     }
 
+    /// <summary>
+    /// Writes the adapters that were trained beside the model's weights (<see cref="MoeGeneratorOptions.MergesAdapters"/> false) as the library
+    /// peft does: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.
+    /// </summary>
+    /// <param name="folder">Path of the folder, which is made where it is not there.</param>
+    /// <exception cref="InvalidOperationException">The model has no adapters.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public void SaveAdapters(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        using var hold = Hold();
+        Model.SaveAdapters(folder);
+    }
+
     /// <summary>Measures how well the model tells the texts of the input column: perplexity, bits per character.</summary>
     /// <param name="data">The table.</param>
     /// <param name="maximumTokens">
