@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
@@ -16,6 +17,7 @@ public sealed partial class OptionTests
 
     [Theory]
     [InlineData("All trainers", typeof(MoeTrainerOptions))]
+    [InlineData("Encoders of your own", typeof(MoeEncoderOptions))]
     [InlineData("Classifiers", typeof(MoeClassifierOptions))]
     public void Shared_options(string heading, Type type) => AssertTable(heading, Usual, type, differences: []);
 
@@ -29,6 +31,30 @@ public sealed partial class OptionTests
         var different = Written(options, property => property.DeclaringType != type).Except(Written(Usual, _ => true));
         AssertTable(heading, options, type, different);
     }
+
+    [Fact]
+    public void Options_of_models_that_write()
+    {
+        var options = new MoeTextToTextTrainer.Options();
+        AssertTable(
+            "Models that write",
+            options,
+            typeof(MoeGeneratorOptions),
+            Written(options, property => property.DeclaringType == typeof(MoeTrainerOptions)).Except(Written(Usual, _ => true)));
+    }
+
+    [Theory]
+    [InlineData("Written text", typeof(MoeTextGeneratorOptions), typeof(MoeLanguageModelTrainer.Options))]
+    [InlineData("Text to text", typeof(MoeTextToTextTrainer.Options), typeof(MoeTextToTextTrainer.Options))]
+    [InlineData("Language models", typeof(MoeLanguageModelTrainer.Options), typeof(MoeLanguageModelTrainer.Options))]
+    [InlineData("Classes as text", typeof(MoeTextToTextClassificationTrainer.Options), typeof(MoeTextToTextClassificationTrainer.Options))]
+    [InlineData("Context windows", typeof(ContextWindows), typeof(ContextWindows))]
+    public void Options_of_a_kind_of_model_that_writes(string heading, Type type, Type whole) =>
+        AssertTable(heading, Activator.CreateInstance(whole)!, type, []);
+
+    [Fact]
+    public void Members_of_low_rank_adaptation() =>
+        AssertTable("Low-rank adaptation", new LowRankAdaptation(), typeof(LowRankAdaptation), []);
 
     [Fact]
     public void Members_of_a_router() => AssertTable("Router", Router.Unified(), typeof(Router), []);

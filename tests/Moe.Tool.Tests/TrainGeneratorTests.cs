@@ -68,6 +68,19 @@ public sealed class TrainGeneratorTests : FolderTests
     }
 
     [Fact]
+    public void AdaptersAloneAreTrainedAndKept()
+    {
+        var (train, model) = (Write("train.tsv", Rows(40)), Path.Combine(Folder, "a.zip"));
+        string[] training = ["train-language-model", _olmoe, "--train", train, "--completion", "Target", "--prompt-column", "Source", "--epochs", "2", "--lora", "4"];
+        var merged = Train([.. training, "--out", model]);
+        var size = new FileInfo(model).Length;
+        var kept = Train([.. training, "--keep-adapters", "--out", model]);
+        Assert.True(new FileInfo(model).Length < size);
+        Assert.Equal(Tool.Number(merged, "Test F1", " %"), Tool.Number(kept, "Test F1", " %"));
+        Assert.Contains("--lora", Tool.Fail(2, "train-language-model", "--model", _olmoe, "--train", train, "--keep-adapters"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TheSeedDecidesTheOutcome()
     {
         string[] training = ["train-language-model", _olmoe, "--train", Write("train.tsv", Rows(40)), "--text", "Source", "--epochs", "1"];

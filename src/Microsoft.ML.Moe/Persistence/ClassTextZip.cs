@@ -1,7 +1,6 @@
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Scoring;
-using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 
 namespace Microsoft.ML.Moe.Persistence;
@@ -26,7 +25,7 @@ internal static class ClassTextZip
             folder,
             model,
             generator,
-            new GeneratorState(scorer.Generation, scorer.BatchSize, saved.MaximumPromptTokens, WeightPrecision.Float32, Source: null, saved.Prompt));
+            new GeneratorState(scorer.Generation, scorer.BatchSize, saved.MaximumPromptTokens, saved.Weights, saved.Source, saved.Prompt));
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>
@@ -48,7 +47,9 @@ internal static class ClassTextZip
                 columns,
                 labels,
                 state.Prompt ?? throw new InvalidDataException("The model file is damaged: it does not say what the model reads."),
-                state.MaximumPromptTokens)));
+                state.MaximumPromptTokens,
+                state.Weights,
+                state.Source)));
     }
 
     private static ClassTextScorer ScorerOf(TextGenerator generator, ClassTextSettings settings, GeneratorState state)

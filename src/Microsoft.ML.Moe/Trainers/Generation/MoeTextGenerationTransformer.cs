@@ -126,6 +126,21 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
         GeneratorFolderWriter.Write(_generator, hold.Model, folder, weights);
     }
 
+    /// <summary>
+    /// Writes the adapters that were trained beside the model's weights (<see cref="MoeGeneratorOptions.MergesAdapters"/> false) as the library
+    /// peft does: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.
+    /// </summary>
+    /// <param name="folder">Path of the folder, which is made where it is not there.</param>
+    /// <exception cref="InvalidOperationException">The model has no adapters.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public void SaveAdapters(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        using var hold = Hold();
+        Model.SaveAdapters(folder);
+    }
+
     /// <summary>Measures how well the model tells the texts of the input column: perplexity, bits per character.</summary>
     /// <param name="data">The table.</param>
     /// <param name="maximumTokens">

@@ -42,7 +42,8 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 shared,
                 task.Generator,
                 writer!,
-                new GeneratorSettings(writing.Columns, task.MaximumPromptTokens, WeightPrecision.Float32, Source: null, prompt)));
+                new GeneratorSettings(
+                    writing.Columns, task.MaximumPromptTokens, options.PrecisionOfWeights, options.SourceOfWeights, prompt)));
     }
 
     /// <summary>Trains a model.</summary>
@@ -98,7 +99,11 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 var config = options.ToGeneratorConfig();
                 // rows are held out here, whole ones
                 var trainer = new GeneratorTrainer(config with { Training = config.Training with { ValidationShare = 0f } }, model, metric);
-                return observer => trainer.Train(rows, Examples(validation), observer, options.StopToken);
+                return observer =>
+                {
+                    var trained = trainer.Train(rows, Examples(validation), observer, options.StopToken);
+                    return trained.Adaptation is not null && options.MergesAdapters ? trained.Merged() : trained;
+                };
             });
     }
 
@@ -115,7 +120,7 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 $"{source} is {encoder.Architecture}, {(wanted ? "a causal model" : "an encoder–decoder")}: train it with {otherwise}.");
         }
 
-        var (generator, model) = TextGenerator.Load(engine, folder, WeightPrecision.Float32, source.Name);
+        var (generator, model) = TextGenerator.Load(engine, folder, options.PrecisionOfWeights, source.Name);
         return (generator, options.Router is { } router ? model.WithRouting(router) : model);
     }
 

@@ -1,5 +1,7 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
 
@@ -51,6 +53,25 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     /// Coefficient of the router z-loss, within [0, 1000]; 0 leaves it out. null, the default, takes what the model's files say.
     /// </summary>
     public float? RouterZLossCoefficient { get; set; }
+
+    /// <summary>
+    /// Low-rank adapters, which alone learn, beside the model's matrices (LoRA, arXiv 2106.09685): with a fraction of the memory, and over
+    /// weights as they are stored. null, the default, trains the weights themselves.
+    /// </summary>
+    public LowRankAdaptation? Adaptation { get; set; }
+
+    /// <summary>
+    /// Whether adapters are worked into the weights after training. false keeps them beside the weights, which stay in the model's folder: a
+    /// model zip then holds the adapters and refers to the folder, and they can be written for the library peft. Default true; of no effect
+    /// without <see cref="Adaptation"/>.
+    /// </summary>
+    public bool MergesAdapters { get; set; } = true;
+
+    /// <summary>
+    /// What the weights are in memory while adapters learn beside them. Default <see cref="WeightPrecision.AsStored"/>. Without
+    /// <see cref="Adaptation"/> they learn themselves, in single precision.
+    /// </summary>
+    public WeightPrecision Weights { get; set; } = WeightPrecision.AsStored;
 
     /// <summary>
     /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that whichever expert
@@ -112,7 +133,14 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         LoadBalancingCoefficient = LoadBalancingCoefficient,
         RouterZLossCoefficient = RouterZLossCoefficient,
         BatchesByLength = BatchesByLength,
+        Adaptation = Adaptation,
     };
+
+    /// <summary>What the weights are in memory.</summary>
+    internal WeightPrecision PrecisionOfWeights => Adaptation is null ? WeightPrecision.Float32 : Weights;
+
+    /// <summary>Where the weights stay once the model is trained; null where they are its own.</summary>
+    internal PublishedModel? SourceOfWeights => Adaptation is null || MergesAdapters ? null : Model;
 
     internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with
     {
@@ -133,6 +161,7 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         (RouterLearningRate, ExpertLearningRate, EmbeddingLearningRate) =
             (config.RouterLearningRate, config.ExpertLearningRate, config.EmbeddingLearningRate);
         (Beta1, Beta2, Dropout, BatchesByLength) = (config.Beta1, config.Beta2, config.Dropout, config.BatchesByLength);
+        Adaptation = config.Adaptation;
         (LoadBalancingCoefficient, RouterZLossCoefficient) = (config.LoadBalancingCoefficient, config.RouterZLossCoefficient);
     }
 
@@ -143,6 +172,7 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         OptionCheck.Range(ScoringBatchSize, 1, 4096, nameof(ScoringBatchSize));
         ToPrompt().Check();
         _ = ToGeneratorConfig();
+        OptionCheck.Defined(Weights, nameof(Weights));
         OptionCheck.Defined(Metric, nameof(Metric));
         OptionCheck.Range(MetricRows, 1, int.MaxValue, nameof(MetricRows));
         if (Metric != TextMetric.Loss && !HasValidation)

@@ -75,7 +75,8 @@ public sealed partial class MoeTextToTextClassificationTrainer
                 shared,
                 task.Generator,
                 scorer!,
-                new ClassTextModel(Settings.Columns, classes.Values, prompt, task.MaximumPromptTokens)));
+                new ClassTextModel(
+                    Settings.Columns, classes.Values, prompt, task.MaximumPromptTokens, Settings.PrecisionOfWeights, Settings.SourceOfWeights)));
     }
 
     private protected override SchemaShape Promise(SchemaShape inputSchema)
