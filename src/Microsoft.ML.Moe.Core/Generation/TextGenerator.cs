@@ -99,10 +99,7 @@ internal sealed class TextGenerator
         int[] ids = [.. Files.Tokenizer.Encode(answer)];
         if (IsEncoderDecoder)
             return prompt.WithTargets(Files.Tokenizer.WithSpecialTokens(ids, [], isPair: false).Ids);
-        int[] before = prompt.Ids!.Ids;
-        int[] end = endToken is { } token ? [token] : [];
-        return new EncodedText(
-            new TokenIds([.. before, .. ids, .. end]) { FirstTarget = before.Length }, prompt.TokensCutOff, isEmpty: false);
+        return prompt.FollowedBy(endToken is { } end ? [.. ids, end] : ids);
     }
 
     /// <summary>Ids of a text that stands for itself, such as one from a chat template, which has its special tokens in it.</summary>

@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Adapters;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -21,6 +22,7 @@ public sealed partial class Model<TRow>
     private readonly TokenEmbedding _embedding;
     private readonly Encoder _encoder;
     private readonly PolicySelector? _policies;
+    private readonly AdapterPlan? _adapters;
 
     // The last call leaves its packer here for the next one; null while a call uses it.
     private Packer<TRow>? _packer;
@@ -39,6 +41,12 @@ public sealed partial class Model<TRow>
         _parameters = parameters;
         _policies = policies;
         Branch = branch;
+        if (config.Adaptation is { } adaptation)
+        {
+            _adapters = new AdapterPlan(adaptation, config.Encoder);
+            parameters.Adapters = _adapters.Create;
+        }
+
         _embedding = input.CreateEmbedding(parameters, config.Encoder);
         _encoder = config.Encoder.CreateEncoder(parameters);
         Head = config.Head.CreateHead(parameters, config.Encoder);
@@ -56,7 +64,7 @@ public sealed partial class Model<TRow>
     /// <summary>Precision of the weight matrices when scoring; <see cref="InferencePrecision.Full"/> unless changed.</summary>
     public InferencePrecision Precision => _parameters.Precision;
 
-    /// <summary>Number of trained values: of the network and of the linear branch beside it.</summary>
+    /// <summary>Number of values that make up the model: of the network, of adapters in it, and of the linear branch beside it.</summary>
     public long ParameterCount =>
         _parameters.All.Sum(p => (long)p.Parameter.Value.Length) + (Branch?.Export().Sum(values => (long)values.Values.Length) ?? 0);
 
@@ -230,7 +238,7 @@ public sealed partial class Model<TRow>
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
                     p.Parameter,
-                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias || ClassifierHead.IsOfClasses(p.Parameter.Name)
+                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias or ParameterRole.Adapter || ClassifierHead.IsOfClasses(p.Parameter.Name)
                         ? ElementType.Float32
                         : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
