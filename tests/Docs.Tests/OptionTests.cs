@@ -78,6 +78,13 @@ public sealed partial class OptionTests
     [Fact]
     public void Options_of_text_generation() => AssertTable("Text generation", new GenerateTextOptions(), typeof(GenerateTextOptions), []);
 
+    [Fact]
+    public void Members_of_corruptions()
+    {
+        AssertTable("Corrupted texts", new TextCorruption(), typeof(TextCorruption), []);
+        AssertTable("Wrong labels", new LabelNoise(), typeof(LabelNoise), []);
+    }
+
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]

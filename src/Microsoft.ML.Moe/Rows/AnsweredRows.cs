@@ -4,8 +4,8 @@ using Microsoft.ML.Moe.Inputs;
 namespace Microsoft.ML.Moe.Rows;
 
 /// <summary>
-/// Prompts of a table with the answers that stand in a column, to measure a model that writes by: of an encoder–decoder as targets, of a causal
-/// model behind the prompt. An answer ends with the end token.
+/// Prompts of a table with the answers that stand in a column, to measure a model that writes by: of an encoder–decoder as targets, of a
+/// causal model behind the prompt. An answer ends with the end token.
 /// </summary>
 /// <param name="prompts">Reads the prompts.</param>
 /// <param name="generator">Encodes the answers.</param>
@@ -31,20 +31,8 @@ internal sealed class AnsweredRows(RowSource<EncodedText> prompts, TextGenerator
             while (cursor.MoveNext())
             {
                 var (text, _) = readAnswer.Read();
-                yield return (Join(readPrompt(out _)(), text), text.Length);
+                yield return (generator.WithAnswer(readPrompt(out _)(), text, endToken), text.Length);
             }
         }
-    }
-
-    private EncodedText Join(EncodedText prompt, string answer)
-    {
-        var tokenizer = generator.Files.Tokenizer;
-        int[] ids = [.. tokenizer.Encode(answer)];
-        if (generator.IsEncoderDecoder)
-            return prompt.WithTargets(tokenizer.WithSpecialTokens(ids, [], isPair: false).Ids);
-        int[] before = prompt.Ids!.Ids;
-        int[] end = endToken is { } token ? [token] : [];
-        return new EncodedText(
-            new TokenIds([.. before, .. ids, .. end]) { FirstTarget = before.Length }, prompt.TokensCutOff, isEmpty: false);
     }
 }

@@ -47,6 +47,8 @@ internal sealed class FitObserver : ITrainingObserver
 
     public void OnTimeLeft(TimeSpan left) => Volatile.Write(ref _secondsLeft, (long)left.TotalSeconds);
 
+    public void OnEvaluation(EvaluationReport report) => _options.EvaluationCompleted?.Invoke(report);
+
     public void OnEpoch(EpochReport report)
     {
         _progress.Checkpoint(

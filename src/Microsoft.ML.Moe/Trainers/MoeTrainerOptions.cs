@@ -85,6 +85,12 @@ public abstract class MoeTrainerOptions
     public Action<EpochReport>? EpochCompleted { get; set; }
 
     /// <summary>
+    /// Is called whenever the validation rows were evaluated, on the training thread: after each epoch, and within it where a trainer evaluates
+    /// by steps. Default null.
+    /// </summary>
+    public Action<EvaluationReport>? EvaluationCompleted { get; set; }
+
+    /// <summary>
     /// Ends training after the current step; the model of the best epoch so far is kept. Default <see cref="CancellationToken.None"/>.
     /// </summary>
     public CancellationToken StopToken { get; set; }

@@ -1,5 +1,4 @@
 using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Rows;
 
@@ -22,15 +21,12 @@ internal static class LabelNoiser
     }
 }
 
-/// <summary>Gives rows the labels of other classes. Safe to use from several threads.</summary>
+/// <summary>Gives rows of a table the labels of other classes. Safe to use from several threads.</summary>
 internal sealed class LabelNoiser<T>
     where T : notnull
 {
-    private const int Stream = 2;
-
-    private readonly LabelNoise _noise;
     private readonly Func<T, bool> _isMissing;
-    private readonly Lazy<Occurrences<T>> _classes;
+    private readonly LabelCorrupter<T> _corrupter;
 
     /// <summary>Creates it.</summary>
     /// <param name="noise">How labels are corrupted.</param>
@@ -49,8 +45,8 @@ internal sealed class LabelNoiser<T>
         IEqualityComparer<T>? equality = null,
         IComparer<T>? order = null)
     {
-        (_noise, _isMissing) = (noise, isMissing);
-        _classes = new Lazy<Occurrences<T>>(() =>
+        _isMissing = isMissing;
+        _corrupter = new LabelCorrupter<T>(noise, () =>
         {
             var counts = new Dictionary<T, long>(equality);
             foreach (var label in ColumnValues.Read<T>(data, column))
@@ -68,19 +64,12 @@ internal sealed class LabelNoiser<T>
         });
     }
 
-    /// <summary>The label that a row gets.</summary>
-    /// <param name="label">Its own.</param>
-    /// <param name="row">Number of the row, which with the seed decides all that is random.</param>
-    /// <param name="isChanged">Whether it is another.</param>
+    /// <inheritdoc cref="LabelCorrupter{T}.Corrupt"/>
     public T Corrupt(T label, long row, out bool isChanged)
     {
+        if (!_isMissing(label))
+            return _corrupter.Corrupt(label, row, out isChanged);
         isChanged = false;
-        if (_isMissing(label))
-            return label;
-        var random = new StableRandom(_noise.Seed, row, Stream);
-        if (random.Next() >= _noise.Share)
-            return label;
-        isChanged = true;
-        return _classes.Value.Other(label, _noise.Draw, random);
+        return label;
     }
 }
