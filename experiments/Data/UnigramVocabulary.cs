@@ -30,7 +30,11 @@ internal static class UnigramVocabulary
         }
 
         if (pieces is not [(NewTokenizer.Padding, _), (NewTokenizer.End, _), (Unknown, _), ..])
-            throw new UserException($"'{file}' does not begin with {NewTokenizer.Padding}, {NewTokenizer.End}, {Unknown}: train it with --pad_id=0 --eos_id=1 --unk_id=2 --bos_id=-1.");
+        {
+            throw new UserException(
+                $"'{file}' does not begin with {NewTokenizer.Padding}, {NewTokenizer.End}, {Unknown}: train it with --pad_id=0 --eos_id=1 "
+                + "--unk_id=2 --bos_id=-1.");
+        }
         return Create(pieces, sentinels, appendsEnd);
     }
 

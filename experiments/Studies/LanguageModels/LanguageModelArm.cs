@@ -19,7 +19,11 @@ internal sealed record LanguageModelArm(string Name, LanguageModelConfig Config)
         new("dense", Mixture.ToDense()),
         TokenChoice,
         new("Token Choice, raw", Mixture with { Router = Router.TokenChoice(2, normalizeWeights: false) }),
-        new("Expert Choice, time step", Mixture with { Router = Router.ExpertChoice(2, RoutingScope.TimeStep), LoadBalancingCoefficient = 0f }),
+        new("Expert Choice, time step", Mixture with
+        {
+            Router = Router.ExpertChoice(2, RoutingScope.TimeStep),
+            LoadBalancingCoefficient = 0f,
+        }),
         new("Unified, time step", Mixture with { Router = Router.Unified(2, scope: RoutingScope.TimeStep) }),
         new("Unified, prefix", Mixture with { Router = Router.Unified(2, scope: RoutingScope.Prefix) }),
         new("Unified, prefix, normalised", Mixture with

@@ -40,7 +40,8 @@ internal sealed class LanguageModelStudy(Arguments arguments) : IStudy
         var table = new MarkdownTable("model", BitsPerCharacter, "minus Token Choice", ExpertsPerToken);
         foreach (var arm in LanguageModelArm.All)
         {
-            var difference = PairedTest.Of(Values(log, arm, BitsPerCharacter), Values(log, LanguageModelArm.TokenChoice, BitsPerCharacter));
+            var difference = PairedTest.Of(
+                Values(log, arm, BitsPerCharacter), Values(log, LanguageModelArm.TokenChoice, BitsPerCharacter));
             table.Add(
                 arm.Name,
                 new Sample([.. Values(log, arm, BitsPerCharacter).Values]).Format(1, "0.0000", "0.0000"),
@@ -51,8 +52,8 @@ internal sealed class LanguageModelStudy(Arguments arguments) : IStudy
         var text = new StringBuilder("## Language models from scratch\n\n");
         text.AppendLine(
             CultureInfo.InvariantCulture,
-            $"{Steps} steps of {BatchSize} rows of {LanguageModelArm.TokenChoice.Config.MaximumTokens} tokens, {LanguageModelTokenizer.NameOf(arguments)}; "
-            + $"seeds {string.Join(", ", arguments.Seeds)}. Mean ± standard error; differences paired by seed, with Student's t-test.\n");
+            $"{Steps} steps of {BatchSize} rows of {LanguageModelArm.TokenChoice.Config.MaximumTokens} tokens, "
+            + $"{LanguageModelTokenizer.NameOf(arguments)}; seeds {string.Join(", ", arguments.Seeds)}. Mean ± standard error; differences paired by seed, with Student's t-test.\n");
         return text.Append(table).ToString();
     }
 

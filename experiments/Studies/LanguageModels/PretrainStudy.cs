@@ -29,7 +29,11 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
     private int Steps => arguments.Steps ?? DefaultSteps;
 
     private RunKey Key => new(
-        Study, "dotnet_ref_docs, dialogue_utterances", pretrained.Name, arguments.Seeds[0], string.Create(CultureInfo.InvariantCulture, $"{Steps} steps, {LanguageModelTokenizer.NameOf(arguments)}"));
+        Study,
+        "dotnet_ref_docs, dialogue_utterances",
+        pretrained.Name,
+        arguments.Seeds[0],
+        string.Create(CultureInfo.InvariantCulture, $"{Steps} steps, {LanguageModelTokenizer.NameOf(arguments)}"));
 
     /// <inheritdoc/>
     public string Report(RunLog log)
@@ -86,8 +90,10 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
             "Data: sentences of .NET's API documentation (MIT) and turns of task-oriented dialogues (google-research-datasets dstc8-schema-guided-"
             + "dialogue, CC BY-SA 4.0; a few of Taskmaster, CC BY 4.0), the first 95 % of each file, row by row in turn. Vocabulary: "
             + $"{LanguageModelTokenizer.NameOf(arguments)}.\n");
-        text.AppendLine(CultureInfo.InvariantCulture, $"Training: {training.BatchSize} rows a step, {Steps} steps, AdamW, highest learning rate "
-            + $"{training.LearningRate}, {training.WarmupShare:P0} warm-up, cosine decay, weight decay {training.WeightDecay}, seed {training.Seed}.\n");
+        text.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"Training: {training.BatchSize} rows a step, {Steps} steps, AdamW, highest learning rate {training.LearningRate}, "
+            + $"{training.WarmupShare:P0} warm-up, cosine decay, weight decay {training.WeightDecay}, seed {training.Seed}.\n");
         foreach (var (name, value) in values)
             text.AppendLine(CultureInfo.InvariantCulture, $"* {name}: {value:G6}");
         return text.ToString();

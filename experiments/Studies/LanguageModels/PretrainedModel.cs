@@ -17,11 +17,11 @@ internal sealed record PretrainedModel(string Name, FromScratchConfig Config, in
 
     /// <summary>A causal mixture, by the next token.</summary>
     public static PretrainedModel Causal { get; } =
-        new("causal", new LanguageModelConfig { Width = 128, Layers = 4, Heads = 4, Experts = 8, ExpertWidth = 256 }, BatchSize: 8, LearningRate: 3e-3f);
+        new("causal", new LanguageModelConfig { Width = 128, Layers = 4, Experts = 8, ExpertWidth = 256 }, BatchSize: 8, LearningRate: 3e-3f);
 
     /// <summary>A Switch-like encoder–decoder, by hidden spans.</summary>
     public static PretrainedModel Switch { get; } =
-        new("switch", new TextToTextModelConfig { Width = 128, Layers = 4, Heads = 4, Experts = 8, ExpertWidth = 512 }, BatchSize: 32, LearningRate: 2e-3f);
+        new("switch", new TextToTextModelConfig { Width = 128, Layers = 4, Experts = 8, ExpertWidth = 512 }, BatchSize: 32, LearningRate: 2e-3f);
 
     /// <summary>The tokenizer.</summary>
     /// <param name="arguments">What the command line asks for.</param>
@@ -34,6 +34,7 @@ internal sealed record PretrainedModel(string Name, FromScratchConfig Config, in
     /// <param name="files">Lines of each file.</param>
     /// <param name="seed">Draws what is hidden.</param>
     /// <param name="count">Number of rows.</param>
-    public (IReadOnlyList<Example<EncodedText>> Rows, long Characters) RowsOf(CorpusRows rows, IReadOnlyList<string[]> files, int seed, int count) =>
+    public (IReadOnlyList<Example<EncodedText>> Rows, long Characters) RowsOf(
+        CorpusRows rows, IReadOnlyList<string[]> files, int seed, int count) =>
         Config is LanguageModelConfig causal ? rows.Causal(files, causal.MaximumTokens, count) : (rows.Denoising(files, seed, count), 0);
 }

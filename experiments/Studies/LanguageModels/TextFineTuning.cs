@@ -30,15 +30,16 @@ internal sealed class TextFineTuning(Arguments arguments, DataFolder folder)
 
     /// <summary>What the runs have in common, in words.</summary>
     public static string Description => FormattableString.Invariant(
-        $"Routers frozen, load-balancing coefficient 0.001, no z-loss, batches of {BatchSize}, highest learning rate {LearningRate}, a line to zero after a ")
-        + "tenth of warm-up. The class is read from what the model writes greedily, and is right where all of it is.";
+        $"Routers frozen, load-balancing coefficient 0.001, no z-loss, batches of {BatchSize}, highest learning rate {LearningRate}, a line ")
+        + "to zero after a tenth of warm-up. The class is read from what the model writes greedily, and is right where all of it is.";
 
     /// <summary>Name of the accuracy with experts drawn at random for the uncertain tokens, or for as many of each sequence.</summary>
     public static string RandomExpertsAccuracy(GlobalWorkspaceTokens tokens) =>
         $"random experts, {(tokens == GlobalWorkspaceTokens.Uncertain ? "uncertain" : "arbitrary")} tokens";
 
     /// <summary>A run.</summary>
-    public Run Run(TextTask task, FineTuningArm arm, int seed) => new(Key(task, arm, seed), (engine, stop) => Execute(task, arm, seed, engine, stop));
+    public Run Run(TextTask task, FineTuningArm arm, int seed) =>
+        new(Key(task, arm, seed), (engine, stop) => Execute(task, arm, seed, engine, stop));
 
     /// <summary>A value of all finished runs of an arm on some tasks.</summary>
     public IReadOnlyDictionary<(TextTask Task, int Seed), double> Values(

@@ -17,7 +17,11 @@ internal sealed class TextToTextStudy(Arguments arguments, DataFolder folder) : 
 
     private static readonly FineTuningArm[] Arms =
     [
-        FineTuningArm.Standard, FineTuningArm.Uncertain, FineTuningArm.WithThreshold(LowThreshold), FineTuningArm.UncertainFifth, FineTuningArm.RandomFifth,
+        FineTuningArm.Standard,
+        FineTuningArm.Uncertain,
+        FineTuningArm.WithThreshold(LowThreshold),
+        FineTuningArm.UncertainFifth,
+        FineTuningArm.RandomFifth,
     ];
 
     private static readonly (FineTuningArm First, FineTuningArm Second)[] Comparisons =
@@ -64,12 +68,14 @@ internal sealed class TextToTextStudy(Arguments arguments, DataFolder folder) : 
         }
 
         text.Append(differences).AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Standard models, with experts drawn at random at H* = {FineTuningArm.PaperThreshold} ln N:\n");
+        text.AppendLine(
+            CultureInfo.InvariantCulture, $"Standard models, with experts drawn at random at H* = {FineTuningArm.PaperThreshold} ln N:\n");
         var random = new MarkdownTable("task", "own experts", "random for uncertain", "random for as many", "uncertain − as many");
         foreach (var task in TextTask.All)
         {
             var (uncertain, arbitrary) = (
-                TextFineTuning.RandomExpertsAccuracy(GlobalWorkspaceTokens.Uncertain), TextFineTuning.RandomExpertsAccuracy(GlobalWorkspaceTokens.Random));
+                TextFineTuning.RandomExpertsAccuracy(GlobalWorkspaceTokens.Uncertain),
+                TextFineTuning.RandomExpertsAccuracy(GlobalWorkspaceTokens.Random));
             random.Add(
                 task.ToString(),
                 SampleOf(log, [task], FineTuningArm.Standard, TextFineTuning.Accuracy).InPercent(),

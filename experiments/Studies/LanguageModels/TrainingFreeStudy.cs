@@ -42,7 +42,11 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
 
             // what brings the experts of a token to about the budgets is found by the table
             foreach (var threshold in new[] { 0.3, 0.5, 0.7, 0.9 })
-                yield return (Invariant($"second expert only if p₂ ≥ {threshold}·p₁"), 0, Router.TokenChoice(2) with { SkipThreshold = threshold });
+            {
+                yield return (
+                    Invariant($"second expert only if p₂ ≥ {threshold}·p₁"), 0, Router.TokenChoice(2) with { SkipThreshold = threshold });
+            }
+
             yield return ("top-1", 0, Router.TokenChoice(1, normalizeWeights: true));
         }
     }
@@ -51,7 +55,8 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
         from threshold in new[] { LowThreshold, FineTuningArm.PaperThreshold }
         from tokens in new[] { GlobalWorkspaceTokens.Uncertain, GlobalWorkspaceTokens.Random }
         select (
-            Invariant($"random experts at H* = {threshold} ln N, {(tokens == GlobalWorkspaceTokens.Uncertain ? "uncertain" : "as many arbitrary")} tokens"),
+            Invariant($"random experts at H* = {threshold} ln N, ")
+                + (tokens == GlobalWorkspaceTokens.Uncertain ? "uncertain tokens" : "as many arbitrary tokens"),
             (Func<Router, int, RoutingPolicy>)((router, experts) =>
                 new RandomExperts(router.CreatePolicy(), threshold * Math.Log(experts), tokens, seed: 1)));
 
@@ -59,7 +64,11 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
     public IEnumerable<Run> Runs => [new Run(Key, Execute)];
 
     private RunKey Key => new(
-        Study, "dotnet_ref_docs, dialogue_utterances", arguments.Model is { } model ? Path.GetFileName(Path.TrimEndingDirectorySeparator(model)) : "", 0, Invariant($"{TestRows} rows"));
+        Study,
+        "dotnet_ref_docs, dialogue_utterances",
+        arguments.Model is { } model ? Path.GetFileName(Path.TrimEndingDirectorySeparator(model)) : "",
+        0,
+        Invariant($"{TestRows} rows"));
 
     /// <inheritdoc/>
     public string Report(RunLog log)
@@ -69,8 +78,8 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
             return text.ToString();
         text.AppendLine(
             CultureInfo.InvariantCulture,
-            $"Its own router (Token Choice, two experts, normalised) needs {result.Values["own 0"]:F4} bits per character on {TestRows} rows; differences to it, mean ± "
-            + $"standard error over {Parts} parts of the rows.\n");
+            $"Its own router (Token Choice, two experts, normalised) needs {result.Values["own 0"]:F4} bits per character on {TestRows} rows; "
+            + $"differences to it, mean ± standard error over {Parts} parts of the rows.\n");
         var table = new MarkdownTable(["router", .. Budgets.Select(b => Invariant($"k {b}")), "experts per token"]);
         foreach (var group in Variants.GroupBy(v => v.Name))
         {
@@ -80,7 +89,8 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
                 .. isOne
                     ? Budgets.Select((_, i) => i == 0 ? Change(result, group.Key, 0) : "")
                     : Budgets.Select(budget => Change(result, group.Key, budget)),
-                string.Join(" / ", group.Select(v => result.Values[Name(group.Key, v.Budget, ExpertsPerToken)].ToString("F2", CultureInfo.InvariantCulture))),
+                string.Join(
+                    " / ", group.Select(v => result.Values[Name(group.Key, v.Budget, ExpertsPerToken)].ToString("F2", CultureInfo.InvariantCulture))),
             ]);
         }
 
@@ -105,7 +115,8 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
     {
         var (generator, model) = TextGenerator.Load(
             engine,
-            arguments.Model ?? throw new UserException("--model is missing: the folder of a causal mixture, such as the one that pretrain-causal writes."),
+            arguments.Model
+                ?? throw new UserException("--model is missing: the folder of a causal mixture, such as the one that pretrain-causal writes."),
             WeightPrecision.Float32,
             "causal");
         var rows = new CorpusRows(generator.Files.Tokenizer.Inner);
@@ -114,7 +125,9 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
         (IReadOnlyList<Example<EncodedText>> Rows, long Characters)[] parts =
         [
             .. Enumerable.Range(0, Parts).Select(part => rows.Causal(
-                [.. corpus.Test.Select(lines => lines[(lines.Length * part / Parts)..(lines.Length * (part + 1) / Parts)])], length, TestRows / Parts)),
+                [.. corpus.Test.Select(lines => lines[(lines.Length * part / Parts)..(lines.Length * (part + 1) / Parts)])],
+                length,
+                TestRows / Parts)),
         ];
         var values = new Dictionary<string, double>();
         Add(part => Invariant($"own {part}"), null, model);

@@ -36,7 +36,7 @@ internal static class GenerationConfigJson
         Set("num_beams", options.Beams, usual.Beams);
         Set("length_penalty", options.LengthPenalty, usual.LengthPenalty);
         if (options.EarlyStopping != usual.EarlyStopping)
-            json["early_stopping"] = options.EarlyStopping == EarlyStopping.WhenUnableToImprove ? "never" : options.EarlyStopping == EarlyStopping.WhenComplete;
+            json["early_stopping"] = options.EarlyStopping == EarlyStopping.WhenComplete ? true : "never";
         Set("do_sample", options.Sample, usual.Sample);
         Set("temperature", options.Temperature, usual.Temperature);
         Set("top_k", options.TopK, usual.TopK);

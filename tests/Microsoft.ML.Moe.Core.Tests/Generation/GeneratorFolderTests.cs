@@ -92,7 +92,8 @@ public sealed class GeneratorFolderTests
         using var folder = new TemporaryFolder();
         using var engine = new ManagedEngine(1);
         var config = TinyCausal.Olmoe.Replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true", StringComparison.Ordinal);
-        var (generator, model) = TextGenerator.Load(engine, TinyCausal.Write(Path.Combine(folder.Path, "original"), config), WeightPrecision.Float32, "tiny");
+        var original = TinyCausal.Write(Path.Combine(folder.Path, "original"), config);
+        var (generator, model) = TextGenerator.Load(engine, original, WeightPrecision.Float32, "tiny");
         var saved = Path.Combine(folder.Path, "saved");
 
         GeneratorFolderWriter.Write(generator, model, saved);

@@ -16,7 +16,7 @@ internal sealed class SpanDenoising
     private readonly int _end;
 
     /// <summary>Creates it.</summary>
-    /// <param name="sentinels">Ids of the sentinels in the order in which they are used; at least one. No more spans are hidden than there are.</param>
+    /// <param name="sentinels">Ids of the sentinels in the order of their use; at least one. No more spans are hidden than there are.</param>
     /// <param name="end">Id of the token that ends what is read and what is written.</param>
     public SpanDenoising(IReadOnlyList<int> sentinels, int end)
     {
@@ -26,9 +26,13 @@ internal sealed class SpanDenoising
     }
 
     /// <summary>Share of the tokens that are hidden, within (0, 1). Default 0.15.</summary>
-    public double Share { get; init => field = value is > 0 and < 1
-        ? value
-        : throw new ArgumentOutOfRangeException(nameof(Share), value, $"{nameof(Share)} must be over 0 and below 1."); } = 0.15;
+    public double Share
+    {
+        get;
+        init => field = value is > 0 and < 1
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Share), value, $"{nameof(Share)} must be over 0 and below 1.");
+    } = 0.15;
 
     /// <summary>Mean length of a hidden span in tokens. Within [1, 1024]. Default 3.</summary>
     public double MeanSpan { get; init => field = OptionCheck.Range(value, 1.0, 1024.0, nameof(MeanSpan)); } = 3;

@@ -44,7 +44,7 @@ public abstract record FromScratchConfig
         init => field = OptionCheck.Range(value, 0f, 1000f, nameof(LoadBalancingCoefficient));
     } = 0.01f;
 
-    /// <summary>Dropout rate while training, within [0, 1). Default 0: with more text than the model can learn there is nothing to forget.</summary>
+    /// <summary>Dropout rate while training, within [0, 1). Default 0: of more text than it can learn a model learns nothing by heart.</summary>
     public float Dropout { get; init => field = OptionCheck.Rate(value, nameof(Dropout)); }
 
     /// <summary>Whether the token table scores the next token too. Default true.</summary>

@@ -19,7 +19,7 @@ namespace Microsoft.ML.Moe.Models;
 /// </example>
 public sealed record LanguageModelConfig : FromScratchConfig
 {
-    /// <summary>Heads of keys and values, which divide <see cref="FromScratchConfig.Heads"/>; null, the default, for as many as of queries.</summary>
+    /// <summary>Heads of keys and values, a divisor of <see cref="FromScratchConfig.Heads"/>; null, the default, for as many.</summary>
     public int? KeyValueHeads { get; init => field = OptionCheck.Range(value, 1, 4096, nameof(KeyValueHeads)); }
 
     /// <summary>Longest row in tokens. Within [2, 1048576]. Default 256.</summary>

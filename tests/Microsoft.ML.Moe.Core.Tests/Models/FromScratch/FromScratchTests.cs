@@ -12,7 +12,8 @@ namespace Microsoft.ML.Moe.Tests.Models;
 
 public sealed class FromScratchTests
 {
-    private static readonly LanguageModelConfig Small = new() { Width = 16, Layers = 2, Heads = 2, Experts = 4, ExpertWidth = 24, MaximumTokens = 32 };
+    private static readonly LanguageModelConfig Small =
+        new() { Width = 16, Layers = 2, Heads = 2, Experts = 4, ExpertWidth = 24, MaximumTokens = 32 };
 
     [Theory]
     [InlineData(true)]
@@ -147,6 +148,21 @@ public sealed class FromScratchTests
         var trained = new GeneratorTrainer(config, model).Train(rows, validation: []);
 
         Assert.InRange(trained.Measure(rows).Loss, 0, 0.2);
+    }
+
+    [Fact]
+    public void TheConfigurationWritesItsOwnModelsAlone()
+    {
+        using var engine = new ManagedEngine(1);
+        using var folder = new TemporaryFolder();
+        var tokenizer = ByteTokenizer.Create();
+        var model = Small.Create(engine, tokenizer, seed: 1);
+
+        Small.SaveHuggingFace(model.WithRouting(Router.Unified(1.5)), tokenizer, folder.Path);
+
+        Assert.Equal(ValuesOf(model), ValuesOf(TextGenerator.Load(engine, folder.Path, WeightPrecision.Float32, "small").Model));
+        Assert.Throws<ArgumentException>(() => (Small with { Width = 32 }).SaveHuggingFace(model, tokenizer, folder.Path));
+        Assert.Throws<ArgumentException>(() => Small.SaveHuggingFace(model, ByteTokenizer.Create(sentinels: 3), folder.Path));
     }
 
     private static float[] ValuesOf(Model<EncodedText> model) => [.. model.Parameters.All.SelectMany(p => p.Parameter.Value.ToArray())];
