@@ -57,6 +57,21 @@ public sealed partial class OptionTests
         AssertTable("Low-rank adaptation", new LowRankAdaptation(), typeof(LowRankAdaptation), []);
 
     [Fact]
+    public void Options_of_all_trainers_on_features()
+    {
+        var options = new MoeRegressionTrainer.Options();
+        var different = Written(options, property => property.DeclaringType == typeof(MoeTrainerOptions))
+            .Except(Written(Usual, property => property.DeclaringType == typeof(MoeTrainerOptions)));
+        AssertTable("Features", options, typeof(MoeFeatureOptions), different);
+    }
+
+    [Theory]
+    [InlineData("Feature classifier", typeof(MoeFeatureClassificationTrainer.Options))]
+    [InlineData("Binary classifier", typeof(MoeBinaryClassificationTrainer.Options))]
+    [InlineData("Regression", typeof(MoeRegressionTrainer.Options))]
+    public void Options_of_a_trainer_on_features(string heading, Type type) => AssertTable(heading, Activator.CreateInstance(type)!, type, []);
+
+    [Fact]
     public void Members_of_a_router() => AssertTable("Router", Router.Unified(), typeof(Router), []);
 
     [Fact]

@@ -35,6 +35,36 @@ public class Trained : Table
     protected MoeTextClassificationTransformer trained => model.OfType<MoeTextClassificationTransformer>().Single();
 }
 
+/// <summary>A block that has a table of numbers and a category.</summary>
+public class Features : Context
+{
+    /// <summary>Columns Colour, Size, Weight, IsLarge and Price.</summary>
+    protected IDataView data => ml.Data.LoadFromEnumerable(Enumerable.Range(0, 120).Select(i => new Thing
+    {
+        Colour = i % 3 == 0 ? "red" : "blue",
+        Size = i % 10,
+        Weight = i % 7,
+        IsLarge = i % 10 > 5,
+        Price = i % 10 + (i % 3 == 0 ? 3 : 0),
+    }));
+
+    /// <summary>Rows to train on, and rows to test with.</summary>
+    protected DataOperationsCatalog.TrainTestData split => ml.Data.TrainTestSplit(data, testFraction: 0.2);
+
+    private sealed class Thing
+    {
+        public string Colour { get; set; } = "";
+
+        public float Size { get; set; }
+
+        public float Weight { get; set; }
+
+        public bool IsLarge { get; set; }
+
+        public float Price { get; set; }
+    }
+}
+
 /// <summary>A block that has a table of image files.</summary>
 public class Images : Context
 {

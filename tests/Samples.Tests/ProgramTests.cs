@@ -10,6 +10,7 @@ public class ProgramTests
     [Theory]
     [InlineData("ImageClassification")]
     [InlineData("SentencePairs")]
+    [InlineData("Tabular")]
     [InlineData("TextClassification")]
     public void A_sample_is_one_short_program(string sample)
     {
@@ -18,7 +19,7 @@ public class ProgramTests
         var program = File.ReadAllText(Path.Combine(folder, "Program.cs"));
         Assert.InRange(program.Split('\n').Length - 1, 20, 80);
         Assert.All(
-            new[] { "LoadFromTextFile<", "MapValueToKey", ".Fit(", ".Evaluate(", "Model.Save(", "Model.Load(", "CreatePredictionEngine<" },
+            new[] { "LoadFromTextFile<", ".Fit(", ".Evaluate(", "Model.Save(", "Model.Load(", "CreatePredictionEngine<" },
             step => Assert.Contains(step, program, StringComparison.Ordinal));
     }
 
@@ -48,6 +49,17 @@ public class ProgramTests
         Assert.True(code == 0, errors);
         Assert.Matches(@"(?m)^Test accuracy: \d+\.\d %\r?$", output);
         Assert.Matches(@"(?m)^Epoch 1/\d+: training loss \d", output);
+    }
+
+    [Fact]
+    public void The_table_sample_trains_evaluates_explains_saves_loads_and_predicts()
+    {
+        var (code, output, errors) = Run("Tabular", "--quick");
+        Assert.True(code == 0, errors);
+        Assert.Matches(@"(?m)^Test RMSE: 2\.\d+ rings, R²: 0\.\d+\r?$", output);
+        Assert.Matches(@"(?m)^Epoch 1/2: training loss \d.*mean absolute error \d", output);
+        Assert.Matches(@"(?m)^ShellWeight: \+0\.\d+\r?$", output);
+        Assert.Matches(@"(?m)^→ \d+\.\d rings ± \d+\.\d\r?$", output);
     }
 
     private static (int Code, string Output, string Errors) Run(string sample, params string[] args)

@@ -39,6 +39,9 @@ internal static class App
                 "--text", "Utterance", "--model", "intents.zip");
         config.AddCommand<TrainImagesCommand>("train-images").WithDescription("Trains a classifier of image files, and tests it.")
             .WithExample("train-images", "--data", "photos", "--size", "64", "--flip", "--model", "photos.zip");
+        config.AddCommand<TrainTableCommand>("train-table")
+            .WithDescription("Trains on a table of numbers and categories: classes, yes or no, or a number; and tests it.")
+            .WithExample("train-table", "--train", "houses.csv", "--label", "Price", "--task", "regression", "--model", "houses.zip");
         config.AddCommand<PretrainCommand>("pretrain").WithDescription("Trains an encoder on plain text, for train-text to start from.")
             .WithExample("pretrain", "--text-file", "corpus.txt", "--model", "encoder.zip");
         config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved classifier.")

@@ -22,6 +22,7 @@ internal static class OptionsFile
         nameof(MoeClassifierOptions.PredictedLabelColumnName), nameof(MoeClassifierOptions.WeightColumnName),
         nameof(MoeTextClassificationTrainer.Options.Sentence1ColumnName), nameof(MoeTextClassificationTrainer.Options.Sentence2ColumnName),
         nameof(MoeImageClassificationTrainer.Options.FeatureColumnName),
+        nameof(MoeFeatureOptions.ExampleWeightColumnName), nameof(MoeBinaryClassificationTrainer.Options.ProbabilityColumnName),
         nameof(MoeTextPretrainer.Options.InputColumnName), nameof(MoeTextPretrainer.Options.OutputColumnName),
         nameof(MoeGeneratorOptions.Model), nameof(MoeTextToTextTrainer.Options.SourceColumnName),
         nameof(MoeTextToTextTrainer.Options.TargetColumnName), nameof(MoeTextToTextTrainer.Options.Prompt),

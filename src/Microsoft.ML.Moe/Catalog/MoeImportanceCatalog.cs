@@ -43,7 +43,7 @@ public static class MoeImportanceCatalog
         int seed = 0)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return new ColumnImportanceRun(model, data, scored => catalog.Evaluate(scored, labelColumnName).LogLoss)
+        return new ColumnImportanceRun(model, data, scored => catalog.Evaluate(scored, labelColumnName).LogLoss * Math.Log(2))
             .Execute(labelColumnName, Score, permutationCount, seed);
     }
 

@@ -3,8 +3,8 @@ using Microsoft.ML.Data;
 
 namespace MoeTool.Data;
 
-/// <summary>A column of a table: what it is called there, what it shall be called, and the option that chooses it.</summary>
-internal sealed record SourceColumn(string Source, string Name, string Option);
+/// <summary>A column of a table: what it is called there, what it shall be called, the option that chooses it, and what it is read as.</summary>
+internal sealed record SourceColumn(string Source, string Name, string Option, DataKind Kind = DataKind.String);
 
 /// <summary>
 /// A text file with a header, separated by tabs, or by commas in a <c>.csv</c> file. ML.NET's text loader reads it; this finds out how
@@ -52,14 +52,15 @@ internal sealed class DelimitedFile
         return scan.Rows > 0 ? new DelimitedFile(path, separator, scan) : throw new UserException($"'{path}' has a header but no rows.");
     }
 
-    /// <summary>The table with some of its columns, all text.</summary>
+    /// <summary>The table with some of its columns; a number that is missing is NaN.</summary>
     /// <exception cref="UserException">The file lacks a column.</exception>
     public IDataView Load(MLContext ml, params IEnumerable<SourceColumn> columns) => ml.Data.CreateTextLoader(new TextLoader.Options
     {
-        Columns = [.. columns.Select(column => new TextLoader.Column(column.Name, DataKind.String, IndexOf(column)))],
+        Columns = [.. columns.Select(column => new TextLoader.Column(column.Name, column.Kind, IndexOf(column)))],
         Separators = [_separator],
         HasHeader = true,
         AllowQuoting = _scan.IsQuoted,
+        MissingRealsAsNaNs = true,
         ReadMultilines = _scan.IsMultiline,
     }).Load(_path);
 

@@ -18,7 +18,7 @@ internal sealed class FeatureFit(FitRun run, MoeFeatureOptions options, IHostEnv
     {
         var features = FeatureColumn.Of(input.Schema, options.FeatureColumnName);
         var rows = new FeatureRows(options.FeatureColumnName, features.Slots);
-        var start = FindStart(label);
+        var start = FindStart(label, features.Slots);
         return run.Run<FeatureRow>(_ => rows, engine =>
         {
             var reader = new LabelledTableReader<FeatureRow>(run.CheckGoesOn, rows, engine);
@@ -34,10 +34,17 @@ internal sealed class FeatureFit(FitRun run, MoeFeatureOptions options, IHostEnv
         });
     }
 
-    private StartingPoint? FindStart(FeatureLabel label)
+    private StartingPoint? FindStart(FeatureLabel label, int slots)
     {
         var start = options.InitialModel?.Use(
             environment, model => StartingPoint.Of(model, label.Classes?.Values, label.Classes?.Count ?? 1, tokenizer: null));
+        if (start is not null && (start.Values.Input as FeatureInputConfig)?.Slots != slots)
+        {
+            throw new InvalidOperationException(
+                $"{nameof(options.InitialModel)} does not read vectors of {slots} slots, as column '{options.FeatureColumnName}' has; start from a "
+                + "model of the same features.");
+        }
+
         if (start is not null)
             run.Channel.Info(MessageSensitivity.None, start.Description);
         else if (options.FreezeRouter)

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace MoeTool.Data;
+
+/// <summary>A table of which every column but the label is a feature: numbers as they are, everything else as a category.</summary>
+internal sealed class FeatureTable
+{
+    /// <summary>The label, as text or as a number.</summary>
+    public const string Label = "Label";
+
+    /// <summary>The features.</summary>
+    public const string Features = "Features";
+
+    private const string Option = "--label";
+    private static readonly string[] NoNumber = ["", "?", "NA", "NaN", "nan", "N/A", "null"];
+    private readonly SourceColumn[] _numbers;
+    private readonly SourceColumn[] _categories;
+    private readonly SourceColumn _label;
+
+    private FeatureTable(SourceColumn[] numbers, SourceColumn[] categories, SourceColumn label) =>
+        (_numbers, _categories, _label) = (numbers, categories, label);
+
+    /// <summary>Number of columns that are numbers, and of those that are categories.</summary>
+    public (int Numbers, int Categories) Counts => (_numbers.Length, _categories.Length);
+
+    /// <summary>Finds out what the columns of a table are.</summary>
+    /// <param name="ml">Reads it.</param>
+    /// <param name="file">The training table.</param>
+    /// <param name="label">Name of the label column.</param>
+    /// <param name="labelIsNumber">Whether the label is a number.</param>
+    /// <exception cref="UserException">There is no such label, or nothing beside it.</exception>
+    public static FeatureTable Of(MLContext ml, DelimitedFile file, string label, bool labelIsNumber)
+    {
+        SourceColumn[] all = [.. file.Header.Where(name => name != label).Select((name, i) => new SourceColumn(name, $"Column{i}", Option))];
+        var own = new SourceColumn(label, Label, Option);
+        var table = file.Load(ml, [.. all, own]);
+        if (all.Length == 0)
+            throw new UserException($"The table has no column beside the label '{label}'.");
+        var isNumber = all.ToDictionary(column => column, _ => true);
+        var isFilled = all.ToDictionary(column => column, _ => false);
+        using var cursor = table.GetRowCursor(table.Schema.Where(column => column.Name != Label));
+        var getters = all.Select(column => cursor.GetGetter<ReadOnlyMemory<char>>(table.Schema[column.Name])).ToArray();
+        ReadOnlyMemory<char> text = default;
+        while (cursor.MoveNext())
+        {
+            for (var i = 0; i < all.Length; i++)
+            {
+                getters[i](ref text);
+                var value = text.Span.Trim();
+                if (NoNumber.Contains(value.ToString()))
+                    continue;
+                isFilled[all[i]] = true;
+                isNumber[all[i]] &= float.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _);
+            }
+        }
+
+        return new FeatureTable(
+            [.. all.Where(column => isNumber[column] && isFilled[column]).Select(column => column with { Kind = DataKind.Single })],
+            [.. all.Where(column => !isNumber[column] || !isFilled[column])],
+            labelIsNumber ? own with { Kind = DataKind.Single } : own);
+    }
+
+    /// <summary>Reads a table with these columns.</summary>
+    /// <exception cref="UserException">The file lacks a column.</exception>
+    public IDataView Load(MLContext ml, DelimitedFile file) => file.Load(ml, [.. _numbers, .. _categories, _label]);
+
+    /// <summary>What makes features of a row: categories as indicators of their values, and numbers, in one vector.</summary>
+    public IEstimator<ITransformer> Featurize(MLContext ml)
+    {
+        // names of the file's columns, for the names of the slots
+        InputOutputColumnPair[] copies = [.. _numbers.Select(column => new InputOutputColumnPair($"Feature{column.Source}", column.Name))];
+        InputOutputColumnPair[] hot = [.. _categories.Select(column => new InputOutputColumnPair($"Feature{column.Source}", column.Name))];
+        string[] joined = [.. hot.Concat(copies).Select(pair => pair.OutputColumnName)];
+        var concatenate = ml.Transforms.Concatenate(Features, joined);
+        return (hot.Length, copies.Length) switch
+        {
+            (0, _) => ml.Transforms.CopyColumns(copies).Append(concatenate),
+            (_, 0) => ml.Transforms.Categorical.OneHotEncoding(hot).Append(concatenate),
+            _ => ml.Transforms.Categorical.OneHotEncoding(hot).Append(ml.Transforms.CopyColumns(copies)).Append(concatenate),
+        };
+    }
+}
