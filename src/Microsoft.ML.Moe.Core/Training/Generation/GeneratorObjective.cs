@@ -32,8 +32,9 @@ internal sealed class GeneratorObjective(
     /// <inheritdoc/>
     public override ValidationResult? Evaluate()
     {
-        if (base.Evaluate() is not { } evaluation || metric is null)
-            return base.Evaluate();
+        var evaluation = base.Evaluate();
+        if (evaluation is null || metric is null)
+            return evaluation;
         var answers = new IReadOnlyList<int>[rows.Validation.Count];
         IGenerativeModel writer = _model.Head is DecoderHead ? new EncoderDecoderModel(_model) : new CausalModel(_model);
         foreach (var batch in _byLength.Chunk(metric.BatchSize))
@@ -44,7 +45,7 @@ internal sealed class GeneratorObjective(
                 answers[row] = written[place][0].Tokens;
         }
 
-        return evaluation with { Score = metric.Measure(answers) };
+        return evaluation.Value with { Score = metric.Measure(answers) };
     }
 
     private static int LengthOf(EncodedText row) => row.Length + (row.Ids!.Targets?.Length ?? 0);
