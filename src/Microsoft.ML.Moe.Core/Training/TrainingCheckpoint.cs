@@ -63,10 +63,13 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public void Save(TrainingProgress progress, IReadOnlyList<Parameter> parameters, Optimizer optimizer, ParameterSnapshot best)
     {
-        var state = parameters.Select(NamedValues.Of).ToList();
-        if (best.IsTaken)
-            state.AddRange(best.Export().Select(v => v with { Name = BestPrefix + v.Name }));
-        state.AddRange(optimizer.GetState().Select(v => v with { Name = OptimizerPrefix + v.Name }));
+        // read one at a time as they are written: a second copy of all of them would be larger than the model
+        SavedTensor[] state =
+        [
+            .. parameters.Select(p => SavedTensor.Of(p)),
+            .. best.Export().Select(v => SavedTensor.Of(v) with { Name = BestPrefix + v.Name }),
+            .. optimizer.SaveState().Select(v => v with { Name = OptimizerPrefix + v.Name }),
+        ];
         Write(new Content(CurrentVersion, training, IsFinished: false, progress), state);
     }
 
@@ -74,7 +77,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <exception cref="IOException">The file cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public void SaveFinished(TrainingProgress progress, IReadOnlyList<Parameter> parameters) =>
-        Write(new Content(CurrentVersion, training, IsFinished: true, progress), [.. parameters.Select(NamedValues.Of)]);
+        Write(new Content(CurrentVersion, training, IsFinished: true, progress), [.. parameters.Select(p => SavedTensor.Of(p))]);
 
     /// <summary>Takes up the state, if there is a file. One that another training has finished with is passed over.</summary>
     /// <param name="epochs">Epochs of the training.</param>
@@ -121,7 +124,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
         throw Unusable("belongs to a training with other options or rows, or of another version of this library");
     }
 
-    private void Write(Content content, IReadOnlyList<NamedValues> state)
+    private void Write(Content content, IReadOnlyList<SavedTensor> state)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(content, Json);
         AtomicFile.Write(_path, stream =>
@@ -132,7 +135,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
             using var sha = SHA256.Create();
             using (var entry = zip.CreateEntry(StateEntry, CompressionLevel.NoCompression).Open())
             using (var hashed = new CryptoStream(entry, sha, CryptoStreamMode.Write))
-                SafeTensors.Write(hashed, state);
+                SafeTensorsWriter.Write(hashed, state);
             using (var entry = zip.CreateEntry(DigestEntry).Open())
                 entry.Write(DigestOf(json, sha.Hash!));
         });
