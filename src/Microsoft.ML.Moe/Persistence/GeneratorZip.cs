@@ -15,8 +15,8 @@ namespace Microsoft.ML.Moe.Persistence;
 /// <summary>
 /// Writes and reads the folder of a model that writes text, but for its <c>Columns.json</c>: <c>Config.json</c> and <c>Weights.safetensors</c> as any model
 /// has them, <c>Generator.json</c>, and the model's configuration and tokenizer as they were published, under names that begin with
-/// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest, and
-/// adapters beside them are in <c>Adapters.safetensors</c>.
+/// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest, and <c>Adapters.safetensors</c>
+/// has the adapters beside them, if there are any.
 /// </summary>
 internal static class GeneratorZip
 {
