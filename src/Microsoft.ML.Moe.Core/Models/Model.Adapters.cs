@@ -72,7 +72,7 @@ public sealed partial class Model<TRow>
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         CheckAdapted();
-        PeftFolder.Write(folder, Config, Adapted);
+        PeftFolder.Write(folder, Config, _adapters!);
     }
 
     /// <summary>Writes the values of the adapters under this library's own names, for <see cref="WithAdapters(LowRankAdaptation, Stream)"/>.</summary>
