@@ -15,7 +15,8 @@ internal static class ClassTextZip
     private const int MaximumLength = 1 << 26;
 
     /// <summary>Writes the files.</summary>
-    public static void Write(ModelFolderWriter folder, FittedModel model, TextGenerator generator, ClassTextScorer scorer, ClassTextModel saved)
+    public static void Write(
+        ModelFolderWriter folder, FittedModel model, TextGenerator generator, ClassTextScorer scorer, ClassTextModel saved)
     {
         JsonEntry.Write(folder, ModelZip.Columns, saved.Columns);
         JsonEntry.Write(folder, ClassTexts, scorer.Settings);
@@ -38,7 +39,8 @@ internal static class ClassTextZip
         if (settings.Texts.Count == 0 || settings.MaximumTokens < 1 || !Enum.IsDefined(settings.Reading) || settings.EndToken < 0)
             throw new InvalidDataException($"{ClassTexts} holds an impossible value: the model file is damaged.");
         if (labels is not null && labels.Texts.Count != settings.Texts.Count)
-            throw new InvalidDataException($"The model file is damaged: {labels.Texts.Count} label values for {settings.Texts.Count} classes.");
+            throw new InvalidDataException(
+                $"The model file is damaged: {labels.Texts.Count} label values for {settings.Texts.Count} classes.");
         return GeneratorZip.Read(folder, (shared, generator, state) => MoeTextToTextClassificationTransformer.Create(
             shared,
             generator,

@@ -94,7 +94,8 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 var rows = Examples(training);
                 run.Channel.Info(MessageSensitivity.None, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Training {options.Model} of {model.ParameterCount:N0} parameters on {training.Count} rows, engine: {engine.Description}."));
+                    $"Training {options.Model} of {model.ParameterCount:N0} parameters on {training.Count} rows, engine: "
+                    + $"{engine.Description}."));
                 var metric = metricOf(task, [.. validation.Take(options.MetricRows).Select(row => row.Input)]);
                 var config = options.ToGeneratorConfig();
                 // rows are held out here, whole ones
@@ -114,7 +115,9 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
     {
         var source = options.Model!;
         var folder = source.ResolveFolder();
-        if (Wanted is var (wanted, otherwise) && PublishedFolder.Open(folder).Encoder is { WritingHead: not null } encoder && encoder.IsEncoderDecoder != wanted)
+        if (Wanted is var (wanted, otherwise)
+            && PublishedFolder.Open(folder).Encoder is { WritingHead: not null } encoder
+            && encoder.IsEncoderDecoder != wanted)
         {
             throw new InvalidOperationException(
                 $"{source} is {encoder.Architecture}, {(wanted ? "a causal model" : "an encoder–decoder")}: train it with {otherwise}.");

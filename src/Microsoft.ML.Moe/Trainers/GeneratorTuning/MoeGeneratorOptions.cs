@@ -16,22 +16,29 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public PublishedModel? Model { get; set; }
 
     /// <summary>
-    /// Another router for the experts, while training and afterwards (USMoE, arXiv 2503.22996). null, the default, for the model's own. Of a
-    /// causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence.
+    /// Another router for the experts, while training and afterwards (USMoE, arXiv 2503.22996). null, the default, for the model's own. Of
+    /// a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence.
     /// </summary>
     public Router? Router { get; set; }
 
     /// <summary>Whether the routers stay as they are, as in the fine-tuning of the GW-MoE paper. Default false.</summary>
     public bool FreezeRouter { get; set; }
 
-    /// <summary>Peak learning rate of the routers, at least 0; 0 freezes them. null, the default, takes <see cref="MoeTrainerOptions.LearningRate"/>.</summary>
+    /// <summary>
+    /// Peak learning rate of the routers, at least 0; 0 freezes them. null, the default, takes <see
+    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// </summary>
     public float? RouterLearningRate { get; set; }
 
-    /// <summary>Peak learning rate of the experts, at least 0; 0 freezes them. null, the default, takes <see cref="MoeTrainerOptions.LearningRate"/>.</summary>
+    /// <summary>
+    /// Peak learning rate of the experts, at least 0; 0 freezes them. null, the default, takes <see
+    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// </summary>
     public float? ExpertLearningRate { get; set; }
 
     /// <summary>
-    /// Peak learning rate of the token table, at least 0; 0 freezes it. null, the default, takes <see cref="MoeTrainerOptions.LearningRate"/>.
+    /// Peak learning rate of the token table, at least 0; 0 freezes it. null, the default, takes <see
+    /// cref="MoeTrainerOptions.LearningRate"/>.
     /// </summary>
     public float? EmbeddingLearningRate { get; set; }
 
@@ -45,7 +52,8 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public float? Dropout { get; set; }
 
     /// <summary>
-    /// Coefficient of the routers' load-balancing loss, within [0, 1000]; 0 leaves it out. null, the default, takes what the model's files say.
+    /// Coefficient of the routers' load-balancing loss, within [0, 1000]; 0 leaves it out. null, the default, takes what the model's files
+    /// say.
     /// </summary>
     public float? LoadBalancingCoefficient { get; set; }
 
@@ -61,9 +69,9 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public LowRankAdaptation? Adaptation { get; set; }
 
     /// <summary>
-    /// Whether adapters are worked into the weights after training. false keeps them beside the weights, which stay in the model's folder: a
-    /// model zip then holds the adapters and refers to the folder, and they can be written for the library peft. Default true; of no effect
-    /// without <see cref="Adaptation"/>.
+    /// Whether adapters are worked into the weights after training. false keeps them beside the weights, which stay in the model's folder:
+    /// a model zip then holds the adapters and refers to the folder, and they can be written for the library peft. Default true; of no
+    /// effect without <see cref="Adaptation"/>.
     /// </summary>
     public bool MergesAdapters { get; set; } = true;
 
@@ -74,8 +82,9 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public WeightPrecision Weights { get; set; } = WeightPrecision.AsStored;
 
     /// <summary>
-    /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that whichever expert
-    /// such a token meets later knows it; writing afterwards costs what it always costs. null, the default, trains with the router alone.
+    /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that whichever
+    /// expert such a token meets later knows it; writing afterwards costs what it always costs. null, the default, trains with the router
+    /// alone.
     /// </summary>
     public GlobalWorkspaceSettings? GlobalWorkspace { get; set; }
 
@@ -86,25 +95,29 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public IDataView? ValidationSet { get; set; }
 
     /// <summary>
-    /// Steps after which the validation rows are evaluated within an epoch too. At least 1. null, the default, evaluates them after each epoch.
+    /// Steps after which the validation rows are evaluated within an epoch too. At least 1. null, the default, evaluates them after each
+    /// epoch.
     /// </summary>
     public int? EvaluationSteps { get; set; }
 
     /// <summary>
-    /// Whether a step's rows are of similar length, so that less is computed for the longest of them; the seed alone decides which. Default true.
+    /// Whether a step's rows are of similar length, so that less is computed for the longest of them; the seed alone decides which. Default
+    /// true.
     /// </summary>
     public bool BatchesByLength { get; set; }
 
     /// <summary>
-    /// By what the best epoch is chosen. Default <see cref="TextMetric.Loss"/>; any other has the model answer <see cref="MetricRows"/> of the
-    /// validation rows after each epoch.
+    /// By what the best epoch is chosen. Default <see cref="TextMetric.Loss"/>; any other has the model answer <see cref="MetricRows"/> of
+    /// the validation rows after each epoch.
     /// </summary>
     public TextMetric Metric { get; set; }
 
     /// <summary>Validation rows that are answered for <see cref="Metric"/>, the first ones. At least 1. Default 200.</summary>
     public int MetricRows { get; set; } = 200;
 
-    /// <summary>Rows that are answered or scored at the same time, within [1, 4096]. Default 16; more is faster and takes more memory.</summary>
+    /// <summary>
+    /// Rows that are answered or scored at the same time, within [1, 4096]. Default 16; more is faster and takes more memory.
+    /// </summary>
     public int ScoringBatchSize { get; set; } = 16;
 
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
@@ -168,7 +181,11 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     private protected override void CheckTask()
     {
         if (Model is null)
-            throw new ArgumentException($"{nameof(Model)} is null: give {nameof(PublishedModel)}.{nameof(PublishedModel.FromFolder)}(path).", nameof(Model));
+        {
+            throw new ArgumentException(
+                $"{nameof(Model)} is null: give {nameof(PublishedModel)}.{nameof(PublishedModel.FromFolder)}(path).", nameof(Model));
+        }
+
         OptionCheck.Range(ScoringBatchSize, 1, 4096, nameof(ScoringBatchSize));
         ToPrompt().Check();
         _ = ToGeneratorConfig();
@@ -178,7 +195,10 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         if (Metric != TextMetric.Loss && !HasValidation)
             throw new ArgumentException($"{nameof(Metric)} = {Metric} needs validation rows: {HowToValidate}.", nameof(Metric));
         if (!Metrics.Contains(Metric))
-            throw new ArgumentException($"{nameof(Metric)} = {Metric} is not one of {string.Join(", ", Metrics)}, which there are here.", nameof(Metric));
+        {
+            throw new ArgumentException(
+                $"{nameof(Metric)} = {Metric} is not one of {string.Join(", ", Metrics)}, which there are here.", nameof(Metric));
+        }
     }
 
     /// <summary>By what the best epoch can be chosen.</summary>

@@ -71,8 +71,8 @@ public sealed class MoeTextToTextClassificationTransformer : MoeTransformer, ISa
         return Model.ReportRouting(data, options, cancellationToken);
     }
 
-    static MoeTextToTextClassificationTransformer ISavedTransformer<MoeTextToTextClassificationTransformer>.Read(ModelFolderReader folder) =>
-        ClassTextZip.Read(folder);
+    static MoeTextToTextClassificationTransformer ISavedTransformer<MoeTextToTextClassificationTransformer>.Read(
+        ModelFolderReader folder) => ClassTextZip.Read(folder);
 
     /// <summary>Makes the transformer, which owns the model from then on.</summary>
     internal static MoeTextToTextClassificationTransformer Create(
