@@ -18,7 +18,11 @@ public sealed record FeatureModelConfig
     /// <summary>Default of <see cref="EncoderConfig.Dropout"/>.</summary>
     internal const float UsualDropout = 0.1f;
 
+    /// <summary>Default of <see cref="TrainingConfig.ValidationShare"/>.</summary>
+    internal const float UsualValidationShare = 0.1f;
+
     private const int SmallRows = 1_000;
+    private const float SmallValidationShare = 0.2f;
     private const int SmallBatchSize = 32;
     private const float SmallLearningRate = 4e-3f;
     private const float SmallDropout = 0.3f;
@@ -87,14 +91,22 @@ public sealed record FeatureModelConfig
         WarmupShare = 0f,
         Decay = LearningRateDecay.Linear,
         LabelSmoothing = 0f,
-        ValidationShare = 0.1f,
+        ValidationShare = UsualValidationShare,
     };
+
+    /// <summary>Share of a table's rows that is held out.</summary>
+    /// <param name="rows">Number of rows, before any are held out.</param>
+    internal float ValidationShareOf(int rows) => Training.ValidationShare == UsualValidationShare && IsSmall(rows)
+        ? SmallValidationShare
+        : Training.ValidationShare;
+
+    private bool IsSmall(int rows) => Recipe == FeatureRecipe.Small || (Recipe == FeatureRecipe.Automatic && rows <= SmallRows);
 
     /// <summary>Settings for a table: what the recipe says in place of what was left at its default.</summary>
     /// <param name="rows">Number of training rows.</param>
     internal FeatureTraining For(int rows)
     {
-        var isSmall = Recipe == FeatureRecipe.Small || (Recipe == FeatureRecipe.Automatic && rows <= SmallRows);
+        var isSmall = IsSmall(rows);
         var (batch, rate, dropout) = isSmall
             ? (SmallBatchSize, SmallLearningRate, SmallDropout)
             : (rows < LargeBatchRows ? UsualBatchSize : 2 * UsualBatchSize, UsualLearningRate, UsualDropout);

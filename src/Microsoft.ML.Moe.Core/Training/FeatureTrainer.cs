@@ -57,9 +57,8 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
     {
         if (rows.Count < StratifiedSplit.FewestRowsToHoldOut)
             return (rows, []);
-        return _task.IsStratified
-            ? base.Split(rows)
-            : RandomSplit.Of(rows, Training.ValidationShare, new Random(Training.Seed));
+        var (share, random) = (_config.ValidationShareOf(rows.Count), new Random(Training.Seed));
+        return _task.IsStratified ? StratifiedSplit.Of(rows, share, random) : RandomSplit.Of(rows, share, random);
     }
 
     private protected override Model<FeatureRow> Learn(

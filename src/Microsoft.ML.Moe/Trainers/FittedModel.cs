@@ -137,6 +137,12 @@ internal sealed class FittedModel<TRow>(
     /// <inheritdoc/>
     public override FittedModel Again(IDisposable hold) => Over(shared.Model, hold);
 
+    /// <summary>A model made of this one, which it holds.</summary>
+    public FittedModel<TRow> With(Func<Model<TRow>, Model<TRow>> change, IDisposable hold) => Over(change(shared.Model), hold);
+
+    /// <summary>What is to be told of the model and the rows of a table.</summary>
+    public T Report<T>(IDataView data, Func<Model<TRow>, IEnumerable<TRow>, T> report) => report(shared.Model, Read(data, rows.Find(data.Schema)));
+
     /// <inheritdoc/>
     public override IReadOnlyList<RoutingComparison> CompareRouting(
         IDataView data, IReadOnlyList<Router> routers, string label, LabelValues? labels)

@@ -51,6 +51,47 @@ public sealed class TrainingTests
     }
 
     [Fact]
+    public void Slots_that_drive_experts_are_told_by_name()
+    {
+        using var model = FeatureTables.Classes(_ml).Fit(_data);
+        var experts = model.LastTransformer.ReportSlots(Features(model), top: 2);
+        Assert.Equal([0, 1, 2, 3], experts.Select(expert => expert.Expert));
+        Assert.Equal(2, experts.Sum(expert => expert.ShareOfTokens), 1e-9);
+        Assert.All(experts.SelectMany(expert => expert.Slots), slot => Assert.Contains(slot.Slot, new[] { "Hot.red", "Hot.green", "Hot.blue", "Size", "Noise" }));
+        var used = experts.Where(expert => expert.ShareOfTokens > 0);
+        Assert.All(used, expert => Assert.Equal(2, expert.Slots.Count));
+        Assert.True(used.Max(expert => Math.Abs(expert.Slots[0].Shift)) > 0.2);
+    }
+
+    [Fact]
+    public void Members_can_be_left_out_after_training()
+    {
+        using var model = FeatureTables.Regression(_ml, o => o.SpreadColumnName = "Spread").Fit(_data);
+        var features = FeatureTables.Featurize(_ml).Fit(_data).Transform(_data);
+        var all = FeatureTables.Scores(model.LastTransformer.Transform(features));
+        var sums = new double[all.Length];
+        for (var member = 0; member < 4; member++)
+        {
+            using var one = model.LastTransformer.WithMembers(member);
+            Assert.Equal(1, one.Members);
+            var scores = FeatureTables.Scores(one.Transform(features));
+            for (var row = 0; row < sums.Length; row++)
+                sums[row] += scores[row] / 4;
+        }
+
+        // with Token Choice members do not meet: the ensemble is the mean of its members
+        Assert.All(sums.Zip(all), pair => Assert.Equal(pair.Second, pair.First, 1e-3));
+        using var same = model.LastTransformer.WithMembers(0, 1, 2, 3);
+        Assert.Equal(all, FeatureTables.Scores(same.Transform(features)));
+        using var half = model.LastTransformer.WithMembers(3, 1);
+        using var again = (IDisposable)FeatureTables.Reload(_ml, half);
+        Assert.Equal(FeatureTables.Scores(half.Transform(features)), FeatureTables.Scores(((ITransformer)again).Transform(features)));
+        Assert.Throws<ArgumentException>(() => model.LastTransformer.WithMembers(4));
+        Assert.Throws<ArgumentException>(() => model.LastTransformer.WithMembers(0, 0));
+        Assert.Throws<ArgumentException>(() => model.LastTransformer.WithMembers());
+    }
+
+    [Fact]
     public void A_checkpoint_ends_as_if_nothing_had_happened()
     {
         using var folder = new TemporaryFolder();
@@ -131,7 +172,7 @@ public sealed class TrainingTests
             Id = i,
             Label = i % 2 == 0 ? "even" : "odd",
             Text = string.Join(' ', Enumerable.Range(0, 12).Select(_ => words[random.Next(3000)])) + (i % 2 == 0 ? " sunny" : " rainy"),
-        });
+        }).ToList();
         var data = _ml.Data.LoadFromEnumerable(rows);
         var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
             .Append(_ml.Transforms.Text.TokenizeIntoWords("Words", "Text"))

@@ -130,7 +130,7 @@ internal sealed class TrainTableCommand(ToolConsole console) : Command<TrainTabl
         }
 
         // The steps before the trainer are fitted apart: rows that choose the best epoch go through them, too.
-        public ITransformer Fit<T>(
+        public TransformerChain<T> Fit<T>(
             IEstimator<ITransformer> steps, MoeFeatureOptions options, Func<IEstimator<T>> trainerOf, IDataView train)
             where T : MoeTransformer => Training.Run(() =>
         {

@@ -14,6 +14,9 @@ internal sealed class FeatureTable
     public const string Features = "Features";
 
     private const string Option = "--label";
+
+    // Columns that the steps and the trainers write: one of the same name would be hidden by it.
+    private static readonly string[] Taken = [Label, Features, "Score", "PredictedLabel", "Probability", "GivenLabel"];
     private static readonly string[] NoNumber = ["", "?", "NA", "NaN", "nan", "N/A", "null"];
     private readonly SourceColumn[] _numbers;
     private readonly SourceColumn[] _categories;
@@ -33,7 +36,8 @@ internal sealed class FeatureTable
     /// <exception cref="UserException">There is no such label, or nothing beside it.</exception>
     public static FeatureTable Of(MLContext ml, DelimitedFile file, string label, bool labelIsNumber)
     {
-        SourceColumn[] all = [.. file.Header.Where(name => name != label).Select((name, i) => new SourceColumn(name, $"Column{i}", Option))];
+        SourceColumn[] all = [.. file.Header.Where(name => name != label).Select(name =>
+            new SourceColumn(name, Taken.Contains(name) ? $"Given{name}" : name, Option))];
         var own = new SourceColumn(label, Label, Option);
         var table = file.Load(ml, [.. all, own]);
         if (all.Length == 0)
@@ -69,16 +73,9 @@ internal sealed class FeatureTable
     /// <summary>What makes features of a row: categories as indicators of their values, and numbers, in one vector.</summary>
     public IEstimator<ITransformer> Featurize(MLContext ml)
     {
-        // names of the file's columns, for the names of the slots
-        InputOutputColumnPair[] copies = [.. _numbers.Select(column => new InputOutputColumnPair($"Feature{column.Source}", column.Name))];
-        InputOutputColumnPair[] hot = [.. _categories.Select(column => new InputOutputColumnPair($"Feature{column.Source}", column.Name))];
-        string[] joined = [.. hot.Concat(copies).Select(pair => pair.OutputColumnName)];
-        var concatenate = ml.Transforms.Concatenate(Features, joined);
-        return (hot.Length, copies.Length) switch
-        {
-            (0, _) => ml.Transforms.CopyColumns(copies).Append(concatenate),
-            (_, 0) => ml.Transforms.Categorical.OneHotEncoding(hot).Append(concatenate),
-            _ => ml.Transforms.Categorical.OneHotEncoding(hot).Append(ml.Transforms.CopyColumns(copies)).Append(concatenate),
-        };
+        var concatenate = ml.Transforms.Concatenate(Features, [.. _categories.Concat(_numbers).Select(column => column.Name)]);
+        return _categories.Length == 0
+            ? concatenate
+            : ml.Transforms.Categorical.OneHotEncoding([.. _categories.Select(column => new InputOutputColumnPair(column.Name))]).Append(concatenate);
     }
 }

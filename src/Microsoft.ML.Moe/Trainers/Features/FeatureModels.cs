@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Tensors;
 
@@ -22,6 +23,14 @@ internal static class FeatureModels
     /// <summary>What reads the rows of a loaded model.</summary>
     public static RowSource<FeatureRow> RowsOf(string column, Model<FeatureRow> model) =>
         new FeatureRows(column, ((FeatureInput)model.Input).Slots);
+
+    /// <summary>The model with some of its members alone.</summary>
+    public static FittedModel WithMembers(FittedModel model, IReadOnlyList<int> members, IDisposable hold) =>
+        ((FittedModel<FeatureRow>)model).With(one => MemberChoice.Keep(one, members), hold);
+
+    /// <summary>By which slots the experts' rows differ.</summary>
+    public static IReadOnlyList<ExpertSlots> ReportSlots(FittedModel model, IDataView data, int top) =>
+        ((FittedModel<FeatureRow>)model).Report(data, (one, rows) => ExpertSlotsReport.Of(one, rows, top));
 
     /// <summary>What an estimator promises of a table whose feature and label columns are right.</summary>
     /// <param name="inputSchema">Shape of the table.</param>

@@ -52,6 +52,13 @@ public sealed class MoeBinaryClassificationTransformer : MoeFeatureTransformer, 
     public override MoeBinaryClassificationTransformer WithPrecision(InferencePrecision precision) =>
         With(_columns, hold => Model.WithPrecision(precision, hold));
 
+    /// <inheritdoc/>
+    public override MoeBinaryClassificationTransformer WithMembers(params IReadOnlyList<int> members)
+    {
+        ArgumentNullException.ThrowIfNull(members);
+        return With(_columns, hold => FeatureModels.WithMembers(Model, members, hold));
+    }
+
     static MoeBinaryClassificationTransformer ISavedTransformer<MoeBinaryClassificationTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<BinaryColumns, FeatureRow, MoeBinaryClassificationTransformer>(
             folder,

@@ -31,6 +31,33 @@ public abstract class MoeFeatureTransformer : MoeTransformer, ISingleFeaturePred
     /// <inheritdoc cref="MoeClassificationTransformer.WithPrecision"/>
     public abstract MoeFeatureTransformer WithPrecision(InferencePrecision precision);
 
+    /// <summary>
+    /// A new transformer that scores with some of the members alone, in as much less time: an ensemble is often as good with half of them. Which,
+    /// validation rows tell. Its weights are copied; each of the two can be disposed without harm to the other.
+    /// </summary>
+    /// <param name="members">Numbers of the members to keep, from 0, each once.</param>
+    /// <exception cref="ArgumentException">There are none, or one is not there or named twice.</exception>
+    /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
+    public abstract MoeFeatureTransformer WithMembers(params IReadOnlyList<int> members);
+
+    /// <summary>
+    /// Tells by which slots the experts get their rows: for each expert the slots whose mean over its tokens differs most from that over all.
+    /// </summary>
+    /// <param name="data">Rows to score, read once and in batches; no label is needed.</param>
+    /// <param name="top">Slots of each expert at most, at least 1.</param>
+    /// <returns>One entry for each expert of each layer.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A column is missing or of the wrong type, or <paramref name="top"/> is below 1; the message names it.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
+    public IReadOnlyList<ExpertSlots> ReportSlots(IDataView data, int top = 5)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        using var hold = Hold();
+        return FeatureModels.ReportSlots(Model, data, top);
+    }
+
     /// <inheritdoc cref="MoeClassificationTransformer.ReportRouting"/>
     public RoutingReport ReportRouting(
         IDataView data, RoutingReportOptions? options = null, CancellationToken cancellationToken = default)

@@ -38,6 +38,13 @@ public sealed class MoeRegressionTransformer : MoeFeatureTransformer, ISavedTran
     public override MoeRegressionTransformer WithPrecision(InferencePrecision precision) =>
         With(_columns, hold => Model.WithPrecision(precision, hold));
 
+    /// <inheritdoc/>
+    public override MoeRegressionTransformer WithMembers(params IReadOnlyList<int> members)
+    {
+        ArgumentNullException.ThrowIfNull(members);
+        return With(_columns, hold => FeatureModels.WithMembers(Model, members, hold));
+    }
+
     static MoeRegressionTransformer ISavedTransformer<MoeRegressionTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<ValueColumns, FeatureRow, MoeRegressionTransformer>(
             folder,
