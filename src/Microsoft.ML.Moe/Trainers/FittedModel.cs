@@ -72,9 +72,6 @@ internal abstract class FittedModel
     /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
     public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
 
-    /// <summary>Saves the adapters alone.</summary>
-    public abstract void SaveAdapters(Stream adapters);
-
     /// <summary>Writes the adapters into a folder as the library peft does.</summary>
     /// <exception cref="InvalidOperationException">There are none.</exception>
     public abstract void SaveAdapters(string folder);
@@ -174,9 +171,6 @@ internal sealed class FittedModel<TRow>(
     /// <inheritdoc/>
     public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>
         shared.Model.Save(config, weights, matrices);
-
-    /// <inheritdoc/>
-    public override void SaveAdapters(Stream adapters) => shared.Model.SaveAdapters(adapters);
 
     /// <inheritdoc/>
     public override void SaveAdapters(string folder) => shared.Model.SaveAdapters(folder);
