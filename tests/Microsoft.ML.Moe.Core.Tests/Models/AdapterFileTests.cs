@@ -29,7 +29,7 @@ public sealed class AdapterFileTests : IDisposable
     [InlineData("mixtral", "w1", "model.layers.0.block_sparse_moe.experts.0.w1", new[] { 8, 16 }, new[] { 24, 8 })]
     [InlineData("deepseek_v3", "kv_b_proj", "model.layers.0.self_attn.kv_b_proj", new[] { 8, 8 }, new[] { 64, 8 })]
     [InlineData("deepseek_v3", "kv_a_proj_with_mqa", "model.layers.1.self_attn.kv_a_proj_with_mqa", new[] { 8, 16 }, new[] { 12, 8 })]
-    [InlineData("jetmoe", "kv_proj", "model.layers.0.self_attn.kv_proj", new[] { 8, 16 }, new[] { 32, 8 })]
+    [InlineData("jetmoe", "kv_proj", "model.layers.0.self_attention.kv_proj", new[] { 8, 16 }, new[] { 32, 8 })]
     [InlineData("granitemoe", "input_linear", "model.layers.0.block_sparse_moe.input_linear", new[] { 32, 16 }, new[] { 48, 32 })]
     [InlineData("qwen2_moe", "shared_expert.up_proj", "model.layers.0.mlp.shared_expert.up_proj", new[] { 8, 16 }, new[] { 12, 8 })]
     [InlineData("switch", "wi", "encoder.block.1.layer.1.mlp.experts.expert_2.wi", new[] { 8, 16 }, new[] { 20, 8 })]
@@ -196,7 +196,7 @@ public sealed class AdapterFileTests : IDisposable
         var model = Create("olmoe");
         var unknown = Assert.Throws<ArgumentException>(() => model.WithAdapters(new LowRankAdaptation { Targets = ["q_proj", "fc1"] })).Message;
         Assert.Contains("fc1", unknown, StringComparison.Ordinal);
-        Assert.Contains("down_proj, gate, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj", unknown, StringComparison.Ordinal);
+        Assert.Contains("down_proj, gate, gate_proj, gate_up_proj, k_proj, o_proj, q_proj, up_proj, v_proj", unknown, StringComparison.Ordinal);
         Assert.Contains("Router", Assert.Throws<ArgumentException>(
             () => Create("llama").WithAdapters(new LowRankAdaptation { Layers = AdaptedLayers.Router })).Message, StringComparison.Ordinal);
         Assert.Contains("experts.1.up_proj", Assert.Throws<ArgumentException>(

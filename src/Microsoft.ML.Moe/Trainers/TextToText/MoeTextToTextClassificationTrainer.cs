@@ -80,7 +80,7 @@ public sealed partial class MoeTextToTextClassificationTrainer
                     classes.Values,
                     prompt,
                     task.MaximumPromptTokens,
-                    Settings.PrecisionOfWeights,
+                    Settings.PrecisionAfterwards,
                     Settings.SourceOfWeights)));
     }
 
