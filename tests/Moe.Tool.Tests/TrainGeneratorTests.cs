@@ -37,11 +37,16 @@ public sealed class TrainGeneratorTests : FolderTests
     [Fact]
     public void ClassesAreTrainedAndTestedAsByOtherClassifiers()
     {
+        var (train, test, model) = (Write("train.tsv", Rows(120)), Write("test.tsv", Rows(30, seed: 2)), Path.Combine(Folder, "c.zip"));
         var output = Train(
-            "train-text-to-text", _switch, "--train", Write("train.tsv", Rows(120)), "--classes", "--epochs", "25", "--out", Path.Combine(Folder, "c.zip"));
+            "train-text-to-text", _switch, "--train", train, "--test", test, "--classes", "--epochs", "25", "--out", model);
         Assert.True(Tool.Number(output, "Test accuracy", " %") > 50, output);
-        Assert.True(Tool.Number(output, "Test log-loss") > 0);
-        Assert.True(File.Exists(Path.Combine(Folder, "c.zip")));
+        var evaluated = Tool.Run("evaluate", "--model", model, "--data", test);
+        Assert.Equal(Tool.Number(output, "Test accuracy", " %"), Tool.Number(evaluated, "Test accuracy", " %"));
+        Assert.Equal(Tool.Number(output, "Test log-loss"), Tool.Number(evaluated, "Test log-loss"));
+        Assert.StartsWith("PredictedLabel\tProbability\tSource", Tool.Run("predict", "--model", model, "--data", test), StringComparison.Ordinal);
+        Assert.Contains("block 1", Tool.Run("report", "--model", model, "--data", test), StringComparison.Ordinal);
+        Assert.Contains("--compare", Tool.Fail(1, "report", "--model", model, "--data", test, "--compare"), StringComparison.Ordinal);
     }
 
     [Fact]

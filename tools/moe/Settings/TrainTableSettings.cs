@@ -54,7 +54,8 @@ internal sealed class TrainTableSettings : FitSettings
 
     protected override void ApplyOwnTo(MoeTrainerOptions options)
     {
+        base.ApplyOwnTo(options);
         if (Dense)
-            options.MoeEvery = 0;
+            ((MoeEncoderOptions)options).MoeEvery = 0;
     }
 }

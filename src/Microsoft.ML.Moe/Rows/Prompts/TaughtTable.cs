@@ -102,7 +102,7 @@ internal sealed record TaughtTable(IReadOnlyList<Example<TaughtRow>> Rows, long 
         {
             return encode();
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
             throw new InvalidOperationException($"Row {row} cannot be learned from: {e.Message}", e);
         }

@@ -43,7 +43,7 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 task.Generator,
                 writer!,
                 new GeneratorSettings(
-                    writing.Columns, task.MaximumPromptTokens, options.PrecisionOfWeights, options.SourceOfWeights, prompt)));
+                    writing.Columns, task.MaximumPromptTokens, options.PrecisionAfterwards, options.SourceOfWeights, prompt)));
     }
 
     /// <summary>Trains a model.</summary>

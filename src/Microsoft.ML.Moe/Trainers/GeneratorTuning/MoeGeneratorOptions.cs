@@ -149,8 +149,12 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         Adaptation = Adaptation,
     };
 
-    /// <summary>What the weights are in memory.</summary>
+    /// <summary>What the weights are in memory while they, or adapters beside them, learn.</summary>
     internal WeightPrecision PrecisionOfWeights => Adaptation is null ? WeightPrecision.Float32 : Weights;
+
+    /// <summary>What the weights of the trained model are in memory; those with adapters in them are no longer int8.</summary>
+    internal WeightPrecision PrecisionAfterwards =>
+        Adaptation is not null && MergesAdapters ? WeightPrecision.AsStored : PrecisionOfWeights;
 
     /// <summary>Where the weights stay once the model is trained; null where they are its own.</summary>
     internal PublishedModel? SourceOfWeights => Adaptation is null || MergesAdapters ? null : Model;

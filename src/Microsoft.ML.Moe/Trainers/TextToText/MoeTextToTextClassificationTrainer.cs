@@ -68,7 +68,7 @@ public sealed partial class MoeTextToTextClassificationTrainer
             task => scorer = ClassTextScorer.Create(
                 task.Generator,
                 new ClassTextSettings(texts, Settings.Reading, task.MaximumTargetTokens, task.EndToken),
-                task.Generation,
+                task.Generation with { Sample = false },
                 Settings.ScoringBatchSize),
             (_, validation) => Settings.Metric == TextMetric.Loss ? null : new ClassTextAccuracy(validation, scorer!),
             (task, shared) => MoeTextToTextClassificationTransformer.Create(
@@ -80,7 +80,7 @@ public sealed partial class MoeTextToTextClassificationTrainer
                     classes.Values,
                     prompt,
                     task.MaximumPromptTokens,
-                    Settings.PrecisionOfWeights,
+                    Settings.PrecisionAfterwards,
                     Settings.SourceOfWeights)));
     }
 
