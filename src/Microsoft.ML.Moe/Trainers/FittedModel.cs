@@ -65,8 +65,16 @@ internal abstract class FittedModel
     /// <summary>The network's parameters.</summary>
     public abstract IEnumerable<Parameter> Parameters { get; }
 
+    /// <summary>Writes the values of the adapters alone.</summary>
+    /// <exception cref="InvalidOperationException">The model has none.</exception>
+    public abstract void SaveAdapters(Stream stream);
+
     /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
     public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
+
+    /// <summary>Writes the adapters into a folder as the library peft does.</summary>
+    /// <exception cref="InvalidOperationException">There are none.</exception>
+    public abstract void SaveAdapters(string folder);
 }
 
 /// <inheritdoc/>
@@ -152,8 +160,14 @@ internal sealed class FittedModel<TRow>(
     public override IEnumerable<Parameter> Parameters => shared.Model.Parameters.All.Select(p => p.Parameter);
 
     /// <inheritdoc/>
+    public override void SaveAdapters(Stream stream) => shared.Model.SaveAdapters(stream);
+
+    /// <inheritdoc/>
     public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>
         shared.Model.Save(config, weights, matrices);
+
+    /// <inheritdoc/>
+    public override void SaveAdapters(string folder) => shared.Model.SaveAdapters(folder);
 
     private IEnumerable<TRow> Read(IDataView data, DataViewSchema.Column[] columns)
     {
