@@ -40,6 +40,20 @@ public sealed class LanguageModelTests : IDisposable
     }
 
     [Fact]
+    public void TheLossOfValidationRowsIsToldByStep()
+    {
+        var (reports, epochs) = (new List<EvaluationReport>(), new List<EpochReport>());
+        using var model = Fit(LetterRows(16), o =>
+        {
+            (o.MaxEpochs, o.BatchSize, o.EvaluationSteps, o.ValidationSet) = (2, 4, 3, Table(LetterRows(6, seed: 2)));
+            (o.EvaluationCompleted, o.EpochCompleted) = (reports.Add, epochs.Add);
+        });
+        // 4 steps an epoch
+        Assert.Equal([3, 4, 6, 8], reports.Select(report => report.Step));
+        Assert.Equal(epochs.Select(epoch => epoch.ValidationLoss), reports.Where(report => report.Step % 4 == 0).Select(report => (double?)report.Loss));
+    }
+
+    [Fact]
     public void TheLossIsThatOfTheCompletionsAlone()
     {
         var rows = LetterRows(5);
