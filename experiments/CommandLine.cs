@@ -13,7 +13,7 @@ internal static class CommandLine
 
     private static readonly Argument<string[]> Studies = new("studies")
     {
-        Description = $"What to find out: some of {string.Join(", ", Suite.Names)}, or {All}: {string.Join(", ", Suite.All)}.",
+        Description = $"What to find out: {All} ({string.Join(", ", Suite.NamesOfAll)}), or some of {string.Join(", ", Suite.Names)}.",
         DefaultValueFactory = _ => [All],
     };
 
@@ -115,7 +115,7 @@ internal static class CommandLine
     {
         var studies = result.GetValue(Studies)!;
         if (studies.Contains(All, StringComparer.Ordinal))
-            studies = [.. Suite.All];
+            studies = [.. Suite.NamesOfAll];
         var arguments = new Arguments([.. studies.Distinct()], result.GetValue(Data)!, result.GetValue(Output)!, result.GetValue(Seeds)!)
         {
             Epochs = result.GetValue(Epochs),

@@ -23,7 +23,7 @@ internal sealed class TextFineTuning(Arguments arguments, DataFolder folder)
     public const string UncertainShare = "uncertain tokens";
 
     private const string Study = "text-to-text";
-    private const float LearningRate = 1e-3f;
+    private const float LearningRate = 3e-3f;
     private const int BatchSize = 16;
     private const int LongestClass = 16;
     private const int BatchOfAnswers = 64;

@@ -13,8 +13,8 @@ internal sealed record TextTask(string Data, int Classes, int PerClass, int Test
     /// <summary>The tasks, in the order of the tables.</summary>
     public static IReadOnlyList<TextTask> All { get; } =
     [
-        new(DataFolder.Clinc150, Classes: 20, PerClass: 30, TestRows: 400, Epochs: 8),
-        new(DataFolder.MovieSentences, Classes: 2, PerClass: 400, TestRows: 400, Epochs: 4),
+        new(DataFolder.Clinc150, Classes: 10, PerClass: 50, TestRows: 300, Epochs: 16),
+        new(DataFolder.MovieSentences, Classes: 2, PerClass: 400, TestRows: 400, Epochs: 8),
     ];
 
     /// <summary>Name in logs and tables.</summary>

@@ -13,21 +13,21 @@ namespace Microsoft.ML.Moe.Experiments.Studies.LanguageModels;
 /// </summary>
 internal sealed class TextToTextStudy(Arguments arguments, DataFolder folder) : IStudy
 {
-    private const double LowThreshold = 0.5;
+    private const double HighThreshold = 0.95;
 
     private static readonly FineTuningArm[] Arms =
     [
         FineTuningArm.Standard,
         FineTuningArm.Uncertain,
-        FineTuningArm.WithThreshold(LowThreshold),
         FineTuningArm.UncertainFifth,
         FineTuningArm.RandomFifth,
+        FineTuningArm.WithThreshold(HighThreshold),
     ];
 
     private static readonly (FineTuningArm First, FineTuningArm Second)[] Comparisons =
     [
         (FineTuningArm.Uncertain, FineTuningArm.Standard),
-        (FineTuningArm.WithThreshold(LowThreshold), FineTuningArm.Standard),
+        (FineTuningArm.WithThreshold(HighThreshold), FineTuningArm.Standard),
         (FineTuningArm.UncertainFifth, FineTuningArm.Standard),
         (FineTuningArm.UncertainFifth, FineTuningArm.RandomFifth),
     ];
