@@ -28,7 +28,8 @@ internal static class Suite
     };
 
     // they take hours, or the folder of a pretrained model
-    private static readonly string[] OfLanguageModels = ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty"];
+    private static readonly string[] OfLanguageModels =
+        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty"];
 
     public static IEnumerable<string> Names => Studies.Keys;
 
