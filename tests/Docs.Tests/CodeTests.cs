@@ -33,6 +33,7 @@ public sealed partial class CodeTests : IClassFixture<SampleFolder>
         ["table"] = typeof(Table),
         ["trained"] = typeof(Trained),
         ["images"] = typeof(Images),
+        ["features"] = typeof(Features),
         ["generator"] = typeof(Generator),
         ["tuning"] = typeof(Tuning),
     };

@@ -22,11 +22,12 @@ public sealed record FeatureModelConfig
     internal const float UsualValidationShare = 0.1f;
 
     private const int SmallRows = 1_000;
-    private const float SmallValidationShare = 0.2f;
+    private const float SmallValidationShare = 0.15f;
     private const int SmallBatchSize = 32;
     private const float SmallLearningRate = 4e-3f;
     private const float SmallDropout = 0.3f;
     private const int SmallEpochs = 30;
+    private const int SmallBins = 16;
     private const int LargeBatchRows = 16_000;
     private const int UsualEpochs = 20;
     private const int FewestEpochs = 10;
@@ -54,7 +55,7 @@ public sealed record FeatureModelConfig
     }
 
     /// <summary>
-    /// Bins of a number's piecewise-linear encoding; 0 for none. Within [0, 256]; null takes 48, and none on small tables. Default null.
+    /// Bins of a number's piecewise-linear encoding; 0 for none. Within [0, 256]; null takes 48, and 16 on small tables. Default null.
     /// </summary>
     public int? Bins { get; init => field = OptionCheck.Range(value, 0, FeatureInputConfig.MaximumBins, nameof(Bins)); }
 
@@ -126,7 +127,7 @@ public sealed record FeatureModelConfig
             {
                 Members = Members,
                 EmbeddingWidth = EmbeddingWidth,
-                Bins = Bins ?? (isSmall ? 0 : UsualBins),
+                Bins = Bins ?? (isSmall ? SmallBins : UsualBins),
                 SlotNames = SlotNames,
                 Candidates = Groups,
             },

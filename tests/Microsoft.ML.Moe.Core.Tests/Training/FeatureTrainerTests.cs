@@ -14,11 +14,13 @@ public sealed class FeatureTrainerTests
     {
         var config = new FeatureModelConfig();
         var (small, middle, large) = (config.For(1000), config.For(1001), config.For(50_000));
-        Assert.Equal((32, 4e-3f, 0.3f, 30, 0f, 0, false), Of(small));
+        Assert.Equal((32, 4e-3f, 0.3f, 30, 0f, 16, false), Of(small));
         Assert.Equal((128, 6e-3f, 0.1f, 20, 0.5f, 48, true), Of(middle));
         Assert.Equal((256, 6e-3f, 0.1f, 10, 0.5f, 48, true), Of(large));
         Assert.Equal(Of(small), Of((config with { Recipe = FeatureRecipe.Small }).For(50_000)));
         Assert.Equal(Of(middle), Of((config with { Recipe = FeatureRecipe.Large }).For(500)));
+        Assert.Equal([0.15f, 0.1f], new[] { 1000, 1001 }.Select(config.ValidationShareOf));
+        Assert.Equal(0.3f, (config with { Training = config.Training with { ValidationShare = 0.3f } }).ValidationShareOf(100));
         var own = config with
         {
             Bins = 7,

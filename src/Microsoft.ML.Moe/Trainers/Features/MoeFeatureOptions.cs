@@ -53,7 +53,7 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     public int? EmbeddingWidth { get; set; }
 
     /// <summary>
-    /// Bins of a number's piecewise-linear encoding; 0 for none. Within [0, 256]; null takes 48, and none on small tables. Default null.
+    /// Bins of a number's piecewise-linear encoding; 0 for none. Within [0, 256]; null takes 48, and 16 on small tables. Default null.
     /// </summary>
     public int? Bins { get; set; }
 

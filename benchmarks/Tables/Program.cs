@@ -1,0 +1,22 @@
+// Mixtures on tables beside ML.NET's own trainers, in one run: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N].
+// FOLDER has NAME.train.csv and NAME.test.csv; tables.py makes them.
+using Microsoft.ML.Moe.Benchmarks.Tables;
+
+string Option(string name, string otherwise) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : otherwise;
+
+if (args.Length == 0 || !Directory.Exists(args[0]) || !int.TryParse(Option("--seeds", "3"), out var seeds) || seeds < 1)
+{
+    Console.Error.WriteLine("Usage: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N]; tables.py makes the folder.");
+    return 2;
+}
+
+var sets = Option("--sets", "letter,california,satellite,adult,diamonds,wine,higgs").Split(',');
+var learners = Option("--learners", "mixture,dense,lightgbm,fasttree,sdca").Split(',');
+foreach (var name in sets)
+{
+    var set = TableSet.Open(args[0], name);
+    foreach (var learner in learners)
+        Console.WriteLine(TableRun.Of(set, learner, seeds));
+}
+
+return 0;

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML.Data;
+using MoeTool.Settings;
+
+namespace Microsoft.ML.Moe.Benchmarks.Tables;
+
+/// <summary>What a trainer makes of a table, with its default options: mean and standard deviation over seeds.</summary>
+internal static class TableRun
+{
+    private static readonly string[] Deterministic = ["lightgbm", "fasttree"];
+
+    /// <summary>Trains and evaluates; a line about it.</summary>
+    public static string Of(TableSet set, string learner, int seeds)
+    {
+        // trees do not depend on the seed as they are set
+        var results = Enumerable.Range(1, Deterministic.Contains(learner) ? 1 : seeds).Select(seed => Measure(set, learner, seed)).ToList();
+        if (results[0] is null)
+            return $"{set.Name,-12} {learner,-9} has no trainer of this kind";
+        var figures = results[0]!.Select((figure, i) => Figure(figure.Name, [.. results.Select(result => result![i].Value)]));
+        return $"{set.Name,-12} {learner,-9} {string.Join("  ", figures)}";
+    }
+
+    private static string Figure(string name, double[] values)
+    {
+        var mean = values.Average();
+        var deviation = values.Length == 1 ? 0 : Math.Sqrt(values.Sum(x => (x - mean) * (x - mean)) / (values.Length - 1));
+        return string.Create(CultureInfo.InvariantCulture, $"{name} {mean:0.0000}{(values.Length == 1 ? "" : $" ± {deviation:0.0000}")}");
+    }
+
+    private static List<(string Name, double Value)>? Measure(TableSet set, string learner, int seed)
+    {
+        var ml = new MLContext(seed);
+        if (TrainerOf(ml, set.Task, learner) is not { } trainer)
+            return null;
+        var clock = Stopwatch.StartNew();
+        var model = trainer.Fit(set.Train);
+        var fit = clock.Elapsed.TotalSeconds;
+        var scored = model.Transform(set.Test);
+        List<(string, double)> figures = set.Task switch
+        {
+            TableTask.Regression => [("RMSE", ml.Regression.Evaluate(scored).RootMeanSquaredError)],
+            TableTask.Binary when ml.BinaryClassification.Evaluate(scored) is var metrics =>
+                [("accuracy", metrics.Accuracy), ("AUC", metrics.AreaUnderRocCurve), ("log-loss", metrics.LogLoss * Math.Log(2))],
+            _ when ml.MulticlassClassification.Evaluate(scored) is var metrics =>
+                [("accuracy", metrics.MicroAccuracy), ("log-loss", metrics.LogLoss)],
+            _ => [],
+        };
+        (model as IDisposable)?.Dispose();
+        return [.. figures, ("seconds", fit)];
+    }
+
+    private static IEstimator<ITransformer>? TrainerOf(MLContext ml, TableTask task, string learner) => (task, learner) switch
+    {
+        (TableTask.Multiclass, "mixture") => ml.MulticlassClassification.Trainers.MoeClassifier(),
+        (TableTask.Multiclass, "dense") => ml.MulticlassClassification.Trainers.MoeClassifier(new MoeFeatureClassificationTrainer.Options { MoeEvery = 0 }),
+        (TableTask.Multiclass, "lightgbm") => ml.MulticlassClassification.Trainers.LightGbm(),
+        (TableTask.Multiclass, "sdca") => Prepared(ml, ml.MulticlassClassification.Trainers.SdcaMaximumEntropy()),
+        (TableTask.Binary, "mixture") => ml.BinaryClassification.Trainers.MoeBinaryClassifier(),
+        (TableTask.Binary, "dense") => ml.BinaryClassification.Trainers.MoeBinaryClassifier(new MoeBinaryClassificationTrainer.Options { MoeEvery = 0 }),
+        (TableTask.Binary, "lightgbm") => ml.BinaryClassification.Trainers.LightGbm(),
+        (TableTask.Binary, "fasttree") => ml.BinaryClassification.Trainers.FastTree(),
+        (TableTask.Binary, "sdca") => Prepared(ml, ml.BinaryClassification.Trainers.SdcaLogisticRegression()),
+        (TableTask.Regression, "mixture") => ml.Regression.Trainers.MoeRegressor(),
+        (TableTask.Regression, "dense") => ml.Regression.Trainers.MoeRegressor(new MoeRegressionTrainer.Options { MoeEvery = 0 }),
+        (TableTask.Regression, "lightgbm") => ml.Regression.Trainers.LightGbm(),
+        (TableTask.Regression, "fasttree") => ml.Regression.Trainers.FastTree(),
+        (TableTask.Regression, "sdca") => Prepared(ml, ml.Regression.Trainers.Sdca()),
+        _ => null,
+    };
+
+    // linear models need numbers of one scale, none of them missing
+    private static EstimatorChain<T> Prepared<T>(MLContext ml, IEstimator<T> trainer)
+        where T : class, ITransformer =>
+        ml.Transforms.ReplaceMissingValues("Features").Append(ml.Transforms.NormalizeMinMax("Features")).Append(trainer);
+}
