@@ -25,16 +25,9 @@ internal sealed class GeneratorObjective(
     /// <inheritdoc/>
     public override ValidationResult? Evaluate()
     {
-<<<<<<< HEAD
         if (base.Evaluate() is not { } evaluation)
             return null;
         return metric is null ? evaluation : evaluation with { Score = metric.ScoreOf(_model, rows.Validation) };
-=======
-        var evaluation = base.Evaluate();
-        return evaluation is null || metric is null
-            ? evaluation
-            : evaluation.Value with { Score = metric.ScoreOf(_model, rows.Validation) };
->>>>>>> w-rooms
     }
 
     private static int LengthOf(EncodedText row) => row.Length + (row.Ids!.Targets?.Length ?? 0);

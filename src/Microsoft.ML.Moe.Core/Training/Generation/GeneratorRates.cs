@@ -16,11 +16,7 @@ internal static class GeneratorRates
     /// <param name="parameter">The parameter.</param>
     /// <param name="role">What it does.</param>
     public static ParameterRate Of(GeneratorTrainingConfig config, Parameter parameter, ParameterRole role) => new(
-<<<<<<< HEAD
         !parameter.IsFrozen ? LearningRate(config, parameter.Name, role) : 0f,
-=======
-        parameter.IsFrozen ? 0f : LearningRate(config, parameter.Name, role),
->>>>>>> w-rooms
         role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding or ParameterRole.Adapter ? config.Training.WeightDecay : 0f);
 
     private static float LearningRate(GeneratorTrainingConfig config, string name, ParameterRole role)

@@ -15,13 +15,8 @@ namespace Microsoft.ML.Moe.Training;
 /// </summary>
 /// <remarks>
 /// The weights of the model that it starts from are changed, not copied, unless adapters learn in their place; those that are frozen when
-<<<<<<< HEAD
 /// training begins stay so. A step needs the weights, and of those that learn their gradients and AdamW's two moments, those of the best epoch
 /// besides where there are validation rows, and what one part of a batch takes to go backward.
-=======
-/// training begins stay so. A step needs those that learn, their gradients and AdamW's two moments, four times
-/// the weights that learn, those of the best epoch besides where there are validation rows, and what one part of a batch takes to go backward.
->>>>>>> w-rooms
 /// On the managed engine all of it is in single precision; on TorchSharp's <c>TrainingPrecision</c> says what products are computed in.
 /// </remarks>
 public sealed class GeneratorTrainer : Trainer<EncodedText>
