@@ -116,7 +116,7 @@ public sealed partial class Model<TRow>
             if (batch.IsEmpty)
                 continue;
             using var tape = observer is null ? Engine.LeaseTape(training: false) : Engine.BeginTape(training: false);
-            var scores = Forward(tape, batch, observer);
+            var scores = Forward(tape, batch, observer, Policies);
             if (Outputs == 0)
             {
                 Head.Measure(tape, scores, batch, measurement);
