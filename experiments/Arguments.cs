@@ -25,14 +25,14 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Published encoder that the study <c>linear</c> begins with: <c>minilm</c> or a folder; null for none.</summary>
     public string? Encoder { get; init; }
 
-    /// <summary>Steps of a pretraining instead of those that it prescribes.</summary>
+    /// <summary>Steps of a pretraining, or of tuning what it made, instead of those that it prescribes.</summary>
     public int? Steps { get; init; }
+
+    /// <summary>Folder of the pretrained model that writes, of the studies that need one; null for none.</summary>
+    public string? Model { get; init; }
 
     /// <summary>Pieces and scores that SentencePiece's <c>spm_train</c> has written, for language models; null for bytes.</summary>
     public string? Vocabulary { get; init; }
-
-    /// <summary>Folder of a pretrained model that writes text; null for none.</summary>
-    public string? Model { get; init; }
 
     /// <summary>Whether nothing is trained and the tables of the finished runs are written.</summary>
     public bool ReportOnly { get; init; }

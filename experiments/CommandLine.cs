@@ -13,7 +13,7 @@ internal static class CommandLine
 
     private static readonly Argument<string[]> Studies = new("studies")
     {
-        Description = $"What to find out: {All} ({string.Join(", ", Suite.NamesOfAll)}), or some of {string.Join(", ", Suite.Names)}.",
+        Description = $"What to find out: some of {string.Join(", ", Suite.Names)}, or {All}: {string.Join(", ", Suite.All)}.",
         DefaultValueFactory = _ => [All],
     };
 
@@ -64,18 +64,18 @@ internal static class CommandLine
         HelpName = "NAME",
     };
 
-    private static readonly Option<int?> Steps = Number("--steps", "Steps of a pretraining instead of those prescribed.");
+    private static readonly Option<int?> Steps = Number("--steps", "Steps of pretraining, or of tuning a model that writes. Default: those prescribed.");
+
+    private static readonly Option<string?> Model = new("--model")
+    {
+        Description = "Folder of the pretrained model of 'text-to-text', 'training-free', 'corruption' and 'uncertainty'.",
+        HelpName = "FOLDER",
+    };
 
     private static readonly Option<string?> Vocabulary = new("--vocabulary")
     {
         Description = "Pieces of language models: a *.vocab file of SentencePiece's spm_train. Default: bytes.",
         HelpName = "FILE",
-    };
-
-    private static readonly Option<string?> Model = new("--model")
-    {
-        Description = "Folder of the pretrained model of the studies 'text-to-text' and 'training-free'.",
-        HelpName = "FOLDER",
     };
 
     private static readonly Option<bool> ReportOnly = new("--report-only")
@@ -99,7 +99,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Vocabulary, Model, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Model, Vocabulary, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -115,7 +115,7 @@ internal static class CommandLine
     {
         var studies = result.GetValue(Studies)!;
         if (studies.Contains(All, StringComparer.Ordinal))
-            studies = [.. Suite.NamesOfAll];
+            studies = [.. Suite.All];
         var arguments = new Arguments([.. studies.Distinct()], result.GetValue(Data)!, result.GetValue(Output)!, result.GetValue(Seeds)!)
         {
             Epochs = result.GetValue(Epochs),
@@ -123,8 +123,8 @@ internal static class CommandLine
             Sets = result.GetValue(Sets) is { Length: > 0 } sets ? sets : null,
             Encoder = result.GetValue(Encoder),
             Steps = result.GetValue(Steps),
-            Vocabulary = result.GetValue(Vocabulary),
             Model = result.GetValue(Model),
+            Vocabulary = result.GetValue(Vocabulary),
             ReportOnly = result.GetValue(ReportOnly),
         };
         return arguments with

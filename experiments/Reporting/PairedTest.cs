@@ -33,10 +33,16 @@ internal sealed record PairedTest(Sample Differences)
     public string InPoints() => Differences.Format(100, Sample.Signed);
 
     /// <summary>Difference in percentage points and p.</summary>
-    public string InPointsWithP() => P switch
+    public string InPointsWithP() => InPoints() + TextOfP;
+
+    /// <summary>Difference, mean ± standard error, and p; see <see cref="Sample.Format"/>.</summary>
+    public string WithP(double factor, string meanFormat, string errorFormat) =>
+        Differences.Format(factor, meanFormat, errorFormat) + TextOfP;
+
+    private string TextOfP => P switch
     {
-        double.NaN => InPoints(),
-        < 0.001 => InPoints() + ", p < 0.001",
-        _ => InPoints() + ", p = " + P.ToString("F3", CultureInfo.InvariantCulture),
+        double.NaN => "",
+        < 0.001 => ", p < 0.001",
+        _ => ", p = " + P.ToString("F3", CultureInfo.InvariantCulture),
     };
 }

@@ -106,6 +106,17 @@ public sealed class TorchEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override Parameter Frozen(Parameter parameter)
+    {
+        var tensor = (TorchTensor)parameter.Value;
+        if (!tensor.RequiresGradient)
+            return parameter;
+        var view = new TorchTensor(tensor);
+        _parameters.Add(view, null);
+        return new Parameter(parameter.Name, view);
+    }
+
+    /// <inheritdoc/>
     public override Tape BeginTape(bool training, ulong seed = 0)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);

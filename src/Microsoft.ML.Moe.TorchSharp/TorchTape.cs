@@ -125,6 +125,8 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor ClampCore(Tensor x, float minimum, float maximum) =>
         Run(() => Own(x).Value.clamp(Scalars.Of(minimum), Scalars.Of(maximum)));
 
+    protected override Tensor ActivateCore(Tensor x, Activation activation) => Run(() => Own(x).Value.Apply(activation));
+
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts)
     {
         var own = new TorchTensor[parts.Length];
@@ -244,6 +246,9 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
             : ExpertByExpert.Product(
                 Own(xTI).ValueAs(ProductType).index_select(0, Pairs(plan).TokenOfPair), Own(weightEIO).ValueAs(ProductType), Pairs(plan))
                 .As(torch.ScalarType.Float32));
+
+    protected override Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan) =>
+        Run(() => GroupedExpertsOperation.Sum(this, Own(yPD).Value, Own(weightsP), plan));
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout)
     {

@@ -6,6 +6,7 @@ namespace Microsoft.ML.Moe.Tensors.Torch;
 internal sealed class TorchTensor : Tensor
 {
     private readonly torch.Tensor _value;
+    private readonly bool _isView;
     private bool _requiresGradient;
 
     /// <summary>Creates a parameter.</summary>
@@ -25,6 +26,16 @@ internal sealed class TorchTensor : Tensor
         Engine = engine;
         _value = bfloat16;
         ElementType = ElementType.BFloat16;
+    }
+
+    /// <summary>Creates a frozen view of a parameter: the same values.</summary>
+    public TorchTensor(TorchTensor source)
+        : base(source.Shape)
+    {
+        source.ThrowIfDisposed();
+        Engine = source.Engine;
+        _isView = true;
+        _value = source._value.detach().DetachFromDisposeScope();
     }
 
     /// <summary>Creates a tape's tensor.</summary>
@@ -73,6 +84,8 @@ internal sealed class TorchTensor : Tensor
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
         if (ElementType == ElementType.BFloat16 && requiresGradient)
             throw new InvalidOperationException("A parameter in bfloat16 is frozen: load it as float32.");
+        if (_isView && requiresGradient)
+            throw new InvalidOperationException("A parameter that others share cannot be trained.");
         _requiresGradient = requiresGradient;
         _value.requires_grad = requiresGradient;
         ClearGradient();

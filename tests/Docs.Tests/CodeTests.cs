@@ -34,6 +34,7 @@ public sealed partial class CodeTests : IClassFixture<SampleFolder>
         ["trained"] = typeof(Trained),
         ["images"] = typeof(Images),
         ["generator"] = typeof(Generator),
+        ["tuning"] = typeof(Tuning),
     };
 
     public static TheoryData<string> CSharpBlocks => [.. BlocksOf("csharp").Select(block => $"{block}")];

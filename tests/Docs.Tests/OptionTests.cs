@@ -16,6 +16,7 @@ public sealed partial class OptionTests
 
     [Theory]
     [InlineData("All trainers", typeof(MoeTrainerOptions))]
+    [InlineData("Encoders of your own", typeof(MoeEncoderOptions))]
     [InlineData("Classifiers", typeof(MoeClassifierOptions))]
     public void Shared_options(string heading, Type type) => AssertTable(heading, Usual, type, differences: []);
 
@@ -29,6 +30,26 @@ public sealed partial class OptionTests
         var different = Written(options, property => property.DeclaringType != type).Except(Written(Usual, _ => true));
         AssertTable(heading, options, type, different);
     }
+
+    [Fact]
+    public void Options_of_models_that_write()
+    {
+        var options = new MoeTextToTextTrainer.Options();
+        AssertTable(
+            "Models that write",
+            options,
+            typeof(MoeGeneratorOptions),
+            Written(options, property => property.DeclaringType == typeof(MoeTrainerOptions)).Except(Written(Usual, _ => true)));
+    }
+
+    [Theory]
+    [InlineData("Written text", typeof(MoeTextGeneratorOptions), typeof(MoeLanguageModelTrainer.Options))]
+    [InlineData("Text to text", typeof(MoeTextToTextTrainer.Options), typeof(MoeTextToTextTrainer.Options))]
+    [InlineData("Language models", typeof(MoeLanguageModelTrainer.Options), typeof(MoeLanguageModelTrainer.Options))]
+    [InlineData("Classes as text", typeof(MoeTextToTextClassificationTrainer.Options), typeof(MoeTextToTextClassificationTrainer.Options))]
+    [InlineData("Context windows", typeof(ContextWindows), typeof(ContextWindows))]
+    public void Options_of_a_kind_of_model_that_writes(string heading, Type type, Type whole) =>
+        AssertTable(heading, Activator.CreateInstance(whole)!, type, []);
 
     [Fact]
     public void Members_of_a_router() => AssertTable("Router", Router.Unified(), typeof(Router), []);
@@ -51,6 +72,13 @@ public sealed partial class OptionTests
 
     [Fact]
     public void Options_of_text_generation() => AssertTable("Text generation", new GenerateTextOptions(), typeof(GenerateTextOptions), []);
+
+    [Fact]
+    public void Members_of_corruptions()
+    {
+        AssertTable("Corrupted texts", new TextCorruption(), typeof(TextCorruption), []);
+        AssertTable("Wrong labels", new LabelNoise(), typeof(LabelNoise), []);
+    }
 
     [Theory]
     [InlineData("Classification of embeddings", typeof(EmbeddingClassificationOptions))]

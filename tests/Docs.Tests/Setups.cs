@@ -63,6 +63,28 @@ public class Generator : Context
     }
 }
 
+/// <summary>A block that has tables for models that write.</summary>
+public class Tuning : Context
+{
+    /// <summary>Columns Question, Context and Answer.</summary>
+    protected IDataView questions => Table(i => new Asked($"who sees {i % 3}", $"the fox sees {i % 3} and the owl sees none", "the fox"));
+
+    /// <summary>Columns Article and Summary.</summary>
+    protected IDataView articles => Table(i => new Read($"it rains on the river for {i} days", "it rains"));
+
+    /// <summary>Columns sentence1, sentence2 and Label.</summary>
+    protected IDataView sentences => Table(i => new Pair("it rains", i % 2 == 0 ? "it is wet" : "it is dry", i % 2));
+
+    private IDataView Table<T>(Func<int, T> row)
+        where T : class => ml.Data.LoadFromEnumerable(Enumerable.Range(0, 12).Select(row).ToList());
+
+    private sealed record Asked(string Question, string Context, string Answer);
+
+    private sealed record Read(string Article, string Summary);
+
+    private sealed record Pair([property: ColumnName("sentence1")] string First, [property: ColumnName("sentence2")] string Second, int Label);
+}
+
 /// <summary>The files that blocks find in the current folder: small tables of made-up texts and pictures, and a tiny model.</summary>
 internal static class Samples
 {
@@ -136,6 +158,7 @@ internal static class Samples
     {
         var config = TinyCausal.Olmoe.Replace("\"max_position_embeddings\": 64", "\"max_position_embeddings\": 512", StringComparison.Ordinal);
         TinyCausal.Write(LanguageModel, config, generation: """{ "max_new_tokens": 8 }""");
+        TinyCausal.Write("models/switch-base-8", TinyCausal.Switch, generation: """{ "eos_token_id": 1, "max_new_tokens": 8 }""");
         var chat = TinyCausal.Write(LanguageModel + "-instruct", config, generation: """{ "max_new_tokens": 8 }""");
         File.WriteAllText(Path.Combine(chat, "tokenizer_config.json"), ChatTemplate);
     }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Routing;
 using MoeTool.Settings;
 using Spectre.Console.Cli.Testing;
@@ -23,6 +24,31 @@ public class SettingsTests : FolderTests
         Assert.Equal((MoeDevice.CpuLibTorch, RouterKind.Unified), (settings.Device, settings.Router));
         Assert.Equal((1.5, 0.3, 0.75), (settings.ExpertsPerToken, settings.Alpha, settings.GlobalWorkspace));
         Assert.Equal(("r.html", true), (settings.Report, settings.CompareRouting));
+    }
+
+    [Fact]
+    public void Every_option_of_train_text_to_text_is_read()
+    {
+        var settings = Parsed<TrainTextToTextSettings>(
+            "train-text-to-text", "--model", "m", "--train", "a.tsv", "--validation", "v.tsv", "--test", "b.tsv", "--out", "o.zip", "--source", "s",
+            "--target", "t", "--prompt", "q {s}", "--glue", "rte", "--windows", "s", "--max-source-tokens", "9", "--max-target-tokens", "8", "--beams", "6",
+            "--batch-size", "4", "--learning-rate", "0.5", "--freeze-router", "--workspace", "summarisation", "--metric", "rouge-lsum");
+        Assert.Equal(("m", "a.tsv", "v.tsv", "b.tsv", "o.zip"), (settings.Model, settings.Train, settings.Validation, settings.Test, settings.Out));
+        Assert.Equal(("s", "t", "q {s}", "s"), (settings.Source, settings.Target, settings.Prompt, settings.Windows));
+        Assert.Equal((9, 8, 6, 4), (settings.MaxSourceTokens, settings.MaxTargetTokens, settings.Beams, settings.BatchSize));
+        Assert.Equal((0.5, true, GlueTask.Rte), (settings.LearningRate, settings.FreezeRouter, settings.Glue));
+        Assert.Equal((WorkspacePreset.Summarisation, TextMetric.RougeLsum), (settings.Workspace, settings.Metric));
+    }
+
+    [Fact]
+    public void Every_option_of_train_language_model_is_read()
+    {
+        var settings = Parsed<TrainLanguageModelSettings>(
+            "train-language-model", "--model", "m", "--train", "a.tsv", "--prompt-column", "p", "--completion", "c", "--prompt", "q {p}", "--chat",
+            "--system", "brief", "--max-prompt-tokens", "9", "--max-completion-tokens", "8");
+        Assert.Equal(("p", "c", "q {p}", "brief"), (settings.PromptColumn, settings.Completion, settings.Prompt, settings.System));
+        Assert.Equal((true, 9, 8), (settings.Chat, settings.MaxPromptTokens, settings.MaxCompletionTokens));
+        Assert.Equal("t", Parsed<TrainLanguageModelSettings>("train-language-model", "--model", "m", "--train", "a.tsv", "--text", "t").Text);
     }
 
     [Fact]

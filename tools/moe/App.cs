@@ -52,6 +52,14 @@ internal static class App
             .WithDescription("Tells what a published encoder's vectors are worth, by MTEB's protocols.")
             .WithExample("evaluate-embeddings", "--encoder", "MiniLM", "--task", "sts", "--data", "pairs.tsv", "--text", "First",
                 "--text2", "Second", "--label", "Score");
+        config.AddCommand<TrainTextToTextCommand>("train-text-to-text")
+            .WithDescription("Fine-tunes a published encoder–decoder to write one text to another, or to tell classes, and tests it.")
+            .WithExample("train-text-to-text", "--model", "models/switch-base-8", "--train", "train.tsv", "--prompt",
+                "question: {Question} context: {Context}", "--target", "Answer", "--workspace", "qa", "--out", "answers.zip");
+        config.AddCommand<TrainLanguageModelCommand>("train-language-model")
+            .WithDescription("Fine-tunes a published causal language model on completions of prompts, or on plain texts, and tests it.")
+            .WithExample("train-language-model", "--model", "models/olmoe", "--train", "train.tsv", "--prompt-column", "Question",
+                "--completion", "Answer", "--chat", "--out", "assistant.zip");
         config.AddCommand<GenerateCommand>("generate")
             .WithDescription("Answers texts with a published language model, or tells its perplexity on texts.")
             .WithExample("generate", "--model", "models/olmoe", "--prompt", "The river", "--max-new-tokens", "40", "--router", "unified",

@@ -23,6 +23,11 @@ internal static class OptionsFile
         nameof(MoeTextClassificationTrainer.Options.Sentence1ColumnName), nameof(MoeTextClassificationTrainer.Options.Sentence2ColumnName),
         nameof(MoeImageClassificationTrainer.Options.FeatureColumnName),
         nameof(MoeTextPretrainer.Options.InputColumnName), nameof(MoeTextPretrainer.Options.OutputColumnName),
+        nameof(MoeGeneratorOptions.Model), nameof(MoeTextToTextTrainer.Options.SourceColumnName),
+        nameof(MoeTextToTextTrainer.Options.TargetColumnName), nameof(MoeTextToTextTrainer.Options.Prompt),
+        nameof(MoeTextToTextClassificationTrainer.Options.TextColumnName), nameof(MoeLanguageModelTrainer.Options.PromptColumnName),
+        nameof(MoeLanguageModelTrainer.Options.CompletionColumnName), nameof(MoeTextGeneratorOptions.LogProbabilityColumnName),
+        nameof(MoeTextGeneratorOptions.TokenCountColumnName),
     ];
 
     private static readonly JsonSerializerOptions Plain = new()

@@ -181,6 +181,37 @@ internal sealed class WeightRules(string architecture)
         throw new InvalidOperationException($"{architecture} has no tensor for {name} {TensorInfo.TextOf(shape)}.");
     }
 
+    /// <summary>
+    /// What a parameter is made of in complete checkpoints, for each form that these can have: blocks of tensors under their names without
+    /// prefix. None for one that a checkpoint does not hold.
+    /// </summary>
+    /// <param name="name">The parameter.</param>
+    /// <param name="shape">Its shape.</param>
+    public IEnumerable<TensorBlock> Forms(string name, int[] shape)
+    {
+        foreach (var (target, source) in _rules)
+        {
+            if (target.Match(name) is not { } numbers)
+                continue;
+            string[] last = [];
+            for (var form = 0; ; form++)
+            {
+                var request = new WeightRequest(name, shape, numbers, new Dictionary<string, TensorInfo>(), [""]) { Form = form };
+                var tensors = source.Expect(request)
+                    .DistinctBy(t => t.Name)
+                    .ToDictionary(t => t.Name, t => new TensorInfo(t.Name, TensorType.F32, t.Shape, TensorInfo.Product(t.Shape), 0));
+                if (tensors.Keys.SequenceEqual(last))
+                    break;
+                last = [.. tensors.Keys];
+                if (source.Find(request with { Tensors = tensors }).Block is { } block)
+                    yield return block;
+            }
+        }
+    }
+
+    /// <summary>What stands before tensors' names in a model with a head, such as <c>bert.</c>; "" where nothing does.</summary>
+    public string HeadPrefix => _prefixes[^1];
+
     private static NamePattern[] Names(string target, string source, int freeVariables)
     {
         NamePattern[] names = [.. source.Split('|', StringSplitOptions.TrimEntries).Select(name => new NamePattern(name))];

@@ -13,6 +13,12 @@ internal sealed record WeightRequest(
     IReadOnlyDictionary<string, TensorInfo> Tensors,
     IReadOnlyList<string> Prefixes)
 {
+    /// <summary>Which of the alternative names of a tensor a complete source is to have; the last for any beyond.</summary>
+    public int Form { get; init; }
+
+    /// <summary>The name that a complete source has.</summary>
+    public string NameOf(IReadOnlyList<NamePattern> names) => names[Math.Min(Form, names.Count - 1)].Fill(Numbers);
+
     /// <summary>The first tensor that is there, of these names with any prefix; null where none is.</summary>
     public TensorInfo? Find(IReadOnlyList<NamePattern> names)
     {
@@ -65,7 +71,7 @@ internal abstract class WeightSource
             : new WeightMatch { Missing = request.TextOf(names) };
 
         public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
-            [(names[0].Fill(request.Numbers), transpose ? Transposed(request.Shape) : request.Shape)];
+            [(request.NameOf(names), transpose ? Transposed(request.Shape) : request.Shape)];
     }
 
     internal sealed class SameName : WeightSource
@@ -96,7 +102,7 @@ internal abstract class WeightSource
         {
             int[] shape = [.. transpose ? Transposed(request.Shape) : request.Shape];
             shape[axis] *= of;
-            return [(names[0].Fill(request.Numbers), shape)];
+            return [(request.NameOf(names), shape)];
         }
     }
 
@@ -120,7 +126,7 @@ internal abstract class WeightSource
         {
             int[] shape = [.. transpose ? Transposed(request.Shape) : request.Shape];
             shape[axis] = groups * groupLength;
-            return [(names[0].Fill(request.Numbers), shape)];
+            return [(request.NameOf(names), shape)];
         }
     }
 
@@ -137,7 +143,7 @@ internal abstract class WeightSource
         }
 
         public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
-            [(names[0].Fill(request.Numbers), [1, .. request.Shape])];
+            [(request.NameOf(names), [1, .. request.Shape])];
     }
 
     internal sealed class Stack(IReadOnlyList<NamePattern> names, string variable, bool transpose) : WeightSource

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
@@ -15,7 +17,7 @@ internal sealed class BeamGroup
     /// <param name="context">Ids before the answer.</param>
     /// <param name="room">Most tokens of an answer.</param>
     /// <param name="random">Random numbers for candidates that are drawn.</param>
-    public BeamGroup(GenerationOptions options, ReadOnlySpan<int> context, int room, SequenceRandom random)
+    public BeamGroup(GenerationOptions options, ReadOnlySpan<int> context, int room, StableRandom random)
     {
         (_options, _context, _room, Random) = (options, context.Length, room, random);
         Beams = new Beam?[options.Beams];
@@ -26,7 +28,7 @@ internal sealed class BeamGroup
     public Beam?[] Beams { get; private set; }
 
     /// <summary>Random numbers for candidates that are drawn.</summary>
-    public SequenceRandom Random { get; }
+    public StableRandom Random { get; }
 
     /// <summary>Whether there is nothing more to find.</summary>
     public bool IsDone { get; private set; }

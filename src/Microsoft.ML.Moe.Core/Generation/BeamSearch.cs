@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
@@ -26,7 +28,7 @@ internal sealed class BeamSearch(GenerationRun run)
                 run.Options,
                 decoding.ContextOf(p * beams),
                 run.Rooms[p],
-                new SequenceRandom(run.Options.Seed ?? 0, run.NumberOf(p), 0));
+                new StableRandom(run.Options.Seed ?? 0, run.NumberOf(p), 0));
         }
 
         var results = new GeneratedSequence[groups.Length][];

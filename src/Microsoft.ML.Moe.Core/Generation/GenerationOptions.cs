@@ -19,6 +19,19 @@ public sealed record GenerationOptions
 {
     private const int MostTokens = 1 << 24;
 
+    /// <summary>
+    /// How the GW-MoE paper has summaries written (arXiv 2406.12375, released scripts): six beams, no three tokens twice, 10 tokens at least and 60
+    /// at most, the start token counted.
+    /// </summary>
+    public static GenerationOptions Summarisation { get; } = new()
+    {
+        Beams = 6,
+        NoRepeatNGramSize = 3,
+        MaximumNewTokens = null,
+        MinimumLength = 10,
+        MaximumLength = 60,
+    };
+
     /// <summary>Most tokens of an answer, end token counted; null: <see cref="MaximumLength"/> alone limits it. Within [1, 2²⁴].</summary>
     public int? MaximumNewTokens { get; init => field = OptionCheck.Range(value, 1, MostTokens, nameof(MaximumNewTokens)); } = 256;
 

@@ -90,6 +90,18 @@ internal sealed class TextGenerator
         return new EncodedText(prompt, cut, isEmpty: ids.IsEmpty);
     }
 
+    /// <summary>A prompt with the answer that is to be written to it: of an encoder–decoder as targets, of a causal model behind the prompt.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="answer">The answer.</param>
+    /// <param name="endToken">What an answer of a causal model ends with; null for nothing. A decoder's end is the tokenizer's to add.</param>
+    public EncodedText WithAnswer(EncodedText prompt, string answer, int? endToken)
+    {
+        int[] ids = [.. Files.Tokenizer.Encode(answer)];
+        if (IsEncoderDecoder)
+            return prompt.WithTargets(Files.Tokenizer.WithSpecialTokens(ids, [], isPair: false).Ids);
+        return prompt.FollowedBy(endToken is { } end ? [.. ids, end] : ids);
+    }
+
     /// <summary>Ids of a text that stands for itself, such as one from a chat template, which has its special tokens in it.</summary>
     public int[] EncodeWhole(string text) => [.. Files.Tokenizer.Encode(text)];
 

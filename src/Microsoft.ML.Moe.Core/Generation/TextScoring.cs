@@ -46,7 +46,7 @@ internal static class TextScoring
             }
         }
 
-        return new TextScore(tokens, sum, characters, tally.Tokens == 0 ? 0 : (double)tally.Pairs / tally.Tokens);
+        return new TextScore(tokens, sum, characters, tally.ExpertsPerToken);
     }
 
     /// <summary>Natural logarithms of the probabilities of all tokens of a row but the first, each given those before it.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tensors;
+
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>Takes the most probable token, or draws one, for each sequence on its own.</summary>
@@ -20,7 +22,7 @@ internal sealed class TokenByToken(GenerationRun run)
                 decoding.ContextOf(i),
                 run.Rooms[prompt],
                 run.CreateText(),
-                new SequenceRandom(run.Options.Seed ?? 0, run.NumberOf(prompt), i % run.Copies));
+                new StableRandom(run.Options.Seed ?? 0, run.NumberOf(prompt), i % run.Copies));
         }
 
         var scores = run.CreateScores();
@@ -85,14 +87,14 @@ internal sealed class TokenByToken(GenerationRun run)
     }
 
     /// <summary>A sequence that is being generated.</summary>
-    private sealed class OpenSequence(ReadOnlySpan<int> context, int room, SequenceText text, SequenceRandom random)
+    private sealed class OpenSequence(ReadOnlySpan<int> context, int room, SequenceText text, StableRandom random)
     {
         private readonly int _context = context.Length;
         private int[] _tokens = context.ToArray();
         private int _length = context.Length;
         private double _logProbability;
 
-        public SequenceRandom Random => random;
+        public StableRandom Random => random;
 
         public GenerationEnd? End { get; private set; }
 

@@ -11,10 +11,9 @@ namespace Microsoft.ML.Moe.Layers;
 internal sealed class MoeLayer : IFeedForward
 {
     private readonly int _block;
-    private readonly Parameter _routerDE;
-    private readonly Experts _experts;
+    private readonly RouterMatrix _router;
+    private readonly ExpertNetworks _experts;
     private readonly MoeSettings _settings;
-    private readonly Parameter? _routerBiasE;
     private readonly Parameter? _choiceBiasE;
     private readonly Parameter? _bias1D;
     private readonly DenseFeedForward? _shared;
@@ -25,18 +24,8 @@ internal sealed class MoeLayer : IFeedForward
         var (e, d, f) = (settings.Experts, width, hiddenWidth);
         _block = block;
         _settings = settings;
-        _routerDE = store.Normal(name + ".router.weight", ParameterRole.Router, 1f / MathF.Sqrt(d), d, e);
-        var (activation, hasGate, hasBias) = settings.Expert;
-        _experts = new Experts(
-            Weight(".w1", 1f / MathF.Sqrt(d), e, d, f),
-            Bias(hasBias, ".b1", e, f),
-            Weight(".w2", outputGain / MathF.Sqrt(f), e, f, d),
-            Bias(settings.Expert.AddsSecondBias, ".b2", e, d),
-            activation,
-            hasGate ? Weight(".gate", 1f / MathF.Sqrt(d), e, d, f) : null,
-            Bias(hasGate && settings.Expert.HasGateBias, ".gateBias", e, f),
-            hasGate ? settings.Expert.GateActivation : Activation.None);
-        _routerBiasE = settings.HasRouterBias ? store.Constant(name + ".router.bias", ParameterRole.Bias, 0f, e) : null;
+        _router = new RouterMatrix(store, name + ".router.weight", d, e, settings.HasRouterBias ? name + ".router.bias" : null);
+        _experts = new ExpertNetworks(store, name + ".experts", e, d, f, settings.Expert, outputGain);
         _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.ChoiceBias, 0f, e) : null;
         _bias1D = settings.HasOutputBias ? store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d) : null;
         if (settings.SharedWidth > 0)
@@ -44,21 +33,15 @@ internal sealed class MoeLayer : IFeedForward
             _shared = new DenseFeedForward(store, name + ".shared", d, settings.SharedWidth, outputGain, settings.SharedForm ?? settings.Expert);
             _sharedGate = settings.HasSharedGate ? new Linear(store, name + ".sharedGate", d, 1, Activation.Sigmoid, hasBias: false) : null;
         }
-
-        Tensor Weight(string part, float deviation, params int[] shape) =>
-            store.Normal(name + ".experts" + part, ParameterRole.Weight, deviation, shape);
-
-        Tensor? Bias(bool isThere, string part, params int[] shape) =>
-            isThere ? store.Constant(name + ".experts" + part, ParameterRole.Bias, 0f, shape).Value : null;
     }
 
     /// <inheritdoc/>
     public Tensor Forward(ForwardContext context, Tensor xTD)
     {
         var tape = context.Tape;
-        var logitsTE = tape.RouterLogits(tape.Jitter(xTD, _settings.RouterJitter), _routerDE, _routerBiasE?.Value);
+        var logitsTE = _router.Logits(tape, tape.Jitter(xTD, _settings.RouterJitter));
         var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
-        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts)
+        context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts.Weights)
         {
             HasChoiceBias = _choiceBiasE is not null,
         });
@@ -74,7 +57,7 @@ internal sealed class MoeLayer : IFeedForward
         var weightsP = tape.CombineWeights(logitsTE, plan);
         if (_settings.RoutedScale != 1f)
             weightsP = tape.Scale(weightsP, _settings.RoutedScale);
-        var sumTD = tape.GroupedExperts(xTD, weightsP, plan, _experts);
+        var sumTD = _experts.Forward(tape, xTD, weightsP, plan);
         if (plan.PassesTokens && PassedTokens.Of(tape, xTD, logitsTE, plan) is { } passedTD)
             sumTD = tape.Add(sumTD, passedTD);
         if (_shared is not null)

@@ -17,4 +17,7 @@ internal enum ParameterRole
 
     /// <summary>A table of token vectors, learned row by row.</summary>
     Embedding,
+
+    /// <summary>One of the two narrow matrices of a low-rank adapter; decays.</summary>
+    Adapter,
 }

@@ -40,6 +40,20 @@ internal sealed class ParameterStore
     {
     }
 
+    /// <summary>
+    /// As above; what is not the other's is random, which adapters alone may be. The other's stay as they are: no gradient is computed for them.
+    /// </summary>
+    public ParameterStore(ParameterStore other, int seed)
+        : this(other._engine, seed)
+    {
+        Precision = other.Precision;
+        _shared = other._all.ToDictionary(p => p.Parameter.Name, p => _engine.Frozen(p.Parameter));
+    }
+
+    /// <summary>As above, with others in place of some of the other store's.</summary>
+    public ParameterStore(ParameterStore other, IReadOnlyDictionary<string, Parameter> replaced)
+        : this(other) => _shared = _shared!.ToDictionary(p => p.Key, p => replaced.GetValueOrDefault(p.Key, p.Value));
+
     /// <summary>As above, with the matrices of the network, which are where the memory goes, in a precision for inference.</summary>
     public ParameterStore(ParameterStore other, InferencePrecision precision)
         : this(other._engine, 0)
@@ -62,6 +76,9 @@ internal sealed class ParameterStore
     /// <summary>For each row of embedding tables whether it begins with random values; the others begin at zero. null for all.</summary>
     public bool[]? UsedRows { get; init; }
 
+    /// <summary>Makes adapters of the model's matrices, as layers ask for them; null where there are none.</summary>
+    public Func<ParameterStore, Parameter, ParameterRole, Adapter?>? Adapters { get; set; }
+
     /// <summary>The parameters in order of creation.</summary>
     public IReadOnlyList<(Parameter Parameter, ParameterRole Role)> All => _all;
 
@@ -81,18 +98,36 @@ internal sealed class ParameterStore
     public Parameter Constant(string name, ParameterRole role, float value, params int[] shape) =>
         Create(name, role, shape, (_, values) => values.Fill(value));
 
+    /// <summary>Values between two bounds, evenly distributed.</summary>
+    public Parameter Uniform(string name, ParameterRole role, float bound, params int[] shape)
+    {
+        var key = StableHash.Of(name, (uint)_seed);
+        return Create(name, role, shape, (row, values) => UniformNumbers.Fill(key, row, bound, values));
+    }
+
+    /// <summary>The adapter of a matrix, or of the stacked matrices of experts, that a layer multiplies with; null where it has none.</summary>
+    /// <param name="parameter">One that this store has made.</param>
+    /// <param name="role">What it does.</param>
+    public Adapter? AdapterOf(Parameter parameter, ParameterRole role = ParameterRole.Weight) => Adapters?.Invoke(this, parameter, role);
+
     /// <summary>A parameter that has been made already, to be used once more: an output table that is the token table.</summary>
     /// <param name="name">Its name.</param>
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public Parameter Made(string name) => _all.FirstOrDefault(p => p.Parameter.Name == name).Parameter
         ?? throw new InvalidOperationException($"There is no '{name}' yet.");
 
+    /// <summary>What training may change: the adapters where there are some, else all parameters.</summary>
+    public IEnumerable<(Parameter Parameter, ParameterRole Role)> Trained =>
+        Adapters is null ? _all : _all.Where(p => p.Role == ParameterRole.Adapter);
+
     /// <summary>Parameters of one role.</summary>
     public IReadOnlyList<Parameter> Of(ParameterRole role) => [.. _all.Where(p => p.Role == role).Select(p => p.Parameter)];
 
     private Parameter Create(string name, ParameterRole role, int[] shape, InitialRow initialRow)
     {
-        var parameter = _shared is null ? Make(name, role, shape, initialRow) : Share(_shared[name], shape);
+        var parameter = _shared is null || (role == ParameterRole.Adapter && !_shared.ContainsKey(name))
+            ? Make(name, role, shape, initialRow)
+            : Share(_shared[name], shape);
         _all.Add((parameter, role));
         return parameter;
     }

@@ -47,7 +47,7 @@ public sealed partial class Model<TRow>
         options = options?.Copy() ?? new RoutingReportOptions();
         options.Validate();
         Config.CheckRoutes();
-        var builder = new RoutingReportBuilder(Router, Config.Encoder.Experts, Config.MoeBlocks, options);
+        var builder = new RoutingReportBuilder(Router, Config.Encoder.Experts, Config.MoeBlocks, options, Config.Encoder.Layers);
         var done = 0L;
         foreach (var batch in rows.Chunk(ScoringPasses.Rows))
         {
@@ -99,7 +99,7 @@ public sealed partial class Model<TRow>
     /// <param name="observer">Is shown what the MoE layers route where; null for none.</param>
     internal Measurement Measure(IReadOnlyList<Example<TRow>> rows, Packer<TRow>? packer = null, IRoutingObserver? observer = null)
     {
-        packer ??= CreatePacker(keepsLayouts: observer is not null);
+        packer ??= CreatePacker(keepsLayouts: MayBeKept(observer));
         var (measurement, targets, random) = (new Measurement(), new Targets(), new Random(MeasurementSeed));
         var inputs = new List<TRow>();
         foreach (var pass in ScoringPasses.Of(rows, row => TokensOfPass(row.Input), Config.Encoder, padded: !Router.MaskPadding))
@@ -115,7 +115,7 @@ public sealed partial class Model<TRow>
             var batch = packer.Pack(inputs, random);
             if (batch.IsEmpty)
                 continue;
-            using var tape = observer is null ? Engine.LeaseTape(training: false) : Engine.BeginTape(training: false);
+            using var tape = BeginScoring(observer);
             var scores = Forward(tape, batch, observer, Policies);
             if (Outputs == 0)
             {

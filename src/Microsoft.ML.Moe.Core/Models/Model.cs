@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Models.Adapters;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -20,7 +21,8 @@ public sealed partial class Model<TRow>
     private readonly ParameterStore _parameters;
     private readonly TokenEmbedding _embedding;
     private readonly Encoder _encoder;
-    private readonly RoutingPolicy? _policy;
+    private readonly PolicySelector? _policies;
+    private readonly AdapterPlan? _adapters;
 
     // The last call leaves its packer here for the next one; null while a call uses it.
     private Packer<TRow>? _packer;
@@ -31,14 +33,20 @@ public sealed partial class Model<TRow>
         Input<TRow> input,
         ParameterStore parameters,
         Branch<TRow>? branch = null,
-        RoutingPolicy? policy = null)
+        PolicySelector? policies = null)
     {
         Engine = engine;
         Config = config with { Linear = branch?.Config };
         Input = input;
         _parameters = parameters;
-        _policy = policy;
+        _policies = policies;
         Branch = branch;
+        if (config.Adaptation is { } adaptation)
+        {
+            _adapters = new AdapterPlan(adaptation, config.Encoder);
+            parameters.Adapters = _adapters.Create;
+        }
+
         _embedding = input.CreateEmbedding(parameters, config.Encoder);
         _encoder = config.Encoder.CreateEncoder(parameters);
         Head = config.Head.CreateHead(parameters, config.Encoder);
@@ -56,7 +64,7 @@ public sealed partial class Model<TRow>
     /// <summary>Precision of the weight matrices when scoring; <see cref="InferencePrecision.Full"/> unless changed.</summary>
     public InferencePrecision Precision => _parameters.Precision;
 
-    /// <summary>Number of trained values: of the network and of the linear branch beside it.</summary>
+    /// <summary>Number of values that make up the model: of the network, of adapters in it, and of the linear branch beside it.</summary>
     public long ParameterCount =>
         _parameters.All.Sum(p => (long)p.Parameter.Value.Length) + (Branch?.Export().Sum(values => (long)values.Values.Length) ?? 0);
 
@@ -120,7 +128,7 @@ public sealed partial class Model<TRow>
         MayBeKept(observer) ? Engine.BeginTape(training: false) : Engine.LeaseTape(training: false);
 
     // by an observer, or by a policy from outside
-    private bool MayBeKept(IRoutingObserver? observer) => observer is not null || _policy is not null;
+    private bool MayBeKept(IRoutingObserver? observer) => observer is not null || _policies is not null;
 
     /// <summary>Runs the network on a batch. What its layers add to the loss is in <see cref="Tape.AuxiliaryLosses"/>.</summary>
     /// <param name="tape">Operations.</param>
@@ -156,7 +164,7 @@ public sealed partial class Model<TRow>
     }
 
     /// <summary>What <see cref="WithPolicy"/> has put in place of the layers' own policies; null for nothing.</summary>
-    internal PolicySelector? Policies => _policy is null ? null : (_, _) => _policy;
+    internal PolicySelector? Policies => _policies;
 
     /// <summary>What the model asks of batches.</summary>
     internal Packing Packing(bool keepsLayouts = false) => new(!Router.MaskPadding, keepsLayouts);
@@ -189,7 +197,14 @@ public sealed partial class Model<TRow>
     {
         ArgumentNullException.ThrowIfNull(policy);
         Config.CheckRoutes();
-        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policy);
+        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, (_, _) => policy);
+    }
+
+    /// <summary>As <see cref="WithPolicy"/>, with a policy for each block, made of its own.</summary>
+    internal Model<TRow> WithPolicies(PolicySelector policies)
+    {
+        Config.CheckRoutes();
+        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policies);
     }
 
     /// <summary>
@@ -200,10 +215,10 @@ public sealed partial class Model<TRow>
     /// <param name="precision">The precision.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
     public Model<TRow> WithPrecision(InferencePrecision precision) => new(
-        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policy);
+        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policies);
 
     /// <summary>This model with something that counts beside its head. Both share the weights.</summary>
-    internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policy);
+    internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policies);
 
     /// <summary>Saves the model; what it needs besides, such as a tokenizer, is the caller's to save.</summary>
     /// <param name="config">Receives <c>Config.json</c>.</param>
@@ -214,7 +229,7 @@ public sealed partial class Model<TRow>
     /// <summary>As the public method, with the matrices in another type, to which they are rounded, but for the small one that scores classes.</summary>
     internal void Save(Stream config, Stream weights, ElementType matrices)
     {
-        if (_policy is not null)
+        if (_policies is not null)
             throw new InvalidOperationException(
                 $"A model from {nameof(WithPolicy)} cannot be saved: files hold a {nameof(Router)}. Use {nameof(WithRouting)}.");
         Config.Write(config);
@@ -223,7 +238,7 @@ public sealed partial class Model<TRow>
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
                     p.Parameter,
-                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias || ClassifierHead.IsOfClasses(p.Parameter.Name)
+                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias or ParameterRole.Adapter || ClassifierHead.IsOfClasses(p.Parameter.Name)
                         ? ElementType.Float32
                         : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),

@@ -58,6 +58,10 @@ internal sealed record ModelConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BaseModel? BaseModel { get; init; }
 
+    /// <summary>Adapters beside the weights; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LowRankAdaptation? Adaptation { get; init; }
+
     /// <summary>Numbers of the blocks with a MoE layer, from 0: the encoder's, and after those a decoder's.</summary>
     [JsonIgnore]
     public IReadOnlyList<int> MoeBlocks => [.. Encoder.MoeBlocks, .. Head.MoeBlocks(Encoder)];

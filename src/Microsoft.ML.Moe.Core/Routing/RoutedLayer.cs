@@ -52,6 +52,9 @@ internal sealed class RoutingTally(IRoutingObserver? next = null) : IRoutingObse
     /// <summary>Token–expert pairs.</summary>
     public long Pairs { get; private set; }
 
+    /// <summary>Experts that a token was sent to, the mean over tokens and layers; 0 where nothing was routed.</summary>
+    public double ExpertsPerToken => Share.Of(Pairs, Tokens);
+
     /// <inheritdoc/>
     public void OnRouted(RoutedLayer layer)
     {

@@ -107,6 +107,9 @@ public sealed class RoutingPlan
     /// <summary>One flag for each token, whether it was sent to all experts; only where <see cref="HasBroadcast"/>.</summary>
     internal Span<bool> Broadcast => OnHost._broadcast.AsSpan(0, Tokens);
 
+    /// <summary>The same pairs as those of as many tokens, pair p of token p: for products of what the experts have made of each pair.</summary>
+    internal RoutingPlan OfPairs() => new(Pairs, ExpertOffsets, [.. Enumerable.Range(0, Pairs)], Weights);
+
     /// <summary>Tokens of one expert, ascending.</summary>
     /// <param name="expert">Expert number within [0, E).</param>
     /// <exception cref="ObjectDisposedException">The pairs were on a device that is gone, and were never copied from it.</exception>

@@ -100,6 +100,16 @@ public abstract class Engine : IDisposable
     }
 
     /// <summary>
+    /// A frozen parameter over the same values, so that they can be used where they are not to be trained while they may be elsewhere; the
+    /// parameter itself where it is frozen already.
+    /// </summary>
+    internal virtual Parameter Frozen(Parameter parameter)
+    {
+        parameter.IsFrozen = true;
+        return parameter;
+    }
+
+    /// <summary>
     /// A parameter over the same values, whose matrix products in inference are of a precision; the parameter itself where the engine
     /// has no other.
     /// </summary>

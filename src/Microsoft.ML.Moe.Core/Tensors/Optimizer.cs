@@ -13,7 +13,14 @@ public sealed record ParameterGroup(
     float WeightDecay = 0f,
     float Beta1 = 0.9f,
     float Beta2 = 0.999f,
-    float Epsilon = 1e-8f);
+    float Epsilon = 1e-8f)
+{
+    /// <summary>
+    /// Whether a parameter that no gradient has reached since the last step stays as it is, and each expert of stacked ones for itself: no
+    /// decay, the same moments, the same number of steps, as with torch's optimisers. Otherwise such a gradient is zeros. Default false.
+    /// </summary>
+    public bool SkipsWithoutGradient { get; init; }
+}
 
 /// <summary>
 /// AdamW (Loshchilov &amp; Hutter 2019, "Decoupled weight decay regularization", algorithm 2). Parameters with sparse rows take
@@ -48,7 +55,8 @@ public abstract class Optimizer : IDisposable
     /// <summary>What the optimiser remembers of its steps, to go on later as if nothing had happened.</summary>
     /// <returns>
     /// For each parameter that has taken a step its moments, <c>NAME.first</c> and <c>NAME.second</c> in the parameter's shape, and the
-    /// number of its steps, <c>NAME.steps</c>: [1], or [V] with sparse rows. The same in form from every engine.
+    /// number of its steps, <c>NAME.steps</c>: [1], or [V] with sparse rows, or [E] of stacked experts that may be skipped. The same in form
+    /// from every engine.
     /// </returns>
     public abstract IReadOnlyList<NamedValues> GetState();
 

@@ -19,6 +19,21 @@ public sealed class Parameter(string name, Tensor value, bool sparseRows = false
     public bool SparseRows { get; } = sparseRows;
 
     /// <summary>
+    /// Whether the first dimension is experts, of which a pass may leave some without tokens: their gradients are then neither written nor
+    /// read; see <see cref="ParameterGroup.SkipsWithoutGradient"/>.
+    /// </summary>
+    internal bool IsStackOfExperts
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value)
+                Value.StackExperts();
+        }
+    }
+
+    /// <summary>
     /// Whether the parameter stays as it is: no gradient is computed for it and no optimiser changes it, not even by weight decay;
     /// gradients still flow through the operations that use it to their other inputs. Freezing forgets the gradient. Default false.
     /// Not to be changed while a tape that has used the parameter is to go backward. Parameters in bfloat16 and int8 are always frozen.

@@ -121,6 +121,27 @@ public abstract partial class Tape
         return ExpertLinearCore(xTI, weightEIO, plan);
     }
 
+    /// <summary>
+    /// What a plan's pairs give their tokens: result[t] = Σ over the token's pairs, by ascending expert, of weight·y[pair]; 0 for a token
+    /// without pairs. The last part of <see cref="GroupedExperts"/>, for experts that are computed otherwise.
+    /// </summary>
+    /// <param name="yPD">[P, D], what the experts have made, in the plan's order.</param>
+    /// <param name="weightsP">[P] from <see cref="CombineWeights"/>.</param>
+    /// <param name="plan">The pairs.</param>
+    /// <returns>[T, D].</returns>
+    public Tensor SumPairs(Tensor yPD, Tensor weightsP, RoutingPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        Begin();
+        Use(yPD);
+        Use(weightsP);
+        Check.Rank(yPD, 2);
+        Check.Shape(yPD, [plan.Pairs, yPD.Columns]);
+        Check.Shape(weightsP, [plan.Pairs]);
+        Check.Plan(plan);
+        return SumPairsCore(yPD, weightsP, plan);
+    }
+
     /// <inheritdoc cref="RouterLogits"/>
     protected abstract Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE);
 
@@ -132,6 +153,9 @@ public abstract partial class Tape
 
     /// <inheritdoc cref="ExpertLinear"/>
     protected abstract Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan);
+
+    /// <inheritdoc cref="SumPairs"/>
+    protected abstract Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan);
 
     /// <inheritdoc cref="GroupedExperts"/>
     protected abstract Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts);

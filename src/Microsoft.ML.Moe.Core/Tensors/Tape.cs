@@ -186,6 +186,17 @@ public abstract partial class Tape : IDisposable
         return ClampCore(x, minimum, maximum);
     }
 
+    /// <summary>An activation of each element by itself, as <see cref="Linear"/> applies it to its sums.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="activation">The activation; none returns <paramref name="x"/> itself.</param>
+    public Tensor Activate(Tensor x, Activation activation)
+    {
+        Begin();
+        Use(x);
+        Check.Defined(activation);
+        return activation == Activation.None ? x : ActivateCore(x, activation);
+    }
+
     /// <summary>Joins tensors of equal rows along the last dimension.</summary>
     /// <param name="parts">Each [N, Dᵢ].</param>
     /// <returns>[N, Σ Dᵢ].</returns>
@@ -360,6 +371,9 @@ public abstract partial class Tape : IDisposable
 
     /// <inheritdoc cref="Clamp"/>
     protected abstract Tensor ClampCore(Tensor x, float minimum, float maximum);
+
+    /// <inheritdoc cref="Activate"/>
+    protected abstract Tensor ActivateCore(Tensor x, Activation activation);
 
     /// <inheritdoc cref="Concat"/>
     protected abstract Tensor ConcatCore(ReadOnlySpan<Tensor> parts);

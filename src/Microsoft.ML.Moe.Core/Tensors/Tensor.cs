@@ -43,6 +43,14 @@ public abstract class Tensor
     /// <exception cref="InvalidOperationException">The tensor belongs to a tape.</exception>
     protected internal abstract void SetRequiresGradient(bool requiresGradient);
 
+    /// <summary>Has a parameter's gradient kept by expert, the first dimension; see <see cref="Parameter.IsStackOfExperts"/>.</summary>
+    internal virtual void StackExperts()
+    {
+    }
+
+    /// <summary>For each expert of a <see cref="Parameter.IsStackOfExperts"/> whether a backward pass has reached it; null for other tensors.</summary>
+    internal virtual bool[]? ExpertsWithGradient => null;
+
     /// <summary>Copies the values out, row-major.</summary>
     /// <param name="destination">At least <see cref="Length"/> elements.</param>
     public abstract void CopyTo(Span<float> destination);

@@ -16,6 +16,15 @@ public interface ITrainingObserver
     {
     }
 
+    /// <summary>
+    /// The validation rows were evaluated: after each <see cref="TrainingConfig.EvaluationSteps"/> steps and after each epoch. Is told before
+    /// <see cref="OnEpoch"/>.
+    /// </summary>
+    /// <param name="report">What was measured.</param>
+    void OnEvaluation(EvaluationReport report)
+    {
+    }
+
     /// <summary>An epoch has ended.</summary>
     /// <param name="report">What it achieved.</param>
     void OnEpoch(EpochReport report);
@@ -59,4 +68,19 @@ public sealed record EpochReport(
 
     /// <summary>How long training goes on, by the time it took so far, if it is not ended early.</summary>
     public TimeSpan TimeLeft { get; init; }
+}
+
+/// <summary>How good a model is on the validation rows after a step.</summary>
+/// <param name="Epoch">Number of the epoch, from 1.</param>
+/// <param name="Step">Steps taken so far, those of earlier epochs counted.</param>
+/// <param name="Loss">Mean negative log-likelihood, in nats: of a row's class, or of a token that is told.</param>
+/// <param name="Accuracy">Share of the rows, or tokens, predicted right.</param>
+/// <param name="IsBest">Whether these are the best weights so far.</param>
+public sealed record EvaluationReport(int Epoch, int Step, double Loss, double Accuracy, bool IsBest)
+{
+    /// <summary>exp(<see cref="Loss"/>), for a model that tells tokens.</summary>
+    public double Perplexity => Math.Exp(Loss);
+
+    /// <summary>What the best weights are chosen by in place of the loss, larger is better; null where it is the loss.</summary>
+    public double? Score { get; init; }
 }

@@ -169,11 +169,18 @@ internal sealed class TrainingLoop(
         _clock.Pause();
         var evaluation = _clock.Evaluate(objective.Evaluate);
         _clock.Continue();
-        if (evaluation is not { } result || !(result.Criterion < _progress.Best || !_best.IsTaken))
-            return evaluation;
-        _best.Take();
-        (_progress.Best, _progress.IsBestOfEpoch) = (result.Criterion, true);
-        return evaluation;
+        if (evaluation is not { } result)
+            return null;
+        var isBest = result.Criterion < _progress.Best || !_best.IsTaken;
+        if (isBest)
+        {
+            _best.Take();
+            (_progress.Best, _progress.IsBestOfEpoch) = (result.Criterion, true);
+        }
+
+        observer?.OnEvaluation(new EvaluationReport(
+            _progress.Epoch, StepsBefore + _progress.Step, result.Loss, result.Metric, isBest) { Score = result.Score });
+        return result;
     }
 
     private void EndEpoch(double rowsPerSecond)

@@ -14,13 +14,20 @@ internal static class GroupedExpertsOperation
         tape.Run(() =>
         {
             var pairs = tape.Pairs(plan);
-            var zerosTD = torch.zeros([plan.Tokens, experts.Width], device: tape.Device);
-            if (pairs.Count == 0)
-                return zerosTD.add(xTD.Value.narrow(0, 0, 0).sum());
-            var outPD = Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts);
-            var weightedPD = outPD.As(torch.ScalarType.Float32).mul(weightsP.Value.unsqueeze(1));
-            return zerosTD.index_add(0, pairs.TokenOfPair, weightedPD, Scalars.Of(1f));
+            return pairs.Count == 0
+                ? torch.zeros([plan.Tokens, experts.Width], device: tape.Device).add(xTD.Value.narrow(0, 0, 0).sum())
+                : Sum(tape, Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts).As(torch.ScalarType.Float32), weightsP, plan);
         });
+
+    /// <summary>Sums of the pairs' rows by token, weighted.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="yPD">[P, D], in single precision.</param>
+    /// <param name="weightsP">[P].</param>
+    /// <param name="plan">The pairs.</param>
+    /// <returns>[T, D].</returns>
+    public static torch.Tensor Sum(TorchTape tape, torch.Tensor yPD, TorchTensor weightsP, RoutingPlan plan) =>
+        torch.zeros([plan.Tokens, yPD.shape[1]], device: tape.Device)
+            .index_add(0, tape.Pairs(plan).TokenOfPair, yPD.mul(weightsP.Value.unsqueeze(1)), Scalars.Of(1f));
 
     private static torch.Tensor Run(TorchTape tape, torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {

@@ -130,4 +130,50 @@ public static class MoeCatalog
         this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
         MoeImageClassificationTrainer.Options options) =>
         new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeTextToTextClassificationTrainer"/>, which fine-tunes a published model that writes text to tell classes by what it
+    /// would write.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="model">The model's folder, or its name on the hub.</param>
+    /// <param name="labelColumnName">Column of the label, a key of any type.</param>
+    /// <param name="textColumnName">Column of the text.</param>
+    /// <param name="scoreColumnName">Column that receives the probabilities of the labels.</param>
+    /// <param name="predictedLabelColumnName">Column that receives the most probable label, a key.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+    ///     .Append(mlContext.MulticlassClassification.Trainers.MoeTextToText(PublishedModel.FromFolder("models/switch-base-8")))
+    ///     .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+    /// ]]></code>
+    /// </example>
+    public static MoeTextToTextClassificationTrainer MoeTextToText(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        PublishedModel model,
+        string labelColumnName = "Label",
+        string textColumnName = "Text",
+        string scoreColumnName = "Score",
+        string predictedLabelColumnName = "PredictedLabel") =>
+        catalog.MoeTextToText(new MoeTextToTextClassificationTrainer.Options
+        {
+            Model = model,
+            LabelColumnName = labelColumnName,
+            TextColumnName = textColumnName,
+            ScoreColumnName = scoreColumnName,
+            PredictedLabelColumnName = predictedLabelColumnName,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeTextToTextClassificationTrainer"/>, which fine-tunes a published model that writes text to tell classes by what it
+    /// would write, with <see cref="MoeTextToTextClassificationTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The trainers' catalog.</param>
+    /// <param name="options">Columns, classes, model and training; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeTextToTextClassificationTrainer MoeTextToText(
+        this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        MoeTextToTextClassificationTrainer.Options options) =>
+        new(Environments.Of(catalog), options);
 }

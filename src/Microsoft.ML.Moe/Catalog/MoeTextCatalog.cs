@@ -95,4 +95,78 @@ public static class MoeTextCatalog
         PublishedModel model,
         GenerateTextOptions? options = null) =>
         new(Environments.Of(catalog), inputColumnName ?? outputColumnName, outputColumnName, model, options);
+
+    /// <summary>
+    /// Create a <see cref="MoeTextToTextTrainer"/>, which fine-tunes a published encoder–decoder to write one text to another.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="model">The model's folder, or its name on the hub.</param>
+    /// <param name="outputColumnName">Column that receives what the model writes.</param>
+    /// <param name="sourceColumnName">Column of the text that it reads.</param>
+    /// <param name="targetColumnName">Column of the text that it is to write.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var trainer = mlContext.Transforms.Text.MoeTextToText(PublishedModel.FromFolder("models/t5"), "Translation", "English", "German");
+    /// ]]></code>
+    /// </example>
+    public static MoeTextToTextTrainer MoeTextToText(
+        this TransformsCatalog.TextTransforms catalog,
+        PublishedModel model,
+        string outputColumnName = "Prediction",
+        string sourceColumnName = "Source",
+        string targetColumnName = "Target") => catalog.MoeTextToText(new MoeTextToTextTrainer.Options
+        {
+            Model = model,
+            OutputColumnName = outputColumnName,
+            SourceColumnName = sourceColumnName,
+            TargetColumnName = targetColumnName,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeTextToTextTrainer"/>, which fine-tunes a published encoder–decoder to write one text to another, with
+    /// <see cref="MoeTextToTextTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="options">Columns, model, training and writing; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeTextToTextTrainer MoeTextToText(
+        this TransformsCatalog.TextTransforms catalog, MoeTextToTextTrainer.Options options) => new(Environments.Of(catalog), options);
+
+    /// <summary>
+    /// Create a <see cref="MoeLanguageModelTrainer"/>, which fine-tunes a published causal language model on completions of prompts.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="model">The model's folder, or its name on the hub.</param>
+    /// <param name="outputColumnName">Column that receives what the model writes.</param>
+    /// <param name="promptColumnName">Column of the prompt.</param>
+    /// <param name="completionColumnName">Column of the text that follows it; null for a table of plain texts.</param>
+    /// <exception cref="ArgumentException">An argument is impossible; the message names it.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var trainer = mlContext.Transforms.Text.MoeLanguageModel(PublishedModel.FromFolder("models/olmoe"), "Answer", "Question", "Known");
+    /// ]]></code>
+    /// </example>
+    public static MoeLanguageModelTrainer MoeLanguageModel(
+        this TransformsCatalog.TextTransforms catalog,
+        PublishedModel model,
+        string outputColumnName = "Prediction",
+        string promptColumnName = "Prompt",
+        string? completionColumnName = "Completion") => catalog.MoeLanguageModel(new MoeLanguageModelTrainer.Options
+        {
+            Model = model,
+            OutputColumnName = outputColumnName,
+            PromptColumnName = promptColumnName,
+            CompletionColumnName = completionColumnName,
+        });
+
+    /// <summary>
+    /// Create a <see cref="MoeLanguageModelTrainer"/>, which fine-tunes a published causal language model, with
+    /// <see cref="MoeLanguageModelTrainer.Options"/>.
+    /// </summary>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="options">Columns, model, training and writing; copied.</param>
+    /// <exception cref="ArgumentException">An option is impossible, or options contradict each other; the message names them.</exception>
+    public static MoeLanguageModelTrainer MoeLanguageModel(
+        this TransformsCatalog.TextTransforms catalog, MoeLanguageModelTrainer.Options options) => new(Environments.Of(catalog), options);
 }

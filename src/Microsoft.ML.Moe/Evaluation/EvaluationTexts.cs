@@ -51,9 +51,7 @@ internal static class EvaluationTexts
     {
         ArgumentNullException.ThrowIfNull(data);
         var prediction = Text(data.Schema, predictionColumn, Prediction);
-        var references = InputColumns.Find(data.Schema, referenceColumn, role);
-        if (references.Type is not (TextDataViewType or VectorDataViewType { ItemType: TextDataViewType }))
-            throw InputColumns.WrongType(referenceColumn, role, references.Type, "text (String) or a vector of texts");
+        var references = InputColumns.TextOrTexts(data.Schema, referenceColumn, role);
         return Read(data, prediction, references, cursor => TextsReader(cursor, references, role), cancellation);
     }
 
@@ -181,24 +179,11 @@ internal static class EvaluationTexts
             : throw new InvalidOperationException($"Row {cursor.Position + 1} has no text in column '{column.Name}'.");
     }
 
-    // In a vector of fixed size, which has as many places as the row with most texts needs, empty places are no texts.
     private static Func<string[]> TextsReader(DataViewRowCursor cursor, DataViewSchema.Column column, string role)
     {
-        if (column.Type is not VectorDataViewType vector)
-        {
-            var read = TextReader(cursor, column);
-            return () => [read()];
-        }
-
-        var getter = cursor.GetGetter<VBuffer<ReadOnlyMemory<char>>>(column);
-        VBuffer<ReadOnlyMemory<char>> texts = default;
-        return () =>
-        {
-            getter(ref texts);
-            string[] all = [.. texts.DenseValues().Select(t => t.ToString()).Where(t => vector.Size == 0 || t.Length > 0)];
-            return all.Length > 0
-                ? all
-                : throw new InvalidOperationException($"Row {cursor.Position + 1} has no {role} in column '{column.Name}'.");
-        };
+        var read = RowTexts.ReaderOfAll(cursor, column);
+        return () => read() is { Length: > 0 } texts
+            ? texts
+            : throw new InvalidOperationException($"Row {cursor.Position + 1} has no {role} in column '{column.Name}'.");
     }
 }

@@ -43,6 +43,14 @@ using Microsoft.ML.Runtime;
     "MoE Text Generation",
     ModelRegistration.TextGenerationLoader)]
 
+[assembly: LoadableClass(
+    typeof(MoeTextToTextClassificationTransformer),
+    typeof(ModelLoader<MoeTextToTextClassificationTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "MoE Text-to-Text Classification",
+    ModelRegistration.TextToTextClassifierLoader)]
+
 namespace Microsoft.ML.Moe.MlNet;
 
 /// <summary>The name under which ML.NET finds a kind of model, and its folder in the model zip.</summary>
@@ -57,6 +65,7 @@ internal sealed class ModelRegistration(
     public const string TextEncoderLoader = "MoeTextEncoder";
     public const string TextEmbeddingLoader = "MoeTextEmbedding";
     public const string TextGenerationLoader = "MoeTextGeneration";
+    public const string TextToTextClassifierLoader = "MoeTextToTextClassifier";
 
     /// <summary>Form of the folder. Config.json has a version of its own.</summary>
     private const uint Version = 0x00010001;

@@ -1,9 +1,11 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Embeddings;
+using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
@@ -11,7 +13,7 @@ using Microsoft.ML.Moe.Trainers;
 namespace Microsoft.ML.Moe.Persistence;
 
 /// <summary>
-/// Writes and reads the folder of a model that writes text: <c>Columns.json</c>, <c>Config.json</c> and <c>Weights.safetensors</c> as any model
+/// Writes and reads the folder of a model that writes text, but for its <c>Columns.json</c>: <c>Config.json</c> and <c>Weights.safetensors</c> as any model
 /// has them, <c>Generator.json</c>, and the model's configuration and tokenizer as they were published, under names that begin with
 /// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest.
 /// </summary>
@@ -21,23 +23,26 @@ internal static class GeneratorZip
     private const int MaximumGeneratorLength = 1 << 20;
 
     /// <summary>Writes the files.</summary>
-    public static void Write(
-        ModelFolderWriter folder, FittedModel model, TextGenerator generator, RowWriter writer, GeneratorSettings settings)
+    /// <param name="folder">Takes them.</param>
+    /// <param name="model">Configuration and weights.</param>
+    /// <param name="generator">Tokenizer and defaults.</param>
+    /// <param name="state">What is kept besides; <c>Columns.json</c> is the caller's.</param>
+    public static void Write(ModelFolderWriter folder, FittedModel model, TextGenerator generator, GeneratorState state)
     {
         var files = generator.Files.ByName;
-        JsonEntry.Write(folder, ModelZip.Columns, settings.Columns);
         JsonEntry.Write(folder, Generator, new Content(
-            writer.Options,
+            state.Options,
             generator.Defaults,
-            writer.BatchSize,
-            settings.MaximumPromptTokens,
+            state.BatchSize,
+            state.MaximumPromptTokens,
             generator.StartToken,
             generator.IsEncoderDecoder,
-            settings.Weights,
+            state.Weights,
             [.. files.Keys],
-            settings.Source is { } source ? new Reference(source.Name, source.IsOnHub, WeightsDigest.Of(source.ResolveFolder())) : null));
+            state.Source is { } source ? new Reference(source.Name, source.IsOnHub, WeightsDigest.Of(source.ResolveFolder())) : null,
+            state.Prompt));
         TokenizerFile.WriteFiles(folder, files);
-        if (settings.Source is not null)
+        if (state.Source is not null)
         {
             folder.AddEntry(ModelZip.Config, model.Config.Write);
             return;
@@ -49,13 +54,15 @@ internal static class GeneratorZip
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>
+    /// <param name="folder">Has them.</param>
+    /// <param name="create">Makes the transformer, which owns the model from then on.</param>
     /// <exception cref="InvalidDataException">
     /// A file is missing or damaged, or the folder with the weights has changed; the message names it.
     /// </exception>
     /// <exception cref="IOException">The folder with the weights is not there.</exception>
-    public static MoeTextGenerationTransformer Read(ModelFolderReader folder)
+    public static TTransformer Read<TTransformer>(
+        ModelFolderReader folder, Func<SharedModel<Model<EncodedText>>, TextGenerator, GeneratorState, TTransformer> create)
     {
-        var columns = JsonEntry.Read<GenerationColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
         var content = ReadContent(folder);
         var files = EncoderFiles.Of(TokenizerFile.ReadFiles(folder, content.Files, Generator));
         var engine = Engines.Create(folder.Environment);
@@ -68,12 +75,10 @@ internal static class GeneratorZip
                     ModelZip.MaximumWeightsLength,
                     weights => ModelFiles.LoadGenerator(config, weights, engine, files.Tokenizer, content.Weights)))
                 : LoadReferred(folder, engine, source, content);
-            var generator = new TextGenerator(files, content.Defaults, content.StartToken, content.IsEncoderDecoder);
-            return MoeTextGenerationTransformer.Create(
+            return create(
                 new SharedModel<Model<EncodedText>>(model, engine),
-                generator,
-                new RowWriter(generator, content.Options, content.BatchSize),
-                new GeneratorSettings(columns, content.MaximumPromptTokens, content.Weights, source));
+                new TextGenerator(files, content.Defaults, content.StartToken, content.IsEncoderDecoder),
+                new GeneratorState(content.Options, content.BatchSize, content.MaximumPromptTokens, content.Weights, source, content.Prompt));
         }
         catch
         {
@@ -88,6 +93,7 @@ internal static class GeneratorZip
         try
         {
             content = JsonEntry.Read<Content>(folder, Generator, MaximumGeneratorLength);
+            content.Prompt?.Check();
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
@@ -123,7 +129,8 @@ internal static class GeneratorZip
         bool IsEncoderDecoder,
         WeightPrecision Weights,
         IReadOnlyList<string> Files,
-        Reference? Folder);
+        Reference? Folder,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PromptSettings? Prompt = null);
 
     /// <summary>Where the weights are.</summary>
     private sealed record Reference(string Name, bool IsOnHub, string Digest)
@@ -136,3 +143,18 @@ internal static class GeneratorZip
         }
     }
 }
+
+/// <summary>What is kept of a model that writes text beside its columns, weights and tokenizer.</summary>
+/// <param name="Options">How it writes; complete.</param>
+/// <param name="BatchSize">Prompts that are answered at the same time.</param>
+/// <param name="MaximumPromptTokens">See <see cref="GenerateTextOptions.MaximumPromptTokens"/>.</param>
+/// <param name="Weights">See <see cref="GenerateTextOptions.Weights"/>.</param>
+/// <param name="Source">Where the weights stay; null where the model zip holds them.</param>
+/// <param name="Prompt">How rows become prompts; null for the text of a column as it is.</param>
+internal sealed record GeneratorState(
+    GenerationOptions Options,
+    int BatchSize,
+    int? MaximumPromptTokens,
+    WeightPrecision Weights,
+    PublishedModel? Source,
+    PromptSettings? Prompt = null);

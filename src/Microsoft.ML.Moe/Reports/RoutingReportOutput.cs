@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Reports;
 using Microsoft.ML.Moe.Routing;
@@ -23,6 +24,22 @@ public static class RoutingReportOutput
     {
         ArgumentNullException.ThrowIfNull(comparisons);
         return RoutingComparisonText.Of(comparisons);
+    }
+
+    /// <summary>A comparison of a language model's routers as a table of plain text, in the comparison's order.</summary>
+    /// <param name="scores">What <c>CompareRouting</c> or <c>CalibrateRouting</c> gave.</param>
+    public static string ToText(this IEnumerable<RouterScore> scores)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        return TextScoreTables.Of(scores);
+    }
+
+    /// <summary>What random experts cost, as a table of plain text, at most 80 columns wide, in the thresholds' order.</summary>
+    /// <param name="scores">What <c>CompareRandomExperts</c> gave.</param>
+    public static string ToText(this IEnumerable<RandomExpertsScore> scores)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        return TextScoreTables.Of(scores);
     }
 
     /// <summary>

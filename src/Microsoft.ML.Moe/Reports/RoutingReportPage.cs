@@ -30,7 +30,10 @@ internal static class RoutingReportPage
 
     private static void WriteOverview(HtmlWriter html, RoutingReport report)
     {
-        html.Line($"<header><h1>Routing report</h1><p>{Summary.Of(report)}</p><p>{Summary.Uncertain(report)}</p></header>");
+        html.Line($"<header><h1>Routing report</h1><p>{Summary.Of(report)}</p><p>{Summary.Uncertain(report)}</p>");
+        foreach (var stack in Summary.Stacks(report))
+            html.Line($"<p>{stack}</p>");
+        html.Raw("</header>\n");
         html.Raw("<section><h2>Layers at a glance</h2><div class=\"scroll\">");
         TableMarkup.Write(html, Summary.Columns.Select(c => c.Name), report.Layers.Select(layer => Summary.Cells(layer, report)));
         html.Raw("</div><details><summary>What the columns mean</summary><dl>\n");

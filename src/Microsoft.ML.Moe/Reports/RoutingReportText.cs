@@ -20,6 +20,8 @@ internal sealed class RoutingReportText
         var text = new RoutingReportText();
         text.Sentences(Summary.Of(report));
         text.Sentences(Summary.Uncertain(report));
+        foreach (var stack in Summary.Stacks(report))
+            text.Sentences(stack);
         foreach (var layers in report.Layers.Chunk(LayersAbreast))
             text.Overview(layers, report);
         foreach (var layer in report.Layers)

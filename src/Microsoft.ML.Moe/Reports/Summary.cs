@@ -5,6 +5,9 @@ namespace Microsoft.ML.Moe.Reports;
 /// <summary>What text and page say alike about a report.</summary>
 internal static class Summary
 {
+    private const int TokensNamed = 8;
+    private const int LongestToken = 20;
+
     /// <summary>Columns of the overview of layers, and what they mean.</summary>
     public static IReadOnlyList<(string Name, string Meaning)> Columns { get; } =
     [
@@ -32,6 +35,19 @@ internal static class Summary
     public static string Uncertain(RoutingReport report) =>
         $"A token is uncertain from a router entropy of {DisplayText.Number(report.UncertainThreshold)} nats; "
         + $"the largest possible, ln {report.Experts}, is {DisplayText.Number(report.MaximumEntropy)}.";
+
+    /// <summary>What is uncertain in each stack, in a sentence for each; none where a report has only layers.</summary>
+    public static IEnumerable<string> Stacks(RoutingReport report) => report.Stacks.Select(stack =>
+    {
+        var name = report.Stacks.Count == 1 ? "All layers" : stack.IsDecoder ? "Decoder" : "Encoder";
+        string[] most =
+        [
+            .. stack.MostUncertainTokens.Take(TokensNamed)
+                .Select(t => $"{WrappedText.Shortened(DisplayText.Token(t.Text), LongestToken)} ({DisplayText.Count(t.Count)})"),
+        ];
+        var often = most.Length == 0 ? "" : $", most often {string.Join(", ", most)}";
+        return $"{name}: {DisplayText.Percent(stack.UncertainShare)} of the tokens are uncertain{often}.";
+    });
 
     /// <summary>A layer's row of the overview.</summary>
     public static string[] Cells(LayerRoutingReport layer, RoutingReport report) =>

@@ -6,11 +6,26 @@ namespace Microsoft.ML.Moe.Rows;
 internal static class InputColumns
 {
     private const int ColumnsListed = 20;
+    private const string TextsWanted = "text (String) or a vector of texts";
 
     /// <summary>Finds the text columns: one, or two of a pair.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is missing or not text.</exception>
     public static DataViewSchema.Column[] Texts(DataViewSchema schema, string first, string? second = null) =>
         second is null ? [Text(schema, first)] : [Text(schema, first), Text(schema, second)];
+
+    /// <summary>Finds text columns.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is missing or not text.</exception>
+    public static DataViewSchema.Column[] Texts(DataViewSchema schema, IEnumerable<string> names) => [.. names.Select(name => Text(schema, name))];
+
+    /// <summary>Finds a column of texts, or of vectors of texts.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or neither.</exception>
+    public static DataViewSchema.Column TextOrTexts(DataViewSchema schema, string name, string role)
+    {
+        var column = Find(schema, name, role);
+        return column.Type is TextDataViewType or VectorDataViewType { ItemType: TextDataViewType }
+            ? column
+            : throw WrongType(name, role, column.Type, TextsWanted);
+    }
 
     /// <summary>Finds the label column, a key.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or not a key.</exception>
@@ -45,6 +60,15 @@ internal static class InputColumns
         var column = Find(schema, name, "text");
         if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.ItemType is not TextDataViewType)
             throw WrongType(name, "text", TypeOf(column), "text (String)");
+    }
+
+    /// <summary>Checks the column of texts, or of vectors of texts, that a schema promises.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is missing or neither.</exception>
+    public static void CheckTextOrTexts(SchemaShape schema, string name, string role)
+    {
+        var column = Find(schema, name, role);
+        if (column.IsKey || column.ItemType is not TextDataViewType)
+            throw WrongType(name, role, TypeOf(column), TextsWanted);
     }
 
     /// <summary>Checks the label column that a schema promises.</summary>

@@ -8,7 +8,8 @@ namespace Microsoft.ML.Moe.Scoring;
 /// <param name="generator">Tokenizer and defaults.</param>
 /// <param name="options">How; complete.</param>
 /// <param name="batchSize">Prompts that are answered at the same time.</param>
-internal sealed class RowWriter(TextGenerator generator, GenerationOptions options, int batchSize)
+/// <param name="window">Of a row that is read in several windows, which one's answer is the row's.</param>
+internal sealed class RowWriter(TextGenerator generator, GenerationOptions options, int batchSize, WindowAnswer window = WindowAnswer.MostProbable)
 {
     /// <summary>How texts are written.</summary>
     public GenerationOptions Options => options;
@@ -20,8 +21,24 @@ internal sealed class RowWriter(TextGenerator generator, GenerationOptions optio
     /// <param name="model">The model.</param>
     /// <param name="prompts">The rows.</param>
     /// <param name="withEntropies">Whether the routers' entropy is measured.</param>
-    public IReadOnlyList<WrittenRow> Write(Model<EncodedText> model, IReadOnlyList<EncodedText> prompts, bool withEntropies) =>
-        generator.Write(model, prompts, options, batchSize, withEntropies);
+    /// <param name="stop">Ends it, with an exception.</param>
+    public IReadOnlyList<WrittenRow> Write(
+        Model<EncodedText> model, IReadOnlyList<EncodedText> prompts, bool withEntropies, CancellationToken stop = default)
+    {
+        if (prompts.All(prompt => prompt.FurtherWindows.Count == 0))
+            return generator.Write(model, prompts, options, batchSize, withEntropies, stop);
+        EncodedText[] windows = [.. prompts.SelectMany(prompt => prompt.FurtherWindows.Prepend(prompt))];
+        var answers = generator.Write(model, windows, options, batchSize, withEntropies, stop);
+        var (written, first) = (new WrittenRow[prompts.Count], 0);
+        for (var row = 0; row < written.Length; row++)
+        {
+            var own = answers.Skip(first).Take(1 + prompts[row].FurtherWindows.Count);
+            written[row] = window == WindowAnswer.Last ? own.Last() : own.MaxBy(answer => answer.Answer.LogProbability)!;
+            first += 1 + prompts[row].FurtherWindows.Count;
+        }
+
+        return written;
+    }
 
     /// <summary>Makes room for the results of rows.</summary>
     public RowResults.Factory<EncodedText> CreateResults =>

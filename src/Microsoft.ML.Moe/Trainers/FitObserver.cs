@@ -15,14 +15,21 @@ internal sealed class FitObserver : ITrainingObserver
     private readonly IChannel _channel;
     private readonly IProgressChannel _progress;
     private readonly Action<EpochReport>? _epochCompleted;
+    private readonly Action<EvaluationReport>? _evaluationCompleted;
     private volatile Tuple<int, int, int> _now = new(0, 0, 0);
 
-    public FitObserver(IHost host, IChannel channel, IProgressChannel progress, Action<EpochReport>? epochCompleted)
+    public FitObserver(
+        IHost host,
+        IChannel channel,
+        IProgressChannel progress,
+        Action<EpochReport>? epochCompleted,
+        Action<EvaluationReport>? evaluationCompleted = null)
     {
         _host = host;
         _channel = channel;
         _progress = progress;
         _epochCompleted = epochCompleted;
+        _evaluationCompleted = evaluationCompleted;
         progress.SetHeader(new ProgressHeader(Metrics, Units), entry =>
         {
             // asked by another thread
@@ -41,6 +48,8 @@ internal sealed class FitObserver : ITrainingObserver
         _now = new(epoch, step, steps);
         Environments.ThrowIfCanceled(_host);
     }
+
+    public void OnEvaluation(EvaluationReport report) => _evaluationCompleted?.Invoke(report);
 
     public void OnEpoch(EpochReport report)
     {

@@ -36,7 +36,15 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
     /// <returns>The model, which owns its engine.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled, or stopped before its first step.</exception>
     public FittedModel<TRow> Run<TRow>(
-        Func<Model<TRow>, RowSource<TRow>> rowsOf, Func<Engine, Func<ITrainingObserver, Model<TRow>>> prepare)
+        Func<Model<TRow>, RowSource<TRow>> rowsOf, Func<Engine, Func<ITrainingObserver, Model<TRow>>> prepare) =>
+        Run(shared => new FittedModel<TRow>(shared, rowsOf(shared.Model)), prepare);
+
+    /// <summary>Trains a model.</summary>
+    /// <param name="finish">Makes what is returned of the trained model, which owns its engine.</param>
+    /// <param name="prepare">Reads the tables and gives what trains.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled, or stopped before its first step.</exception>
+    public TResult Run<TRow, TResult>(
+        Func<SharedModel<Model<TRow>>, TResult> finish, Func<Engine, Func<ITrainingObserver, Model<TRow>>> prepare)
     {
         var engine = Engines.Create(host, options.Device, options.Precision, options.Threads);
         try
@@ -44,7 +52,7 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
             var model = Train(prepare(engine));
             channel.Info(MessageSensitivity.None, $"The model has {model.ParameterCount} parameters.");
             LogPeakMemory(engine);
-            return new FittedModel<TRow>(new SharedModel<Model<TRow>>(model, engine), rowsOf(model));
+            return finish(new SharedModel<Model<TRow>>(model, engine));
         }
         catch
         {
@@ -56,7 +64,7 @@ internal sealed class FitRun(string name, IHost host, IChannel channel, MoeTrain
     private TModel Train<TModel>(Func<ITrainingObserver, TModel> train)
     {
         using var progress = host.StartProgressChannel(name);
-        var observer = new FitObserver(host, channel, progress, options.EpochCompleted);
+        var observer = new FitObserver(host, channel, progress, options.EpochCompleted, options.EvaluationCompleted);
         var model = train(observer);
         if (options.StopToken.IsCancellationRequested)
         {

@@ -6,7 +6,7 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe;
 
 /// <summary>What all trainers of classifiers have in common.</summary>
-public abstract class MoeClassifierOptions : MoeTrainerOptions
+public abstract class MoeClassifierOptions : MoeEncoderOptions
 {
     private protected MoeClassifierOptions()
     {

@@ -68,7 +68,7 @@ internal static class TinyGenerators
     public static (float[] Weights, List<EpochReport> Epochs) Train(
         string model,
         GeneratorTrainingConfig config,
-        AnswerMetric? metric = null,
+        ValidationMetric? metric = null,
         int? interruptAfter = null,
         int threads = 1,
         int rows = 23,

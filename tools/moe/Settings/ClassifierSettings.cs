@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 using Spectre.Console;
 using Spectre.Console.Cli;
+using ValidationResult = Spectre.Console.ValidationResult;
 
 namespace MoeTool.Settings;
 
@@ -43,6 +44,7 @@ internal abstract class ClassifierSettings : FitSettings
 
     protected override void ApplyOwnTo(MoeTrainerOptions options)
     {
+        base.ApplyOwnTo(options);
         var classifier = (MoeClassifierOptions)options;
         if (InitialModel is not null)
             classifier.InitialModel = InitialModel;

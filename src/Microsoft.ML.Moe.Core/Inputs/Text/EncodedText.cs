@@ -28,6 +28,7 @@ public sealed class EncodedText
     {
         (Tokens, Ids, SecondStart, TokensCutOff) = (other.Tokens, other.Ids, other.SecondStart, other.TokensCutOff);
         (_isShared, _hasNoText, _isPairOfIds) = (other._isShared, other._hasNoText, other._isPairOfIds);
+        FurtherWindows = other.FurtherWindows;
     }
 
     /// <summary>Number of tokens kept; at least one, the start token.</summary>
@@ -58,9 +59,19 @@ public sealed class EncodedText
     /// <summary>The texts that it was made of, where a trainer may have to read them once more.</summary>
     internal (string First, string? Second)? Source { get; init; }
 
+    /// <summary>Further stretches of the same row, each read by itself, where a model that writes reads it in several; else none.</summary>
+    internal IReadOnlyList<EncodedText> FurtherWindows { get; private init; } = [];
+
+    /// <summary>The same tokens, with further stretches of the row.</summary>
+    internal EncodedText WithWindows(IReadOnlyList<EncodedText> further) => new(this) { FurtherWindows = further };
+
     /// <summary>The same tokens, with what a linear branch reads; the texts are kept only where they are given.</summary>
     internal EncodedText With(LinearRow? linear, (string First, string? Second)? source = null) =>
         new(this) { Linear = linear, Source = source };
+
+    /// <summary>The same ids, followed by those that a causal model is to tell.</summary>
+    internal EncodedText FollowedBy(ReadOnlySpan<int> targets) =>
+        new(this) { Ids = Ids! with { Ids = [.. Ids.Ids, .. targets], FirstTarget = Ids.Ids.Length } };
 
     /// <summary>The same ids, with those that a decoder is to write to them; see <see cref="TokenIds.Targets"/>.</summary>
     internal EncodedText WithTargets(int[] targets) => new(this) { Ids = Ids! with { Targets = targets } };

@@ -62,6 +62,14 @@ internal static class WordSplitter
         }
     }
 
+    /// <summary>Whether the end of a text and the beginning of another would be one word if the one followed the other.</summary>
+    public static bool RunTogether(ReadOnlySpan<char> first, ReadOnlySpan<char> second)
+    {
+        Rune.DecodeLastFromUtf16(first, out var end, out _);
+        Rune.DecodeFromUtf16(second, out var start, out _);
+        return KindOf(end) == Kind.WordPart && KindOf(start) == Kind.WordPart;
+    }
+
     private enum Kind
     {
         Separator,

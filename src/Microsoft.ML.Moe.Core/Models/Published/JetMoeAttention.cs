@@ -20,9 +20,9 @@ internal sealed class JetMoeAttention : IAttention
     private readonly int _block;
     private readonly CausalAttentionSettings _settings;
     private readonly TokenChoice _policy;
-    private readonly Parameter _routerDE;
-    private readonly Parameter _queriesEDK;
-    private readonly Parameter _outputEKD;
+    private readonly RouterMatrix _router;
+    private readonly ExpertMatrix _queries;
+    private readonly ExpertMatrix _output;
     private readonly Linear _keys;
     private readonly Linear _values;
     private readonly Parameter _bias1D;
@@ -39,9 +39,9 @@ internal sealed class JetMoeAttention : IAttention
         _policy = new TokenChoice(config.Heads / config.KeyValueHeads, normalizeWeights: true);
         var (e, d, k) = (config.Experts, config.Width, config.KeyValueHeads * config.HeadWidth);
         var (deviationOfD, deviationOfK) = (1f / MathF.Sqrt(d), 1f / MathF.Sqrt(k));
-        _routerDE = store.Normal(name + ".router.weight", ParameterRole.Router, deviationOfD, d, e);
-        _queriesEDK = store.Normal(name + ".experts.queries", ParameterRole.Weight, deviationOfD, e, d, k);
-        _outputEKD = store.Normal(name + ".experts.output", ParameterRole.Weight, deviationOfK, e, k, d);
+        _router = new RouterMatrix(store, name + ".router.weight", d, e);
+        _queries = new ExpertMatrix(store, name + ".experts.queries", deviationOfD, e, d, k);
+        _output = new ExpertMatrix(store, name + ".experts.output", deviationOfK, e, k, d);
         _keys = new Linear(store, name + ".keys", d, k, hasBias: false);
         _values = new Linear(store, name + ".values", d, k, hasBias: false);
         _bias1D = store.Constant(name + ".bias", ParameterRole.Bias, 0f, 1, d);
@@ -54,24 +54,21 @@ internal sealed class JetMoeAttention : IAttention
         var (tape, spec, tokens) = (context.Tape, _settings.Spec, xTD.Shape[0]);
         if (!context.Layout.Mask.IsEmpty)
             throw new InvalidOperationException("JetMoE's attention takes sequences without padding.");
-        var logitsTE = tape.RouterLogits(xTD, _routerDE);
+        var logitsTE = _router.Logits(tape, xTD);
         // another policy could give a token more or fewer experts, and then other heads than the keys have
         var plan = tape.Route(logitsTE, _policy, context.Layout);
-        var experts = new Experts(_queriesEDK, null, _outputEKD, null, Activation.None);
+        var experts = new Experts(_queries.WeightEIO, null, _output.WeightEIO, null, Activation.None);
         context.Observer?.OnAttentionRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, experts));
 
         var places = new Places(plan, spec.KeyValueHeads);
         var positions = context.Positions();
-        var qTD = places.ToTokens(tape, tape.ExpertLinear(xTD, _queriesEDK, plan));
+        var qTD = places.ToTokens(tape, _queries.Forward(tape, xTD, plan));
         qTD = tape.Rotary(qTD, positions, spec.Heads, _settings.Rotary!);
         var kTD = tape.Rotary(_keys.Forward(tape, xTD), positions, spec.KeyValueHeads, _settings.Rotary!);
         var oTD = context.CausalAttention(_name, qTD, kTD, _values.Forward(tape, xTD), spec);
 
-        var ofPairs = new RoutingPlan(plan.Pairs, plan.ExpertOffsets, [.. Enumerable.Range(0, plan.Pairs)], plan.Weights);
-        var oPD = tape.ExpertLinear(places.ToPairs(tape, oTD), _outputEKD, ofPairs);
-        var ones = tape.Constant([.. Enumerable.Repeat(1f, xTD.Columns)], 1, xTD.Columns);
-        var weightsPD = tape.Linear(tape.Reshape(tape.CombineWeights(logitsTE, plan), plan.Pairs, 1), ones);
-        var sumTD = tape.EmbeddingBag(tape.Multiply(oPD, weightsPD), places.PairsOfTokens);
+        var oPD = _output.Forward(tape, places.ToPairs(tape, oTD), plan.OfPairs());
+        var sumTD = tape.SumPairs(oPD, tape.CombineWeights(logitsTE, plan), plan);
         return tape.Add(sumTD, tape.Embedding(_bias1D, new int[tokens]));
     }
 
@@ -82,6 +79,7 @@ internal sealed class JetMoeAttention : IAttention
     private sealed class Places
     {
         private readonly int _tokens;
+        private readonly int _pairs;
         private readonly int[] _rowOfHead;
         private readonly int[] _headOfRow;
 
@@ -89,7 +87,7 @@ internal sealed class JetMoeAttention : IAttention
         /// <param name="groups">Heads of a pair.</param>
         public Places(RoutingPlan plan, int groups)
         {
-            _tokens = plan.Tokens;
+            (_tokens, _pairs) = (plan.Tokens, plan.Pairs);
             var ofToken = plan.Tokens == 0 ? 0 : plan.Pairs / plan.Tokens;
             _rowOfHead = new int[plan.Pairs * groups];
             _headOfRow = new int[plan.Pairs * groups];
@@ -104,20 +102,13 @@ internal sealed class JetMoeAttention : IAttention
                 }
             }
 
-            PairsOfTokens = new RaggedIndices(
-                [.. Enumerable.Range(0, plan.Tokens + 1).Select(token => token * ofToken)],
-                sorted.ToArray(),
-                [.. Enumerable.Repeat(1f, plan.Pairs)]);
         }
-
-        /// <summary>The pairs of each token.</summary>
-        public RaggedIndices PairsOfTokens { get; }
 
         /// <summary>Heads of pairs, [P, G·K], to those of tokens, [T, H·K].</summary>
         public Tensor ToTokens(Tape tape, Tensor xPK) => Move(tape, xPK, _rowOfHead, _tokens);
 
         /// <summary>Heads of tokens, [T, H·K], to those of pairs, [P, G·K].</summary>
-        public Tensor ToPairs(Tape tape, Tensor xTD) => Move(tape, xTD, _headOfRow, PairsOfTokens.Entries);
+        public Tensor ToPairs(Tape tape, Tensor xTD) => Move(tape, xTD, _headOfRow, _pairs);
 
         private static Tensor Move(Tape tape, Tensor x, int[] sources, int rows)
         {

@@ -6,6 +6,9 @@ public sealed record LayerRoutingReport
     /// <summary>Number of the transformer block that the layer belongs to, from 0.</summary>
     public required int Block { get; init; }
 
+    /// <summary>Whether the block is a decoder's, which reads an encoder's states. Default false.</summary>
+    public bool IsDecoder { get; init; }
+
     /// <summary>Tokens routed.</summary>
     public required long Tokens { get; init; }
 
@@ -74,6 +77,26 @@ public sealed record LayerRoutingReport
     /// <summary>Share of the tokens that are uncertain, within [0, 1].</summary>
     public double UncertainShare => Share.Of(UncertainTokens, Tokens);
 
+    /// <summary>
+    /// How many tokens would be uncertain at other thresholds: for the lower edge of each bin of <see cref="EntropyHistogram"/>, by rising
+    /// threshold. The first is at 0, which all tokens reach.
+    /// </summary>
+    public IReadOnlyList<ThresholdShare> UncertainShares
+    {
+        get
+        {
+            var shares = new ThresholdShare[EntropyHistogram.Count];
+            var tokens = 0L;
+            for (var bin = shares.Length - 1; bin >= 0; bin--)
+            {
+                tokens += EntropyHistogram[bin].Tokens;
+                shares[bin] = new ThresholdShare(EntropyHistogram[bin].From, Share.Of(tokens, Tokens));
+            }
+
+            return shares;
+        }
+    }
+
     /// <summary>Share of the tokens that were sent to no expert, within [0, 1].</summary>
     public double ShareWithoutExpert => Share.Of(TokensByExperts[0], Tokens);
 
@@ -102,6 +125,11 @@ public sealed record LayerRoutingReport
 /// <param name="Tokens">Tokens in it.</param>
 /// <param name="UncertainTokens">How many of them are uncertain; only the bin that H* lies in has both kinds.</param>
 public sealed record EntropyBin(double From, double To, long Tokens, long UncertainTokens);
+
+/// <summary>How many tokens are uncertain at a threshold.</summary>
+/// <param name="Threshold">H*, in nats.</param>
+/// <param name="Share">Share of the tokens with H ≥ H*, within [0, 1].</param>
+public sealed record ThresholdShare(double Threshold, double Share);
 
 /// <summary>How much one expert is used.</summary>
 /// <param name="Pairs">Tokens that were sent to it.</param>

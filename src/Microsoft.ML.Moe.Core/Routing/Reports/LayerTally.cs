@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Routing;
 internal sealed class LayerTally
 {
     /// <summary>Different uncertain tokens that are counted exactly.</summary>
-    private const int TextsHeld = 1 << 16;
+    public const int TextsHeld = 1 << 16;
 
     private readonly int _block;
     private readonly int _experts;
@@ -20,6 +20,7 @@ internal sealed class LayerTally
     private readonly long[] _tokensByBin;
     private readonly long[] _uncertainByBin;
     private readonly FrequentTexts _uncertainTexts = new(TextsHeld);
+    private readonly FrequentTexts? _uncertainTextsOfStack;
     private TokenSample? _sample;
     private double _entropySum;
     private long _tokens;
@@ -30,8 +31,10 @@ internal sealed class LayerTally
     /// <param name="experts">Number of experts, N.</param>
     /// <param name="threshold">H*, in nats.</param>
     /// <param name="options">What the report shall hold.</param>
-    public LayerTally(int block, int experts, double threshold, RoutingReportOptions options)
+    /// <param name="uncertainTextsOfStack">Counts uncertain tokens of all layers of the stack; null for none.</param>
+    public LayerTally(int block, int experts, double threshold, RoutingReportOptions options, FrequentTexts? uncertainTextsOfStack = null)
     {
+        _uncertainTextsOfStack = uncertainTextsOfStack;
         _block = block;
         _experts = experts;
         _threshold = threshold;
@@ -64,8 +67,11 @@ internal sealed class LayerTally
                 AddExperts(layer.Plan.ByToken, token);
                 var logitsE = logitsTE.AsSpan(token * _experts, _experts);
                 AddProbabilities(logitsE);
-                if (AddEntropy(RouterEntropy.Of(logitsE)))
-                    _uncertainTexts.Add(textOf(sequence, token - start));
+                if (!AddEntropy(RouterEntropy.Of(logitsE)))
+                    continue;
+                var text = textOf(sequence, token - start);
+                _uncertainTexts.Add(text);
+                _uncertainTextsOfStack?.Add(text);
             }
         }
 
@@ -100,11 +106,7 @@ internal sealed class LayerTally
             ],
             MeanEntropy = Share.Of(_entropySum, _tokens),
             UncertainTokens = uncertain,
-            MostUncertainTokens =
-            [
-                .. _uncertainTexts.Largest(_options.TopTokens)
-                    .Select(t => new UncertainToken(t.Text, t.Count, Share.Of(t.Count, uncertain))),
-            ],
+            MostUncertainTokens = MostUncertain(_uncertainTexts, _options.TopTokens, uncertain),
             CoActivation =
             [
                 .. _togetherEE.Select((row, e) => (double[])[.. row.Select(together => Share.Of(together, _pairsE[e]))]),
@@ -115,6 +117,13 @@ internal sealed class LayerTally
             SampledTokens = sampled.Count,
         };
     }
+
+    /// <summary>The most frequent of counted texts.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="most">How many of them.</param>
+    /// <param name="uncertain">Number of all uncertain tokens.</param>
+    public static IReadOnlyList<UncertainToken> MostUncertain(FrequentTexts texts, int most, long uncertain) =>
+        [.. texts.Largest(most).Select(t => new UncertainToken(t.Text, t.Count, Share.Of(t.Count, uncertain)))];
 
     private void AddExperts(TokenPairs pairs, int token)
     {

@@ -21,6 +21,26 @@ public sealed record RoutingReport(
     double UncertainThreshold,
     IReadOnlyList<LayerRoutingReport> Layers)
 {
+    /// <summary>
+    /// Uncertain tokens of each stack: of an encoder–decoder the encoder's, then the decoder's, as far as they have MoE layers; else of all
+    /// layers together.
+    /// </summary>
+    public IReadOnlyList<StackRoutingReport> Stacks { get; init; } = [];
+
     /// <summary>The largest possible router entropy, ln N, in nats.</summary>
     public double MaximumEntropy => Math.Log(Experts);
+}
+
+/// <summary>The uncertain tokens of all MoE layers of a stack: those that GW-MoE would broadcast to all experts while fine-tuning.</summary>
+/// <param name="IsDecoder">Whether the stack is a decoder, which reads an encoder's states.</param>
+/// <param name="Tokens">Tokens routed; a token counts once in each layer.</param>
+/// <param name="UncertainTokens">How many of them have H ≥ H*.</param>
+/// <param name="MostUncertainTokens">
+/// The tokens that are most often uncertain, counted over all layers; see <see cref="LayerRoutingReport.MostUncertainTokens"/>.
+/// </param>
+public sealed record StackRoutingReport(
+    bool IsDecoder, long Tokens, long UncertainTokens, IReadOnlyList<UncertainToken> MostUncertainTokens)
+{
+    /// <summary>Share of the tokens that are uncertain, within [0, 1].</summary>
+    public double UncertainShare => Share.Of(UncertainTokens, Tokens);
 }

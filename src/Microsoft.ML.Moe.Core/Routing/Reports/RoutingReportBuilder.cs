@@ -9,6 +9,9 @@ internal sealed class RoutingReportBuilder
     private readonly int _experts;
     private readonly double _threshold;
     private readonly SortedDictionary<int, LayerTally> _layers = [];
+    private readonly SortedDictionary<bool, FrequentTexts> _uncertainByStack = [];
+    private readonly RoutingReportOptions _options;
+    private readonly int _encoderLayers;
     private long _rows;
     private long _tokens;
     private long _tokensCutOff;
@@ -18,13 +21,18 @@ internal sealed class RoutingReportBuilder
     /// <param name="experts">Experts in each MoE layer, N.</param>
     /// <param name="blocks">Numbers of the transformer blocks with a MoE layer.</param>
     /// <param name="options">Checked options.</param>
-    public RoutingReportBuilder(Router router, int experts, IEnumerable<int> blocks, RoutingReportOptions options)
+    /// <param name="encoderLayers">Number of the first stack's blocks; those from there on are a decoder's.</param>
+    public RoutingReportBuilder(
+        Router router, int experts, IEnumerable<int> blocks, RoutingReportOptions options, int encoderLayers = int.MaxValue)
     {
-        _router = router;
-        _experts = experts;
+        (_router, _experts, _options, _encoderLayers) = (router, experts, options, encoderLayers);
         _threshold = options.UncertainThreshold * Math.Log(experts);
         foreach (var block in blocks)
-            _layers.Add(block, new LayerTally(block, experts, _threshold, options));
+        {
+            if (!_uncertainByStack.TryGetValue(IsDecoder(block), out var texts))
+                _uncertainByStack.Add(IsDecoder(block), texts = new FrequentTexts(LayerTally.TextsHeld));
+            _layers.Add(block, new LayerTally(block, experts, _threshold, options, texts));
+        }
     }
 
     /// <summary>Starts a batch of rows that are now scored, in order.</summary>
@@ -43,8 +51,24 @@ internal sealed class RoutingReportBuilder
 
     /// <summary>The report on all batches so far.</summary>
     /// <param name="engine">Where the experts live.</param>
-    public RoutingReport Build(Engine engine) => new(
-        _router, _experts, _rows, _tokens, _tokensCutOff, _threshold, [.. _layers.Values.Select(layer => layer.Build(engine))]);
+    public RoutingReport Build(Engine engine)
+    {
+        LayerRoutingReport[] layers = [.. _layers.Select(layer => layer.Value.Build(engine) with { IsDecoder = IsDecoder(layer.Key) })];
+        return new RoutingReport(_router, _experts, _rows, _tokens, _tokensCutOff, _threshold, layers)
+        {
+            Stacks = [.. _uncertainByStack.Select(stack => StackOf(layers, stack.Key, stack.Value))],
+        };
+    }
+
+    private StackRoutingReport StackOf(LayerRoutingReport[] layers, bool isDecoder, FrequentTexts texts)
+    {
+        LayerRoutingReport[] own = [.. layers.Where(layer => layer.IsDecoder == isDecoder)];
+        var uncertain = own.Sum(layer => layer.UncertainTokens);
+        return new StackRoutingReport(
+            isDecoder, own.Sum(layer => layer.Tokens), uncertain, LayerTally.MostUncertain(texts, _options.TopTokens, uncertain));
+    }
+
+    private bool IsDecoder(int block) => block >= _encoderLayers;
 
     private sealed class Batch(RoutingReportBuilder builder, Func<int, int, int, string> textOf) : IRoutingObserver
     {

@@ -1,6 +1,9 @@
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
-/// <summary>A parameter with its moments, which are made at the first step. For sparse rows every row counts its own steps.</summary>
+/// <summary>
+/// A parameter with its moments, which are made at the first step. Of sparse rows, and of experts that may be skipped, every one counts its
+/// own steps.
+/// </summary>
 internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, ParameterGroup group)
 {
     private const int RowsPerItem = 32;
@@ -9,7 +12,8 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
 
     private BiasCorrections? _corrections;
     private MemoryBlock? _moments;
-    private int[]? _stepsOfRow;
+    private int[]? _stepCounts;
+    private AdamWStep[] _steps = [];
 
     public ManagedTensor Tensor => tensor;
 
@@ -18,8 +22,15 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
     /// <summary>Steps taken with dense gradients; a parameter that is frozen takes none.</summary>
     public int Steps { get; set; }
 
+    /// <summary>Whether every expert takes steps of its own.</summary>
+    public bool StepsByExpert => group.SkipsWithoutGradient && tensor.TouchedExperts is not null;
+
+    /// <summary>Whether there is nothing to do in a step.</summary>
+    public bool IsSkipped => !tensor.RequiresGradient || (group.SkipsWithoutGradient && !tensor.HasGradient);
+
     /// <summary>The numbers of the step under way, after <see cref="BeginStep"/>.</summary>
-    public AdamWStep Step { get; private set; }
+    /// <param name="expert">Number of the expert; looked at only where <see cref="StepsByExpert"/>.</param>
+    public AdamWStep StepOf(int expert) => _steps[StepsByExpert ? expert : 0];
 
     /// <summary>First moments, then second moments; for sparse rows, both of a row side by side.</summary>
     public float* Moments => (_moments ??= new MemoryBlock(2L * tensor.Length, zeroed: true)).Data;
@@ -27,10 +38,25 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
     /// <summary>Begins a step with a dense gradient, which is zeros where none has arrived.</summary>
     public void BeginStep(float learningRateFactor)
     {
-        if (!tensor.HasGradient)
-            tensor.GradientToAdd();
         _ = Moments; // made here, before threads share the step
-        Step = AdamWStep.Create(group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(group, ++Steps));
+        if (!StepsByExpert)
+        {
+            if (_steps.Length != 1)
+                _steps = new AdamWStep[1];
+            _steps[0] = Numbers(++Steps);
+            return;
+        }
+
+        var touched = tensor.TouchedExperts!;
+        _stepCounts ??= new int[touched.Count];
+        if (_steps.Length != touched.Count)
+            _steps = new AdamWStep[touched.Count];
+        for (var expert = 0; expert < touched.Count; expert++)
+            if (touched[expert])
+                _steps[expert] = Numbers(++_stepCounts[expert]);
+
+        AdamWStep Numbers(int step) =>
+            AdamWStep.Create(group, tensor.GradientFactor, learningRateFactor, BiasCorrection.At(group, step));
     }
 
     /// <summary>Updates the rows that have a gradient.</summary>
@@ -40,7 +66,7 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         var touched = sparse.Touched;
         if (touched.Count == 0)
             return;
-        _stepsOfRow ??= new int[tensor.Shape[0]];
+        _stepCounts ??= new int[tensor.Shape[0]];
         _corrections ??= new BiasCorrections(group);
         var body = new RowSteps(engine.Kernels, this, tensor.Data, Moments, sparse, learningRateFactor);
         engine.Workers.Run((touched.Count + RowsPerItem - 1) / RowsPerItem, 4L * touched.Count * sparse.Width, body);
@@ -54,34 +80,33 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         var shape = tensor.Shape.ToArray();
         yield return new NamedValues(_entries.First, shape, Copy(0));
         yield return new NamedValues(_entries.Second, shape, Copy(1));
-        int[] steps = _stepsOfRow ?? [Steps];
+        int[] steps = _stepCounts ?? [Steps];
         yield return new NamedValues(_entries.Steps, [steps.Length], [.. steps.Select(s => (float)s)]);
     }
 
     /// <summary>Checks that what <see cref="Export"/> has given fits.</summary>
     /// <exception cref="ArgumentException">It does not; the message names the parameter.</exception>
     public void CheckFits(IReadOnlyDictionary<string, NamedValues> state) =>
-        _entries.CheckFits(state, tensor.Shape, countsRows: tensor.SparseGradient is not null);
+        _entries.CheckFits(state, tensor.Shape, countsRows: CountsParts);
 
     /// <summary>Takes up what <see cref="Export"/> has given.</summary>
     public void Import(IReadOnlyDictionary<string, NamedValues> state)
     {
         _moments = null;
-        _stepsOfRow = null;
+        _stepCounts = null;
         Steps = 0;
         if (!state.TryGetValue(_entries.First, out var first))
             return;
         Paste(0, first.Values);
         Paste(1, state[_entries.Second].Values);
         int[] steps = [.. state[_entries.Steps].Values.Select(s => (int)s)];
-        if (tensor.SparseGradient is null)
-        {
+        if (CountsParts)
+            _stepCounts = steps;
+        else
             Steps = steps[0];
-            return;
-        }
-
-        _stepsOfRow = steps;
     }
+
+    private bool CountsParts => tensor.SparseGradient is not null || StepsByExpert;
 
     private float[] Copy(int moment)
     {
@@ -125,7 +150,7 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
                 }
 
                 var row = touched[slot];
-                var correction = state._corrections![state._stepsOfRow![row]++];
+                var correction = state._corrections![state._stepCounts![row]++];
                 var step = AdamWStep.Create(state.Group, 1f, learningRateFactor, correction);
                 var m = moments + 2L * row * _width;
                 kernels.AdamW(step, values + (long)row * _width, sparse.Slot(slot), m, m + _width, _width);

@@ -8,7 +8,10 @@ internal sealed unsafe class ManagedAdamW : Optimizer
     private readonly List<AdamWState> _states = [];
 
     // All dense parameters in blocks, for one loop over all of them.
-    private readonly List<(AdamWState State, int Start)> _blocks = [];
+    private readonly List<Block> _blocks = [];
+
+    // The gradient where none has arrived.
+    private readonly MemoryBlock _zeros = new(BlockLength, zeroed: true);
     private readonly double[] _blockSums;
     private readonly Action<int, int> _sumBlock;
     private readonly Action<int, int> _stepBlock;
@@ -32,8 +35,7 @@ internal sealed unsafe class ManagedAdamW : Optimizer
                 _states.Add(state);
                 if (tensor.SparseGradient is not null)
                     continue;
-                for (var start = 0; start < tensor.Length; start += BlockLength)
-                    _blocks.Add((state, start));
+                AddBlocks(state);
                 _length += tensor.Length;
             }
         }
@@ -76,10 +78,10 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         {
             if (!state.Tensor.RequiresGradient)
                 continue;
-            if (state.Tensor.SparseGradient is null)
-                state.BeginStep(learningRateFactor);
-            else
+            if (state.Tensor.SparseGradient is not null)
                 state.StepRows(_engine, learningRateFactor);
+            else if (!state.IsSkipped)
+                state.BeginStep(learningRateFactor);
         }
 
         _engine.Workers.Run(_blocks.Count, _length, _stepBlock);
@@ -122,15 +124,26 @@ internal sealed unsafe class ManagedAdamW : Optimizer
         _blocks.Clear();
     }
 
+    private void AddBlocks(AdamWState state)
+    {
+        var tensor = state.Tensor;
+        // a block is of one expert
+        var part = tensor.Length / (tensor.TouchedExperts?.Count ?? 1);
+        for (var start = 0; start < tensor.Length; start += part)
+            for (var inside = 0; inside < part; inside += BlockLength)
+                _blocks.Add(new Block(state, start + inside, Math.Min(BlockLength, part - inside), start / part));
+    }
+
     private void StepBlock(int block)
     {
-        var (state, start) = _blocks[block];
+        var (state, start, count, expert) = _blocks[block];
         var tensor = state.Tensor;
-        if (!tensor.RequiresGradient)
+        var hasGradient = _blocks[block].HasGradient;
+        if (state.IsSkipped || (state.StepsByExpert && !hasGradient))
             return;
         var moments = state.Moments + start;
-        var count = Math.Min(BlockLength, tensor.Length - start);
-        _engine.Kernels.AdamW(state.Step, tensor.Data + start, tensor.Gradient + start, moments, moments + tensor.Length, count);
+        var gradient = hasGradient ? tensor.Gradient + start : _zeros.Data;
+        _engine.Kernels.AdamW(state.StepOf(expert), tensor.Data + start, gradient, moments, moments + tensor.Length, count);
     }
 
     private double SumOfSquares()
@@ -148,16 +161,24 @@ internal sealed unsafe class ManagedAdamW : Optimizer
 
     private void SumBlock(int block)
     {
-        var (state, start) = _blocks[block];
-        var tensor = state.Tensor;
-        _blockSums[block] = tensor.HasGradient
-            ? Kernels.SumOfSquares(tensor.Gradient + start, Math.Min(BlockLength, tensor.Length - start))
-            : 0.0;
+        var (state, start, count, _) = _blocks[block];
+        _blockSums[block] = _blocks[block].HasGradient ? Kernels.SumOfSquares(state.Tensor.Gradient + start, count) : 0.0;
     }
 
     private void ThrowIfDisposed()
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ObjectDisposedException.ThrowIf(_engine.IsDisposed, _engine);
+    }
+
+    /// <summary>Elements of a parameter that are worked on together.</summary>
+    /// <param name="State">The parameter.</param>
+    /// <param name="Start">The first of them.</param>
+    /// <param name="Count">How many there are.</param>
+    /// <param name="Expert">The expert that they belong to; 0 for a parameter that is no stack.</param>
+    private readonly record struct Block(AdamWState State, int Start, int Count, int Expert)
+    {
+        /// <summary>Whether a gradient has arrived.</summary>
+        public bool HasGradient => State.Tensor.HasGradient && State.Tensor.TouchedExperts?[Expert] != false;
     }
 }

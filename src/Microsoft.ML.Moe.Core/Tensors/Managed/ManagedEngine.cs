@@ -97,6 +97,15 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override Parameter Frozen(Parameter parameter)
+    {
+        var tensor = (ManagedTensor)parameter.Value;
+        return tensor.RequiresGradient
+            ? new Parameter(parameter.Name, new ManagedTensor(tensor, tensor.Precision), parameter.SparseRows)
+            : parameter;
+    }
+
+    /// <inheritdoc/>
     internal override Parameter InPrecision(Parameter parameter, InferencePrecision precision)
     {
         var tensor = (ManagedTensor)parameter.Value;

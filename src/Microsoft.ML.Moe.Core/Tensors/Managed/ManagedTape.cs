@@ -138,6 +138,8 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor ClampCore(Tensor x, float minimum, float maximum) => ClampOperation.Forward(this, Own(x), minimum, maximum);
 
+    protected override Tensor ActivateCore(Tensor x, Activation activation) => ActivateOperation.Forward(this, Own(x), activation);
+
     protected override Tensor ConcatCore(ReadOnlySpan<Tensor> parts) => ConcatOperation.Forward(this, parts);
 
     protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape) => ReshapeOperation.Forward(this, Own(x), shape);
@@ -228,6 +230,9 @@ internal sealed unsafe class ManagedTape : Tape
 
     protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
         ExpertLinearOperation.Forward(this, Own(xTI), Own(weightEIO), plan);
+
+    protected override Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan) =>
+        SumPairsOperation.Forward(this, Own(yPD), Own(weightsP), plan);
 
     protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) =>
         LoadBalancingLossOperation.Forward(this, Own(logitsTE), layout);

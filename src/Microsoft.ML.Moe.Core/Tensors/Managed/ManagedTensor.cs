@@ -59,7 +59,9 @@ internal sealed unsafe class ManagedTensor : Tensor
         return this;
     }
 
-    /// <summary>Creates a view of a parameter for inference in another precision: the same values, with packed matrices of its own.</summary>
+    /// <summary>
+    /// Creates a frozen view of a parameter: the same values, in another precision for inference with packed matrices of its own.
+    /// </summary>
     public ManagedTensor(ManagedTensor source, InferencePrecision precision)
         : base(source.Shape)
     {
@@ -87,6 +89,9 @@ internal sealed unsafe class ManagedTensor : Tensor
 
     /// <summary>The gradient of a table with sparse rows; null for others.</summary>
     public SparseGradient? SparseGradient { get; }
+
+    /// <summary>Which experts of stacked weights have a gradient; null for others.</summary>
+    public TouchedExperts? TouchedExperts { get; private set; }
 
     /// <summary>One zero for each row of the first dimension, for <see cref="RowGroups"/>; a parameter keeps them, others take memory.</summary>
     public Span<int> GroupOfRow(Arena memory)
@@ -154,6 +159,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         if (tape.IsTraining || Tape is not null || _stored is not null)
             return null;
+        if (_source is not null && _source.Precision == Precision)
+            return _source.PackedFor(tape);
         if (_packed is null)
         {
             if (!PackedMatrices.Fits(this))
@@ -184,6 +191,45 @@ internal sealed unsafe class ManagedTensor : Tensor
         }
 
         accumulate = HasGradient;
+        if (accumulate && TouchedExperts is not null)
+            ClearUntouched();
+        TouchedExperts?.TouchAll();
+        return Memory();
+    }
+
+    /// <summary>The gradient of stacked weights, to write or to add to expert by expert.</summary>
+    /// <param name="offsets">Where the pairs of each of E experts begin, and, last, where those of the last end.</param>
+    /// <param name="writes">Receives for each of them what is to be done.</param>
+    public float* GradientOfExperts(ReadOnlySpan<int> offsets, Span<ExpertWrite> writes)
+    {
+        if (TouchedExperts is null)
+        {
+            var gradient = GradientToWrite(out var accumulate);
+            writes.Fill(accumulate ? ExpertWrite.Add : ExpertWrite.Overwrite);
+            return gradient;
+        }
+
+        for (var expert = 0; expert < writes.Length; expert++)
+        {
+            writes[expert] = offsets[expert + 1] == offsets[expert] ? ExpertWrite.Leave
+                : TouchedExperts.Touch(expert) ? ExpertWrite.Add
+                : ExpertWrite.Overwrite;
+        }
+
+        return Memory();
+    }
+
+    private void ClearUntouched()
+    {
+        var length = Length / TouchedExperts!.Count;
+        for (var expert = 0; expert < TouchedExperts.Count; expert++)
+            if (!TouchedExperts[expert])
+                new Span<float>(_gradient + (long)expert * length, length).Clear();
+    }
+
+    /// <summary>The gradient's memory, as something arrives.</summary>
+    private float* Memory()
+    {
         HasGradient = true;
         if (Tape is null)
             _gradient = (_gradientBlock ??= new MemoryBlock(Length)).Data;
@@ -222,14 +268,23 @@ internal sealed unsafe class ManagedTensor : Tensor
         HasGradient = false;
         GradientFactor = 1f;
         SparseGradient?.Clear();
+        TouchedExperts?.Clear();
     }
+
+    internal override void StackExperts()
+    {
+        if (_stored is null && TouchedExperts is null && Shape[0] > 0)
+            TouchedExperts = new TouchedExperts(Shape[0]);
+    }
+
+    internal override bool[]? ExpertsWithGradient => TouchedExperts?.ToArray();
 
     protected internal override void SetRequiresGradient(bool requiresGradient)
     {
         if (Tape is not null)
             throw new InvalidOperationException("Whether a tape's tensor requires a gradient follows from what it was made of.");
         if ((_source is not null || _stored is not null) && requiresGradient)
-            throw new InvalidOperationException("A parameter in reduced precision is for inference and cannot be trained.");
+            throw new InvalidOperationException("A parameter in reduced precision, or one that others share, cannot be trained.");
         _requiresGradient = requiresGradient;
         ClearGradient();
     }
@@ -282,6 +337,8 @@ internal sealed unsafe class ManagedTensor : Tensor
             return;
         }
 
+        if (HasGradient && TouchedExperts is not null)
+            ClearUntouched();
         for (var i = 0; i < target.Length; i++)
             target[i] = HasGradient ? GradientFactor * _gradient[i] : 0f;
         GC.KeepAlive(this);

@@ -45,13 +45,15 @@ internal static class FineTuningOptimizer
     /// <param name="beta1">Decay of the first moment.</param>
     /// <param name="beta2">Decay of the second moment.</param>
     /// <param name="epsilon">Added to the root of the second moment.</param>
+    /// <param name="skipsWithoutGradient">See <see cref="ParameterGroup.SkipsWithoutGradient"/>.</param>
     public static Optimizer Create(
         Engine engine,
         IEnumerable<(Parameter Parameter, ParameterRole Role)> parameters,
         Func<Parameter, ParameterRole, ParameterRate> rateOf,
         float beta1 = 0.9f,
         float beta2 = Beta2,
-        float epsilon = 1e-8f)
+        float epsilon = 1e-8f,
+        bool skipsWithoutGradient = false)
     {
         var groups = new List<ParameterGroup>();
         foreach (var alike in parameters.GroupBy(p => rateOf(p.Parameter, p.Role), p => p.Parameter))
@@ -59,16 +61,21 @@ internal static class FineTuningOptimizer
             foreach (var parameter in alike)
                 parameter.IsFrozen = alike.Key.LearningRate == 0f;
             if (alike.Key.LearningRate > 0f)
-                groups.Add(new ParameterGroup([.. alike], alike.Key.LearningRate, alike.Key.WeightDecay, beta1, beta2, epsilon));
+            {
+                groups.Add(new ParameterGroup([.. alike], alike.Key.LearningRate, alike.Key.WeightDecay, beta1, beta2, epsilon)
+                {
+                    SkipsWithoutGradient = skipsWithoutGradient,
+                });
+            }
         }
 
         return engine.CreateAdamW(groups);
     }
 
-    /// <summary>Lets all parameters learn again.</summary>
+    /// <summary>Lets all parameters learn again that training may change.</summary>
     public static void Unfreeze(ParameterStore store)
     {
-        foreach (var (parameter, _) in store.All)
+        foreach (var (parameter, _) in store.Trained)
             parameter.IsFrozen = false;
     }
 

@@ -15,13 +15,15 @@ internal static class GeneratorRates
     /// <param name="role">What it does.</param>
     public static ParameterRate Of(GeneratorTrainingConfig config, Parameter parameter, ParameterRole role) => new(
         parameter.Value.ElementType == ElementType.Float32 ? LearningRate(config, parameter.Name, role) : 0f,
-        role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding ? config.Training.WeightDecay : 0f);
+        role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding or ParameterRole.Adapter ? config.Training.WeightDecay : 0f);
 
     private static float LearningRate(GeneratorTrainingConfig config, string name, ParameterRole role)
     {
         var all = config.Training.LearningRate;
         if (role == ParameterRole.ChoiceBias)
             return 0f;
+        if (role == ParameterRole.Adapter)
+            return all;
         if (role == ParameterRole.Router || name.Contains(OfRouter, StringComparison.Ordinal))
             return config.Training.FreezeRouter ? 0f : config.RouterLearningRate ?? all;
         if (role == ParameterRole.Embedding)

@@ -8,13 +8,13 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
-/// Trains a model that writes text: all of its weights, or those that have a learning rate. Of an encoder–decoder each row has a source and
+/// Trains a model that writes text: all of its weights, those that have a learning rate, or adapters beside them. Of an encoder–decoder each row has a source and
 /// what is to be written to it, of a causal model a text, of which the tokens from the first target on are learned. A batch's loss is the mean
 /// cross-entropy of its learned tokens; in parts (<see cref="TrainingConfig.AccumulationSteps"/>), the mean of the parts' means, by
 /// their rows.
 /// </summary>
 /// <remarks>
-/// The weights of the model that it starts from are changed, not copied: a step needs them, their gradients and AdamW's two moments, four times
+/// The weights of the model that it starts from are changed, not copied, unless adapters learn in their place: a step needs them, their gradients and AdamW's two moments, four times
 /// the weights that learn, those of the best epoch besides where there are validation rows, and what one part of a batch takes to go backward.
 /// On the managed engine all of it is in single precision; on TorchSharp's <c>TrainingPrecision</c> says what products are computed in.
 /// </remarks>
@@ -23,14 +23,14 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
     private const int DefaultEpochs = 3;
     private readonly GeneratorTrainingConfig _config;
     private readonly Model<EncodedText> _start;
-    private readonly AnswerMetric? _metric;
+    private readonly ValidationMetric? _metric;
 
     /// <summary>Prepares training.</summary>
     /// <param name="config">How the model is trained.</param>
     /// <param name="start">The model. Its weights are what is trained.</param>
     /// <param name="metric">Measures its answers to the validation rows, to choose the best epoch; null chooses by the validation loss.</param>
     /// <exception cref="ArgumentException">The model writes no text, or values of the configuration contradict it or each other.</exception>
-    public GeneratorTrainer(GeneratorTrainingConfig config, Model<EncodedText> start, AnswerMetric? metric = null)
+    public GeneratorTrainer(GeneratorTrainingConfig config, Model<EncodedText> start, ValidationMetric? metric = null)
         : base(Checked(config, start), start.Engine) => (_config, _start, _metric) = (config, start, metric);
 
     private bool IsEncoderDecoder => _start.Head is DecoderHead;
@@ -38,27 +38,29 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
     private protected override Model<EncodedText> Learn(
         TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
+        var start = _config.Adaptation is { } adaptation ? _start.WithAdapters(adaptation, Training.Seed) : _start;
         var model = new Model<EncodedText>(
-            Engine, _start.Config with { Encoder = Tuned(_start.Config.Encoder) }, _start.Input, new ParameterStore(_start.Parameters));
+            Engine, start.Config with { Encoder = Tuned(start.Config.Encoder) }, start.Input, new ParameterStore(start.Parameters));
         using var optimizer = FineTuningOptimizer.Create(
             Engine,
-            model.Parameters.All,
+            model.Parameters.Trained,
             (parameter, role) => GeneratorRates.Of(_config, parameter, role),
             _config.Beta1,
             _config.Beta2,
-            _config.Epsilon);
-        Parameter[] learning = [.. model.Parameters.All.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
+            _config.Epsilon,
+            _config.SkipsIdleExperts);
+        Parameter[] learning = [.. model.Parameters.Trained.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
         if (learning.Length == 0)
         {
             throw new InvalidOperationException(
-                "There is nothing to learn: every weight is frozen, or in bfloat16 or int8. Load the model as float32.");
+                "There is nothing to learn: every weight is frozen, or in bfloat16 or int8. Load the model as float32, or train adapters beside it.");
         }
 
         var objective = new GeneratorObjective(model, model.Input.CreatePacker(model.Packing()), rows, _config, _metric);
         var checkpoint = Training.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(model, rows)) : null;
         new TrainingLoop(TrainingSchedule.From(Training, DefaultEpochs), objective, optimizer, learning, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
-        return _start;
+        return start;
     }
 
     private protected override void Check(Example<EncodedText> row, string parameter)
@@ -94,7 +96,7 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
         digest.AddValues(model.Parameters.All.Select(p => p.Parameter));
         digest.AddRows(model.Input, rows.Training).AddRows(model.Input, rows.Validation);
         if (_metric is not null)
-            digest.AddJson(_metric.Name).AddJson(_metric.Generation);
+            digest.AddJson(_metric.Name).AddJson(_metric.Writing);
         return digest.ToString();
     }
 
@@ -106,6 +108,12 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
             throw new ArgumentException("The model writes no text.", nameof(start));
         var training = config.Training;
         OptionCheck.Range(training.AccumulationSteps, 1, training.BatchSize, nameof(training.AccumulationSteps));
+        if (config.Adaptation is not null && start.Adaptation is not null)
+        {
+            throw new ArgumentException(
+                $"The model has adapters already: leave {nameof(config.Adaptation)} null to train these, or merge them first.", nameof(config));
+        }
+
         if (training.GlobalWorkspace is { } workspace)
         {
             if (start.Experts == 0)

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Training;
@@ -49,6 +50,13 @@ public sealed record GeneratorTrainingConfig
     };
 
     /// <summary>
+    /// Low-rank adapters that learn in place of the weights, at <see cref="TrainingConfig.LearningRate"/>: those usual for adapters are higher,
+    /// 1e-4 to 3e-4. The trained model has them beside the weights of the one that training starts from, which stay as they are, in any
+    /// precision. null trains the weights, or the adapters of a model that has some. Default null.
+    /// </summary>
+    public LowRankAdaptation? Adaptation { get; init; }
+
+    /// <summary>
     /// Peak learning rate of the routers, at least 0; 0 freezes them, as <see cref="TrainingConfig.FreezeRouter"/> does. null takes
     /// <see cref="TrainingConfig.LearningRate"/>. Default null.
     /// </summary>
@@ -71,6 +79,13 @@ public sealed record GeneratorTrainingConfig
 
     /// <summary>What AdamW adds to the root of the second moment, over 0. Default 1e-8.</summary>
     public float Epsilon { get; init => field = OptionCheck.Positive(value, nameof(Epsilon)); } = 1e-8f;
+
+    /// <summary>
+    /// Whether an expert to which no token of a step came stays as it is: no decay, no step of its moments, and nothing computed, as with the
+    /// published code of Switch Transformers and most mixtures. If not, its gradient is zeros: its weights decay and its moments move it, as
+    /// with OLMoE. Default true.
+    /// </summary>
+    public bool SkipsIdleExperts { get; init; } = true;
 
     /// <summary>
     /// Coefficient of the routers' load-balancing loss, within [0, 1000]; 0 leaves it out. null takes what the model's files say. Default

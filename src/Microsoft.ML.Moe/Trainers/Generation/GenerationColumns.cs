@@ -5,13 +5,13 @@ using Microsoft.ML.Moe.MlNet;
 namespace Microsoft.ML.Moe.Trainers;
 
 /// <summary>Names of the columns of a model that writes text; null where a column is not wanted.</summary>
-/// <param name="Input">The prompt.</param>
+/// <param name="Input">The prompt; null where it is made of other columns.</param>
 /// <param name="Output">The answer.</param>
 /// <param name="LogProbability">See <see cref="GenerateTextOptions.LogProbabilityColumnName"/>.</param>
 /// <param name="TokenCount">See <see cref="GenerateTextOptions.TokenCountColumnName"/>.</param>
 /// <param name="RouterEntropy">See <see cref="GenerateTextOptions.RouterEntropyColumnName"/>.</param>
 internal sealed record GenerationColumns(
-    string Input,
+    string? Input,
     string Output,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? LogProbability = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? TokenCount = null,

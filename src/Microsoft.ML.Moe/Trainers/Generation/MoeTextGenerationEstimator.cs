@@ -72,7 +72,7 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
     public MoeTextGenerationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        InputColumns.Texts(input.Schema, _columns.Input);
+        InputColumns.Texts(input.Schema, _columns.Input!);
         using var channel = _host.Start("Generation");
         var engine = Engines.Create(_host, _options.Device, threads: _options.Threads);
         try
@@ -106,7 +106,7 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        InputColumns.CheckText(inputSchema, _columns.Input);
+        InputColumns.CheckText(inputSchema, _columns.Input!);
         return _columns.AddTo(inputSchema);
     }
 }

@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
@@ -11,11 +12,12 @@ using Microsoft.ML.Moe.Trainers;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// Answers texts with a published language model: what <see cref="MoeTextGenerationEstimator"/> gives. Saved and loaded with
-/// <c>mlContext.Model</c>, without any registration: the zip carries weights and tokenizer, or refers to the model's folder.
+/// Answers texts with a language model: what <see cref="MoeTextGenerationEstimator"/>, <see cref="MoeTextToTextTrainer"/> and
+/// <see cref="MoeLanguageModelTrainer"/> give. Saved and loaded with <c>mlContext.Model</c>, without any registration: the zip carries weights and
+/// tokenizer, or refers to the model's folder.
 /// </summary>
 /// <inheritdoc cref="MoeTransformer" path="/remarks"/>
-public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransformer<MoeTextGenerationTransformer>
+public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISavedTransformer<MoeTextGenerationTransformer>
 {
     private readonly TextGenerator _generator;
     private readonly RowWriter _writer;
@@ -43,8 +45,11 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     /// <summary>Tokenizer and defaults.</summary>
     internal TextGenerator Generator => _generator;
 
+    /// <summary>A whole prompt as the model reads it.</summary>
+    internal EncodedText Encode(string prompt) => _rows.Encoder.EncodeText(prompt);
+
     /// <summary>Answers texts.</summary>
-    /// <param name="prompts">The texts.</param>
+    /// <param name="prompts">The texts, whole prompts: words that a trainer's <see cref="PromptTemplate"/> puts around columns are not put around them.</param>
     /// <param name="options">How; null for <see cref="Generation"/>.</param>
     /// <param name="cancellationToken">Ends it between two tokens.</param>
     /// <returns>The best answer to each, in their order.</returns>
@@ -56,7 +61,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     {
         ArgumentNullException.ThrowIfNull(prompts);
         using var hold = Held();
-        EncodedText[] encoded = [.. prompts.Select(prompt => _generator.Encode(prompt, _settings.MaximumPromptTokens))];
+        EncodedText[] encoded = [.. prompts.Select(prompt => Encode(prompt))];
         var complete = options is null ? _writer.Options : _generator.Complete(options);
         var written = _generator.Write(hold.Model, encoded, complete, _writer.BatchSize, measuresEntropy: false, cancellationToken);
         return [.. written.Select(row => row.Answer)];
@@ -77,7 +82,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
         ArgumentNullException.ThrowIfNull(prompt);
         using var hold = Held();
         var complete = options is null ? _writer.Options : _generator.Complete(options);
-        var ids = _generator.Encode(prompt, _settings.MaximumPromptTokens).Ids!.Ids;
+        var ids = Encode(prompt).Ids!.Ids;
         var pieces = new Generator(TextGenerator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
         await foreach (var piece in pieces.ConfigureAwait(false))
             if (piece is { Sequence: 0, Text.Length: > 0 })
@@ -147,7 +152,7 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     /// </summary>
     /// <param name="data">The table; some thousand tokens tell routers apart. Each router reads it once or twice.</param>
     /// <param name="expertsPerToken">Mean number of experts that a token may be sent to, within [1, N].</param>
-    /// <param name="maximumTokens">See <see cref="Evaluate"/>.</param>
+    /// <param name="maximumTokens">See <see cref="Evaluate(IDataView, int?, CancellationToken)"/>.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The number of experts is impossible, or the column is missing or not text.</exception>
@@ -178,13 +183,13 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
     }
 
     static MoeTextGenerationTransformer ISavedTransformer<MoeTextGenerationTransformer>.Read(ModelFolderReader folder) =>
-        GeneratorZip.Read(folder);
+        Read(JsonEntry.Read<GenerationColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength), folder);
 
     /// <summary>Makes the transformer, which owns the model from then on.</summary>
     internal static MoeTextGenerationTransformer Create(
         SharedModel<Model<EncodedText>> shared, TextGenerator generator, RowWriter writer, GeneratorSettings settings)
     {
-        var rows = new PromptRows(settings.Columns.Input, generator, settings.MaximumPromptTokens);
+        var rows = new PromptRows(settings.CreateEncoder(generator));
         return new MoeTextGenerationTransformer(
             new FittedModel<EncodedText>(shared, rows, writer.CreateResults), generator, writer, settings, rows);
     }
@@ -204,5 +209,23 @@ public sealed class MoeTextGenerationTransformer : MoeTransformer, ISavedTransfo
 
     private ModelLease<Model<EncodedText>> Held() => (ModelLease<Model<EncodedText>>)Hold();
 
-    private void Write(ModelFolderWriter folder) => GeneratorZip.Write(folder, Model, _generator, _writer, _settings);
+    private static MoeTextGenerationTransformer Read(GenerationColumns columns, ModelFolderReader folder) =>
+        GeneratorZip.Read(folder, (shared, generator, state) => columns.Input is null == state.Prompt is not null
+            ? Create(
+                shared,
+                generator,
+                new RowWriter(generator, state.Options, state.BatchSize, state.Prompt?.Windows?.Answer ?? default),
+                new GeneratorSettings(columns, state.MaximumPromptTokens, state.Weights, state.Source, state.Prompt))
+            : throw new InvalidDataException($"{ModelZip.Columns} does not fit what the model reads: the model file is damaged."));
+
+    private void Write(ModelFolderWriter folder)
+    {
+        JsonEntry.Write(folder, ModelZip.Columns, _settings.Columns);
+        GeneratorZip.Write(
+            folder,
+            Model,
+            _generator,
+            new GeneratorState(
+                _writer.Options, _writer.BatchSize, _settings.MaximumPromptTokens, _settings.Weights, _settings.Source, _settings.Prompt));
+    }
 }

@@ -10,7 +10,7 @@ public sealed partial class MoeTextPretrainer
     /// Columns, input, architecture and training of <see cref="MoeTextPretrainer"/>. Input and architecture are those of the
     /// classifiers that will start from the encoder.
     /// </summary>
-    public sealed class Options : MoeTrainerOptions
+    public sealed class Options : MoeEncoderOptions
     {
         /// <summary>Sets the default that differs from a classifier's: 2 % of the texts are for validation.</summary>
         public Options() => ValidationShare = 0.02f;

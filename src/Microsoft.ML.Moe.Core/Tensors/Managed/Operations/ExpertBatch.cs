@@ -129,21 +129,8 @@ internal readonly unsafe struct ExpertBatch
     /// <summary>
     /// resultTD[t] = or += Σ over the token's pairs, by ascending expert, of weight·rowsPD[pair]; rowsPD at <see cref="Gemm.RowStride"/>.
     /// </summary>
-    public void Combine(float* rowsPD, float* weightsP, float* resultTD, bool accumulate)
-    {
-        var width = Experts.Width;
-        var pairs = _tape.Scratch.AllocateIntegers(Pairs);
-        var weights = weightsP == null ? null : _tape.Scratch.Allocate(Pairs);
-        for (var i = 0; i < Pairs; i++)
-        {
-            pairs[i] = TokenPairs.Sorted[i];
-            if (weights != null)
-                weights[i] = weightsP[pairs[i]];
-        }
-
-        var body = new TokenSums(_tape.Kernels, rowsPD, Gemm.RowStride(width), width, TokenPairs, pairs, weights, resultTD, accumulate);
-        Blocks.RunRows(_tape, Tokens, width, body);
-    }
+    public void Combine(float* rowsPD, float* weightsP, float* resultTD, bool accumulate) => PairSums.Run(
+        _tape, TokenPairs, Tokens, Pairs, rowsPD, Gemm.RowStride(Experts.Width), Experts.Width, weightsP, resultTD, accumulate);
 
     private readonly struct RunLoop<TBody>(ExpertRun* runs, TBody body) : ILoopBody
         where TBody : struct, IExpertBody
@@ -162,28 +149,6 @@ internal readonly unsafe struct ExpertBatch
                 second[expert].Pack(panel - first.Panels);
             else
                 third[expert].Pack(panel - first.Panels - second.Panels);
-        }
-    }
-
-    private readonly struct TokenSums(
-        Kernels kernels, float* rowsPD, int rowStride, int width, TokenPairs pairs, int* sorted, float* weights, float* resultTD, bool accumulate)
-        : IBlockBody
-    {
-        public void Run(int first, int count)
-        {
-            for (var token = first; token < first + count; token++)
-            {
-                var start = pairs.Start(token);
-                kernels.SumRows(
-                    rowsPD,
-                    rowStride,
-                    sorted + start,
-                    weights == null ? null : weights + start,
-                    pairs.Start(token + 1) - start,
-                    resultTD + (long)token * width,
-                    width,
-                    accumulate);
-            }
         }
     }
 }

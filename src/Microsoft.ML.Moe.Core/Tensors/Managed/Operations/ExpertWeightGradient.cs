@@ -17,7 +17,7 @@ internal readonly unsafe struct ExpertWeightGradient
     private readonly int _height;
     private readonly int _columns;
     private readonly float* _gradient;
-    private readonly bool _accumulate;
+    private readonly ExpertWrite* _writes;
     private readonly float* _biasGradient;
 
     /// <summary>Prepares the gradient; nothing is to be done where neither the matrix nor the bias requires one.</summary>
@@ -40,8 +40,11 @@ internal readonly unsafe struct ExpertWeightGradient
         _right = right;
         _height = weights.Shape[1];
         _columns = weights.Shape[2];
-        _gradient = weights.RequiresGradient ? weights.GradientToWrite(out _accumulate) : null;
-        _biasGradient = bias is { RequiresGradient: true } ? bias.GradientToAdd() : null;
+        var offsets = new ReadOnlySpan<int>(_offsets, _experts + 1);
+        _writes = (ExpertWrite*)tape.Scratch.AllocateIntegers(_experts);
+        var writes = new Span<ExpertWrite>(_writes, _experts);
+        _biasGradient = bias is { RequiresGradient: true } ? BiasGradient(bias, offsets, writes) : null;
+        _gradient = weights.RequiresGradient ? weights.GradientOfExperts(offsets, writes) : null;
         var mostRows = 0;
         for (var expert = 0; expert < _experts; expert++)
             mostRows = Math.Max(mostRows, _offsets[expert + 1] - _offsets[expert]);
@@ -64,6 +67,8 @@ internal readonly unsafe struct ExpertWeightGradient
         var columns = Math.Min(ColumnsPerItem, _columns - column);
         var first = _offsets[expert];
         var count = _offsets[expert + 1] - first;
+        if (count == 0 && (_gradient == null || _writes[expert] != ExpertWrite.Overwrite))
+            return;
         var right = _right.Row(first) + column;
         if (_biasGradient != null)
             _kernels.AddRows(right, count, _right.Stride, _biasGradient + (long)expert * _columns + column, columns);
@@ -74,6 +79,16 @@ internal readonly unsafe struct ExpertWeightGradient
             : new Matrix(_left.Row(first), _left.Stride, isTransposed: true);
         var target = _gradient + (long)expert * _height * _columns + column;
         var factor = new Matrix(right, _right.Stride);
-        Gemm.MultiplySerial(_kernels, _height, columns, count, left, factor, target, _columns, _accumulate, scratch);
+        Gemm.MultiplySerial(_kernels, _height, columns, count, left, factor, target, _columns, _writes[expert] == ExpertWrite.Add, scratch);
+    }
+
+    // zeros to add to, where none were
+    private static float* BiasGradient(ManagedTensor bias, ReadOnlySpan<int> offsets, Span<ExpertWrite> writes)
+    {
+        var gradient = bias.GradientOfExperts(offsets, writes);
+        for (var expert = 0; expert < writes.Length; expert++)
+            if (writes[expert] == ExpertWrite.Overwrite)
+                new Span<float>(gradient + (long)expert * bias.Columns, bias.Columns).Clear();
+        return gradient;
     }
 }

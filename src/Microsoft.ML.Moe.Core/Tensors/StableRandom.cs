@@ -1,20 +1,20 @@
-namespace Microsoft.ML.Moe.Generation;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// Random numbers of one sequence, the same whatever is generated beside it. Source: Steele et al., Fast Splittable Pseudorandom Number
-/// Generators (2014), SplitMix64.
+/// Random numbers of one row, the same whatever is drawn for others and in whatever order. Source: Steele et al., Fast Splittable
+/// Pseudorandom Number Generators (2014), SplitMix64.
 /// </summary>
-internal sealed class SequenceRandom
+internal sealed class StableRandom
 {
     private const ulong Step = 0x9E3779B97F4A7C15;
     private ulong _state;
 
     /// <summary>Starts a stream.</summary>
     /// <param name="seed">Seed of all streams.</param>
-    /// <param name="prompt">Number of the prompt.</param>
-    /// <param name="copy">Which of its sequences.</param>
-    public SequenceRandom(int seed, long prompt, int copy) =>
-        _state = Mix(Mix(Mix((ulong)seed + Step) + (ulong)prompt + Step) + (ulong)copy + Step);
+    /// <param name="row">Number of the row.</param>
+    /// <param name="stream">Which of its streams.</param>
+    public StableRandom(int seed, long row, int stream) =>
+        _state = Mix(Mix(Mix((ulong)seed + Step) + (ulong)row + Step) + (ulong)stream + Step);
 
     /// <summary>A number within (0, 1), uniformly.</summary>
     public double Next() => ((Mix(_state += Step) >> 12) + 0.5) / (1UL << 52);

@@ -1,0 +1,76 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>What the trainers have in common that make a model of their own: its encoder's architecture.</summary>
+public abstract class MoeEncoderOptions : MoeTrainerOptions
+{
+    private protected MoeEncoderOptions()
+    {
+    }
+
+    /// <summary>Width of token vectors, D. Within [8, 4096], divisible by <see cref="Heads"/>. Default 128.</summary>
+    public int Width { get; set; } = 128;
+
+    /// <summary>Number of transformer blocks. Within [0, 48]; 0 pools the token vectors as they are. Default 2.</summary>
+    public int Layers { get; set; } = 2;
+
+    /// <summary>Attention heads, H; divides <see cref="Width"/>. Default 4.</summary>
+    public int Heads { get; set; } = 4;
+
+    /// <summary>
+    /// Every n-th block has a MoE layer in place of the dense feed-forward network: 1 all, 2 every second beginning with the
+    /// second, 0 none. Within [0, 48]. Default 1.
+    /// </summary>
+    public int MoeEvery { get; set; } = 1;
+
+    /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
+    public int Experts { get; set; } = 4;
+
+    /// <summary>
+    /// How tokens and experts find each other: each token takes its best experts, each expert its best tokens, or the best pairs of
+    /// all are taken (USMoE, arXiv 2503.22996). Default <see cref="Router.TokenChoice"/> with two experts for each token.
+    /// </summary>
+    public Router Router { get; set; } = Router.TokenChoice();
+
+    /// <summary>
+    /// Width of one expert, F; a dense block is k times as wide, so that both cost the same (k: the router's experts for each token).
+    /// Within [8, 65536]. Default 256.
+    /// </summary>
+    public int ExpertWidth { get; set; } = 256;
+
+    /// <summary>Coefficient of the load-balancing loss (Fedus et al. 2021), within [0, 1000]. Default 0.01.</summary>
+    public float LoadBalancingCoefficient { get; set; } = 0.01f;
+
+    /// <summary>Coefficient of the router z-loss (Zoph et al. 2022), within [0, 1000]. Default 0.</summary>
+    public float RouterZLossCoefficient { get; set; }
+
+    /// <summary>Dropout rate inside the encoder, within [0, 1). Default 0.2 for text classifiers, 0.1 elsewhere.</summary>
+    public float Dropout { get; set; } = 0.1f;
+
+    /// <summary>Whether the options tell if there are MoE layers, and not an earlier model.</summary>
+    private protected virtual bool DecidesArchitecture => true;
+
+    /// <summary>The architecture.</summary>
+    internal EncoderConfig ToEncoderConfig() => new()
+    {
+        Width = Width,
+        Layers = Layers,
+        Heads = Heads,
+        MoeEvery = MoeEvery,
+        Experts = Experts,
+        Router = Router,
+        ExpertWidth = ExpertWidth,
+        LoadBalancingCoefficient = LoadBalancingCoefficient,
+        RouterZLossCoefficient = RouterZLossCoefficient,
+        Dropout = Dropout,
+    };
+
+    private protected override void Check(TrainingConfig training)
+    {
+        var encoder = ToEncoderConfig();
+        training.Check(DecidesArchitecture ? encoder.Check() : encoder);
+    }
+}

@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
+
+namespace MoeTool.Tests;
+
+/// <summary><c>train-text-to-text</c> and <c>train-language-model</c>, with small models of random weights.</summary>
+public sealed class TrainGeneratorTests : FolderTests
+{
+    private const string Ends = """{ "eos_token_id": 1, "max_new_tokens": 8 }""";
+
+    private readonly string _switch;
+    private readonly string _olmoe;
+
+    public TrainGeneratorTests()
+    {
+        _switch = TinyCausal.Write(Path.Combine(Folder, "switch"), TinyCausal.Switch, generation: Ends);
+        _olmoe = TinyCausal.Write(Path.Combine(Folder, "olmoe"), generation: Ends);
+    }
+
+    [Fact]
+    public void AnEncoderDecoderIsTrainedTestedAndSaved()
+    {
+        var (train, test, model) = (Write("train.tsv", Rows(80)), Write("test.tsv", Rows(20, seed: 2)), Path.Combine(Folder, "out", "m.zip"));
+        var output = Train(
+            "train-text-to-text", _switch, "--train", train, "--test", test, "--validation", test, "--prompt", "q {Source}", "--epochs", "12", "--out", model,
+            "--workspace", "glue", "--freeze-router", "--metric", "exact-match", "--max-target-tokens", "6", "--router", "token-choice", "--experts-per-token", "2");
+        Assert.True(File.Exists(model));
+        Assert.Matches(@"(?m)^Epoch 12/12: training loss \d", output);
+        Assert.True(Tool.Number(output, "Test exact match", " %") > 50, output);
+        Assert.InRange(Tool.Number(output, "Test F1", " %"), Tool.Number(output, "Test exact match", " %"), 100);
+        Assert.InRange(Tool.Number(output, "Test ROUGE-L", " %"), 0, 100);
+        Assert.Equal(3, output.Split("  → ").Length - 1);
+        Assert.Matches(@"^Fit seconds: \d+\r?$", output.TrimEnd().Split('\n')[^1]);
+    }
+
+    [Fact]
+    public void ClassesAreTrainedAndTestedAsByOtherClassifiers()
+    {
+        var output = Train(
+            "train-text-to-text", _switch, "--train", Write("train.tsv", Rows(120)), "--classes", "--epochs", "25", "--out", Path.Combine(Folder, "c.zip"));
+        Assert.True(Tool.Number(output, "Test accuracy", " %") > 50, output);
+        Assert.True(Tool.Number(output, "Test log-loss") > 0);
+        Assert.True(File.Exists(Path.Combine(Folder, "c.zip")));
+    }
+
+    [Fact]
+    public void ATaskOfGlueHasItsPromptAndScores()
+    {
+        var rows = "sentence\tlabel\n" + string.Concat(Enumerable.Range(0, 30).Select(i => $"{(i % 2 == 0 ? "ab" : "cd")}\t{i % 2}\n"));
+        var output = Train("train-text-to-text", _switch, "--train", Write("cola.tsv", rows), "--glue", "cola", "--target", "label", "--epochs", "1");
+        Assert.Contains("GLUE cola: Matthews", output, StringComparison.Ordinal);
+        Assert.Contains("The model was not kept", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ACausalModelLearnsCompletionsOrTexts()
+    {
+        var train = Write("train.tsv", Rows(80));
+        var output = Train(
+            "train-language-model", _olmoe, "--train", train, "--prompt", "{Source} ", "--completion", "Target", "--epochs", "12", "--router", "unified",
+            "--experts-per-token", "1.5");
+        Assert.True(Tool.Number(output, "Test exact match", " %") > 40, output);
+        string[] texts = ["train-language-model", _olmoe, "--train", train, "--text", "Source", "--epochs"];
+        var (first, last) = (Train([.. texts, "1", "--learning-rate", "0.000001"]), Train([.. texts, "6"]));
+        Assert.True(Tool.Number(last, "Test perplexity") < 0.8 * Tool.Number(first, "Test perplexity"), last);
+        Assert.True(Tool.Number(last, "Test bits per character") > 0);
+    }
+
+    [Fact]
+    public void TheSeedDecidesTheOutcome()
+    {
+        string[] training = ["train-language-model", _olmoe, "--train", Write("train.tsv", Rows(40)), "--text", "Source", "--epochs", "1"];
+        var first = Tool.Number(Train(training), "Test perplexity");
+        Assert.Equal(first, Tool.Number(Train(training), "Test perplexity"));
+        Assert.NotEqual(first, Tool.Number(Train([.. training, "--seed", "2"]), "Test perplexity"));
+    }
+
+    [Theory]
+    [InlineData("no column 'Nowhere'; choose one with --source", "--source", "Nowhere")]
+    [InlineData("no column 'Nowhere'; choose one with --target", "--target", "Nowhere")]
+    [InlineData("no column 'Nowhere'; choose one with --prompt", "--prompt", "q {Nowhere}")]
+    [InlineData("has a brace at 2", "--prompt", "q {Nowhere")]
+    [InlineData("cannot be read and written", "--source", "Target")]
+    [InlineData("Metric = RougeL needs validation rows", "--metric", "rouge-l")]
+    [InlineData("There is no file", "--validation", "missing.tsv")]
+    [InlineData("is a folder; --out", "--out", ".")]
+    [InlineData("There is no folder", "--model", "nowhere")]
+    public void BadInputIsOneLineAndExitCode1(string explanation, params string[] args)
+    {
+        string[] training = ["train-text-to-text", "--train", Write("train.tsv", Rows(10)), .. args.Contains("--model") ? args : ["--model", _switch, .. args]];
+        Assert.Contains(explanation, Tool.Fail(1, training), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AModelOfTheOtherKindIsToldWhereItBelongs()
+    {
+        var train = Write("train.tsv", Rows(10));
+        Assert.Contains("MoeLanguageModel", Tool.Fail(1, "train-text-to-text", "--model", _olmoe, "--train", train), StringComparison.Ordinal);
+        Assert.Contains("--classes", Tool.Fail(2, "train-text-to-text", "--model", _switch, "--train", train, "--classes", "--beams", "2"), StringComparison.Ordinal);
+        Assert.Contains("--text", Tool.Fail(2, "train-language-model", "--model", _olmoe, "--train", train, "--text", "Source", "--chat"), StringComparison.Ordinal);
+        Assert.Contains("--workspace", Tool.Fail(2, "train-text-to-text", "--model", _switch, "--train", train, "--workspace", "paper"), StringComparison.Ordinal);
+    }
+
+    private static string Train(string command, string model, params string[] args) => Train([command, model, .. args]);
+
+    private static string Train(string[] args) => Tool.Run(
+        [args[0], "--model", args[1], "--threads", "1", "--device", "cpu", "--batch-size", "8", "--learning-rate", "0.01", .. args[2..]]);
+
+    private static string Rows(int count, int seed = 1)
+    {
+        var random = new Random(seed);
+        var rows = new StringBuilder("Source\tTarget\n");
+        for (var i = 0; i < count; i++)
+        {
+            var source = string.Concat(Enumerable.Range(0, random.Next(2, 6)).Select(_ => (char)('a' + random.Next(3))));
+            rows.Append(CultureInfo.InvariantCulture, $"{source}\t{new string(source[^1], 3)}\n");
+        }
+
+        return rows.ToString();
+    }
+}
