@@ -28,7 +28,7 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Steps of a pretraining, or of tuning what it made, instead of those that it prescribes.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>Folder of a pretrained model that writes, which the studies <c>text-to-text</c>, <c>training-free</c>, <c>corruption</c> and <c>uncertainty</c> begin with.</summary>
+    /// <summary>Folder of the pretrained model that writes, of the studies that need one; null for none.</summary>
     public string? Model { get; init; }
 
     /// <summary>Pieces and scores that SentencePiece's <c>spm_train</c> has written, for language models; null for bytes.</summary>

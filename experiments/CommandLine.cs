@@ -13,7 +13,7 @@ internal static class CommandLine
 
     private static readonly Argument<string[]> Studies = new("studies")
     {
-        Description = $"What to find out: {All} ({string.Join(", ", Suite.NamesOfAll)}), or some of {string.Join(", ", Suite.Names)}.",
+        Description = $"What to find out: some of {string.Join(", ", Suite.Names)}, or {All}: {string.Join(", ", Suite.All)}.",
         DefaultValueFactory = _ => [All],
     };
 
@@ -68,7 +68,7 @@ internal static class CommandLine
 
     private static readonly Option<string?> Model = new("--model")
     {
-        Description = "Folder of the pretrained model of the studies 'text-to-text', 'training-free', 'corruption' and 'uncertainty'.",
+        Description = "Folder of the pretrained model of 'text-to-text', 'training-free', 'corruption' and 'uncertainty'.",
         HelpName = "FOLDER",
     };
 
@@ -99,7 +99,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Vocabulary, Model, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Model, Vocabulary, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -115,7 +115,7 @@ internal static class CommandLine
     {
         var studies = result.GetValue(Studies)!;
         if (studies.Contains(All, StringComparer.Ordinal))
-            studies = [.. Suite.NamesOfAll];
+            studies = [.. Suite.All];
         var arguments = new Arguments([.. studies.Distinct()], result.GetValue(Data)!, result.GetValue(Output)!, result.GetValue(Seeds)!)
         {
             Epochs = result.GetValue(Epochs),

@@ -27,14 +27,14 @@ internal static class Suite
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 
-    // they take hours, or the folder of a pretrained model
-    private static readonly string[] OfLanguageModels =
+    // they take hours, or a model that was pretrained before
+    private static readonly string[] Apart =
         ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty"];
 
     public static IEnumerable<string> Names => Studies.Keys;
 
-    /// <summary>The studies that are meant by "all": those of language models are asked for by name.</summary>
-    public static IEnumerable<string> NamesOfAll => Names.Except(OfLanguageModels);
+    /// <summary>The studies that need nothing but the data.</summary>
+    public static IEnumerable<string> All => Names.Except(Apart);
 
     /// <summary>Makes the runs that the output folder does not hold yet, and writes each study's tables there and to the console.</summary>
     public static void Run(Arguments arguments, CancellationToken stop)

@@ -42,6 +42,8 @@ internal static class GeneratorFolderWriter
     {
         if (model.Config.Encoder is not PublishedConfig config || model.Head is not (NextTokenHead or DecoderHead))
             throw new InvalidOperationException("The model writes no text, or has an architecture of this library alone: save it as a zip.");
+        if (model.Adaptation is not null)
+            throw new InvalidOperationException($"The model has adapters beside its matrices: write what {nameof(model.Merged)} gives.");
         var rules = config.CreateRules();
         return PublishedTensors.Of(
             model.Parameters.All.Select(p => p.Parameter),

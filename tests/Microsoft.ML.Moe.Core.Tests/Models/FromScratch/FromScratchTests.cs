@@ -133,6 +133,19 @@ public sealed class FromScratchTests
     }
 
     [Fact]
+    public void APolicyInPlaceOfTheLayersOwnIsMeasured()
+    {
+        using var engine = new ManagedEngine(1);
+        var model = Small.Create(engine, ByteTokenizer.Create(), seed: 1);
+        Example<EncodedText>[] rows = [new(new EncodedText(new TokenIds([1, .. Enumerable.Range(40, 20)]), 0, isEmpty: false), 0f)];
+
+        var withRandomExperts = model.WithPolicy(new RandomExperts(model.Router.CreatePolicy(), entropyThreshold: 0, seed: 1));
+
+        Assert.NotEqual(model.Measure(rows).Loss, withRandomExperts.Measure(rows).Loss);
+        Assert.Equal(model.Measure(rows).Loss, model.WithPolicy(model.Router.CreatePolicy()).Measure(rows).Loss);
+    }
+
+    [Fact]
     public void LearnsATextByHeart()
     {
         using var engine = new ManagedEngine(1);
