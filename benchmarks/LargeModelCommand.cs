@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Moe.Benchmarks.Cases;
+using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Tensors;
@@ -47,19 +48,19 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
 
         using var engine = new ManagedEngine(threads);
         var model = checkpoint.Load(engine, precision);
-        Tell($"loaded as {precision} in {Lap():F2} s: {Resident()}");
+        Tell($"loaded as {precision} in {Lap():F2} s: {ResidentMemory.Text()}");
 
         var writer = TextGenerator.View(model);
         var scores = new float[writer.VocabularySize];
         using (var first = writer.Begin([PublishedMixtures.Ids(1, writer.VocabularySize)], copies: 1, capacity: tokens + 1))
         {
             first.Next([], scores);
-            Tell($"first token in {Lap():F2} s: {Resident()}");
+            Tell($"first token in {Lap():F2} s: {ResidentMemory.Text()}");
             for (var token = 0; token < tokens; token++)
                 first.Next([scores.AsSpan().IndexOf(scores.Max())], scores);
             var seconds = Lap() / tokens;
             var rate = PublishedMixtures.ActiveBytes(model) / seconds / 1e9;
-            Tell($"{tokens} tokens decoded, {1e3 * seconds:F1} ms each, {rate:F1} GB of active weights a second: {Resident()}");
+            Tell($"{tokens} tokens decoded, {1e3 * seconds:F1} ms each, {rate:F1} GB of active weights a second: {ResidentMemory.Text()}");
         }
 
         for (var turn = 0; turn < 3; turn++)
@@ -69,10 +70,10 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
             prompt.Next([], scores);
             var seconds = Lap();
             var rate = 2 * PromptLength * PublishedMixtures.ActiveWeights(model) / seconds / 1e9;
-            Tell($"prompt of {PromptLength} tokens read in {seconds:F2} s, {rate:F0} GFLOP/s: {Resident()}");
+            Tell($"prompt of {PromptLength} tokens read in {seconds:F2} s, {rate:F0} GFLOP/s: {ResidentMemory.Text()}");
         }
 
-        Tell($"{Resident()}, {Process.GetCurrentProcess().WorkingSet64 / (double)checkpoint.WeightBytes:F2} of the file");
+        Tell($"{ResidentMemory.Text()}, {Process.GetCurrentProcess().WorkingSet64 / (double)checkpoint.WeightBytes:F2} of the file");
 
         double Lap()
         {
@@ -80,17 +81,6 @@ internal sealed class LargeModelCommand : System.CommandLine.Command
             watch.Restart();
             return seconds;
         }
-    }
-
-    private static string Resident()
-    {
-        var process = Process.GetCurrentProcess();
-        const string Status = "/proc/self/status";
-        var parts = !File.Exists(Status) ? [] : File.ReadLines(Status)
-            .Where(line => line.StartsWith("RssAnon", StringComparison.Ordinal) || line.StartsWith("RssFile", StringComparison.Ordinal))
-            .Select(line => line.Split(':', StringSplitOptions.TrimEntries))
-            .Select(line => $"{line[0]} {long.Parse(line[1].Split(' ')[0], CultureInfo.InvariantCulture) / 1e6:F2}");
-        return $"{process.WorkingSet64 / 1e9:F2} GB resident ({string.Join(", ", parts)})";
     }
 
     private static void Tell(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));

@@ -26,6 +26,7 @@ internal static class Suite
         new FineTuningBenchmark(),
         new DecodingBenchmark(),
         new PromptBenchmark(),
+        new SwitchTrainingBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),

@@ -75,9 +75,10 @@ internal sealed class RandomCheckpoint : IDisposable
 
     /// <summary>OLMoE 1B-7B: 16 blocks of 64 experts, 8 of them for a token.</summary>
     /// <param name="layers">Blocks.</param>
-    public static RandomCheckpoint Olmoe(int layers = 16)
+    /// <param name="experts">Experts of a block.</param>
+    public static RandomCheckpoint Olmoe(int layers = 16, int experts = 64)
     {
-        const int Vocabulary = 50304, Width = 2048, Heads = 16, Hidden = 1024, Experts = 64;
+        const int Vocabulary = 50304, Width = 2048, Heads = 16, Hidden = 1024;
         return new RandomCheckpoint(
             new
             {
@@ -89,7 +90,7 @@ internal sealed class RandomCheckpoint : IDisposable
                 num_hidden_layers = layers,
                 num_attention_heads = Heads,
                 num_key_value_heads = Heads,
-                num_experts = Experts,
+                num_experts = experts,
                 num_experts_per_tok = 8,
                 norm_topk_prob = false,
                 max_position_embeddings = 4096,
@@ -107,8 +108,8 @@ internal sealed class RandomCheckpoint : IDisposable
                     .. Attention(layer, Width, Width, Width),
                     ($"model.layers.{layer}.self_attn.q_norm.weight", [Width]),
                     ($"model.layers.{layer}.self_attn.k_norm.weight", [Width]),
-                    ($"model.layers.{layer}.mlp.gate.weight", [Experts, Width]),
-                    .. Enumerable.Range(0, Experts).SelectMany(expert => (IEnumerable<(string, int[])>)
+                    ($"model.layers.{layer}.mlp.gate.weight", [experts, Width]),
+                    .. Enumerable.Range(0, experts).SelectMany(expert => (IEnumerable<(string, int[])>)
                     [
                         ($"model.layers.{layer}.mlp.experts.{expert}.gate_proj.weight", [Hidden, Width]),
                         ($"model.layers.{layer}.mlp.experts.{expert}.up_proj.weight", [Hidden, Width]),

@@ -2,7 +2,7 @@
 
 Reads lines "case threads repeats" and answers each with the seconds of one run, or with "error: " and what is wrong. "why-not way
 precision device" is answered as layer.py says. Cases are listed here, and described in causal_mixture.py, expert_loop.py, layer.py,
-published_encoder.py and text_model.py.
+published_encoder.py, switch_training.py and text_model.py.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ import causal_mixture
 import expert_loop
 import layer
 import published_encoder
+import switch_training
 import text_model
 
 B, S, D, H, V = 32, 64, 256, 4, 65536
@@ -115,7 +116,7 @@ def seconds(prepared, name, threads, repeats):
     set_threads(int(threads))
     if name not in prepared:
         # One layer or model at a time: large ones fill a device.
-        for other in [other for other in prepared if other.startswith(("layer/", "loop/", "causal/"))]:
+        for other in [other for other in prepared if other.startswith(("layer/", "loop/", "causal/", "switch/"))]:
             del prepared[other]
         layer.release_unused()
         prepared[name] = create(name)
@@ -135,6 +136,8 @@ def create(name):
         return expert_loop.create(name)
     if name.startswith("encoder/"):
         return published_encoder.create(name)
+    if name.startswith("switch/"):
+        return switch_training.create(name)
     if name.startswith("causal/"):
         return causal_mixture.create(name)
     return text_model.create(name) if name.startswith("text/") else CASES[name]()

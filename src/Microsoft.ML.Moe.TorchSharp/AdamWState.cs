@@ -35,7 +35,7 @@ internal abstract class AdamWState(string name, TorchTensor tensor, ParameterGro
     /// <summary>Checks that what <see cref="Export"/> has given fits.</summary>
     /// <exception cref="ArgumentException">It does not; the message names the parameter.</exception>
     public void CheckFits(IReadOnlyDictionary<string, NamedValues> state) =>
-        _entries.CheckFits(state, tensor.Shape, countsRows: tensor.RowGradient is not null);
+        _entries.CheckFits(state, tensor.Shape, countsRows: this is not DenseAdamWState);
 
     /// <summary>Takes up what <see cref="Export"/> has given.</summary>
     public void Import(IReadOnlyDictionary<string, NamedValues> state)

@@ -25,9 +25,9 @@ internal sealed class TorchAdamW : Optimizer
                     throw new ArgumentException($"Parameter '{parameter.Name}' belongs to another engine.", nameof(groups));
                 if (!seen.Add(tensor))
                     throw new ArgumentException($"Parameter '{parameter.Name}' is in two groups.", nameof(groups));
-                _states.Add(tensor.RowGradient is null
-                    ? new DenseAdamWState(parameter.Name, tensor, group)
-                    : new RowAdamWState(parameter.Name, tensor, group));
+                _states.Add(tensor.RowGradient is not null ? new RowAdamWState(parameter.Name, tensor, group)
+                    : group.SkipsWithoutGradient && tensor.IsStackOfExperts ? new ExpertAdamWState(parameter.Name, tensor, group)
+                    : new DenseAdamWState(parameter.Name, tensor, group));
             }
         }
     }
@@ -49,7 +49,11 @@ internal sealed class TorchAdamW : Optimizer
         _norm?.Dispose();
         _norm = InScope(() =>
         {
-            torch.Tensor[] gradients = [.. TakingSteps().Select(state => state.Gradient).OfType<torch.Tensor>()];
+            torch.Tensor[] gradients =
+            [
+                .. _states.OfType<DenseAdamWState>().Where(state => state.TakesSteps).Select(state => state.Gradient).OfType<torch.Tensor>(),
+                .. _states.OfType<ExpertAdamWState>().Select(state => state.Gradient).OfType<torch.Tensor>(),
+            ];
             return gradients.Length == 0 ? null : AdamWScript.Clip(gradients, maxNorm).DetachFromDisposeScope();
         });
     }
@@ -63,6 +67,8 @@ internal sealed class TorchAdamW : Optimizer
                 Step([.. alike], learningRateFactor);
             foreach (var table in _states.OfType<RowAdamWState>().Where(table => table.Tensor.RequiresGradient))
                 table.Step(learningRateFactor);
+            foreach (var experts in _states.OfType<ExpertAdamWState>())
+                experts.Step(learningRateFactor);
             return true;
         });
         ClearGradients();
@@ -117,7 +123,8 @@ internal sealed class TorchAdamW : Optimizer
             state.StepsTaken++;
     }
 
-    private IEnumerable<DenseAdamWState> TakingSteps() => _states.OfType<DenseAdamWState>().Where(state => state.TakesSteps);
+    private IEnumerable<DenseAdamWState> TakingSteps() => _states.OfType<DenseAdamWState>()
+        .Where(state => state.TakesSteps && !(state.Group.SkipsWithoutGradient && state.Gradient is null));
 
     private T InScope<T>(Func<T> body) => OutOfMemory.Explained(_engine, batch: null, () =>
     {

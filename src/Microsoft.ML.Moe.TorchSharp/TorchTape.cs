@@ -241,11 +241,15 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     }
 
     protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
-        Run(() => plan.Pairs == 0
-            ? Own(xTI).Value.narrow(0, 0, 0).sum().add(torch.zeros([0, weightEIO.Columns], device: Device))
-            : ExpertByExpert.Product(
-                Own(xTI).ValueAs(ProductType).index_select(0, Pairs(plan).TokenOfPair), Own(weightEIO).ValueAs(ProductType), Pairs(plan))
-                .As(torch.ScalarType.Float32));
+        Run(() =>
+        {
+            if (plan.Pairs == 0)
+                return Own(xTI).Value.narrow(0, 0, 0).sum().add(torch.zeros([0, weightEIO.Columns], device: Device));
+            var pairs = Pairs(plan);
+            Own(weightEIO).Touch(pairs.EndOfE);
+            var xPI = Own(xTI).ValueAs(ProductType).index_select(0, pairs.TokenOfPair);
+            return ExpertByExpert.Product(xPI, Own(weightEIO).ValueAs(ProductType), pairs).As(torch.ScalarType.Float32);
+        });
 
     protected override Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan) =>
         Run(() => GroupedExpertsOperation.Sum(this, Own(yPD).Value, Own(weightsP), plan));

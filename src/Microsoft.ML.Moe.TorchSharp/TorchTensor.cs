@@ -60,6 +60,12 @@ internal sealed class TorchTensor : Tensor
     /// <summary>The part of the gradient that is kept by rows; null for all but tables with sparse rows.</summary>
     public RowGradient? RowGradient { get; }
 
+    /// <summary>Whether the first dimension is experts, of which those without tokens have no gradient.</summary>
+    public bool IsStackOfExperts { get; private set; }
+
+    /// <summary>[E], whether an expert has a gradient; null where all have, if there is any.</summary>
+    public torch.Tensor? TouchedE { get; private set; }
+
     /// <summary>The values in single precision. Of a parameter the tensor itself, unless that is in bfloat16.</summary>
     public torch.Tensor Value => ValueAs(torch.ScalarType.Float32);
 
@@ -157,12 +163,44 @@ internal sealed class TorchTensor : Tensor
     {
         _value.grad = null;
         RowGradient?.Clear();
+        TouchedE?.Dispose();
+        TouchedE = null;
+    }
+
+    /// <summary>Notes which experts of stacked weights a pass goes through, and so will go backward through.</summary>
+    /// <param name="endOfE">[E], number of the first pair behind each expert's.</param>
+    public void Touch(torch.Tensor endOfE)
+    {
+        if (!IsStackOfExperts || !_requiresGradient || !torch.is_grad_enabled())
+            return;
+        using var noGradient = torch.set_grad_enabled(false);
+        var startOfE = torch.cat([torch.zeros([1], endOfE.dtype, endOfE.device), endOfE.narrow(0, 0, endOfE.shape[0] - 1)], 0);
+        var touchedE = endOfE.gt(startOfE);
+        var before = TouchedE;
+        TouchedE = (before is null ? touchedE : touchedE.logical_or(before)).DetachFromDisposeScope();
+        before?.Dispose();
+    }
+
+    internal override void StackExperts() => IsStackOfExperts = ElementType == ElementType.Float32;
+
+    internal override bool[]? ExpertsWithGradient
+    {
+        get
+        {
+            if (!IsStackOfExperts)
+                return null;
+            if (_value.grad is null || TouchedE is null)
+                return [.. Enumerable.Repeat(_value.grad is not null, Shape[0])];
+            using var scope = torch.NewDisposeScope();
+            return Array.ConvertAll(DeviceMemory.ToArray(TouchedE.to_type(torch.ScalarType.Float32)), flag => flag > 0f);
+        }
     }
 
     /// <summary>Releases the memory of a parameter.</summary>
     public void Release()
     {
         RowGradient?.Dispose();
+        TouchedE?.Dispose();
         _value.Dispose();
     }
 

@@ -16,6 +16,18 @@ public class LiveTrainingTests
         Assert.Equal(share, LiveTraining.ShareDone(report, end, time)!.Value, 1e-9);
     }
 
+    [Theory]
+    [InlineData(0, 90)]
+    [InlineData(30, 60)]
+    [InlineData(100, 0)] // slower than before
+    public void The_time_left_falls_after_a_report(double secondsSince, double left)
+    {
+        var report = new EpochReport(2, 4, 1, null, null, 1e-3, 1000, IsBest: false) { TimeLeft = TimeSpan.FromSeconds(90) };
+        var end = TimeSpan.FromSeconds(20);
+        Assert.Equal(TimeSpan.FromSeconds(left), LiveTraining.TimeLeft(report, end, end + TimeSpan.FromSeconds(secondsSince)));
+        Assert.Null(LiveTraining.TimeLeft(null, TimeSpan.Zero, end));
+    }
+
     [Fact]
     public void Progress_is_not_known_before_the_first_epoch_has_ended() =>
         Assert.Null(LiveTraining.ShareDone(null, TimeSpan.Zero, TimeSpan.FromSeconds(10)));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.ML.Moe.Training;
 using Spectre.Console;
 
@@ -10,6 +11,7 @@ namespace MoeTool;
 /// <param name="console">Where to.</param>
 internal sealed class LiveTraining(ToolConsole console) : IDisposable
 {
+    private const string Description = "Training (Ctrl+C ends it)";
     private readonly CancellationTokenSource _stop = new();
     private readonly Stopwatch _clock = new();
     private volatile EpochReport? _lastEpoch;
@@ -67,12 +69,21 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
         return (lastEpoch.Epoch + Math.Min(epochsSince, 0.99)) / lastEpoch.Epochs;
     }
 
+    /// <summary>How long the training goes on, going by the last report; null before the first.</summary>
+    internal static TimeSpan? TimeLeft(EpochReport? lastEpoch, TimeSpan lastEpochEnd, TimeSpan now)
+    {
+        if (lastEpoch is null)
+            return null;
+        var left = lastEpoch.TimeLeft - (now - lastEpochEnd);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
     private T RunWithBar<T>(Func<T> fit) => console.Output.Progress()
         .AutoClear(true)
         .Columns(new SpinnerColumn(), new TaskDescriptionColumn(), new ProgressBarColumn(), new ElapsedTimeColumn())
         .Start(context =>
         {
-            var bar = context.AddTask("Training (Ctrl+C ends it)", maxValue: 1);
+            var bar = context.AddTask(Description, maxValue: 1);
             bar.IsIndeterminate = true;
             using var timer = new Timer(_ => Update(bar), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(250));
             return fit();
@@ -84,6 +95,8 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
             return;
         bar.IsIndeterminate = false;
         bar.Value = Math.Min(share, 1);
+        if (TimeLeft(_lastEpoch, _lastEpochEnd, _clock.Elapsed) is { } left)
+            bar.Description = string.Create(CultureInfo.InvariantCulture, $"{Description}, {(int)left.TotalHours}:{left:mm\\:ss} left");
     }
 
     private void OnCtrlC(object? sender, ConsoleCancelEventArgs press)

@@ -36,16 +36,7 @@ public sealed partial class Model<TRow>
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var files = PeftFolder.Open(folder);
-        Model<TRow> model;
-        try
-        {
-            model = WithAdapters(files.Adaptation, seed: 0, checksNames: false);
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"{folder} holds adapters that do not fit the model: {e.Message}", e);
-        }
-
+        var model = WithSavedAdapters(files.Adaptation, folder);
         files.Fill(model.Adapted);
         return model;
     }
@@ -72,7 +63,7 @@ public sealed partial class Model<TRow>
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         CheckAdapted();
-        PeftFolder.Write(folder, Config, Adapted);
+        PeftFolder.Write(folder, Config, _adapters!);
     }
 
     /// <summary>Writes the values of the adapters under this library's own names, for <see cref="WithAdapters(LowRankAdaptation, Stream)"/>.</summary>
@@ -88,7 +79,7 @@ public sealed partial class Model<TRow>
     internal Model<TRow> WithAdapters(LowRankAdaptation adaptation, Stream stream)
     {
         var tensors = SafeTensors.Read(stream, AdaptersEntry);
-        var model = WithAdapters(adaptation, seed: 0, checksNames: false);
+        var model = WithSavedAdapters(adaptation, AdaptersEntry);
         foreach (var parameter in model._parameters.Of(ParameterRole.Adapter))
             parameter.Value.CopyFrom(tensors.Take(parameter.Name, parameter.Value.Shape.ToArray()));
         tensors.CheckAllTaken();
@@ -97,6 +88,18 @@ public sealed partial class Model<TRow>
 
     /// <summary>The entry with the adapters in a zip whose other weights stay where they are.</summary>
     internal const string AdaptersEntry = "Adapters.safetensors";
+
+    private Model<TRow> WithSavedAdapters(LowRankAdaptation adaptation, string file)
+    {
+        try
+        {
+            return WithAdapters(adaptation, seed: 0, checksNames: false);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{file} holds adapters that do not fit the model: {e.Message}", e);
+        }
+    }
 
     private Model<TRow> WithAdapters(LowRankAdaptation adaptation, int seed, bool checksNames)
     {

@@ -22,6 +22,13 @@ internal sealed record ExpertTensors(
     /// <summary>F.</summary>
     public int HiddenWidth => W1.Shape[2];
 
+    /// <inheritdoc cref="TorchTensor.Touch"/>
+    public void Touch(torch.Tensor endOfE)
+    {
+        foreach (var tensor in (ReadOnlySpan<TorchTensor?>)[W1, B1, W2, B2, Gate, GateBias])
+            tensor?.Touch(endOfE);
+    }
+
     /// <summary>(activation(x·W1 + b1) ∘ gateActivation(x·gate + bGate))·W2 + b2, each row with the weights of its expert.</summary>
     /// <param name="x">[…, D], of the type that the products are to have.</param>
     /// <param name="product">Rows times their experts' matrices, plus the bias if there is one: one way to run experts.</param>

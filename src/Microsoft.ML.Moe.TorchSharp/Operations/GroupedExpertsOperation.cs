@@ -14,9 +14,10 @@ internal static class GroupedExpertsOperation
         tape.Run(() =>
         {
             var pairs = tape.Pairs(plan);
-            return pairs.Count == 0
-                ? torch.zeros([plan.Tokens, experts.Width], device: tape.Device).add(xTD.Value.narrow(0, 0, 0).sum())
-                : Sum(tape, Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts).As(torch.ScalarType.Float32), weightsP, plan);
+            if (pairs.Count == 0)
+                return torch.zeros([plan.Tokens, experts.Width], device: tape.Device).add(xTD.Value.narrow(0, 0, 0).sum());
+            experts.Touch(pairs.EndOfE);
+            return Sum(tape, Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts).As(torch.ScalarType.Float32), weightsP, plan);
         });
 
     /// <summary>Sums of the pairs' rows by token, weighted.</summary>

@@ -15,7 +15,8 @@ namespace Microsoft.ML.Moe.Persistence;
 /// <summary>
 /// Writes and reads the folder of a model that writes text, but for its <c>Columns.json</c>: <c>Config.json</c> and <c>Weights.safetensors</c> as any model
 /// has them, <c>Generator.json</c>, and the model's configuration and tokenizer as they were published, under names that begin with
-/// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest.
+/// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest, and <c>Adapters.safetensors</c>
+/// has the adapters beside them, if there are any.
 /// </summary>
 internal static class GeneratorZip
 {
@@ -45,6 +46,8 @@ internal static class GeneratorZip
         if (state.Source is not null)
         {
             folder.AddEntry(ModelZip.Config, model.Config.Write);
+            if (model.Config.Adaptation is not null)
+                folder.AddEntry(Model<EncodedText>.AdaptersEntry, model.SaveAdapters);
             return;
         }
 
@@ -116,6 +119,12 @@ internal static class GeneratorZip
 
         var config = folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, ModelConfig.Read);
         var (_, model) = TextGenerator.Load(engine, path, content.Weights, source.Name);
+        if (config.Adaptation is { } adaptation)
+        {
+            model = folder.Read(
+                Model<EncodedText>.AdaptersEntry, ModelZip.MaximumWeightsLength, adapters => model.WithAdapters(adaptation, adapters));
+        }
+
         return config.Encoder.MoeLayers > 0 && config.Encoder.Router != model.Router ? model.WithRouting(config.Encoder.Router) : model;
     }
 

@@ -9,7 +9,7 @@ namespace Microsoft.ML.Moe.Trainers;
 internal sealed class FitObserver : ITrainingObserver
 {
     private static readonly string[] Metrics = ["Training loss", "Validation loss", "Validation accuracy", "Rows per second"];
-    private static readonly string[] Units = ["epochs", "steps or rows"];
+    private static readonly string[] Units = ["epochs", "steps or rows", "seconds left"];
 
     private readonly IHost _host;
     private readonly IChannel _channel;
@@ -17,6 +17,7 @@ internal sealed class FitObserver : ITrainingObserver
     private readonly Action<EpochReport>? _epochCompleted;
     private readonly Action<EvaluationReport>? _evaluationCompleted;
     private volatile Tuple<int, int, int> _now = new(0, 0, 0);
+    private long _secondsLeft;
 
     public FitObserver(
         IHost host,
@@ -36,6 +37,7 @@ internal sealed class FitObserver : ITrainingObserver
             var (epoch, step, steps) = _now;
             entry.SetProgress(0, epoch);
             entry.SetProgress(1, step, steps);
+            entry.SetProgress(2, Volatile.Read(ref _secondsLeft));
         });
     }
 
@@ -50,6 +52,8 @@ internal sealed class FitObserver : ITrainingObserver
     }
 
     public void OnEvaluation(EvaluationReport report) => _evaluationCompleted?.Invoke(report);
+
+    public void OnTimeLeft(TimeSpan left) => Volatile.Write(ref _secondsLeft, (long)left.TotalSeconds);
 
     public void OnEpoch(EpochReport report)
     {
@@ -73,8 +77,12 @@ internal sealed class FitObserver : ITrainingObserver
         var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy }
             ? string.Create(CultureInfo.InvariantCulture, $", validation loss {loss:F4}, accuracy {accuracy:P2}{(report.IsBest ? " (best)" : "")}")
             : "";
+        var score = report.Score is { } value ? string.Create(CultureInfo.InvariantCulture, $", score {value:F4}") : "";
+        var left = report.Epoch < report.Epochs
+            ? string.Create(CultureInfo.InvariantCulture, $", {(int)report.TimeLeft.TotalHours}:{report.TimeLeft:mm\\:ss} left")
+            : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}, {report.RowsPerSecond:F0} rows/s.");
+            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}{score}, {report.RowsPerSecond:F0} rows/s{left}.");
     }
 }

@@ -65,6 +65,10 @@ internal abstract class FittedModel
     /// <summary>The network's parameters.</summary>
     public abstract IEnumerable<Parameter> Parameters { get; }
 
+    /// <summary>Writes the values of the adapters alone.</summary>
+    /// <exception cref="InvalidOperationException">The model has none.</exception>
+    public abstract void SaveAdapters(Stream stream);
+
     /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
     public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
 }
@@ -150,6 +154,9 @@ internal sealed class FittedModel<TRow>(
 
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters => shared.Model.Parameters.All.Select(p => p.Parameter);
+
+    /// <inheritdoc/>
+    public override void SaveAdapters(Stream stream) => shared.Model.SaveAdapters(stream);
 
     /// <inheritdoc/>
     public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>

@@ -118,6 +118,48 @@ public sealed class GeneratorTrainerTests : IDisposable
         Assert.Equal(plain, ownValues);
     }
 
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void AdaptersLearnInPlaceOfTheWeights(string config)
+    {
+        var model = TinyGenerators.Create(_engine, config);
+        var rows = TinyGenerators.Rows(model, 24);
+        var (before, loss) = (Values(model), model.Measure(rows).Loss);
+
+        var trained = new GeneratorTrainer(Adapting(epochs: 40, rate: 1e-2f), model).Train(rows);
+
+        // a table that scores tokens as well as it reads them stays as it is
+        Assert.InRange(trained.Measure(rows).Loss, 0, (config == TinyGenerators.Switch ? 0.99 : 0.8) * loss);
+        Assert.All(Values(model), pair => Assert.Equal(before[pair.Key], pair.Value));
+        Assert.All(model.Parameters.All, p => Assert.False(p.Parameter.IsFrozen));
+        Assert.Equal(loss, model.Measure(rows).Loss);
+        Assert.Equal(trained.Measure(rows).Loss, trained.Merged().Measure(rows).Loss, 1e-4);
+        var again = new GeneratorTrainer(Config(epochs: 1, rate: 1e-3f), trained).Train(rows);
+        Assert.Same(trained, again);
+        Assert.All(Values(model), pair => Assert.Equal(before[pair.Key], pair.Value));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void AdaptersThatWereInterruptedEndAsIfTheyHadNotBeen(int steps)
+    {
+        using var folder = new TemporaryFolder();
+        var config = Adapting(epochs: 3, rate: 1e-2f);
+        var (expected, _) = TinyGenerators.Train(TinyCausal.Olmoe, config);
+        var file = Path.Combine(folder.Path, "checkpoint");
+        config = config with { Training = config.Training with { CheckpointFile = file } };
+
+        TinyGenerators.Train(TinyCausal.Olmoe, config, interruptAfter: steps);
+        var model = TinyGenerators.Create(_engine, TinyCausal.Olmoe);
+        var learned = model.WithAdapters(config.Adaptation!).TrainedParameterCount;
+        // values, those of the best epoch, two moments and steps
+        Assert.InRange(new FileInfo(file).Length, 4 * learned, 4 * 5 * learned + 60000);
+        var (resumed, _) = TinyGenerators.Train(TinyCausal.Olmoe, config);
+
+        Assert.Equal(expected, resumed);
+    }
+
     [Fact]
     public void ImpossibleTrainingsAreRefused()
     {
@@ -131,6 +173,8 @@ public sealed class GeneratorTrainerTests : IDisposable
         Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Config(), dense).Train([Row(new TokenIds([5, 1]) { FirstTarget = 2 })]));
         Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Config(), dense).Train([Row(new TokenIds(new int[65]))]));
         Assert.Throws<ArgumentOutOfRangeException>(() => Config() with { RouterLearningRate = -1 });
+        var adapted = dense.WithAdapters(new LowRankAdaptation());
+        Assert.Contains("Adaptation", Assert.Throws<ArgumentException>(() => new GeneratorTrainer(Adapting(), adapted)).Message, StringComparison.Ordinal);
 
         static Example<EncodedText> Row(TokenIds ids) => new(new EncodedText(ids, 0, isEmpty: false), 0f);
     }
@@ -139,6 +183,9 @@ public sealed class GeneratorTrainerTests : IDisposable
     {
         Training = new GeneratorTrainingConfig().Training with { LearningRate = rate, BatchSize = 8, MaxEpochs = epochs, Seed = 1 },
     };
+
+    private static GeneratorTrainingConfig Adapting(int epochs = 2, float rate = 1e-3f) =>
+        Config(epochs, rate) with { Adaptation = new LowRankAdaptation { Rank = 4, Layers = AdaptedLayers.Everything } };
 
     private static float[] Stopped(GeneratorTrainingConfig config, int epochs)
     {

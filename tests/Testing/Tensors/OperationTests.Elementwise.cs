@@ -43,6 +43,30 @@ public abstract partial class OperationTests
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.Clamp(tape.Constant(new float[2], 2), float.NaN, 1f));
     }
 
+    [SkippableTheory]
+    [InlineData(Activation.GeluTanh)]
+    [InlineData(Activation.GeluErf)]
+    [InlineData(Activation.Sigmoid)]
+    [InlineData(Activation.Silu)]
+    [InlineData(Activation.Tanh)]
+    [InlineData(Activation.ClampedSwish)]
+    public void Activate(Activation activation)
+    {
+        using var engine = CreateEngine();
+        var x = Input.Random(1, 5, 37);
+        float[] identity = [.. Enumerable.Range(0, 37 * 37).Select(i => i / 37 == i % 37 ? 1f : 0f)];
+        var expected = Forward(engine, (tape, p) => tape.Linear(p[0], tape.Constant(identity, 37, 37), null, activation), x);
+        TestNumbers.AssertClose(Array.ConvertAll(expected, v => (double)v), Forward(engine, (tape, p) => tape.Activate(p[0], activation), x));
+        GradientCheck.Run(engine, (tape, p) => tape.Activate(p[0], activation), [Input.Random(2, 2, 3)]);
+        GradientCheck.Run(engine, (tape, p) => tape.Add(tape.Activate(p[0], activation), p[0]), [Input.Random(3, 5)]);
+        GradientCheck.Run(engine, (tape, p) => tape.Add(p[0], tape.Activate(p[0], activation)), [Input.Random(3, 5)]);
+        Assert.Empty(Forward(engine, (tape, p) => tape.Activate(p[0], activation), new Input([0, 3], [])));
+        using var tape = engine.BeginTape(training: false);
+        var none = tape.Constant(new float[2], 2);
+        Assert.Same(none, tape.Activate(none, Activation.None));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Activate(none, (Activation)99));
+    }
+
     [SkippableFact]
     public void AddRejectsDifferentShapes()
     {

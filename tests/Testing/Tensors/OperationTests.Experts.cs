@@ -330,6 +330,42 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void SumsOfPairsAreWeightedByToken()
+    {
+        using var engine = CreateEngine();
+        var plan = Plan(new CombineRule(0f, WeightNormalization.None));
+        foreach (var columns in new[] { 1, 3, 290 })
+        {
+            Input[] all = [Input.Random(1, plan.Pairs, columns), Input.Random(2, plan.Pairs)];
+            var expected = new double[plan.Tokens * columns];
+            var pair = 0;
+            for (var expert = 0; expert < plan.Experts; expert++)
+            {
+                foreach (var token in plan.TokensOf(expert))
+                {
+                    for (var column = 0; column < columns; column++)
+                        expected[token * columns + column] += all[1].Values[pair] * all[0].Values[pair * columns + column];
+                    pair++;
+                }
+            }
+
+            TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.SumPairs(p[0], p[1], plan), all));
+        }
+
+        Input[] small = [Input.Random(1, plan.Pairs, 3), Input.Random(2, plan.Pairs)];
+        GradientCheck.Run(engine, (tape, p) => tape.SumPairs(p[0], p[1], plan), small);
+        GradientCheck.Run(
+            engine, (tape, p) => tape.Concat(tape.SumPairs(p[0], p[1], plan), tape.SumPairs(p[0], p[1], plan)), small);
+        var none = new RoutingPlan(5, [0, 0, 0, 0, 0], [], plan.Weights);
+        Assert.Equal(
+            new float[15], Forward(engine, (tape, p) => tape.SumPairs(tape.Constant([], 0, 3), tape.Constant([], 0), none), small));
+        using var tape = engine.BeginTape(training: false);
+        Tensor Zeros(params int[] shape) => tape.Constant(new float[shape.Aggregate((a, b) => a * b)], shape);
+        Assert.Throws<ArgumentException>(() => tape.SumPairs(Zeros(plan.Pairs + 1, 3), Zeros(plan.Pairs), plan));
+        Assert.Throws<ArgumentException>(() => tape.SumPairs(Zeros(plan.Pairs, 3), Zeros(plan.Pairs - 1), plan));
+    }
+
+    [SkippableFact]
     public void GroupedExpertsRejectWhatDoesNotFit()
     {
         using var engine = CreateEngine();

@@ -72,11 +72,12 @@ internal static class TinyGenerators
         int? interruptAfter = null,
         int threads = 1,
         int rows = 23,
-        int validation = 5)
+        int validation = 5,
+        Action<int>? step = null)
     {
         using var engine = new ManagedEngine(threads);
         var start = Create(engine, model);
-        var watcher = new Watcher(interruptAfter);
+        var watcher = new Watcher(interruptAfter, step);
         try
         {
             var trained = new GeneratorTrainer(config, start, metric).Train(
@@ -98,7 +99,7 @@ internal static class TinyGenerators
     }
 
     /// <summary>Keeps reports; ends a training after so many steps as a process ends that is told to.</summary>
-    private sealed class Watcher(int? steps) : ITrainingObserver
+    private sealed class Watcher(int? steps, Action<int>? taken) : ITrainingObserver
     {
         private int _steps;
 
@@ -108,7 +109,9 @@ internal static class TinyGenerators
 
         public void OnStep(int epoch, int step, int stepsOfEpoch, double loss)
         {
-            if (++_steps == steps)
+            _steps++;
+            taken?.Invoke(_steps);
+            if (_steps == steps)
                 throw new OperationCanceledException();
         }
     }

@@ -28,7 +28,7 @@ internal sealed class AdapterPlan
     private readonly List<(Regex Name, float Alpha)> _alphas;
     private readonly Dictionary<string, Parameter> _made = [];
     private readonly HashSet<string> _usedNames = [];
-    private readonly SortedSet<string> _names = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _left = [];
     private readonly List<AdaptedParameter> _adapted = [];
 
     /// <summary>Prepares the plan; <see cref="Create"/> carries it out.</summary>
@@ -47,6 +47,9 @@ internal sealed class AdapterPlan
     /// <summary>The parameters with adapters, in the order in which the model was made.</summary>
     public IReadOnlyList<AdaptedParameter> Adapted => _adapted;
 
+    /// <summary>Modules that could have adapters and have none, and tensors that are no modules' weights.</summary>
+    public IReadOnlySet<string> Left => _left;
+
     /// <summary>Makes the adapter of a parameter; null where it is to have none.</summary>
     /// <param name="store">Makes the adapter's parameters.</param>
     /// <param name="parameter">A matrix, or stacked matrices.</param>
@@ -59,14 +62,13 @@ internal sealed class AdapterPlan
         {
             if (PublishedMatrix.Of(block, _prefix) is not { } form)
                 continue;
-            _names.UnionWith(form.SelectMany(m => m.Modules).Select(LastOf));
-            matrices ??= [.. form.Where(m => IsAdapted(m, parameter.Name, role))];
+            matrices = [.. form.Where(m => IsAdapted(m, parameter.Name, role))];
+            _left.UnionWith(form.Except(matrices).SelectMany(m => m.Modules));
             if (matrices.Count > 0)
                 break;
-            matrices = null;
         }
 
-        if (matrices is null)
+        if (matrices is not { Count: > 0 })
             return null;
         AdapterPart[] parts = [.. matrices.Select(matrix => CreatePart(store, parameter, matrix))];
         var adapter = new Adapter(parts, parameter.Value.Columns, _adaptation.Dropout);
@@ -83,10 +85,15 @@ internal sealed class AdapterPlan
         if (_adapted.Count > 0 && (unknown.Length == 0 || !checksNames))
             return;
         var what = _adaptation.HasNames ? $"matrices named {string.Join(", ", unknown)}" : $"layers of the kind {_adaptation.Layers}";
+        string[] names = [.. _left.Concat(_adapted.SelectMany(a => a.Matrices).SelectMany(m => m.Modules)).Select(LastOf).Distinct().Order(StringComparer.Ordinal)];
         throw new ArgumentException(
-            $"{_rules.Architecture} has no {what} to adapt; it has {string.Join(", ", _names.Take(NamesInErrors))}"
-            + $"{(_names.Count > NamesInErrors ? ", …" : "")}.");
+            $"{_rules.Architecture} has no {what} to adapt; it has {string.Join(", ", names.Take(NamesInErrors))}"
+            + $"{(names.Length > NamesInErrors ? ", …" : "")}.");
     }
+
+    /// <summary>Whether a name is another, or ends with a dot and that.</summary>
+    public static bool Ends(string name, string end) =>
+        name.EndsWith(end, StringComparison.Ordinal) && (name.Length == end.Length || name[^(end.Length + 1)] == '.');
 
     private AdapterPart CreatePart(ParameterStore store, Parameter parameter, PublishedMatrix matrix)
     {
@@ -142,9 +149,6 @@ internal sealed class AdapterPlan
         _usedNames.UnionWith(names);
         return names.Length > 0;
     }
-
-    private static bool Ends(string name, string end) =>
-        name.EndsWith(end, StringComparison.Ordinal) && (name.Length == end.Length || name[^(end.Length + 1)] == '.');
 
     private static AdaptedLayers KindOf(string parameter, ParameterRole role) => parameter.Split('.') switch
     {

@@ -66,11 +66,11 @@ internal static class PeftConfig
     /// <summary>Writes the file.</summary>
     /// <param name="stream">Receives it.</param>
     /// <param name="config">The model; it is adapted.</param>
-    /// <param name="adapted">The parameters with adapters.</param>
-    public static void Write(Stream stream, ModelConfig config, IReadOnlyList<AdaptedParameter> adapted)
+    /// <param name="adapters">Its adapters.</param>
+    public static void Write(Stream stream, ModelConfig config, AdapterPlan adapters)
     {
         var adaptation = config.Adaptation!;
-        var matrices = adapted.SelectMany(a => a.Matrices).ToList();
+        var matrices = adapters.Adapted.SelectMany(a => a.Matrices).ToList();
         JsonSerializer.Serialize(
             stream,
             new Dictionary<string, object?>
@@ -90,8 +90,8 @@ internal static class PeftConfig
                 ["r"] = adaptation.Rank,
                 ["rank_pattern"] = adaptation.Ranks,
                 ["revision"] = null,
-                ["target_modules"] = Sorted(adaptation.Targets, matrices.Where(m => !m.IsStack).SelectMany(m => m.Modules)),
-                ["target_parameters"] = Sorted(adaptation.TargetParameters, matrices.Where(m => m.IsStack).SelectMany(m => m.Tensors)),
+                ["target_modules"] = Names(adaptation.Targets, matrices.Where(m => !m.IsStack).SelectMany(m => m.Modules), adapters.Left),
+                ["target_parameters"] = Names(adaptation.TargetParameters, matrices.Where(m => m.IsStack).SelectMany(m => m.Tensors), adapters.Left),
                 ["task_type"] = config.Head switch
                 {
                     NextTokenHeadConfig => "CAUSAL_LM",
@@ -104,12 +104,17 @@ internal static class PeftConfig
             _indented);
     }
 
-    // the names that were given, where they stand for what there is; else the names of that without what comes before a layer's number
-    private static string[] Sorted(IReadOnlyList<string> given, IEnumerable<string> found)
+    // the names that were given, where they stand for what there is; else names within a layer, where they stand for nothing else
+    private static string[] Names(IReadOnlyList<string> given, IEnumerable<string> found, IReadOnlySet<string> left)
     {
         string[] names = [.. found];
-        var covered = names.All(name => given.Any(g => name == g || name.EndsWith("." + g, StringComparison.Ordinal)));
-        return [.. (covered ? given : names.Select(WithinLayer)).Distinct().Order(StringComparer.Ordinal)];
+        if (names.All(name => given.Any(g => AdapterPlan.Ends(name, g))))
+            return [.. given.Order(StringComparer.Ordinal)];
+        var ofLayers = names.ToLookup(WithinLayer);
+        return [.. ofLayers
+            .SelectMany(alike => left.Any(other => AdapterPlan.Ends(other, alike.Key)) ? alike : (IEnumerable<string>)[alike.Key])
+            .Distinct()
+            .Order(StringComparer.Ordinal)];
     }
 
     private static string WithinLayer(string name)

@@ -53,9 +53,9 @@ internal sealed class PeftFolder
     /// <summary>Writes a folder.</summary>
     /// <param name="path">Path of the folder, which is made where it is not there.</param>
     /// <param name="config">The model; it is adapted.</param>
-    /// <param name="adapted">Its adapters.</param>
+    /// <param name="adapters">Its adapters.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public static void Write(string path, ModelConfig config, IReadOnlyList<AdaptedParameter> adapted)
+    public static void Write(string path, ModelConfig config, AdapterPlan adapters)
     {
         Directory.CreateDirectory(path);
         var values = new Dictionary<Parameter, float[]>();
@@ -63,8 +63,8 @@ internal sealed class PeftFolder
             values.TryGetValue(parameter, out var all) ? all : values[parameter] = parameter.Value.ToArray();
         AtomicFile.Write(Path.Combine(path, TensorsFile), stream => SafeTensorsWriter.Write(
             stream,
-            [.. PeftTensor.Of(adapted).Select(t => new SavedTensor(t.Name, t.Shape, ElementType.Float32, () => t.Gather(Read)))],
+            [.. PeftTensor.Of(adapters.Adapted).Select(t => new SavedTensor(t.Name, t.Shape, ElementType.Float32, () => t.Gather(Read)))],
             _metadata));
-        AtomicFile.Write(Path.Combine(path, PeftConfig.FileName), stream => PeftConfig.Write(stream, config, adapted));
+        AtomicFile.Write(Path.Combine(path, PeftConfig.FileName), stream => PeftConfig.Write(stream, config, adapters));
     }
 }
