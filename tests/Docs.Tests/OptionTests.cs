@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Generation;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 
@@ -50,6 +51,10 @@ public sealed partial class OptionTests
     [InlineData("Context windows", typeof(ContextWindows), typeof(ContextWindows))]
     public void Options_of_a_kind_of_model_that_writes(string heading, Type type, Type whole) =>
         AssertTable(heading, Activator.CreateInstance(whole)!, type, []);
+
+    [Fact]
+    public void Members_of_low_rank_adaptation() =>
+        AssertTable("Low-rank adaptation", new LowRankAdaptation(), typeof(LowRankAdaptation), []);
 
     [Fact]
     public void Members_of_a_router() => AssertTable("Router", Router.Unified(), typeof(Router), []);

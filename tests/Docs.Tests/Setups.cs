@@ -8,7 +8,9 @@ namespace Docs.Tests;
 /// <summary>A block without a setup: it has the files of <see cref="Samples"/>, and has to name what it uses.</summary>
 public class Setup;
 
-/// <summary>A block of a page whose readers have an <see cref="MLContext"/>. The names of properties are those of a program's variables.</summary>
+/// <summary>
+/// A block of a page whose readers have an <see cref="MLContext"/>. The names of properties are those of a program's variables.
+/// </summary>
 public class Context : Setup
 {
     /// <summary>Seeded, so that a block does the same each time.</summary>
@@ -72,8 +74,8 @@ public class Tuning : Context
     /// <summary>Columns Article and Summary.</summary>
     protected IDataView articles => Table(i => new Read($"it rains on the river for {i} days", "it rains"));
 
-    /// <summary>Columns sentence1, sentence2 and Label.</summary>
-    protected IDataView sentences => Table(i => new Pair("it rains", i % 2 == 0 ? "it is wet" : "it is dry", i % 2));
+    /// <summary>Columns Text and Label.</summary>
+    protected IDataView requests => Table(i => i % 2 == 0 ? new Request("please tell me", "yes") : new Request("tell me now", "no"));
 
     private IDataView Table<T>(Func<int, T> row)
         where T : class => ml.Data.LoadFromEnumerable(Enumerable.Range(0, 12).Select(row).ToList());
@@ -82,7 +84,7 @@ public class Tuning : Context
 
     private sealed record Read(string Article, string Summary);
 
-    private sealed record Pair([property: ColumnName("sentence1")] string First, [property: ColumnName("sentence2")] string Second, int Label);
+    private sealed record Request(string Text, string Label);
 }
 
 /// <summary>The files that blocks find in the current folder: small tables of made-up texts and pictures, and a tiny model.</summary>

@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Microsoft.ML.Moe.Tests;
 
@@ -38,6 +40,25 @@ internal static class Zip
             }
 
         return stream.ToArray();
+    }
+
+    /// <summary>A file of a model as text.</summary>
+    public static string Text(byte[] zip, string entry) =>
+        Encoding.UTF8.GetString(Read(zip).Single(f => f.Key.EndsWith("/" + entry, StringComparison.Ordinal)).Value);
+
+    /// <summary>Replaces a file of a model, and adjusts its length and digest in Model.key.</summary>
+    public static byte[] Forge(byte[] zip, string entry, string content)
+    {
+        var forged = Encoding.UTF8.GetBytes(content);
+        var original = Read(zip).Single(f => f.Key.EndsWith("/" + entry, StringComparison.Ordinal)).Value;
+        return With(With(zip, "/" + entry, _ => forged), "/Model.key", key =>
+        {
+            var digest = key.AsSpan().IndexOf(SHA256.HashData(original));
+            Assert.True(digest > 0);
+            SHA256.HashData(forged).CopyTo(key, digest);
+            BitConverter.GetBytes((long)forged.Length).CopyTo(key, digest - 8);
+            return key;
+        });
     }
 
     /// <summary>Loading a model fails, and a message of the exception or of those inside it names the file.</summary>

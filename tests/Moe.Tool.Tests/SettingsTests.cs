@@ -45,9 +45,10 @@ public class SettingsTests : FolderTests
     {
         var settings = Parsed<TrainLanguageModelSettings>(
             "train-language-model", "--model", "m", "--train", "a.tsv", "--prompt-column", "p", "--completion", "c", "--prompt", "q {p}", "--chat",
-            "--system", "brief", "--max-prompt-tokens", "9", "--max-completion-tokens", "8");
+            "--system", "brief", "--lora", "4", "--keep-adapters", "--max-prompt-tokens", "9", "--max-completion-tokens", "8");
         Assert.Equal(("p", "c", "q {p}", "brief"), (settings.PromptColumn, settings.Completion, settings.Prompt, settings.System));
         Assert.Equal((true, 9, 8), (settings.Chat, settings.MaxPromptTokens, settings.MaxCompletionTokens));
+        Assert.Equal((4, true), (settings.Lora, settings.KeepAdapters));
         Assert.Equal("t", Parsed<TrainLanguageModelSettings>("train-language-model", "--model", "m", "--train", "a.tsv", "--text", "t").Text);
     }
 

@@ -37,11 +37,16 @@ public sealed class TrainGeneratorTests : FolderTests
     [Fact]
     public void ClassesAreTrainedAndTestedAsByOtherClassifiers()
     {
+        var (train, test, model) = (Write("train.tsv", Rows(120)), Write("test.tsv", Rows(30, seed: 2)), Path.Combine(Folder, "c.zip"));
         var output = Train(
-            "train-text-to-text", _switch, "--train", Write("train.tsv", Rows(120)), "--classes", "--epochs", "25", "--out", Path.Combine(Folder, "c.zip"));
+            "train-text-to-text", _switch, "--train", train, "--test", test, "--classes", "--epochs", "25", "--out", model);
         Assert.True(Tool.Number(output, "Test accuracy", " %") > 50, output);
-        Assert.True(Tool.Number(output, "Test log-loss") > 0);
-        Assert.True(File.Exists(Path.Combine(Folder, "c.zip")));
+        var evaluated = Tool.Run("evaluate", "--model", model, "--data", test);
+        Assert.Equal(Tool.Number(output, "Test accuracy", " %"), Tool.Number(evaluated, "Test accuracy", " %"));
+        Assert.Equal(Tool.Number(output, "Test log-loss"), Tool.Number(evaluated, "Test log-loss"));
+        Assert.StartsWith("PredictedLabel\tProbability\tSource", Tool.Run("predict", "--model", model, "--data", test), StringComparison.Ordinal);
+        Assert.Contains("block 1", Tool.Run("report", "--model", model, "--data", test), StringComparison.Ordinal);
+        Assert.Contains("--compare", Tool.Fail(1, "report", "--model", model, "--data", test, "--compare"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,6 +70,19 @@ public sealed class TrainGeneratorTests : FolderTests
         var (first, last) = (Train([.. texts, "1", "--learning-rate", "0.000001"]), Train([.. texts, "6"]));
         Assert.True(Tool.Number(last, "Test perplexity") < 0.8 * Tool.Number(first, "Test perplexity"), last);
         Assert.True(Tool.Number(last, "Test bits per character") > 0);
+    }
+
+    [Fact]
+    public void AdaptersAloneAreTrainedAndKept()
+    {
+        var (train, model) = (Write("train.tsv", Rows(40)), Path.Combine(Folder, "a.zip"));
+        string[] training = ["train-language-model", _olmoe, "--train", train, "--completion", "Target", "--prompt-column", "Source", "--epochs", "2", "--lora", "4"];
+        var merged = Train([.. training, "--out", model]);
+        var size = new FileInfo(model).Length;
+        var kept = Train([.. training, "--keep-adapters", "--out", model]);
+        Assert.True(new FileInfo(model).Length < size);
+        Assert.Equal(Tool.Number(merged, "Test F1", " %"), Tool.Number(kept, "Test F1", " %"));
+        Assert.Contains("--lora", Tool.Fail(2, "train-language-model", "--model", _olmoe, "--train", train, "--keep-adapters"), StringComparison.Ordinal);
     }
 
     [Fact]

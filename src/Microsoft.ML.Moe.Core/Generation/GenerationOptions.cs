@@ -20,8 +20,8 @@ public sealed record GenerationOptions
     private const int MostTokens = 1 << 24;
 
     /// <summary>
-    /// How the GW-MoE paper has summaries written (arXiv 2406.12375, released scripts): six beams, no three tokens twice, 10 tokens at least and 60
-    /// at most, the start token counted.
+    /// How the GW-MoE paper has summaries written (arXiv 2406.12375, released scripts): six beams, no three tokens twice, 10 tokens at
+    /// least and 60 at most, the start token counted.
     /// </summary>
     public static GenerationOptions Summarisation { get; } = new()
     {

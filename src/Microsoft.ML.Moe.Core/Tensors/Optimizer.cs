@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>Parameters that share optimiser settings.</summary>
@@ -59,6 +61,9 @@ public abstract class Optimizer : IDisposable
     /// from every engine.
     /// </returns>
     public abstract IReadOnlyList<NamedValues> GetState();
+
+    /// <summary><see cref="GetState"/>, to be written: each part is copied when it is asked for, before the next step.</summary>
+    internal virtual IEnumerable<SavedTensor> SaveState() => GetState().Select(values => SavedTensor.Of(values));
 
     /// <summary>Takes up what <see cref="GetState"/> of an optimiser over parameters of the same names and shapes has given.</summary>
     /// <param name="state">The state, by name; more may be in there.</param>

@@ -43,17 +43,20 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Save(TrainingProgress progress, IReadOnlyList<Parameter> parameters, Optimizer optimizer, ParameterSnapshot best)
     {
-        var state = parameters.Select(NamedValues.Of).ToList();
-        if (best.IsTaken)
-            state.AddRange(best.Export().Select(v => v with { Name = BestPrefix + v.Name }));
-        state.AddRange(optimizer.GetState().Select(v => v with { Name = OptimizerPrefix + v.Name }));
+        // read one at a time as they are written: a second copy of all of them would be larger than the model
+        SavedTensor[] state =
+        [
+            .. parameters.Select(p => SavedTensor.Of(p)),
+            .. best.Export().Select(v => SavedTensor.Of(v) with { Name = BestPrefix + v.Name }),
+            .. optimizer.SaveState().Select(v => v with { Name = OptimizerPrefix + v.Name }),
+        ];
         AtomicFile.Write(_path, stream =>
         {
             using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
             using (var entry = zip.CreateEntry(ProgressEntry).Open())
                 JsonSerializer.Serialize(entry, new Content(CurrentVersion, training, progress), Json);
             using (var entry = zip.CreateEntry(StateEntry, CompressionLevel.NoCompression).Open())
-                SafeTensors.Write(entry, state);
+                SafeTensorsWriter.Write(entry, state);
         });
         _savedAt = Stopwatch.GetTimestamp();
     }

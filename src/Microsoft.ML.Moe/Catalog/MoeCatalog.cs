@@ -132,8 +132,8 @@ public static class MoeCatalog
         new(Environments.Of(catalog), options);
 
     /// <summary>
-    /// Create a <see cref="MoeTextToTextClassificationTrainer"/>, which fine-tunes a published model that writes text to tell classes by what it
-    /// would write.
+    /// Create a <see cref="MoeTextToTextClassificationTrainer"/>, which fine-tunes a published model that writes text to tell classes by
+    /// what it would write.
     /// </summary>
     /// <param name="catalog">The trainers' catalog.</param>
     /// <param name="model">The model's folder, or its name on the hub.</param>
@@ -166,8 +166,8 @@ public static class MoeCatalog
         });
 
     /// <summary>
-    /// Create a <see cref="MoeTextToTextClassificationTrainer"/>, which fine-tunes a published model that writes text to tell classes by what it
-    /// would write, with <see cref="MoeTextToTextClassificationTrainer.Options"/>.
+    /// Create a <see cref="MoeTextToTextClassificationTrainer"/>, which fine-tunes a published model that writes text to tell classes by
+    /// what it would write, with <see cref="MoeTextToTextClassificationTrainer.Options"/>.
     /// </summary>
     /// <param name="catalog">The trainers' catalog.</param>
     /// <param name="options">Columns, classes, model and training; copied.</param>

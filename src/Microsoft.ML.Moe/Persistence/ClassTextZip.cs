@@ -1,7 +1,6 @@
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Scoring;
-using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 
 namespace Microsoft.ML.Moe.Persistence;
@@ -16,7 +15,8 @@ internal static class ClassTextZip
     private const int MaximumLength = 1 << 26;
 
     /// <summary>Writes the files.</summary>
-    public static void Write(ModelFolderWriter folder, FittedModel model, TextGenerator generator, ClassTextScorer scorer, ClassTextModel saved)
+    public static void Write(
+        ModelFolderWriter folder, FittedModel model, TextGenerator generator, ClassTextScorer scorer, ClassTextModel saved)
     {
         JsonEntry.Write(folder, ModelZip.Columns, saved.Columns);
         JsonEntry.Write(folder, ClassTexts, scorer.Settings);
@@ -26,7 +26,7 @@ internal static class ClassTextZip
             folder,
             model,
             generator,
-            new GeneratorState(scorer.Generation, scorer.BatchSize, saved.MaximumPromptTokens, WeightPrecision.Float32, Source: null, saved.Prompt));
+            new GeneratorState(scorer.Generation, scorer.BatchSize, saved.MaximumPromptTokens, saved.Weights, saved.Source, saved.Prompt));
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>
@@ -39,7 +39,8 @@ internal static class ClassTextZip
         if (settings.Texts.Count == 0 || settings.MaximumTokens < 1 || !Enum.IsDefined(settings.Reading) || settings.EndToken < 0)
             throw new InvalidDataException($"{ClassTexts} holds an impossible value: the model file is damaged.");
         if (labels is not null && labels.Texts.Count != settings.Texts.Count)
-            throw new InvalidDataException($"The model file is damaged: {labels.Texts.Count} label values for {settings.Texts.Count} classes.");
+            throw new InvalidDataException(
+                $"The model file is damaged: {labels.Texts.Count} label values for {settings.Texts.Count} classes.");
         return GeneratorZip.Read(folder, (shared, generator, state) => MoeTextToTextClassificationTransformer.Create(
             shared,
             generator,
@@ -48,7 +49,9 @@ internal static class ClassTextZip
                 columns,
                 labels,
                 state.Prompt ?? throw new InvalidDataException("The model file is damaged: it does not say what the model reads."),
-                state.MaximumPromptTokens)));
+                state.MaximumPromptTokens,
+                state.Weights,
+                state.Source)));
     }
 
     private static ClassTextScorer ScorerOf(TextGenerator generator, ClassTextSettings settings, GeneratorState state)

@@ -13,10 +13,10 @@ using Microsoft.ML.Moe.Trainers;
 namespace Microsoft.ML.Moe.Persistence;
 
 /// <summary>
-/// Writes and reads the folder of a model that writes text, but for its <c>Columns.json</c>: <c>Config.json</c> and <c>Weights.safetensors</c> as any model
-/// has them, <c>Generator.json</c>, and the model's configuration and tokenizer as they were published, under names that begin with
-/// <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it with a digest, and <c>Adapters.safetensors</c>
-/// has the adapters beside them, if there are any.
+/// Writes and reads the folder of a model that writes text, but for its <c>Columns.json</c>: <c>Config.json</c> and
+/// <c>Weights.safetensors</c> as any model has them, <c>Generator.json</c>, and the model's configuration and tokenizer as they were
+/// published, under names that begin with <c>HuggingFace.</c> Where the weights stay in the model's folder, <c>Generator.json</c> names it
+/// with a digest, and adapters beside them are in <c>Adapters.safetensors</c>.
 /// </summary>
 internal static class GeneratorZip
 {
@@ -81,7 +81,8 @@ internal static class GeneratorZip
             return create(
                 new SharedModel<Model<EncodedText>>(model, engine),
                 new TextGenerator(files, content.Defaults, content.StartToken, content.IsEncoderDecoder),
-                new GeneratorState(content.Options, content.BatchSize, content.MaximumPromptTokens, content.Weights, source, content.Prompt));
+                new GeneratorState(
+                    content.Options, content.BatchSize, content.MaximumPromptTokens, content.Weights, source, content.Prompt));
         }
         catch
         {

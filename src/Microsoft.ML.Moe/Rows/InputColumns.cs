@@ -15,7 +15,8 @@ internal static class InputColumns
 
     /// <summary>Finds text columns.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is missing or not text.</exception>
-    public static DataViewSchema.Column[] Texts(DataViewSchema schema, IEnumerable<string> names) => [.. names.Select(name => Text(schema, name))];
+    public static DataViewSchema.Column[] Texts(DataViewSchema schema, IEnumerable<string> names) =>
+        [.. names.Select(name => Text(schema, name))];
 
     /// <summary>Finds a column of texts, or of vectors of texts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or neither.</exception>

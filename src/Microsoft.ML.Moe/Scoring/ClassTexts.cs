@@ -29,7 +29,10 @@ internal sealed class ClassTextScorer
     {
         (_generator, Settings, Generation, BatchSize, _ids) = (generator, settings, generation, batchSize, ids);
         // as they come back from the tokenizer
-        _classOf = ids.Index().Select(c => (Text: generator.TextOf(c.Item).Trim(), c.Index)).DistinctBy(c => c.Text).ToDictionary(c => c.Text, c => c.Index);
+        _classOf = ids.Index()
+            .Select(c => (Text: generator.TextOf(c.Item).Trim(), c.Index))
+            .DistinctBy(c => c.Text)
+            .ToDictionary(c => c.Text, c => c.Index);
     }
 
     /// <summary>What is written for classes.</summary>
@@ -58,9 +61,16 @@ internal sealed class ClassTextScorer
         {
             (ids[c], var cutOff) = encoder.Encode(settings.Texts[c]);
             if (cutOff > 0)
-                throw new ArgumentException($"The class '{settings.Texts[c]}' has {ids[c].Length + cutOff} tokens; {settings.MaximumTokens} are the most.");
-            if (ids.AsSpan(0, c).ToArray().Index().FirstOrDefault(other => other.Item.AsSpan().SequenceEqual(ids[c])) is { Item: not null, Index: var same })
-                throw new ArgumentException($"To this model the classes '{settings.Texts[same]}' and '{settings.Texts[c]}' are the same text: give others.");
+            {
+                throw new ArgumentException(
+                    $"The class '{settings.Texts[c]}' has {ids[c].Length + cutOff} tokens; {settings.MaximumTokens} are the most.");
+            }
+
+            if (Array.FindIndex(ids, 0, c, other => other.AsSpan().SequenceEqual(ids[c])) is >= 0 and var same)
+            {
+                throw new ArgumentException(
+                    $"To this model the classes '{settings.Texts[same]}' and '{settings.Texts[c]}' are the same text: give others.");
+            }
         }
 
         return new ClassTextScorer(generator, settings, generation, batchSize, ids);
@@ -107,7 +117,8 @@ internal sealed class ClassTextScorer
 /// <param name="read">Reads the table's current row.</param>
 /// <param name="rows">Most rows that are read ahead.</param>
 /// <param name="scorer">Tells classes.</param>
-internal sealed class ClassTextResults(ModelLease<Model<EncodedText>> lease, RowReader<EncodedText> read, int rows, ClassTextScorer scorer) : RowResults
+internal sealed class ClassTextResults(
+    ModelLease<Model<EncodedText>> lease, RowReader<EncodedText> read, int rows, ClassTextScorer scorer) : RowResults
 {
     private readonly RowBatch<EncodedText> _batch = new(lease.Engine, Math.Min(rows, RowBatch.MostRows));
     private readonly int _classes = scorer.Settings.Texts.Count;
@@ -133,7 +144,8 @@ internal sealed class ClassTextResults(ModelLease<Model<EncodedText>> lease, Row
     public override ReadOnlySpan<float> OutputsOf(int row) => _scores.AsSpan(row * _classes, _classes);
 
     /// <inheritdoc/>
-    public override RowEntropy EntropyOf(int row) => throw new InvalidOperationException("Router entropy is not measured of classes that are told by their texts.");
+    public override RowEntropy EntropyOf(int row) =>
+        throw new InvalidOperationException("Router entropy is not measured of classes that are told by their texts.");
 
     /// <inheritdoc/>
     public override void Dispose() => lease.Dispose();

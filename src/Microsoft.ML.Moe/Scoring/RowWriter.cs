@@ -9,7 +9,8 @@ namespace Microsoft.ML.Moe.Scoring;
 /// <param name="options">How; complete.</param>
 /// <param name="batchSize">Prompts that are answered at the same time.</param>
 /// <param name="window">Of a row that is read in several windows, which one's answer is the row's.</param>
-internal sealed class RowWriter(TextGenerator generator, GenerationOptions options, int batchSize, WindowAnswer window = WindowAnswer.MostProbable)
+internal sealed class RowWriter(
+    TextGenerator generator, GenerationOptions options, int batchSize, WindowAnswer window = WindowAnswer.MostProbable)
 {
     /// <summary>How texts are written.</summary>
     public GenerationOptions Options => options;

@@ -71,6 +71,10 @@ internal abstract class FittedModel
 
     /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
     public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
+
+    /// <summary>Writes the adapters into a folder as the library peft does.</summary>
+    /// <exception cref="InvalidOperationException">There are none.</exception>
+    public abstract void SaveAdapters(string folder);
 }
 
 /// <inheritdoc/>
@@ -161,6 +165,9 @@ internal sealed class FittedModel<TRow>(
     /// <inheritdoc/>
     public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>
         shared.Model.Save(config, weights, matrices);
+
+    /// <inheritdoc/>
+    public override void SaveAdapters(string folder) => shared.Model.SaveAdapters(folder);
 
     private IEnumerable<TRow> Read(IDataView data, DataViewSchema.Column[] columns)
     {

@@ -123,7 +123,8 @@ public abstract class MoeTrainerOptions
     private protected abstract void CheckTask();
 
     /// <summary>Checks that how a model is trained fits what else the options say.</summary>
-    private protected virtual void Check(TrainingConfig training) => OptionCheck.Range(AccumulationSteps, 1, BatchSize, nameof(AccumulationSteps));
+    private protected virtual void Check(TrainingConfig training) =>
+        OptionCheck.Range(AccumulationSteps, 1, BatchSize, nameof(AccumulationSteps));
 
     /// <summary>How the model is trained.</summary>
     internal virtual TrainingConfig ToTrainingConfig() => new()

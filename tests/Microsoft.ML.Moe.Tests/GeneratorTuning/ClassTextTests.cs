@@ -82,6 +82,16 @@ public sealed class ClassTextTests : IDisposable
     }
 
     [Fact]
+    public void AdaptersCanStayBesideTheModelsFolder()
+    {
+        using var model = Fit(o => (o.Adaptation, o.MergesAdapters, o.MaxEpochs) = (new LowRankAdaptation(), false, 3));
+        var table = Keyed(Rows(9));
+        _ml.Model.Save(model, table.Schema, _models["model.zip"]);
+        using var loaded = (MoeTextToTextClassificationTransformer)_ml.Model.Load(_models["model.zip"], out _);
+        Assert.Equal(model.Transform(table).GetColumn<float[]>("Score"), loaded.Transform(table).GetColumn<float[]>("Score"));
+    }
+
+    [Fact]
     public void TextsOfClassesCanBeGiven()
     {
         using var model = Fit(o => o.ClassTexts = ["x", "y", "z"]);

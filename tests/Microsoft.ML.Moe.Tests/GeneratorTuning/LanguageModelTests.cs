@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 using Microsoft.ML.Moe.Training;
 using static Microsoft.ML.Moe.Tests.GeneratorTuning.TunedGenerators;
@@ -163,6 +164,46 @@ public sealed class LanguageModelTests : IDisposable
         {
             using var held = (ModelLease<Model<EncodedText>>)of.Hold();
             return held.Model.Parameters.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
+        }
+    }
+
+    [Theory]
+    [InlineData(WeightPrecision.AsStored)]
+    [InlineData(WeightPrecision.Int8)]
+    public void AdaptersLearnBesideTheWeights(WeightPrecision weights)
+    {
+        var bfloat16 = PublishedModel.FromFolder(
+            TinyCausal.Write(_models["bf16"], TinyCausal.Olmoe, ElementType.BFloat16, """{ "eos_token_id": 1, "max_new_tokens": 6 }"""));
+        void Adapt(MoeLanguageModelTrainer.Options o)
+        {
+            (o.Model, o.MaxEpochs, o.Weights) = (bfloat16, 4, weights);
+            o.Adaptation = new LowRankAdaptation { Rank = 4, Layers = AdaptedLayers.Everything };
+        }
+
+        var reports = new List<EpochReport>();
+        using var beside = Fit(LetterRows(40), o =>
+        {
+            Adapt(o);
+            (o.MergesAdapters, o.EpochCompleted) = (false, reports.Add);
+        });
+        Assert.True(reports[^1].TrainingLoss < 0.9 * reports[0].TrainingLoss);
+        _ml.Model.Save(beside, Table([]).Schema, _models["beside.zip"]);
+        using var loaded = (MoeTextGenerationTransformer)_ml.Model.Load(_models["beside.zip"], out _);
+        Assert.Equal(Logs(beside), Logs(loaded));
+        beside.SaveAdapters(_models["adapters"]);
+        Assert.True(File.Exists(Path.Combine(_models["adapters"], "adapter_model.safetensors")));
+
+        using var merged = Fit(LetterRows(40), Adapt);
+        Assert.All(Logs(beside).Zip(Logs(merged)), pair => Assert.Equal(pair.First, pair.Second, 0.1));
+        Assert.Throws<InvalidOperationException>(() => merged.SaveAdapters(_models["none"]));
+        _ml.Model.Save(merged, Table([]).Schema, _models["merged.zip"]);
+        using var again = (MoeTextGenerationTransformer)_ml.Model.Load(_models["merged.zip"], out _);
+        Assert.All(Logs(merged).Zip(Logs(again)), pair => Assert.Equal(pair.First, pair.Second, 0.1));
+
+        static double[] Logs(MoeTextGenerationTransformer model)
+        {
+            using var held = (ModelLease<Model<EncodedText>>)model.Hold();
+            return TextScoring.LogProbabilities(held.Model, [.. Ids(model, "abcdabcd")]);
         }
     }
 

@@ -78,6 +78,30 @@ public sealed class PromptTests : IDisposable
         Assert.Empty(encoder.Encode(["xy", "abc"]).FurtherWindows);
     }
 
+    [SkippableFact]
+    public void WindowsOfAPublishedTokenizerLeaveNothingOut()
+    {
+        var folder = Goldens.Folders("models").FirstOrDefault(path => path.EndsWith("switch-text", StringComparison.Ordinal));
+        Skip.If(folder is null, "The golden model switch-text is not there.");
+        using var model = _ml.Transforms.Text.GenerateText("Prediction", "Source", PublishedModel.FromFolder(folder))
+            .Fit(_ml.Data.LoadFromEnumerable(LetterRows(1)));
+        var encoder = new PromptEncoder(
+            model.Generator, PromptTemplate.QuestionAnswering("Question", "Context"), 64, new ContextWindows { ColumnName = "Context", Overlap = 16 });
+        var context = string.Join(' ', Enumerable.Range(0, 60).Select(i => $"In the year {1900 + i}, the river rose by {i} feet — naïve, isn't it?"));
+        var windows = encoder.Windows(["when did it rise?", context]);
+        var (end, start) = (0, 0);
+        foreach (var window in windows)
+        {
+            Assert.InRange(window.Prompt.Length, 1, 64);
+            start = context.IndexOf(window.Text, start, StringComparison.Ordinal);
+            Assert.InRange(start, 0, Math.Max(0, end - 1));
+            end = start + window.Text.Length;
+            Assert.StartsWith("question: when did it rise?", model.Generator.TextOf(window.Prompt.Ids!.Ids), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(context.Length, end);
+    }
+
     [Fact]
     public void WindowsWithoutRoomAreAnError()
     {

@@ -21,9 +21,9 @@ public sealed class TextToTextTests : IDisposable
     [Fact]
     public void ATaskIsLearnedSavedAndLoaded()
     {
-        var (training, test) = (LetterRows(120), LetterRows(40, seed: 2));
+        var (training, test) = (LetterRows(160), LetterRows(40, seed: 2));
         var reports = new List<EpochReport>();
-        using var model = Fit(training, o => (o.MaxEpochs, o.EpochCompleted) = (20, reports.Add));
+        using var model = Fit(training, o => (o.MaxEpochs, o.EpochCompleted) = (40, reports.Add));
         Assert.True(reports[^1].TrainingLoss < reports[0].TrainingLoss / 2);
         using var untrained = Fit(training, o => (o.MaxEpochs, o.LearningRate) = (1, 1e-9f));
         var (before, after) = (Accuracy(_ml, untrained, test), Accuracy(_ml, model, test));

@@ -27,7 +27,8 @@ internal sealed class GeneratorRun(ToolConsole console, MLContext ml, GeneratorT
     /// <summary>How a model writes to test rows where nothing else is asked for.</summary>
     /// <param name="model">Its folder or name.</param>
     /// <param name="maximumTokens">Most tokens of an answer.</param>
-    public static GenerationOptions GenerationOf(string model, int maximumTokens) => GenerationOptions.Read(model) with { MaximumNewTokens = maximumTokens };
+    public static GenerationOptions GenerationOf(string model, int maximumTokens) =>
+        GenerationOptions.Read(model) with { MaximumNewTokens = maximumTokens };
 
     /// <summary>Loads the tables, and completes the options.</summary>
     /// <param name="options">Columns are set.</param>

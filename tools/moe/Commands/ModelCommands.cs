@@ -64,10 +64,10 @@ internal sealed class ReportCommand(ToolConsole console) : Command<ReportSetting
         var ml = new MLContext();
         using var model = SavedClassifier.Load(ml, settings);
         var rows = model.Prepared(model.Read(settings.Data, settings.Label, settings.Compare));
-        var report = model.Classifier.ReportRouting(rows, cancellationToken: cancellationToken);
+        var report = model.Report(rows, cancellationToken);
         console.Write(report);
         if (settings.Compare)
-            console.Write(model.Classifier.CompareRouting(rows, Routers.WorthComparing(model.Classifier.Router), model.Label));
+            console.Write(model.Compare(rows));
         if (page is not null)
         {
             report.SaveHtml(page);

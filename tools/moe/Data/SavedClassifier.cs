@@ -1,6 +1,8 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using MoeTool.Settings;
 
 namespace MoeTool.Data;
@@ -16,7 +18,7 @@ internal sealed class SavedClassifier : IDisposable
     private SavedClassifier(MLContext ml, ModelSettings settings, ITransformer chain, List<ITransformer> steps, DataViewSchema input)
     {
         (_ml, _settings, _chain, _steps) = (ml, settings, chain, steps);
-        Classifier = steps.OfType<MoeClassificationTransformer>().Single();
+        Classifier = steps.OfType<MoeTransformer>().Single(IsClassifier);
         var output = chain.GetOutputSchema(input);
         var keyed = input.Where(column => column.Type is not KeyDataViewType && output[column.Name].Type is KeyDataViewType).ToList();
         Label = keyed is [{ Type: TextDataViewType }] ? keyed[0].Name : throw Unfit("one column of labels, as text");
@@ -26,8 +28,8 @@ internal sealed class SavedClassifier : IDisposable
             throw Unfit(IsOfImages ? "one column of images' paths" : "one or two columns of text");
     }
 
-    /// <summary>The classifier itself.</summary>
-    public MoeClassificationTransformer Classifier { get; }
+    /// <summary>The classifier itself: one of classes, or one that tells them by what it would write.</summary>
+    public MoeTransformer Classifier { get; }
 
     /// <summary>The label's column, named as in training.</summary>
     public string Label { get; }
@@ -57,7 +59,7 @@ internal sealed class SavedClassifier : IDisposable
         }
 
         var steps = StepsOf(chain).ToList();
-        if (steps.OfType<MoeClassificationTransformer>().Count() != 1)
+        if (steps.Count(IsClassifier) != 1)
             throw new UserException($"'{settings.Model}' does not contain one classifier of this library.");
         if (input is null)
             throw new UserException($"'{settings.Model}' was saved without the schema of its input.");
@@ -105,6 +107,17 @@ internal sealed class SavedClassifier : IDisposable
     public IDataView Prepared(IDataView rows) =>
         _steps.TakeWhile(step => step != Classifier).Aggregate(rows, (data, step) => step.Transform(data));
 
+    /// <summary>What the routers do with rows as the classifier itself reads them.</summary>
+    public RoutingReport Report(IDataView prepared, CancellationToken stop) => Classifier is MoeTextToTextClassificationTransformer writing
+        ? writing.ReportRouting(prepared, cancellationToken: stop)
+        : ((MoeClassificationTransformer)Classifier).ReportRouting(prepared, cancellationToken: stop);
+
+    /// <summary>What other routers would do with such rows.</summary>
+    /// <exception cref="UserException">The classifier is none whose routers can be compared.</exception>
+    public IReadOnlyList<RoutingComparison> Compare(IDataView prepared) => Classifier is MoeClassificationTransformer classes
+        ? classes.CompareRouting(prepared, Routers.WorthComparing(classes.Router), Label)
+        : throw new UserException("--compare is not of classifiers that tell classes by what they would write.");
+
     /// <summary>Rows with predictions.</summary>
     public IDataView Transform(IDataView rows) => _chain.Transform(rows);
 
@@ -113,6 +126,8 @@ internal sealed class SavedClassifier : IDisposable
     /// <summary>The transformers of a chain, and of the chains within it.</summary>
     public static IEnumerable<ITransformer> StepsOf(ITransformer transformer) =>
         transformer is IEnumerable<ITransformer> chain ? chain.SelectMany(StepsOf) : [transformer];
+
+    private static bool IsClassifier(ITransformer step) => step is MoeClassificationTransformer or MoeTextToTextClassificationTransformer;
 
     // The label's mapping to keys asks for the column; a text is no label that it knows, which gives the missing key.
     private IDataView Unlabelled(IDataView rows) => _ml.Transforms.CopyColumns(Label, Inputs[0]).Fit(rows).Transform(rows);

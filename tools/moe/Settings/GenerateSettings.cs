@@ -91,7 +91,7 @@ internal sealed class GenerateSettings : CommandSettings
     public MoeDevice Device { get; init; }
 
     /// <summary>The model that is meant.</summary>
-    public PublishedModel Published => Models.Named(Model);
+    public PublishedModel Published => PublishedModels.Named(Model);
 
     /// <summary>How texts are generated: what the model's files say, with what was asked for.</summary>
     /// <param name="own">What the model's files say.</param>

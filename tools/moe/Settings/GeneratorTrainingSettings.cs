@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Spectre.Console.Cli;
 using ValidationResult = Spectre.Console.ValidationResult;
@@ -56,6 +57,15 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
     [TypeConverter(typeof(RealNumber))]
     public double? LearningRate { get; init; }
 
+    [CommandOption("--lora <RANK>")]
+    [Description("Train low-rank adapters of this rank beside all linear layers in place of the weights.")]
+    [TypeConverter(typeof(WholeNumber))]
+    public int? Lora { get; init; }
+
+    [CommandOption("--keep-adapters")]
+    [Description("With --lora: the model's file holds the adapters alone, and refers to the model's folder.")]
+    public bool KeepAdapters { get; init; }
+
     [CommandOption("--freeze-router")]
     [Description("Leave the routers as they are.")]
     public bool FreezeRouter { get; init; }
@@ -71,7 +81,11 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
     public TextMetric? Metric { get; init; }
 
     /// <summary>The model that is meant.</summary>
-    public PublishedModel Published => Models.Named(Model);
+    public PublishedModel Published => PublishedModels.Named(Model);
+
+    /// <inheritdoc/>
+    public override ValidationResult Validate() =>
+        KeepAdapters && Lora is null ? ValidationResult.Error("--keep-adapters needs --lora RANK.") : base.Validate();
 
     protected override void ApplyOwnTo(MoeTrainerOptions options)
     {
@@ -80,6 +94,9 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
         tuning.BatchSize = BatchSize ?? tuning.BatchSize;
         tuning.LearningRate = (float?)LearningRate ?? tuning.LearningRate;
         tuning.FreezeRouter |= FreezeRouter;
+        if (Lora is { } rank)
+            tuning.Adaptation = (tuning.Adaptation ?? new LowRankAdaptation()) with { Rank = rank };
+        tuning.MergesAdapters &= !KeepAdapters;
         tuning.Metric = Metric ?? tuning.Metric;
         if (Workspace is { } preset)
             tuning.GlobalWorkspace = OfPreset(preset);

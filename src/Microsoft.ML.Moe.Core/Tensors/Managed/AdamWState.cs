@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
@@ -72,16 +74,17 @@ internal sealed unsafe class AdamWState(string name, ManagedTensor tensor, Param
         engine.Workers.Run((touched.Count + RowsPerItem - 1) / RowsPerItem, 4L * touched.Count * sparse.Width, body);
     }
 
-    /// <summary>The moments and steps; nothing before the first step.</summary>
-    public IEnumerable<NamedValues> Export()
+    /// <summary>The moments and steps, copied when they are asked for; nothing before the first step.</summary>
+    public IEnumerable<SavedTensor> Export()
     {
         if (_moments is null)
             yield break;
         var shape = tensor.Shape.ToArray();
-        yield return new NamedValues(_entries.First, shape, Copy(0));
-        yield return new NamedValues(_entries.Second, shape, Copy(1));
-        int[] steps = _stepCounts ?? [Steps];
-        yield return new NamedValues(_entries.Steps, [steps.Length], [.. steps.Select(s => (float)s)]);
+        yield return new SavedTensor(_entries.First, shape, ElementType.Float32, () => Copy(0));
+        yield return new SavedTensor(_entries.Second, shape, ElementType.Float32, () => Copy(1));
+        int[] counts = _stepCounts ?? [Steps];
+        yield return new SavedTensor(
+            _entries.Steps, [counts.Length], ElementType.Float32, () => Array.ConvertAll(counts, count => (float)count));
     }
 
     /// <summary>Checks that what <see cref="Export"/> has given fits.</summary>

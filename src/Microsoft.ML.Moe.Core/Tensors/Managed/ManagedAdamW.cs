@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>AdamW over parameters of the managed engine.</summary>
@@ -101,10 +103,13 @@ internal sealed unsafe class ManagedAdamW : Optimizer
             state.Tensor.ClearGradient();
     }
 
-    public override IReadOnlyList<NamedValues> GetState()
+    public override IReadOnlyList<NamedValues> GetState() =>
+        [.. SaveState().Select(saved => new NamedValues(saved.Name, saved.Shape, saved.Values()))];
+
+    internal override IEnumerable<SavedTensor> SaveState()
     {
         ThrowIfDisposed();
-        return [.. _states.SelectMany(state => state.Export())];
+        return _states.SelectMany(state => state.Export());
     }
 
     public override void SetState(IReadOnlyDictionary<string, NamedValues> state)

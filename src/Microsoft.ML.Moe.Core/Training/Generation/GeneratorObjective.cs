@@ -25,9 +25,10 @@ internal sealed class GeneratorObjective(
     /// <inheritdoc/>
     public override ValidationResult? Evaluate()
     {
-        if (base.Evaluate() is not { } evaluation)
-            return null;
-        return metric is null ? evaluation : evaluation with { Score = metric.ScoreOf(_model, rows.Validation) };
+        var evaluation = base.Evaluate();
+        return evaluation is null || metric is null
+            ? evaluation
+            : evaluation.Value with { Score = metric.ScoreOf(_model, rows.Validation) };
     }
 
     private static int LengthOf(EncodedText row) => row.Length + (row.Ids!.Targets?.Length ?? 0);

@@ -9,12 +9,12 @@ internal static class GeneratorRates
     private const string OfExperts = ".experts.";
     private const string OfRouter = ".router.";
 
-    /// <summary>Learning rate and weight decay of a parameter; the rate of one that stays as it is is 0.</summary>
+    /// <summary>Learning rate and weight decay of a parameter; the rate is 0 of one that stays as it is, as those do that are frozen already.</summary>
     /// <param name="config">What was asked for.</param>
     /// <param name="parameter">The parameter.</param>
     /// <param name="role">What it does.</param>
     public static ParameterRate Of(GeneratorTrainingConfig config, Parameter parameter, ParameterRole role) => new(
-        parameter.Value.ElementType == ElementType.Float32 ? LearningRate(config, parameter.Name, role) : 0f,
+        parameter.IsFrozen ? 0f : LearningRate(config, parameter.Name, role),
         role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding or ParameterRole.Adapter ? config.Training.WeightDecay : 0f);
 
     private static float LearningRate(GeneratorTrainingConfig config, string name, ParameterRole role)

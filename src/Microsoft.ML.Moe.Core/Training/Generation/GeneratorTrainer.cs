@@ -14,7 +14,8 @@ namespace Microsoft.ML.Moe.Training;
 /// their rows.
 /// </summary>
 /// <remarks>
-/// The weights of the model that it starts from are changed, not copied, unless adapters learn in their place: a step needs them, their gradients and AdamW's two moments, four times
+/// The weights of the model that it starts from are changed, not copied, unless adapters learn in their place; those that are frozen when
+/// training begins stay so. A step needs those that learn, their gradients and AdamW's two moments, four times
 /// the weights that learn, those of the best epoch besides where there are validation rows, and what one part of a batch takes to go backward.
 /// On the managed engine all of it is in single precision; on TorchSharp's <c>TrainingPrecision</c> says what products are computed in.
 /// </remarks>
@@ -41,6 +42,22 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
         var start = _config.Adaptation is { } adaptation ? _start.WithAdapters(adaptation, Training.Seed) : _start;
         var model = new Model<EncodedText>(
             Engine, start.Config with { Encoder = Tuned(start.Config.Encoder) }, start.Input, new ParameterStore(start.Parameters));
+        var frozen = model.Parameters.All.Where(p => p.Parameter.IsFrozen).Select(p => p.Parameter).ToHashSet();
+        try
+        {
+            Learn(model, rows, observer, stop);
+        }
+        finally
+        {
+            foreach (var (parameter, _) in model.Parameters.All)
+                parameter.IsFrozen = frozen.Contains(parameter);
+        }
+
+        return start;
+    }
+
+    private void Learn(Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
+    {
         using var optimizer = FineTuningOptimizer.Create(
             Engine,
             model.Parameters.Trained,
@@ -59,8 +76,6 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
         var objective = new GeneratorObjective(model, model.Input.CreatePacker(model.Packing()), rows, _config, _metric);
         var checkpoint = Training.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(model, rows)) : null;
         new TrainingLoop(TrainingSchedule.From(Training, DefaultEpochs), objective, optimizer, learning, observer, checkpoint).Execute(stop);
-        FineTuningOptimizer.Unfreeze(model.Parameters);
-        return start;
     }
 
     private protected override void Check(Example<EncodedText> row, string parameter)

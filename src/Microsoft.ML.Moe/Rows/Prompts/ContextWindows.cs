@@ -1,14 +1,14 @@
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// How a row is read that is longer than the model reads at once, such as a question about a long text: in several windows, each answered by
-/// itself, of whose answers one is the row's.
+/// How a row is read that is longer than the model reads at once, such as a question about a long text: in several windows, each answered
+/// by itself, of whose answers one is the row's.
 /// </summary>
 public sealed record ContextWindows
 {
     /// <summary>
-    /// As the GW-MoE paper's program reads SQuAD: the whole prompt is cut, so that the question stands in the first window alone; all windows
-    /// learn the answer, whether they hold it or not, and the last window's answer is the row's.
+    /// As the GW-MoE paper's program reads SQuAD: the whole prompt is cut, so that the question stands in the first window alone; all
+    /// windows learn the answer, whether they hold it or not, and the last window's answer is the row's.
     /// </summary>
     public static ContextWindows Published { get; } = new() { Answer = WindowAnswer.Last, LearnsFromAll = true };
 
@@ -25,8 +25,8 @@ public sealed record ContextWindows
     public WindowAnswer Answer { get; init => field = OptionCheck.Defined(value, nameof(Answer)); }
 
     /// <summary>
-    /// Whether all windows of a row are learned from. By default those that hold the answer's text are, and all where none does: a window that
-    /// does not hold it teaches to make one up.
+    /// Whether all windows of a row are learned from. By default those that hold the answer's text are, and all where none does: a window
+    /// that does not hold it teaches to make one up.
     /// </summary>
     public bool LearnsFromAll { get; init; }
 }

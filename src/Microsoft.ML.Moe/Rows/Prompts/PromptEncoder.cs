@@ -70,8 +70,9 @@ internal sealed class PromptEncoder
         if (room <= windows.Overlap)
         {
             throw new InvalidOperationException(
-                $"Beside {most - room} other tokens a window of {most} has room for {Math.Max(0, room)}, not more than the {windows.Overlap} that it has in "
-                + $"common with the one before: raise the longest source, or lower {nameof(ContextWindows)}.{nameof(ContextWindows.Overlap)}.");
+                $"Beside {most - room} other tokens a window of {most} has room for {Math.Max(0, room)}, not more than the {windows.Overlap} "
+                + "that it has in common with the one before: raise the longest source, or lower "
+                + $"{nameof(ContextWindows)}.{nameof(ContextWindows.Overlap)}.");
         }
 
         var offsets = OffsetsOf(text);
@@ -110,7 +111,8 @@ internal sealed class PromptEncoder
             if (excess == 0)
             {
                 throw new ArgumentException(
-                    $"The conversation around a prompt has {ids.Length} tokens, and {most} are the most: raise the longest prompt, or shorten the system prompt.",
+                    $"The conversation around a prompt has {ids.Length} tokens, and {most} are the most: raise the longest prompt, or shorten "
+                    + "the system prompt.",
                     nameof(text));
             }
 

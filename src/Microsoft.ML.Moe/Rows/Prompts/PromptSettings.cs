@@ -15,14 +15,17 @@ internal sealed record PromptSettings(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ContextWindows? Windows = null)
 {
     /// <summary>Checks that the prompt can be made.</summary>
-    /// <exception cref="ArgumentException">The template cannot be read, or windows are to be cut out of a column that it does not name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The template cannot be read, or windows are to be cut out of a column that it does not name.
+    /// </exception>
     public void Check()
     {
         var template = PromptTemplate.Parse(Template);
         if (Windows?.ColumnName is { } column && !template.Columns.Contains(column))
         {
             throw new ArgumentException(
-                $"{nameof(ContextWindows)}.{nameof(ContextWindows.ColumnName)} is '{column}', which the prompt \"{Template}\" does not name.", nameof(Windows));
+                $"{nameof(ContextWindows)}.{nameof(ContextWindows.ColumnName)} is '{column}', which the prompt \"{Template}\" does not name.",
+                nameof(Windows));
         }
     }
 
@@ -37,5 +40,6 @@ internal sealed record PromptSettings(
     /// <summary>The conversation format; null where there is none.</summary>
     /// <param name="generator">The model's files.</param>
     /// <exception cref="InvalidDataException">The files have no format, or none that is known.</exception>
-    public ChatTemplate? ChatOf(TextGenerator generator) => UsesChatTemplate ? ChatTemplateFile.Read(generator.Files.Tokenizer.Files, "The model") : null;
+    public ChatTemplate? ChatOf(TextGenerator generator) =>
+        UsesChatTemplate ? ChatTemplateFile.Read(generator.Files.Tokenizer.Files, "The model") : null;
 }

@@ -4,8 +4,8 @@ using Microsoft.ML.Moe.Evaluation;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// The text that a model reads of a row: words, and columns in braces, as in <c>question: {Question} context: {Context}</c>. A brace that is
-/// meant as such is written twice. A text converts by itself.
+/// The text that a model reads of a row: words, and columns in braces, as in <c>question: {Question} context: {Context}</c>. A brace that
+/// is meant as such is written twice. A text converts by itself.
 /// </summary>
 /// <example>
 /// <code language="csharp"><![CDATA[
@@ -20,7 +20,8 @@ public sealed class PromptTemplate : IEquatable<PromptTemplate>
     // words, then a column, then words, and so on; the last has no column
     private readonly (string Words, int Column)[] _parts;
 
-    private PromptTemplate(string text, (string Words, int Column)[] parts, string[] columns) => (_text, _parts, Columns) = (text, parts, columns);
+    private PromptTemplate(string text, (string Words, int Column)[] parts, string[] columns) =>
+        (_text, _parts, Columns) = (text, parts, columns);
 
     /// <summary>Names of the columns that are read, each once, in the order in which they are first named.</summary>
     public IReadOnlyList<string> Columns { get; }
@@ -55,7 +56,8 @@ public sealed class PromptTemplate : IEquatable<PromptTemplate>
                 if (name.Length == 0 || name.Contains('{', StringComparison.Ordinal))
                 {
                     throw new ArgumentException(
-                        $"The prompt \"{text}\" has a brace at {at} that does not enclose the name of a column; write it twice where a brace is meant.",
+                        $"The prompt \"{text}\" has a brace at {at} that does not enclose the name of a column; write it twice where a brace is "
+                        + "meant.",
                         nameof(text));
                 }
 
@@ -68,7 +70,8 @@ public sealed class PromptTemplate : IEquatable<PromptTemplate>
         }
 
         if (columns.Count == 0)
-            throw new ArgumentException($"The prompt \"{text}\" names no column: write one in braces, as in \"summarize:{{Text}}\".", nameof(text));
+            throw new ArgumentException(
+                $"The prompt \"{text}\" names no column: write one in braces, as in \"summarize:{{Text}}\".", nameof(text));
         parts.Add((words.ToString(), -1));
         return new PromptTemplate(text, [.. parts], [.. columns]);
     }
@@ -82,8 +85,9 @@ public sealed class PromptTemplate : IEquatable<PromptTemplate>
     }
 
     /// <summary>
-    /// The prompt of a task of GLUE as text-to-text models are trained with it (Raffel et al. 2020, appendix D): its name, and each text behind
-    /// what it is, as in <c>rte sentence1: … sentence2: …</c>. The target is the label's digit, of <see cref="GlueTask.Stsb"/> the score.
+    /// The prompt of a task of GLUE as text-to-text models are trained with it (Raffel et al. 2020, appendix D): its name, and each text
+    /// behind what it is, as in <c>rte sentence1: … sentence2: …</c>. The target is the label's digit, of <see cref="GlueTask.Stsb"/> the
+    /// score.
     /// </summary>
     /// <param name="task">The task.</param>
     /// <param name="columns">
@@ -103,12 +107,15 @@ public sealed class PromptTemplate : IEquatable<PromptTemplate>
             _ => ["sentence1", "sentence2"],
         };
         if (columns.Count > 0 && columns.Count != names.Length)
-            throw new ArgumentException($"{task} has {names.Length} columns of text ({string.Join(", ", names)}), not {columns.Count}.", nameof(columns));
+            throw new ArgumentException(
+                $"{task} has {names.Length} columns of text ({string.Join(", ", names)}), not {columns.Count}.", nameof(columns));
         var texts = names.Select((name, i) => $"{name}: {{{Named(columns.Count > 0 ? columns[i] : name)}}}");
         return Parse($"{GlueProtocol.NameOf(task)} {string.Join(' ', texts)}");
     }
 
-    /// <summary>The prompt for a summary, <c>summarize:</c> and the text behind it without a space, as the GW-MoE paper's program has it.</summary>
+    /// <summary>
+    /// The prompt for a summary, <c>summarize:</c> and the text behind it without a space, as the GW-MoE paper's program has it.
+    /// </summary>
     /// <param name="column">Column of the text.</param>
     public static PromptTemplate Summarisation(string column) => Parse($"summarize:{{{Named(column)}}}");
 

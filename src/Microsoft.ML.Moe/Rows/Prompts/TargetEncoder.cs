@@ -4,8 +4,8 @@ using Microsoft.ML.Moe.Inputs;
 namespace Microsoft.ML.Moe.Rows;
 
 /// <summary>
-/// Makes the ids that a model is to write of a text, which end with its end token: of a text that is too long the end is cut off, and with it
-/// the end token, where the tokenizer does not add that itself. Safe to use from several threads.
+/// Makes the ids that a model is to write of a text, which end with its end token: of a text that is too long the end is cut off, and with
+/// it the end token, where the tokenizer does not add that itself. Safe to use from several threads.
 /// </summary>
 /// <param name="generator">Tokenizer and defaults.</param>
 /// <param name="maximumTokens">Most tokens of a text, the end token counted.</param>
@@ -53,8 +53,8 @@ internal sealed class TargetEncoder(TextGenerator generator, int maximumTokens, 
         generator.IsEncoderDecoder ? prompt.WithTargets(target) : prompt.FollowedBy(target);
 
     /// <summary>
-    /// The pieces of a text that a causal model learns by itself: each is as long as it may be, and the last ends with the end token. None of a
-    /// text without two tokens.
+    /// The pieces of a text that a causal model learns by itself: each is as long as it may be, and the last ends with the end token. None
+    /// of a text without two tokens.
     /// </summary>
     /// <param name="text">The text.</param>
     public IEnumerable<EncodedText> Pieces(string text)
@@ -63,6 +63,8 @@ internal sealed class TargetEncoder(TextGenerator generator, int maximumTokens, 
         int[] ids = [.. tokenizer.WithSpecialTokens([.. tokenizer.Encode(text)], [], isPair: false).Ids];
         if (endToken is { } end && ids.Length > 0 && ids[^1] != end)
             ids = [.. ids, end];
-        return ids.Chunk(maximumTokens).Where(piece => piece.Length > 1).Select(piece => new EncodedText(new TokenIds(piece), 0, isEmpty: false));
+        return ids.Chunk(maximumTokens)
+            .Where(piece => piece.Length > 1)
+            .Select(piece => new EncodedText(new TokenIds(piece), 0, isEmpty: false));
     }
 }

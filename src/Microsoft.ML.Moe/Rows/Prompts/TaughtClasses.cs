@@ -7,7 +7,10 @@ internal sealed class TaughtClasses : TaughtColumns
     private readonly IReadOnlyList<string> _texts;
 
     private TaughtClasses(
-        DataViewSchema.Column[] prompts, DataViewSchema.Column label, Func<DataViewRow, Func<int>> createLabelReader, IReadOnlyList<string> texts)
+        DataViewSchema.Column[] prompts,
+        DataViewSchema.Column label,
+        Func<DataViewRow, Func<int>> createLabelReader,
+        IReadOnlyList<string> texts)
         : base(prompts, label) => (_createLabelReader, _texts) = (createLabelReader, texts);
 
     /// <summary>Finds the columns of a table.</summary>

@@ -99,5 +99,6 @@ internal sealed class TaughtTexts : TaughtColumns
         };
     }
 
-    private static TaughtRow Plain(EncodedText[] pieces) => new(pieces.Length > 0 ? pieces[0] : new EncodedText(new TokenIds([]), 0, isEmpty: true), pieces, []);
+    private static TaughtRow Plain(EncodedText[] pieces) =>
+        new(pieces.Length > 0 ? pieces[0] : new EncodedText(new TokenIds([]), 0, isEmpty: true), pieces, []);
 }

@@ -11,7 +11,8 @@ namespace Microsoft.ML.Moe.Rows;
 /// <param name="Learned">What it learns of it: a window and the target behind it, a piece of a text; one at least.</param>
 /// <param name="Targets">Texts that would be right, of which the first is learned; none where the row is a text alone.</param>
 /// <param name="TargetTokensCutOff">Tokens of the target that are cut off.</param>
-internal sealed record TaughtRow(EncodedText Prompt, IReadOnlyList<EncodedText> Learned, IReadOnlyList<string> Targets, int TargetTokensCutOff = 0);
+internal sealed record TaughtRow(
+    EncodedText Prompt, IReadOnlyList<EncodedText> Learned, IReadOnlyList<string> Targets, int TargetTokensCutOff = 0);
 
 /// <summary>Reads the current row of a table. For the thread of the table's cursor.</summary>
 /// <param name="size">Bytes that what was read takes, about.</param>
@@ -69,13 +70,15 @@ internal sealed record TaughtTable(IReadOnlyList<Example<TaughtRow>> Rows, long 
     /// <param name="targetColumn">Name of the column of targets.</param>
     /// <param name="source">Name and value of the option that limits what is read of a row.</param>
     /// <param name="target">Name and value of the option that limits a target.</param>
-    public void Log(IChannel channel, string which, string targetColumn, (string Option, int Value) source, (string Option, int Value) target)
+    public void Log(
+        IChannel channel, string which, string targetColumn, (string Option, int Value) source, (string Option, int Value) target)
     {
         if (LeftOut > 0)
         {
             channel.Warning(
                 MessageSensitivity.Schema,
-                $"{LeftOut} {which} rows are left out: there is nothing to learn in column '{targetColumn}'; the first is row {FirstLeftOut}.");
+                $"{LeftOut} {which} rows are left out: there is nothing to learn in column '{targetColumn}'; the first is row "
+                + $"{FirstLeftOut}.");
         }
 
         LogCut("read", source, [.. Rows.Select(row => (long)row.Input.Prompt.TokensCutOff)]);
@@ -87,8 +90,8 @@ internal sealed record TaughtTable(IReadOnlyList<Example<TaughtRow>> Rows, long 
             {
                 channel.Warning(MessageSensitivity.None, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Of {rows} {which} rows ({(double)rows / cutOff.Length:P1}) what is {what} is longer than {limit.Option} = {limit.Value}; "
-                    + $"{cutOff.Sum()} tokens are cut off."));
+                    $"Of {rows} {which} rows ({(double)rows / cutOff.Length:P1}) what is {what} is longer than {limit.Option} = "
+                    + $"{limit.Value}; {cutOff.Sum()} tokens are cut off."));
             }
         }
     }
@@ -99,7 +102,7 @@ internal sealed record TaughtTable(IReadOnlyList<Example<TaughtRow>> Rows, long 
         {
             return encode();
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
             throw new InvalidOperationException($"Row {row} cannot be learned from: {e.Message}", e);
         }

@@ -13,8 +13,8 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// Answers texts with a language model: what <see cref="MoeTextGenerationEstimator"/>, <see cref="MoeTextToTextTrainer"/> and
-/// <see cref="MoeLanguageModelTrainer"/> give. Saved and loaded with <c>mlContext.Model</c>, without any registration: the zip carries weights and
-/// tokenizer, or refers to the model's folder.
+/// <see cref="MoeLanguageModelTrainer"/> give. Saved and loaded with <c>mlContext.Model</c>, without any registration: the zip carries
+/// weights and tokenizer, or refers to the model's folder.
 /// </summary>
 /// <inheritdoc cref="MoeTransformer" path="/remarks"/>
 public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISavedTransformer<MoeTextGenerationTransformer>
@@ -49,7 +49,9 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     internal EncodedText Encode(string prompt) => _rows.Encoder.EncodeText(prompt);
 
     /// <summary>Answers texts.</summary>
-    /// <param name="prompts">The texts, whole prompts: words that a trainer's <see cref="PromptTemplate"/> puts around columns are not put around them.</param>
+    /// <param name="prompts">
+    /// The texts, whole prompts: words that a trainer's <see cref="PromptTemplate"/> puts around columns are not put around them.
+    /// </param>
     /// <param name="options">How; null for <see cref="Generation"/>.</param>
     /// <param name="cancellationToken">Ends it between two tokens.</param>
     /// <returns>The best answer to each, in their order.</returns>
@@ -94,8 +96,9 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     /// working side by side, each to be disposed.
     /// </summary>
     /// <param name="router">
-    /// The router. Of a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence, and other routers
-    /// by which later tokens change what earlier ones get are refused, unless <see cref="Routing.Router.AllowsLookahead"/> allows them.
+    /// The router. Of a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence, and other
+    /// routers by which later tokens change what earlier ones get are refused, unless <see cref="Routing.Router.AllowsLookahead"/> allows
+    /// them.
     /// </param>
     /// <exception cref="ArgumentException">
     /// The router does not fit the number of experts, or by it a later token changes what an earlier one gets.
@@ -126,11 +129,26 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
         GeneratorFolderWriter.Write(_generator, hold.Model, folder, weights);
     }
 
+    /// <summary>
+    /// Writes the adapters that were trained beside the model's weights (<see cref="MoeGeneratorOptions.MergesAdapters"/> false) as the
+    /// library peft does: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.
+    /// </summary>
+    /// <param name="folder">Path of the folder, which is made where it is not there.</param>
+    /// <exception cref="InvalidOperationException">The model has no adapters.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public void SaveAdapters(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        using var hold = Hold();
+        Model.SaveAdapters(folder);
+    }
+
     /// <summary>Measures how well the model tells the texts of the input column: perplexity, bits per character.</summary>
     /// <param name="data">The table.</param>
     /// <param name="maximumTokens">
-    /// Longest stretch that is read at once, at least 2; a longer text is read in several, of each of which the first token is not told. null,
-    /// the default, for as much as the model reads, 1,024 at most.
+    /// Longest stretch that is read at once, at least 2; a longer text is read in several, of each of which the first token is not told.
+    /// null, the default, for as much as the model reads, 1,024 at most.
     /// </param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or not text, or the model cannot read so much.</exception>
@@ -146,9 +164,9 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     }
 
     /// <summary>
-    /// Finds the router by which the model, without training, tells the texts of the input column best at a wanted cost: among Token Choice with
-    /// fewer experts, Token Choice that skips experts far behind a token's first, and Unified over the tokens so far with several shares of the
-    /// experts' view.
+    /// Finds the router by which the model, without training, tells the texts of the input column best at a wanted cost: among Token Choice
+    /// with fewer experts, Token Choice that skips experts far behind a token's first, and Unified over the tokens so far with several
+    /// shares of the experts' view.
     /// </summary>
     /// <param name="data">The table; some thousand tokens tell routers apart. Each router reads it once or twice.</param>
     /// <param name="expertsPerToken">Mean number of experts that a token may be sent to, within [1, N].</param>
@@ -156,7 +174,9 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The number of experts is impossible, or the column is missing or not text.</exception>
-    /// <exception cref="InvalidOperationException">The model has no MoE layers, or is an encoder–decoder; or no text has two tokens.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The model has no MoE layers, or is an encoder–decoder; or no text has two tokens.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<RouterScore> CalibrateRouting(

@@ -10,7 +10,8 @@ namespace Microsoft.ML.Moe.Trainers;
 /// <summary>Share of some of the validation rows whose class is told right, from 0 to 100.</summary>
 /// <param name="Rows">The rows.</param>
 /// <param name="Scorer">Tells classes, as the trained model will.</param>
-internal sealed record ClassTextAccuracy(IReadOnlyList<TaughtRow> Rows, ClassTextScorer Scorer) : ValidationMetric(nameof(TextMetric.Accuracy))
+internal sealed record ClassTextAccuracy(IReadOnlyList<TaughtRow> Rows, ClassTextScorer Scorer)
+    : ValidationMetric(nameof(TextMetric.Accuracy))
 {
     internal override GenerationOptions Writing => Scorer.Generation;
 

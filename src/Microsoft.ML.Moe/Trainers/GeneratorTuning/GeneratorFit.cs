@@ -42,7 +42,8 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 shared,
                 task.Generator,
                 writer!,
-                new GeneratorSettings(writing.Columns, task.MaximumPromptTokens, WeightPrecision.Float32, Source: null, prompt)));
+                new GeneratorSettings(
+                    writing.Columns, task.MaximumPromptTokens, options.PrecisionAfterwards, options.SourceOfWeights, prompt)));
     }
 
     /// <summary>Trains a model.</summary>
@@ -93,12 +94,17 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 var rows = Examples(training);
                 run.Channel.Info(MessageSensitivity.None, string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Training {options.Model} of {model.ParameterCount:N0} parameters on {training.Count} rows, engine: {engine.Description}."));
+                    $"Training {options.Model} of {model.ParameterCount:N0} parameters on {training.Count} rows, engine: "
+                    + $"{engine.Description}."));
                 var metric = metricOf(task, [.. validation.Take(options.MetricRows).Select(row => row.Input)]);
                 var config = options.ToGeneratorConfig();
                 // rows are held out here, whole ones
                 var trainer = new GeneratorTrainer(config with { Training = config.Training with { ValidationShare = 0f } }, model, metric);
-                return observer => trainer.Train(rows, Examples(validation), observer, options.StopToken);
+                return observer =>
+                {
+                    var trained = trainer.Train(rows, Examples(validation), observer, options.StopToken);
+                    return trained.Adaptation is not null && options.MergesAdapters ? trained.Merged() : trained;
+                };
             });
     }
 
@@ -109,13 +115,15 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
     {
         var source = options.Model!;
         var folder = source.ResolveFolder();
-        if (Wanted is var (wanted, otherwise) && PublishedFolder.Open(folder).Encoder is { WritingHead: not null } encoder && encoder.IsEncoderDecoder != wanted)
+        if (Wanted is var (wanted, otherwise)
+            && PublishedFolder.Open(folder).Encoder is { WritingHead: not null } encoder
+            && encoder.IsEncoderDecoder != wanted)
         {
             throw new InvalidOperationException(
                 $"{source} is {encoder.Architecture}, {(wanted ? "a causal model" : "an encoder–decoder")}: train it with {otherwise}.");
         }
 
-        var (generator, model) = TextGenerator.Load(engine, folder, WeightPrecision.Float32, source.Name);
+        var (generator, model) = TextGenerator.Load(engine, folder, options.PrecisionOfWeights, source.Name);
         return (generator, options.Router is { } router ? model.WithRouting(router) : model);
     }
 

@@ -1,5 +1,7 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
 
@@ -14,22 +16,29 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public PublishedModel? Model { get; set; }
 
     /// <summary>
-    /// Another router for the experts, while training and afterwards (USMoE, arXiv 2503.22996). null, the default, for the model's own. Of a
-    /// causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence.
+    /// Another router for the experts, while training and afterwards (USMoE, arXiv 2503.22996). null, the default, for the model's own. Of
+    /// a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence.
     /// </summary>
     public Router? Router { get; set; }
 
     /// <summary>Whether the routers stay as they are, as in the fine-tuning of the GW-MoE paper. Default false.</summary>
     public bool FreezeRouter { get; set; }
 
-    /// <summary>Peak learning rate of the routers, at least 0; 0 freezes them. null, the default, takes <see cref="MoeTrainerOptions.LearningRate"/>.</summary>
+    /// <summary>
+    /// Peak learning rate of the routers, at least 0; 0 freezes them. null, the default, takes <see
+    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// </summary>
     public float? RouterLearningRate { get; set; }
 
-    /// <summary>Peak learning rate of the experts, at least 0; 0 freezes them. null, the default, takes <see cref="MoeTrainerOptions.LearningRate"/>.</summary>
+    /// <summary>
+    /// Peak learning rate of the experts, at least 0; 0 freezes them. null, the default, takes <see
+    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// </summary>
     public float? ExpertLearningRate { get; set; }
 
     /// <summary>
-    /// Peak learning rate of the token table, at least 0; 0 freezes it. null, the default, takes <see cref="MoeTrainerOptions.LearningRate"/>.
+    /// Peak learning rate of the token table, at least 0; 0 freezes it. null, the default, takes <see
+    /// cref="MoeTrainerOptions.LearningRate"/>.
     /// </summary>
     public float? EmbeddingLearningRate { get; set; }
 
@@ -43,7 +52,8 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public float? Dropout { get; set; }
 
     /// <summary>
-    /// Coefficient of the routers' load-balancing loss, within [0, 1000]; 0 leaves it out. null, the default, takes what the model's files say.
+    /// Coefficient of the routers' load-balancing loss, within [0, 1000]; 0 leaves it out. null, the default, takes what the model's files
+    /// say.
     /// </summary>
     public float? LoadBalancingCoefficient { get; set; }
 
@@ -53,8 +63,28 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public float? RouterZLossCoefficient { get; set; }
 
     /// <summary>
-    /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that whichever expert
-    /// such a token meets later knows it; writing afterwards costs what it always costs. null, the default, trains with the router alone.
+    /// Low-rank adapters, which alone learn, beside the model's matrices (LoRA, arXiv 2106.09685): with a fraction of the memory, and over
+    /// weights as they are stored. null, the default, trains the weights themselves.
+    /// </summary>
+    public LowRankAdaptation? Adaptation { get; set; }
+
+    /// <summary>
+    /// Whether adapters are worked into the weights after training. false keeps them beside the weights, which stay in the model's folder:
+    /// a model zip then holds the adapters and refers to the folder, and they can be written for the library peft. Default true; of no
+    /// effect without <see cref="Adaptation"/>.
+    /// </summary>
+    public bool MergesAdapters { get; set; } = true;
+
+    /// <summary>
+    /// What the weights are in memory while adapters learn beside them. Default <see cref="WeightPrecision.AsStored"/>. Without
+    /// <see cref="Adaptation"/> they learn themselves, in single precision.
+    /// </summary>
+    public WeightPrecision Weights { get; set; } = WeightPrecision.AsStored;
+
+    /// <summary>
+    /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that whichever
+    /// expert such a token meets later knows it; writing afterwards costs what it always costs. null, the default, trains with the router
+    /// alone.
     /// </summary>
     public GlobalWorkspaceSettings? GlobalWorkspace { get; set; }
 
@@ -65,25 +95,29 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public IDataView? ValidationSet { get; set; }
 
     /// <summary>
-    /// Steps after which the validation rows are evaluated within an epoch too. At least 1. null, the default, evaluates them after each epoch.
+    /// Steps after which the validation rows are evaluated within an epoch too. At least 1. null, the default, evaluates them after each
+    /// epoch.
     /// </summary>
     public int? EvaluationSteps { get; set; }
 
     /// <summary>
-    /// Whether a step's rows are of similar length, so that less is computed for the longest of them; the seed alone decides which. Default true.
+    /// Whether a step's rows are of similar length, so that less is computed for the longest of them; the seed alone decides which. Default
+    /// true.
     /// </summary>
     public bool BatchesByLength { get; set; }
 
     /// <summary>
-    /// By what the best epoch is chosen. Default <see cref="TextMetric.Loss"/>; any other has the model answer <see cref="MetricRows"/> of the
-    /// validation rows after each epoch.
+    /// By what the best epoch is chosen. Default <see cref="TextMetric.Loss"/>; any other has the model answer <see cref="MetricRows"/> of
+    /// the validation rows after each epoch.
     /// </summary>
     public TextMetric Metric { get; set; }
 
     /// <summary>Validation rows that are answered for <see cref="Metric"/>, the first ones. At least 1. Default 200.</summary>
     public int MetricRows { get; set; } = 200;
 
-    /// <summary>Rows that are answered or scored at the same time, within [1, 4096]. Default 16; more is faster and takes more memory.</summary>
+    /// <summary>
+    /// Rows that are answered or scored at the same time, within [1, 4096]. Default 16; more is faster and takes more memory.
+    /// </summary>
     public int ScoringBatchSize { get; set; } = 16;
 
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
@@ -112,7 +146,18 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         LoadBalancingCoefficient = LoadBalancingCoefficient,
         RouterZLossCoefficient = RouterZLossCoefficient,
         BatchesByLength = BatchesByLength,
+        Adaptation = Adaptation,
     };
+
+    /// <summary>What the weights are in memory while they, or adapters beside them, learn.</summary>
+    internal WeightPrecision PrecisionOfWeights => Adaptation is null ? WeightPrecision.Float32 : Weights;
+
+    /// <summary>What the weights of the trained model are in memory; those with adapters in them are no longer int8.</summary>
+    internal WeightPrecision PrecisionAfterwards =>
+        Adaptation is not null && MergesAdapters ? WeightPrecision.AsStored : PrecisionOfWeights;
+
+    /// <summary>Where the weights stay once the model is trained; null where they are its own.</summary>
+    internal PublishedModel? SourceOfWeights => Adaptation is null || MergesAdapters ? null : Model;
 
     internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with
     {
@@ -133,22 +178,31 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         (RouterLearningRate, ExpertLearningRate, EmbeddingLearningRate) =
             (config.RouterLearningRate, config.ExpertLearningRate, config.EmbeddingLearningRate);
         (Beta1, Beta2, Dropout, BatchesByLength) = (config.Beta1, config.Beta2, config.Dropout, config.BatchesByLength);
+        Adaptation = config.Adaptation;
         (LoadBalancingCoefficient, RouterZLossCoefficient) = (config.LoadBalancingCoefficient, config.RouterZLossCoefficient);
     }
 
     private protected override void CheckTask()
     {
         if (Model is null)
-            throw new ArgumentException($"{nameof(Model)} is null: give {nameof(PublishedModel)}.{nameof(PublishedModel.FromFolder)}(path).", nameof(Model));
+        {
+            throw new ArgumentException(
+                $"{nameof(Model)} is null: give {nameof(PublishedModel)}.{nameof(PublishedModel.FromFolder)}(path).", nameof(Model));
+        }
+
         OptionCheck.Range(ScoringBatchSize, 1, 4096, nameof(ScoringBatchSize));
         ToPrompt().Check();
         _ = ToGeneratorConfig();
+        OptionCheck.Defined(Weights, nameof(Weights));
         OptionCheck.Defined(Metric, nameof(Metric));
         OptionCheck.Range(MetricRows, 1, int.MaxValue, nameof(MetricRows));
         if (Metric != TextMetric.Loss && !HasValidation)
             throw new ArgumentException($"{nameof(Metric)} = {Metric} needs validation rows: {HowToValidate}.", nameof(Metric));
         if (!Metrics.Contains(Metric))
-            throw new ArgumentException($"{nameof(Metric)} = {Metric} is not one of {string.Join(", ", Metrics)}, which there are here.", nameof(Metric));
+        {
+            throw new ArgumentException(
+                $"{nameof(Metric)} = {Metric} is not one of {string.Join(", ", Metrics)}, which there are here.", nameof(Metric));
+        }
     }
 
     /// <summary>By what the best epoch can be chosen.</summary>

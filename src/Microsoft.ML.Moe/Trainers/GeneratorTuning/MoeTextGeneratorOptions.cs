@@ -14,11 +14,14 @@ public abstract class MoeTextGeneratorOptions : MoeGeneratorOptions
     public string OutputColumnName { get; set; } = "Prediction";
 
     /// <summary>
-    /// Column that receives the sum of the natural logarithms of the probabilities of an answer's tokens, as Single; null, the default, for none.
+    /// Column that receives the sum of the natural logarithms of the probabilities of an answer's tokens, as Single; null, the default, for
+    /// none.
     /// </summary>
     public string? LogProbabilityColumnName { get; set; }
 
-    /// <summary>Column that receives the number of an answer's tokens, its end token counted, as Int32; null, the default, for none.</summary>
+    /// <summary>
+    /// Column that receives the number of an answer's tokens, its end token counted, as Int32; null, the default, for none.
+    /// </summary>
     public string? TokenCountColumnName { get; set; }
 
     /// <summary>
@@ -28,8 +31,9 @@ public abstract class MoeTextGeneratorOptions : MoeGeneratorOptions
     public string? RouterEntropyColumnName { get; set; }
 
     /// <summary>
-    /// How answers are found, how long they may be and what ends them. null, the default, takes what the model's <c>generation_config.json</c>
-    /// says, with as many tokens at most as a target may have. End tokens are the model's own where none are given.
+    /// How answers are found, how long they may be and what ends them. null, the default, takes what the model's
+    /// <c>generation_config.json</c> says, with as many tokens at most as a target may have. End tokens are the model's own where none are
+    /// given.
     /// </summary>
     public GenerationOptions? Generation { get; set; }
 

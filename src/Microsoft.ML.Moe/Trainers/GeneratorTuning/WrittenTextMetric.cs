@@ -12,7 +12,8 @@ namespace Microsoft.ML.Moe.Trainers;
 /// <param name="Metric">How.</param>
 /// <param name="Rows">The rows.</param>
 /// <param name="Writer">Writes, as the trained model will.</param>
-internal sealed record WrittenTextMetric(TextMetric Metric, IReadOnlyList<TaughtRow> Rows, RowWriter Writer) : ValidationMetric(Metric.ToString())
+internal sealed record WrittenTextMetric(TextMetric Metric, IReadOnlyList<TaughtRow> Rows, RowWriter Writer)
+    : ValidationMetric(Metric.ToString())
 {
     internal override GenerationOptions Writing => Writer.Options;
 

@@ -5,8 +5,8 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// The <see cref="IEstimator{TTransformer}"/> that fine-tunes a published causal language model, such as OLMoE, Mixtral or Qwen: on completions of
-/// prompts, whose loss alone counts, or on plain text.
+/// The <see cref="IEstimator{TTransformer}"/> that fine-tunes a published causal language model, such as OLMoE, Mixtral or Qwen: on
+/// completions of prompts, whose loss alone counts, or on plain text.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -31,9 +31,8 @@ namespace Microsoft.ML.Moe;
 ///
 /// ### Training algorithm details
 /// Each token of a completion is learned from those before it, and so is the end token; tokens of the prompt are read only. While training,
-/// uncertain tokens may go to all experts (GW-MoE, arXiv 2406.12375), and the experts may have another router (USMoE, arXiv 2503.22996). The same
-/// seed gives the same model, whatever the number of threads.
-/// ]]></format>
+/// uncertain tokens may go to all experts (GW-MoE, arXiv 2406.12375), and the experts may have another router (USMoE, arXiv 2503.22996).
+/// The same seed gives the same model, whatever the number of threads. ]]></format>
 /// </remarks>
 /// <example>
 /// <code language="csharp"><![CDATA[
@@ -55,7 +54,8 @@ public sealed partial class MoeLanguageModelTrainer : MoeTrainer<MoeLanguageMode
     }
 
     private protected override MoeTextGenerationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run) =>
-        new GeneratorFit(run, Settings) { Wanted = (false, nameof(MoeTextCatalog.MoeTextToText)) }.Write(input, Settings, Settings.CompletionColumnName);
+        new GeneratorFit(run, Settings) { Wanted = (false, nameof(MoeTextCatalog.MoeTextToText)) }
+            .Write(input, Settings, Settings.CompletionColumnName);
 
     private protected override SchemaShape Promise(SchemaShape inputSchema)
     {

@@ -23,18 +23,20 @@ public sealed partial class MoeTextToTextClassificationTrainer
         /// <summary>Column that receives the most probable label. Default <c>PredictedLabel</c>.</summary>
         public string PredictedLabelColumnName { get; set; } = "PredictedLabel";
 
-        /// <summary>Column of the text that is classified. Default <c>Text</c>. Not looked at where there is a <see cref="Prompt"/>.</summary>
+        /// <summary>
+        /// Column of the text that is classified. Default <c>Text</c>. Not looked at where there is a <see cref="Prompt"/>.
+        /// </summary>
         public string TextColumnName { get; set; } = "Text";
 
         /// <summary>
-        /// What the model reads of a row, out of several columns or with words around them; a text converts. null, the default, for the text
-        /// column as it is.
+        /// What the model reads of a row, out of several columns or with words around them; a text converts. null, the default, for the
+        /// text column as it is.
         /// </summary>
         public PromptTemplate? Prompt { get; set; }
 
         /// <summary>
-        /// What the model writes for each class, in the order of the label's keys, each another text. null, the default, for the values behind the
-        /// keys: the digits of GLUE, or names.
+        /// What the model writes for each class, in the order of the label's keys, each another text. null, the default, for the values
+        /// behind the keys: the digits of GLUE, or names.
         /// </summary>
         public IReadOnlyList<string>? ClassTexts { get; set; }
 
@@ -42,22 +44,28 @@ public sealed partial class MoeTextToTextClassificationTrainer
         public ClassReading Reading { get; set; }
 
         /// <summary>
-        /// Longest text in tokens, special ones counted; of a longer one the end is cut off, or of a causal model the beginning. Within [8, 65536].
-        /// Default 512.
+        /// Longest text in tokens, special ones counted; of a longer one the end is cut off, or of a causal model the beginning. Within [8,
+        /// 65536]. Default 512.
         /// </summary>
         public int MaximumSourceTokens { get; set; } = 512;
 
         /// <summary>
-        /// The GW-MoE paper's settings for a task of GLUE: <see cref="GeneratorTrainingConfig.Glue"/>, the task's prompt, 256 tokens. The label's keys
-        /// have the data set's digits behind them.
+        /// The GW-MoE paper's settings for a task of GLUE: <see cref="GeneratorTrainingConfig.Glue"/>, the task's prompt, 256 tokens. The
+        /// label's keys have the data set's digits behind them.
         /// </summary>
-        /// <param name="task">The task; of <see cref="GlueTask.Stsb"/>, whose labels are scores, take <see cref="MoeTextToTextTrainer"/>.</param>
+        /// <param name="task">
+        /// The task; of <see cref="GlueTask.Stsb"/>, whose labels are scores, take <see cref="MoeTextToTextTrainer"/>.
+        /// </param>
         /// <param name="columns">See <see cref="PromptTemplate.Glue"/>.</param>
         /// <exception cref="ArgumentOutOfRangeException">The task has no classes.</exception>
         public static Options Glue(GlueTask task, params IReadOnlyList<string> columns)
         {
             if (task == GlueTask.Stsb)
-                throw new ArgumentOutOfRangeException(nameof(task), task, $"{task} has scores, no classes: train it with {nameof(MoeTextToTextTrainer)}.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(task), task, $"{task} has scores, no classes: train it with {nameof(MoeTextToTextTrainer)}.");
+            }
+
             var options = new Options { Prompt = PromptTemplate.Glue(task, columns), MaximumSourceTokens = 256 };
             options.Take(GeneratorTrainingConfig.Glue);
             return options;
@@ -87,9 +95,16 @@ public sealed partial class MoeTextToTextClassificationTrainer
             if (ClassTexts is not { } texts)
                 return;
             if (texts.FirstOrDefault(string.IsNullOrWhiteSpace, "text") != "text")
-                throw new ArgumentException($"{nameof(ClassTexts)} has an empty text: the model writes something for each class.", nameof(ClassTexts));
+            {
+                throw new ArgumentException(
+                    $"{nameof(ClassTexts)} has an empty text: the model writes something for each class.", nameof(ClassTexts));
+            }
+
             if (texts.CountBy(text => text).FirstOrDefault(count => count.Value > 1) is { Key: { } twice })
-                throw new ArgumentException($"{nameof(ClassTexts)} has '{twice}' twice: each class needs a text of its own.", nameof(ClassTexts));
+            {
+                throw new ArgumentException(
+                    $"{nameof(ClassTexts)} has '{twice}' twice: each class needs a text of its own.", nameof(ClassTexts));
+            }
         }
     }
 }
@@ -98,14 +113,15 @@ public sealed partial class MoeTextToTextClassificationTrainer
 public enum ClassReading
 {
     /// <summary>
-    /// By the probabilities that the model gives to the classes' texts, of which the largest decides; they are the score. Every row has a class.
+    /// By the probabilities that the model gives to the classes' texts, of which the largest decides; they are the score. Every row has a
+    /// class.
     /// </summary>
     Scored,
 
     /// <summary>
-    /// The model writes, and the class is the one whose text it has written, as in the papers: its score is 1. A text that is none of a class
-    /// gives a missing label, and scores that are not numbers, which <c>Evaluate</c> leaves out; <see cref="TextEvaluation.Glue"/>, over what
-    /// <see cref="MoeTextToTextTrainer"/> writes, counts such rows as the papers do.
+    /// The model writes, and the class is the one whose text it has written, as in the papers: its score is 1. A text that is none of a
+    /// class gives a missing label, and scores that are not numbers, which <c>Evaluate</c> leaves out; <see cref="TextEvaluation.Glue"/>,
+    /// over what <see cref="MoeTextToTextTrainer"/> writes, counts such rows as the papers do.
     /// </summary>
     Written,
 }

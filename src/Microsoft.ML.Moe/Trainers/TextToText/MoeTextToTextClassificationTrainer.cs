@@ -6,8 +6,8 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// The <see cref="IEstimator{TTransformer}"/> that fine-tunes a published model that writes text, an encoder–decoder or a causal one, to tell
-/// classes by what it would write.
+/// The <see cref="IEstimator{TTransformer}"/> that fine-tunes a published model that writes text, an encoder–decoder or a causal one, to
+/// tell classes by what it would write.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -34,10 +34,9 @@ namespace Microsoft.ML.Moe;
 /// | Exportable to ONNX | No |
 ///
 /// ### Training algorithm details
-/// The model learns to write the text of a row's class (Raffel et al. 2020, section 2.3). A class's probability is that of its text with the end
-/// token behind it, among the texts of all classes. While training, uncertain tokens may go to all experts (GW-MoE, arXiv 2406.12375), and the
-/// experts may have another router (USMoE, arXiv 2503.22996).
-/// ]]></format>
+/// The model learns to write the text of a row's class (Raffel et al. 2020, section 2.3). A class's probability is that of its text with
+/// the end token behind it, among the texts of all classes. While training, uncertain tokens may go to all experts (GW-MoE, arXiv
+/// 2406.12375), and the experts may have another router (USMoE, arXiv 2503.22996). ]]></format>
 /// </remarks>
 /// <example>
 /// <code language="csharp"><![CDATA[
@@ -63,19 +62,26 @@ public sealed partial class MoeTextToTextClassificationTrainer
         ClassTextScorer? scorer = null;
         return new GeneratorFit(run, Settings).Execute(
             input,
-            table => TaughtClasses.Of(table.Schema, prompt, Settings.LabelColumnName, classes, texts, isTraining: ReferenceEquals(table, input)),
+            table => TaughtClasses.Of(
+                table.Schema, prompt, Settings.LabelColumnName, classes, texts, isTraining: ReferenceEquals(table, input)),
             isPlain: false,
             task => scorer = ClassTextScorer.Create(
                 task.Generator,
                 new ClassTextSettings(texts, Settings.Reading, task.MaximumTargetTokens, task.EndToken),
-                task.Generation,
+                task.Generation with { Sample = false },
                 Settings.ScoringBatchSize),
             (_, validation) => Settings.Metric == TextMetric.Loss ? null : new ClassTextAccuracy(validation, scorer!),
             (task, shared) => MoeTextToTextClassificationTransformer.Create(
                 shared,
                 task.Generator,
                 scorer!,
-                new ClassTextModel(Settings.Columns, classes.Values, prompt, task.MaximumPromptTokens)));
+                new ClassTextModel(
+                    Settings.Columns,
+                    classes.Values,
+                    prompt,
+                    task.MaximumPromptTokens,
+                    Settings.PrecisionAfterwards,
+                    Settings.SourceOfWeights)));
     }
 
     private protected override SchemaShape Promise(SchemaShape inputSchema)
@@ -87,14 +93,17 @@ public sealed partial class MoeTextToTextClassificationTrainer
     private IReadOnlyList<string> TextsOf(LabelClasses classes)
     {
         var texts = Settings.ClassTexts ?? classes.Values?.Texts ?? throw new InvalidOperationException(
-            $"The keys of column '{Settings.LabelColumnName}' have no values behind them: say in {nameof(Settings.ClassTexts)} what the model writes for each.");
+            $"The keys of column '{Settings.LabelColumnName}' have no values behind them: say in "
+            + $"{nameof(Settings.ClassTexts)} what the model writes for each.");
         if (texts.Count != classes.Count)
         {
             throw new InvalidOperationException(
-                $"{nameof(Settings.ClassTexts)} has {texts.Count} texts, and column '{Settings.LabelColumnName}' {classes.Count} key values.");
+                $"{nameof(Settings.ClassTexts)} has {texts.Count} texts, and column '{Settings.LabelColumnName}' {classes.Count} key "
+                + "values.");
         }
 
         return texts.FirstOrDefault(string.IsNullOrWhiteSpace) is null ? texts : throw new InvalidOperationException(
-            $"A key of column '{Settings.LabelColumnName}' has an empty value: say in {nameof(Settings.ClassTexts)} what the model writes for each.");
+            $"A key of column '{Settings.LabelColumnName}' has an empty value: say in {nameof(Settings.ClassTexts)} what the model "
+            + "writes for each.");
     }
 }

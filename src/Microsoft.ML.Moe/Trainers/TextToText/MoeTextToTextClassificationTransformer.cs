@@ -6,6 +6,7 @@ using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 
 namespace Microsoft.ML.Moe;
@@ -70,8 +71,8 @@ public sealed class MoeTextToTextClassificationTransformer : MoeTransformer, ISa
         return Model.ReportRouting(data, options, cancellationToken);
     }
 
-    static MoeTextToTextClassificationTransformer ISavedTransformer<MoeTextToTextClassificationTransformer>.Read(ModelFolderReader folder) =>
-        ClassTextZip.Read(folder);
+    static MoeTextToTextClassificationTransformer ISavedTransformer<MoeTextToTextClassificationTransformer>.Read(
+        ModelFolderReader folder) => ClassTextZip.Read(folder);
 
     /// <summary>Makes the transformer, which owns the model from then on.</summary>
     internal static MoeTextToTextClassificationTransformer Create(
@@ -90,4 +91,12 @@ public sealed class MoeTextToTextClassificationTransformer : MoeTransformer, ISa
 /// <param name="Labels">Values behind the label's keys, if any.</param>
 /// <param name="Prompt">How rows become prompts.</param>
 /// <param name="MaximumPromptTokens">Longest prompt, special tokens counted.</param>
-internal sealed record ClassTextModel(ClassTextColumns Columns, LabelValues? Labels, PromptSettings Prompt, int? MaximumPromptTokens);
+/// <param name="Weights">What the weights are in memory.</param>
+/// <param name="Source">Where the weights stay; null where the model zip holds them.</param>
+internal sealed record ClassTextModel(
+    ClassTextColumns Columns,
+    LabelValues? Labels,
+    PromptSettings Prompt,
+    int? MaximumPromptTokens,
+    WeightPrecision Weights,
+    PublishedModel? Source);

@@ -11,7 +11,9 @@ public sealed partial class MoeTextToTextTrainer
     /// <summary>Columns, model, training and writing of <see cref="MoeTextToTextTrainer"/>.</summary>
     public sealed class Options : MoeTextGeneratorOptions
     {
-        /// <summary>Column of the text that the model reads. Default <c>Source</c>. Not looked at where there is a <see cref="Prompt"/>.</summary>
+        /// <summary>
+        /// Column of the text that the model reads. Default <c>Source</c>. Not looked at where there is a <see cref="Prompt"/>.
+        /// </summary>
         public string SourceColumnName { get; set; } = "Source";
 
         /// <summary>
@@ -21,18 +23,20 @@ public sealed partial class MoeTextToTextTrainer
         public string TargetColumnName { get; set; } = "Target";
 
         /// <summary>
-        /// What the model reads of a row, out of several columns or with words around them; a text converts. null, the default, for the source
-        /// column as it is.
+        /// What the model reads of a row, out of several columns or with words around them; a text converts. null, the default, for the
+        /// source column as it is.
         /// </summary>
         public PromptTemplate? Prompt { get; set; }
 
         /// <summary>
-        /// Longest source in tokens, special ones counted; of a longer one the end is cut off, unless <see cref="Windows"/> says otherwise. Within
-        /// [8, 65536]. Default 512.
+        /// Longest source in tokens, special ones counted; of a longer one the end is cut off, unless <see cref="Windows"/> says otherwise.
+        /// Within [8, 65536]. Default 512.
         /// </summary>
         public int MaximumSourceTokens { get; set; } = 512;
 
-        /// <summary>Longest target in tokens, the end token counted; of a longer one the end is cut off. Within [2, 65536]. Default 128.</summary>
+        /// <summary>
+        /// Longest target in tokens, the end token counted; of a longer one the end is cut off. Within [2, 65536]. Default 128.
+        /// </summary>
         public int MaximumTargetTokens { get; set; } = 128;
 
         /// <summary>
@@ -41,8 +45,8 @@ public sealed partial class MoeTextToTextTrainer
         public ContextWindows? Windows { get; set; }
 
         /// <summary>
-        /// The GW-MoE paper's settings for a task of GLUE as text: <see cref="GeneratorTrainingConfig.Glue"/>, the task's prompt, 256 tokens. Targets
-        /// are the labels' digits as text.
+        /// The GW-MoE paper's settings for a task of GLUE as text: <see cref="GeneratorTrainingConfig.Glue"/>, the task's prompt, 256
+        /// tokens. Targets are the labels' digits as text.
         /// </summary>
         /// <param name="task">The task.</param>
         /// <param name="columns">See <see cref="PromptTemplate.Glue"/>.</param>
@@ -55,7 +59,8 @@ public sealed partial class MoeTextToTextTrainer
 
         /// <summary>
         /// The GW-MoE paper's settings for summaries: <see cref="GeneratorTrainingConfig.Summarisation"/>, the prompt, six beams
-        /// (<see cref="GenerationOptions.Summarisation"/>), 1,024 tokens read, and the best epoch by ROUGE-Lsum where there are validation rows.
+        /// (<see cref="GenerationOptions.Summarisation"/>), 1,024 tokens read, and the best epoch by ROUGE-Lsum where there are validation
+        /// rows.
         /// </summary>
         /// <param name="column">Column of the text.</param>
         public static Options Summarisation(string column)
@@ -66,8 +71,8 @@ public sealed partial class MoeTextToTextTrainer
         }
 
         /// <summary>
-        /// The GW-MoE paper's settings for answers out of a context: <see cref="GeneratorTrainingConfig.QuestionAnswering"/>, the prompt, 384 tokens
-        /// read and 30 written. Longer contexts are read in windows that overlap by 128 tokens, each with the question in it;
+        /// The GW-MoE paper's settings for answers out of a context: <see cref="GeneratorTrainingConfig.QuestionAnswering"/>, the prompt,
+        /// 384 tokens read and 30 written. Longer contexts are read in windows that overlap by 128 tokens, each with the question in it;
         /// <see cref="ContextWindows.Published"/> is the paper's way.
         /// </summary>
         /// <param name="questionColumn">Column of the question.</param>
@@ -97,7 +102,8 @@ public sealed partial class MoeTextToTextTrainer
             if (Windows is { Overlap: var overlap } && overlap >= MaximumSourceTokens)
             {
                 throw new ArgumentException(
-                    $"{nameof(Windows)}.{nameof(ContextWindows.Overlap)} is {overlap}, not less than {nameof(MaximumSourceTokens)} = {MaximumSourceTokens}.",
+                    $"{nameof(Windows)}.{nameof(ContextWindows.Overlap)} is {overlap}, not less than {nameof(MaximumSourceTokens)} = "
+                    + $"{MaximumSourceTokens}.",
                     nameof(Windows));
             }
         }

@@ -5,8 +5,8 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// The <see cref="IEstimator{TTransformer}"/> that fine-tunes a published encoder–decoder, such as Switch Transformers or T5, to write one text
-/// to another: summaries, answers, translations, classes by their names.
+/// The <see cref="IEstimator{TTransformer}"/> that fine-tunes a published encoder–decoder, such as Switch Transformers or T5, to write one
+/// text to another: summaries, answers, translations, classes by their names.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -31,9 +31,9 @@ namespace Microsoft.ML.Moe;
 /// | Exportable to ONNX | No |
 ///
 /// ### Training algorithm details
-/// The decoder learns each token of the target from those before it and the source (Raffel et al. 2020, "Exploring the Limits of Transfer Learning
-/// with a Unified Text-to-Text Transformer"). While training, uncertain tokens may go to all experts (GW-MoE, arXiv 2406.12375), and the experts may
-/// have another router (USMoE, arXiv 2503.22996). The same seed gives the same model, whatever the number of threads.
+/// The decoder learns each token of the target from those before it and the source (Raffel et al. 2020, "Exploring the Limits of Transfer
+/// Learning with a Unified Text-to-Text Transformer"). While training, uncertain tokens may go to all experts (GW-MoE, arXiv 2406.12375),
+/// and the experts may have another router (USMoE, arXiv 2503.22996). The same seed gives the same model, whatever the number of threads.
 /// ]]></format>
 /// </remarks>
 /// <example>
@@ -51,7 +51,8 @@ public sealed partial class MoeTextToTextTrainer : MoeTrainer<MoeTextToTextTrain
     }
 
     private protected override MoeTextGenerationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run) =>
-        new GeneratorFit(run, Settings) { Wanted = (true, nameof(MoeTextCatalog.MoeLanguageModel)) }.Write(input, Settings, Settings.TargetColumnName);
+        new GeneratorFit(run, Settings) { Wanted = (true, nameof(MoeTextCatalog.MoeLanguageModel)) }
+            .Write(input, Settings, Settings.TargetColumnName);
 
     private protected override SchemaShape Promise(SchemaShape inputSchema)
     {
