@@ -67,8 +67,8 @@ internal sealed class SwitchTrainingBenchmark : IBenchmark
                 PairedRunner.Timed(() => steps.Take()), repeats => PyTorch.Instance!.Run("switch/" + file, threads, repeats));
             yield return new Figure(
                 Id,
-                $"fine-tuning step of Switch-Base-8's widths, {Layers} + {Layers} blocks, {Rows} rows of {SourceLength} and {TargetLength} tokens / "
-                + PyTorch.Instance!.Version,
+                $"training step of Switch-Base-8's widths, {Layers} + {Layers} blocks, {Rows} rows of {SourceLength} and {TargetLength} tokens "
+                + $"/ {PyTorch.Instance!.Version}",
                 threads,
                 result.Ratio,
                 result.Spread,

@@ -39,10 +39,14 @@ public sealed class GlobalWorkspace(
     /// </summary>
     public static GlobalWorkspaceSettings Glue { get; } = OfPaper(1.6, 8, 1);
 
-    /// <summary>The paper's settings for summaries: 1.8 nats, 32 uncertain tokens of a source and 8 of a target; see <see cref="Glue"/>.</summary>
+    /// <summary>
+    /// The paper's settings for summaries: 1.8 nats, 32 uncertain tokens of a source and 8 of a target; see <see cref="Glue"/>.
+    /// </summary>
     public static GlobalWorkspaceSettings Summarisation { get; } = OfPaper(1.8, 32, 8);
 
-    /// <summary>The paper's settings for answers to questions: 1.8 nats, 16 uncertain tokens of a source and 2 of a target; see <see cref="Glue"/>.</summary>
+    /// <summary>
+    /// The paper's settings for answers to questions: 1.8 nats, 16 uncertain tokens of a source and 2 of a target; see <see cref="Glue"/>.
+    /// </summary>
     public static GlobalWorkspaceSettings QuestionAnswering { get; } = OfPaper(1.8, 16, 2);
 
     /// <summary>H*, in nats.</summary>

@@ -31,7 +31,9 @@ internal sealed class TrainingClock
         return result;
     }
 
-    /// <summary>The time that some more steps and evaluations take, by that of those before; an evaluation counts nothing before the first.</summary>
+    /// <summary>
+    /// The time that some more steps and evaluations take, by that of those before; an evaluation counts nothing before the first.
+    /// </summary>
     public TimeSpan Left(int steps, int evaluations) =>
         Training * ((double)steps / Math.Max(1, Steps)) + _evaluating.Elapsed * ((double)evaluations / Math.Max(1, _evaluations));
 }

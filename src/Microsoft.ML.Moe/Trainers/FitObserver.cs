@@ -83,6 +83,7 @@ internal sealed class FitObserver : ITrainingObserver
             : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}{score}, {report.RowsPerSecond:F0} rows/s{left}.");
+            $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}{score}, {report.RowsPerSecond:F0} rows/s")
+            + $"{left}.";
     }
 }

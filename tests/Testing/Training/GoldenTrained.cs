@@ -82,7 +82,10 @@ internal sealed class GoldenClassifier : GoldenTrained
         var config = folder.Encoder with { Dropout = 0f, AttentionDropout = 0f };
         var rules = config.CreateRules();
         return Load(engine, weights, rules, store => new GoldenClassifier(
-            config.CreateTokenEmbedding(store), config.CreateEncoder(store), PublishedClassesHeadConfig.Of(folder).CreateHead(store, config), labelSmoothing)
+            config.CreateTokenEmbedding(store),
+            config.CreateEncoder(store),
+            PublishedClassesHeadConfig.Of(folder).CreateHead(store, config),
+            labelSmoothing)
         {
             Store = store,
             Rules = rules,
@@ -107,6 +110,8 @@ internal sealed class GoldenClassifier : GoldenTrained
         bool[] mask = [.. Integers(batch, "attention_mask")!.SelectMany(row => row).Select(value => value > 0)];
         int[]? types = Integers(batch, "token_type_ids") is { } rows ? [.. rows.SelectMany(row => row)] : null;
         return new TokenIdBatch().Reset(
-            new SequenceLayout(offsets, mask.Contains(false) ? mask : null), ids.SelectMany(row => row).ToArray(), types ?? default(ReadOnlyMemory<int>));
+            new SequenceLayout(offsets, mask.Contains(false) ? mask : null),
+            ids.SelectMany(row => row).ToArray(),
+            types ?? default(ReadOnlyMemory<int>));
     }
 }

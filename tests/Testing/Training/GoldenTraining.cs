@@ -135,7 +135,9 @@ internal sealed class GoldenTraining : IDisposable
                     actual.Add(name);
         }
 
-        Assert.True(expected.SetEquals(actual), $"Without gradient in step {number}: expected {string.Join(", ", expected)}; got {string.Join(", ", actual)}.");
+        Assert.True(
+            expected.SetEquals(actual),
+            $"Without gradient in step {number}: expected {string.Join(", ", expected)}; got {string.Join(", ", actual)}.");
     }
 
     /// <summary>Compares all stored tensors whose names begin with a prefix, but those that are rounding alone.</summary>

@@ -79,7 +79,8 @@ internal sealed partial class GoldenTrainingSettings(JsonElement expected)
         var settings = expected.GetProperty("parameters").GetProperty(tensor);
         return settings.TryGetProperty("frozen", out var frozen) && frozen.GetBoolean()
             ? new ParameterRate(0f, 0f)
-            : new ParameterRate((float)(Peak * settings.GetProperty("lr_multiplier").GetDouble()), settings.GetProperty("weight_decay").GetSingle());
+            : new ParameterRate(
+                (float)(Peak * settings.GetProperty("lr_multiplier").GetDouble()), settings.GetProperty("weight_decay").GetSingle());
     }
 
     private static double Number(Group digits) => double.Parse(digits.Value, CultureInfo.InvariantCulture);

@@ -43,8 +43,11 @@ internal sealed class GoldenWriter : GoldenTrained
         var ids = Integers(batch, "input_ids")!;
         var mask = Integers(batch, "attention_mask");
         var labels = Integers(batch, "labels")!;
-        EncodedText[] rows = [.. ids.Select((row, r) => Row(
-            [.. row.Where((_, token) => mask is null || mask[r][token] > 0)], [.. labels[r]], [.. row.Select((_, token) => mask is null || mask[r][token] > 0)]))];
+        EncodedText[] rows = [.. ids.Select((row, r) =>
+        {
+            bool[] isToken = [.. row.Select((_, token) => mask is null || mask[r][token] > 0)];
+            return Row([.. row.Where((_, token) => isToken[token])], labels[r], isToken);
+        })];
         var packed = _model.Input.CreatePacker(_model.Packing(keepsLayouts: true)).Pack(rows);
         var losses = new RouterParts(_model);
         var scores = _model.Forward(tape, packed, losses);

@@ -9,7 +9,9 @@ internal static class GeneratorRates
     private const string OfExperts = ".experts.";
     private const string OfRouter = ".router.";
 
-    /// <summary>Learning rate and weight decay of a parameter; the rate is 0 of one that stays as it is, as those do that are frozen already.</summary>
+    /// <summary>
+    /// Learning rate and weight decay of a parameter; the rate is 0 of one that stays as it is, as those do that are frozen already.
+    /// </summary>
     /// <param name="config">What was asked for.</param>
     /// <param name="parameter">The parameter.</param>
     /// <param name="role">What it does.</param>
