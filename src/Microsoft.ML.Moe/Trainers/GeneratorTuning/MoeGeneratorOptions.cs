@@ -48,6 +48,11 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     /// <summary>AdamW's decay of the second moment, within [0, 1). Default 0.999.</summary>
     public float Beta2 { get; set; }
 
+    /// <summary>
+    /// Whether an expert to which no token of a step came stays as it is, without decay and without a step of its moments. Default true.
+    /// </summary>
+    public bool SkipsIdleExperts { get; set; }
+
     /// <summary>Dropout rate everywhere in the model, within [0, 1). null, the default, takes what the model's files say.</summary>
     public float? Dropout { get; set; }
 
@@ -146,6 +151,7 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         LoadBalancingCoefficient = LoadBalancingCoefficient,
         RouterZLossCoefficient = RouterZLossCoefficient,
         BatchesByLength = BatchesByLength,
+        SkipsIdleExperts = SkipsIdleExperts,
         Adaptation = Adaptation,
     };
 
@@ -178,7 +184,7 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         (RouterLearningRate, ExpertLearningRate, EmbeddingLearningRate) =
             (config.RouterLearningRate, config.ExpertLearningRate, config.EmbeddingLearningRate);
         (Beta1, Beta2, Dropout, BatchesByLength) = (config.Beta1, config.Beta2, config.Dropout, config.BatchesByLength);
-        Adaptation = config.Adaptation;
+        (SkipsIdleExperts, Adaptation) = (config.SkipsIdleExperts, config.Adaptation);
         (LoadBalancingCoefficient, RouterZLossCoefficient) = (config.LoadBalancingCoefficient, config.RouterZLossCoefficient);
     }
 
