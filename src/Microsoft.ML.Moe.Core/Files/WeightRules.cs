@@ -112,13 +112,6 @@ internal sealed class WeightRules(string architecture)
     /// <summary>The parameter has one value everywhere.</summary>
     public WeightRules Constant(string target, float value) => Add(target, new WeightSource.Constant(value));
 
-    /// <summary>Takes back the rules of targets, which a family has under names of its own: others are not to be written.</summary>
-    public WeightRules Without(params string[] targets)
-    {
-        _rules.RemoveAll(rule => targets.Contains(rule.Target.ToString()));
-        return this;
-    }
-
     /// <summary>The parameter may be absent, when no rule before applies: the model then initialises it as it does when it is new.</summary>
     public WeightRules Optional(string target) => Add(target, new WeightSource.Initial());
 

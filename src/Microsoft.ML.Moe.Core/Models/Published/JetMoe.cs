@@ -65,14 +65,14 @@ internal sealed record JetMoeConfig : RotaryCausalConfig
     {
         const string Attention = "layers.{l}.self_attention.";
         const string Experts = "layers.{l}.mlp.";
-        return LlamaRules()
-            .Without("layers.{l}.attention.keys.weight", "layers.{l}.attention.values.weight")
+        var keysAndValues = new WeightRules(Architecture)
+            .Slice("layers.{l}.attention.keys.weight", Attention + "kv_proj.weight", 0, of: 2, transpose: true)
+            .Slice("layers.{l}.attention.values.weight", Attention + "kv_proj.weight", 1, of: 2, transpose: true);
+        return LlamaRules(own: keysAndValues)
             .Copy("layers.{l}.attention.router.weight", Attention + "experts.router.layer.weight", transpose: true)
             .Copy("layers.{l}.attention.experts.queries", Attention + "experts.input_linear.weight", transpose: true)
             .Copy("layers.{l}.attention.experts.output", Attention + "experts.output_linear.weight", transpose: true)
             .Repeat("layers.{l}.attention.bias", Attention + "experts.bias")
-            .Slice("layers.{l}.attention.keys.weight", Attention + "kv_proj.weight", 0, of: 2, transpose: true)
-            .Slice("layers.{l}.attention.values.weight", Attention + "kv_proj.weight", 1, of: 2, transpose: true)
             .Copy("layers.{l}.moe.router.weight", Experts + "router.layer.weight", transpose: true)
             .Slice("layers.{l}.moe.experts.w1", Experts + "input_linear.weight", 0, of: 2, axis: 1, transpose: true)
             .Slice("layers.{l}.moe.experts.gate", Experts + "input_linear.weight", 1, of: 2, axis: 1, transpose: true)

@@ -109,15 +109,17 @@ internal abstract record RotaryCausalConfig : CausalConfig
     /// <param name="feedForwardNorm">Name of that of its second half.</param>
     /// <param name="queryNorm">Name of the norm of queries.</param>
     /// <param name="keyNorm">Name of that of keys.</param>
+    /// <param name="own">Rules that come before these; null for none.</param>
     private protected WeightRules LlamaRules(
         string attentionNorm = "input_layernorm",
         string feedForwardNorm = "post_attention_layernorm",
         string queryNorm = "q_norm",
-        string keyNorm = "k_norm")
+        string keyNorm = "k_norm",
+        WeightRules? own = null)
     {
         const string Layer = "layers.{l}.";
         const string Attention = Layer + "self_attn.";
-        return new WeightRules(Architecture)
+        return (own ?? new WeightRules(Architecture))
             .Prefixes("", "model.")
             .Copy("embedding.words", "embed_tokens.weight")
             .Copy("outputNorm.gain", "norm.weight")
