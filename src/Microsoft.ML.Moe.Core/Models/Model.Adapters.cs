@@ -35,7 +35,7 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithAdapters(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        var files = PeftFolder.Open(folder);
+        using var files = PeftFolder.Open(folder);
         var model = WithSavedAdapters(files.Adaptation, folder);
         files.Fill(model.Adapted);
         return model;

@@ -145,15 +145,18 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <summary>The state, compared with its digest before anybody uses it.</summary>
     private static IReadOnlyDictionary<string, NamedValues> ReadState(ZipArchive zip, byte[] json)
     {
-        using var sha = SHA256.Create();
-        using var hashed = new CryptoStream(Entry(zip, StateEntry).Open(), sha, CryptoStreamMode.Read);
-        var state = SafeTensors.Read(hashed, StateEntry).TakeAll();
-        using var entry = Entry(zip, DigestEntry).Open();
-        var expected = new byte[2 * SHA256.HashSizeInBytes];
-        entry.ReadExactly(expected);
-        return expected.AsSpan().SequenceEqual(DigestOf(json, sha.Hash!))
-            ? state
-            : throw new InvalidDataException("its contents have changed since it was written");
+        byte[] found;
+        using (var stream = Entry(zip, StateEntry).Open())
+            found = DigestOf(json, SHA256.HashData(stream));
+        using (var stream = Entry(zip, DigestEntry).Open())
+        {
+            var expected = new byte[found.Length];
+            if (stream.ReadAtLeast(expected, expected.Length, throwOnEndOfStream: false) < found.Length || !expected.AsSpan().SequenceEqual(found))
+                throw new InvalidDataException("its contents have changed since it was written");
+        }
+
+        using var state = Entry(zip, StateEntry).Open();
+        return SafeTensors.Read(state, StateEntry).TakeAll();
     }
 
     private static byte[] DigestOf(byte[] json, byte[] digestOfState) =>

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -80,19 +81,19 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"step\": 2", "\"step\": 65536")]
-    [InlineData("\"step\": 2", "\"step\": -1")]
-    [InlineData("\"epoch\": 2", "\"epoch\": 0")]
-    [InlineData("\"epoch\": 2", "\"epoch\": 9")]
-    public void ProgressThatIsImpossibleIsRefusedEvenWithTheRightDigest(string before, string after)
+    [InlineData("step", 65536)]
+    [InlineData("step", -1)]
+    [InlineData("epoch", 0)]
+    [InlineData("epoch", 9)]
+    public void ProgressThatIsImpossibleIsRefusedEvenWithTheRightDigest(string member, int value)
     {
         var config = Kept(Config());
         Interrupted(config, 6);
         using (var zip = ZipFile.Open(File, ZipArchiveMode.Update))
         {
             var json = Encoding.UTF8.GetString(Read(zip, "Progress.json"));
-            Assert.Contains(before, json, StringComparison.Ordinal);
-            var forged = Encoding.UTF8.GetBytes(json.Replace(before, after, StringComparison.Ordinal));
+            var forged = Encoding.UTF8.GetBytes(Regex.Replace(json, $"\"{member}\": \\d+", $"\"{member}\": {value}"));
+            Assert.NotEqual(json, Encoding.UTF8.GetString(forged));
             var digest = SHA256.HashData([.. forged, .. SHA256.HashData(Read(zip, "State.safetensors"))]);
             Replace(zip, "Progress.json", forged);
             Replace(zip, "Digest.txt", Encoding.ASCII.GetBytes(Convert.ToHexString(digest)));

@@ -4,11 +4,12 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Models.Adapters;
 
 /// <summary>A folder with adapters as peft saves them: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
-internal sealed class PeftFolder
+internal sealed class PeftFolder : IDisposable
 {
     private const string TensorsFile = "adapter_model.safetensors";
     private static readonly Dictionary<string, string> _metadata = new() { ["format"] = "pt" };
 
+    private readonly FileStream _stream;
     private readonly SafeTensors _tensors;
 
     private PeftFolder(string path)
@@ -16,11 +17,19 @@ internal sealed class PeftFolder
         var file = Path.Combine(path, TensorsFile);
         if (!File.Exists(file))
             throw new FileNotFoundException($"There is no {file}: adapters in other formats are to be saved as safetensors first.", file);
-        using (var stream = File.OpenRead(file))
-            _tensors = SafeTensors.Read(stream, file);
-        Adaptation = PeftConfig.Read(
-            Path.Combine(path, PeftConfig.FileName),
-            () => [.. _tensors.Tensors.Keys.Select(PeftTensor.ModuleOf).OfType<string>().Distinct().Order(StringComparer.Ordinal)]);
+        _stream = File.OpenRead(file);
+        try
+        {
+            _tensors = SafeTensors.Read(_stream, file);
+            Adaptation = PeftConfig.Read(
+                Path.Combine(path, PeftConfig.FileName),
+                () => [.. _tensors.Tensors.Keys.Select(PeftTensor.ModuleOf).OfType<string>().Distinct().Order(StringComparer.Ordinal)]);
+        }
+        catch
+        {
+            _stream.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What is adapted, and how.</summary>
@@ -40,7 +49,7 @@ internal sealed class PeftFolder
         var values = new Dictionary<Parameter, float[]>();
         foreach (var tensor in expected)
         {
-            tensor.Scatter(_tensors.Take(tensor.Name, tensor.Shape), parameter => values.TryGetValue(parameter, out var all)
+            tensor.Scatter(_tensors.TakeWeights(tensor.Name, tensor.Shape), parameter => values.TryGetValue(parameter, out var all)
                 ? all
                 : values[parameter] = new float[parameter.Value.Length]);
         }
@@ -49,6 +58,9 @@ internal sealed class PeftFolder
         foreach (var (parameter, all) in values)
             parameter.Value.CopyFrom(all);
     }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _stream.Dispose();
 
     /// <summary>Writes a folder.</summary>
     /// <param name="path">Path of the folder, which is made where it is not there.</param>
