@@ -36,8 +36,13 @@ internal static class ClassTextZip
         var columns = JsonEntry.Read<ClassTextColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
         var settings = JsonEntry.Read<ClassTextSettings>(folder, ClassTexts, MaximumLength);
         var labels = LabelValuesFile.ReadOrNull(folder, settings.Texts.Count);
-        if (settings.Texts.Count == 0 || settings.MaximumTokens < 1 || !Enum.IsDefined(settings.Reading) || settings.EndToken < 0)
+        if (settings is not { Texts.Count: > 0, MaximumTokens: >= 1, EndToken: null or >= 0 }
+            || settings.Texts.Any(string.IsNullOrWhiteSpace)
+            || !Enum.IsDefined(settings.Reading))
+        {
             throw new InvalidDataException($"{ClassTexts} holds an impossible value: the model file is damaged.");
+        }
+
         if (labels is not null && labels.Texts.Count != settings.Texts.Count)
             throw new InvalidDataException(
                 $"The model file is damaged: {labels.Texts.Count} label values for {settings.Texts.Count} classes.");
