@@ -1,12 +1,15 @@
-// Mixtures on tables beside ML.NET's own trainers, in one run: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N].
+// Mixtures on tables beside ML.NET's own trainers, in one run:
+// FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N].
 // FOLDER has NAME.train.csv and NAME.test.csv; tables.py makes them.
 using Microsoft.ML.Moe.Benchmarks.Tables;
 
-string Option(string name, string otherwise) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : otherwise;
+string Option(string name, string otherwise) =>
+    Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : otherwise;
 
 if (args.Length == 0 || !Directory.Exists(args[0]) || !int.TryParse(Option("--seeds", "3"), out var seeds) || seeds < 1)
 {
-    Console.Error.WriteLine("Usage: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N]; tables.py makes the folder.");
+    Console.Error.WriteLine(
+        "Usage: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N]; tables.py makes the folder.");
     return 2;
 }
 

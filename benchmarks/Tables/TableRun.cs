@@ -53,11 +53,13 @@ internal static class TableRun
     private static IEstimator<ITransformer>? TrainerOf(MLContext ml, TableTask task, string learner) => (task, learner) switch
     {
         (TableTask.Multiclass, "mixture") => ml.MulticlassClassification.Trainers.MoeClassifier(),
-        (TableTask.Multiclass, "dense") => ml.MulticlassClassification.Trainers.MoeClassifier(new MoeFeatureClassificationTrainer.Options { MoeEvery = 0 }),
+        (TableTask.Multiclass, "dense") =>
+            ml.MulticlassClassification.Trainers.MoeClassifier(new MoeFeatureClassificationTrainer.Options { MoeEvery = 0 }),
         (TableTask.Multiclass, "lightgbm") => ml.MulticlassClassification.Trainers.LightGbm(),
         (TableTask.Multiclass, "sdca") => Prepared(ml, ml.MulticlassClassification.Trainers.SdcaMaximumEntropy()),
         (TableTask.Binary, "mixture") => ml.BinaryClassification.Trainers.MoeBinaryClassifier(),
-        (TableTask.Binary, "dense") => ml.BinaryClassification.Trainers.MoeBinaryClassifier(new MoeBinaryClassificationTrainer.Options { MoeEvery = 0 }),
+        (TableTask.Binary, "dense") =>
+            ml.BinaryClassification.Trainers.MoeBinaryClassifier(new MoeBinaryClassificationTrainer.Options { MoeEvery = 0 }),
         (TableTask.Binary, "lightgbm") => ml.BinaryClassification.Trainers.LightGbm(),
         (TableTask.Binary, "fasttree") => ml.BinaryClassification.Trainers.FastTree(),
         (TableTask.Binary, "sdca") => Prepared(ml, ml.BinaryClassification.Trainers.SdcaLogisticRegression()),

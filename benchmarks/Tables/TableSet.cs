@@ -29,7 +29,8 @@ internal sealed record TableSet(string Name, TableTask Task, IDataView Train, ID
             task = labels.Length == 2 ? TableTask.Binary : TableTask.Multiclass;
             steps = task == TableTask.Binary
                 ? ml.Transforms.CopyColumns("Text", FeatureTable.Label)
-                    .Append(ml.Transforms.Conversion.MapValue(FeatureTable.Label, labels.ToDictionary(l => l, l => l == labels[1]), "Text")).Append(steps)
+                    .Append(ml.Transforms.Conversion.MapValue(FeatureTable.Label, labels.ToDictionary(l => l, l => l == labels[1]), "Text"))
+                    .Append(steps)
                 : ml.Transforms.Conversion.MapValueToKey(FeatureTable.Label).Append(steps);
         }
 

@@ -49,7 +49,8 @@ Console.WriteLine($"Model: {path}");
 using var engine = ml.Model.CreatePredictionEngine<Abalone, Prediction>(loaded);
 var snail = new Abalone
 {
-    Sex = "M", Length = 0.455f, Diameter = 0.365f, Height = 0.095f, WholeWeight = 0.514f, ShuckedWeight = 0.2245f, VisceraWeight = 0.101f, ShellWeight = 0.15f,
+    Sex = "M", Length = 0.455f, Diameter = 0.365f, Height = 0.095f,
+    WholeWeight = 0.514f, ShuckedWeight = 0.2245f, VisceraWeight = 0.101f, ShellWeight = 0.15f,
 };
 var prediction = engine.Predict(snail);
 Console.WriteLine($"→ {prediction.Score:0.0} rings ± {prediction.Spread:0.0}");

@@ -67,8 +67,9 @@ internal static class Snippet
         return () => (Task)type.GetMethod("Run")!.Invoke(Activator.CreateInstance(type), BindingFlags.DoNotWrapExceptions, null, null, null)!;
     }
 
-    // a using may stand in a block as well as among those of pages, and a block may show how something is made without using it
+    // a using may stand in a block as well as among those of pages, and a block may show how something is made without using it;
+    // ML.NET was compiled against an earlier version of what .NET has
     private static bool IsProblem(Diagnostic diagnostic) =>
         diagnostic.Severity == DiagnosticSeverity.Error
-        || (diagnostic.Severity == DiagnosticSeverity.Warning && diagnostic.Id is not ("CS0105" or "CS0168" or "CS0219" or "CS8321"));
+        || (diagnostic.Severity == DiagnosticSeverity.Warning && diagnostic.Id is not ("CS0105" or "CS0168" or "CS0219" or "CS1701" or "CS8321"));
 }
