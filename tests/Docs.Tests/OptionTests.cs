@@ -60,8 +60,7 @@ public sealed partial class OptionTests
     public void Options_of_all_trainers_on_features()
     {
         var options = new MoeRegressionTrainer.Options();
-        var different = Written(options, property => property.DeclaringType == typeof(MoeTrainerOptions))
-            .Except(Written(Usual, property => property.DeclaringType == typeof(MoeTrainerOptions)));
+        var different = Written(options, IsOfAllTrainers).Except(Written(Usual, IsOfAllTrainers));
         AssertTable("Features", options, typeof(MoeFeatureOptions), different);
     }
 
@@ -105,6 +104,9 @@ public sealed partial class OptionTests
     [InlineData("Clustering of embeddings", typeof(EmbeddingClusteringOptions))]
     [InlineData("Retrieval by embeddings", typeof(EmbeddingRetrievalOptions))]
     public void Options_of_an_evaluation(string heading, Type type) => AssertTable(heading, Activator.CreateInstance(type)!, type, []);
+
+    private static bool IsOfAllTrainers(System.Reflection.PropertyInfo property) =>
+        property.DeclaringType == typeof(MoeTrainerOptions) || property.DeclaringType == typeof(MoeEncoderOptions);
 
     private static void AssertTable(string heading, object options, Type type, IEnumerable<string> differences) =>
         Assert.Equal(Written(options, property => property.DeclaringType == type).Concat(differences).Order(), Rows(heading).Order());

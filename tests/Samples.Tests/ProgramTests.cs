@@ -58,7 +58,7 @@ public class ProgramTests
         Assert.True(code == 0, errors);
         Assert.Matches(@"(?m)^Test RMSE: 2\.\d+ rings, R²: 0\.\d+\r?$", output);
         Assert.Matches(@"(?m)^Epoch 1/2: training loss \d.*mean absolute error \d", output);
-        Assert.Matches(@"(?m)^ShellWeight: \+0\.\d+\r?$", output);
+        Assert.Matches(@"(?m)^ShellWeight: \+\d\.\d+\r?$", output);
         Assert.Matches(@"(?m)^→ \d+\.\d rings ± \d+\.\d\r?$", output);
     }
 
