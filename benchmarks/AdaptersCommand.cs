@@ -22,7 +22,7 @@ internal sealed class AdaptersCommand : System.CommandLine.Command
     private static readonly Option<int> Rank = new("--rank") { Description = "Rank of the adapters.", DefaultValueFactory = _ => 8 };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount };
     private static readonly Option<int> Steps = new("--steps") { DefaultValueFactory = _ => 3 };
-    private static readonly Option<int> Rows = new("--rows") { Description = "Rows of a step.", DefaultValueFactory = _ => 2 };
+    private static readonly Option<int> Rows = new("--rows") { Description = "Rows of a step, of which one is computed at a time.", DefaultValueFactory = _ => 2 };
     private static readonly Option<int> Length = new("--length") { Description = "Tokens of a row.", DefaultValueFactory = _ => 128 };
 
     public AdaptersCommand()
@@ -47,7 +47,14 @@ internal sealed class AdaptersCommand : System.CommandLine.Command
         var config = new GeneratorTrainingConfig
         {
             Adaptation = new LowRankAdaptation { Rank = rank, Alpha = 2 * rank },
-            Training = new GeneratorTrainingConfig().Training with { LearningRate = 2e-4f, BatchSize = rows, MaxEpochs = 1 },
+            // a row at a time: what it takes to go backward is as large as what is computed at once
+            Training = new GeneratorTrainingConfig().Training with
+            {
+                LearningRate = 2e-4f,
+                BatchSize = rows,
+                AccumulationSteps = rows,
+                MaxEpochs = 1,
+            },
         };
         var random = new Random(1);
         var trained = new GeneratorTrainer(config, model).Train(
