@@ -13,9 +13,9 @@ namespace Microsoft.ML.Moe;
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
 /// To create this trainer, use
-/// [MoeBinaryClassifier](xref:Microsoft.ML.MoeCatalog.MoeBinaryClassifier(Microsoft.ML.BinaryClassificationCatalog.BinaryClassificationTrainers,System.String,System.String,System.String,Microsoft.ML.IDataView))
+/// [MoeBinaryClassifier](xref:Microsoft.ML.MoeBinaryClassificationCatalog.MoeBinaryClassifier(Microsoft.ML.BinaryClassificationCatalog.BinaryClassificationTrainers,System.String,System.String,System.String,Microsoft.ML.IDataView))
 /// or
-/// [MoeBinaryClassifier(Options)](xref:Microsoft.ML.MoeCatalog.MoeBinaryClassifier(Microsoft.ML.BinaryClassificationCatalog.BinaryClassificationTrainers,Microsoft.ML.Moe.MoeBinaryClassificationTrainer.Options)).
+/// [MoeBinaryClassifier(Options)](xref:Microsoft.ML.MoeBinaryClassificationCatalog.MoeBinaryClassifier(Microsoft.ML.BinaryClassificationCatalog.BinaryClassificationTrainers,Microsoft.ML.Moe.MoeBinaryClassificationTrainer.Options)).
 ///
 /// ### Input and output columns
 /// The label column must be <xref:System.Boolean>. The feature column must be a vector of <xref:System.Single> of known size, dense or sparse;

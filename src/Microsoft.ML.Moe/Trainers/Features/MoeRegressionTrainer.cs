@@ -12,9 +12,9 @@ namespace Microsoft.ML.Moe;
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
 /// To create this trainer, use
-/// [MoeRegressor](xref:Microsoft.ML.MoeCatalog.MoeRegressor(Microsoft.ML.RegressionCatalog.RegressionTrainers,System.String,System.String,System.String,Microsoft.ML.IDataView))
+/// [MoeRegressor](xref:Microsoft.ML.MoeRegressionCatalog.MoeRegressor(Microsoft.ML.RegressionCatalog.RegressionTrainers,System.String,System.String,System.String,Microsoft.ML.IDataView))
 /// or
-/// [MoeRegressor(Options)](xref:Microsoft.ML.MoeCatalog.MoeRegressor(Microsoft.ML.RegressionCatalog.RegressionTrainers,Microsoft.ML.Moe.MoeRegressionTrainer.Options)).
+/// [MoeRegressor(Options)](xref:Microsoft.ML.MoeRegressionCatalog.MoeRegressor(Microsoft.ML.RegressionCatalog.RegressionTrainers,Microsoft.ML.Moe.MoeRegressionTrainer.Options)).
 ///
 /// ### Input and output columns
 /// The label column must be <xref:System.Single>; rows where it is NaN are left out. It is learned with mean 0 and deviation 1, and scored in
