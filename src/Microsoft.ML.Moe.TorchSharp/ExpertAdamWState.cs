@@ -62,8 +62,9 @@ internal sealed class ExpertAdamWState(string name, TorchTensor tensor, Paramete
         _stepsE1?.Dispose();
     }
 
+    // 1 − betaⁿ; TorchSharp has no power of a number with a tensor as exponent
     private static torch.Tensor Correction(float beta, torch.Tensor numberE1) =>
-        torch.pow(Scalars.Of((double)beta), numberE1).neg().add(Scalars.Of(1.0));
+        numberE1.mul(Scalars.Of(Math.Log(beta))).exp().neg().add(Scalars.Of(1.0));
 
     private static torch.Tensor Single(torch.Tensor values) => values.to_type(torch.ScalarType.Float32);
 
