@@ -1,7 +1,6 @@
-// From the sex and the measures of a sea snail, tell the rings of its shell, which grow with its age.
+// From the declaration of a method, tell how long its code is: the logarithm of its bytes.
 using System.Diagnostics;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Runtime;
 
@@ -12,17 +11,17 @@ ml.Log += (_, message) =>
         Console.WriteLine(message.RawMessage); // one line for each stage and epoch
 };
 
-// Load: a table with a category, seven numbers, and the label.
-var data = ml.Data.LoadFromTextFile<Abalone>(Path.Combine(AppContext.BaseDirectory, "abalone.csv"), separatorChar: ',', hasHeader: true);
+// Load: a table with categories, numbers, and the label.
+var data = ml.Data.LoadFromEnumerable(Method.Read(count: 16_000));
 var split = ml.Data.TrainTestSplit(data, testFraction: 0.2);
 
-// Pipeline: the category as indicators, all features in one vector, and the trainer. Nothing needs scaling.
-var pipeline = ml.Transforms.Categorical.OneHotEncoding("Sex")
+// Pipeline: categories as indicators, all features in one vector, and the trainer. Nothing needs scaling.
+var pipeline = ml.Transforms.Categorical.OneHotEncoding([new("Library"), new("Access"), new("Returns")])
     .Append(ml.Transforms.Concatenate(
-        "Features", "Sex", "Length", "Diameter", "Height", "WholeWeight", "ShuckedWeight", "VisceraWeight", "ShellWeight"))
+        "Features", "Library", "Access", "Returns", "Parameters", "References", "NameLength", "Static", "Virtual", "Generic", "Siblings"))
     .Append(ml.Regression.Trainers.MoeRegressor(new MoeRegressionTrainer.Options
     {
-        LabelColumnName = "Rings",
+        LabelColumnName = "LogBytes",
         SpreadColumnName = "Spread", // how much the members of the ensemble differ about a row
         MaxEpochs = args.Contains("--quick") ? 2 : null,
     }));
@@ -31,43 +30,27 @@ var pipeline = ml.Transforms.Categorical.OneHotEncoding("Sex")
 var clock = Stopwatch.StartNew();
 var model = pipeline.Fit(split.TrainSet);
 clock.Stop();
-var metrics = ml.Regression.Evaluate(model.Transform(split.TestSet), labelColumnName: "Rings");
-Console.WriteLine($"Test RMSE: {metrics.RootMeanSquaredError:0.000} rings, R²: {metrics.RSquared:0.000}");
+var metrics = ml.Regression.Evaluate(model.Transform(split.TestSet), labelColumnName: "LogBytes");
+Console.WriteLine($"Test RMSE: {metrics.RootMeanSquaredError:0.000} doublings, R²: {metrics.RSquared:0.000}");
 Console.WriteLine($"Fit seconds: {clock.Elapsed.TotalSeconds:0}");
 
 // What does the model need? By how much the error grows when a column's values are exchanged between rows.
-foreach (var column in ml.Regression.GetFeatureImportance(model, split.TestSet, labelColumnName: "Rings"))
+foreach (var column in ml.Regression.GetFeatureImportance(model, split.TestSet, labelColumnName: "LogBytes"))
     Console.WriteLine($"{column.Column}: {column.Increase:+0.000;-0.000}");
 
 // Save, and load as any program would that has only the file.
-var path = Path.Combine(AppContext.BaseDirectory, "abalone.zip");
+var path = Path.Combine(AppContext.BaseDirectory, "methods.zip");
 ml.Model.Save(model, data.Schema, path);
 var loaded = ml.Model.Load(path, out _);
 Console.WriteLine($"Model: {path}");
 
 // Predict.
-using var engine = ml.Model.CreatePredictionEngine<Abalone, Prediction>(loaded);
-var snail = new Abalone
+using var engine = ml.Model.CreatePredictionEngine<Method, Prediction>(loaded);
+var prediction = engine.Predict(new Method
 {
-    Sex = "M", Length = 0.455f, Diameter = 0.365f, Height = 0.095f,
-    WholeWeight = 0.514f, ShuckedWeight = 0.2245f, VisceraWeight = 0.101f, ShellWeight = 0.15f,
-};
-var prediction = engine.Predict(snail);
-Console.WriteLine($"→ {prediction.Score:0.0} rings ± {prediction.Spread:0.0}");
-
-/// <summary>A row of the table.</summary>
-internal sealed class Abalone
-{
-    [LoadColumn(0)] public string Sex { get; set; } = "";
-    [LoadColumn(1)] public float Length { get; set; }
-    [LoadColumn(2)] public float Diameter { get; set; }
-    [LoadColumn(3)] public float Height { get; set; }
-    [LoadColumn(4)] public float WholeWeight { get; set; }
-    [LoadColumn(5)] public float ShuckedWeight { get; set; }
-    [LoadColumn(6)] public float VisceraWeight { get; set; }
-    [LoadColumn(7)] public float ShellWeight { get; set; }
-    [LoadColumn(8)] public float Rings { get; set; }
-}
+    Library = "System.Linq", Access = "public", Returns = "Boolean", Parameters = 2, NameLength = 3, Static = 1, Generic = 1, Siblings = 200,
+});
+Console.WriteLine($"→ {Math.Pow(2, prediction.Score):0} bytes; the members differ by {prediction.Spread:0.0} doublings");
 
 /// <summary>What the model says about a row.</summary>
 internal sealed class Prediction
