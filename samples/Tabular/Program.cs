@@ -1,8 +1,10 @@
 // From the declaration of a method, tell how long its code is: the logarithm of its bytes.
 using System.Diagnostics;
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Runtime;
+using Samples;
 
 var ml = new MLContext(seed: 1);
 ml.Log += (_, message) =>
@@ -12,7 +14,8 @@ ml.Log += (_, message) =>
 };
 
 // Load: a table with categories, numbers, and the label.
-var data = ml.Data.LoadFromEnumerable(Method.Read(count: 16_000));
+var file = DotNetMethods.Write(Path.Combine(AppContext.BaseDirectory, "methods.csv"), count: 16_000);
+var data = ml.Data.LoadFromTextFile<Method>(file, separatorChar: ',', hasHeader: true);
 var split = ml.Data.TrainTestSplit(data, testFraction: 0.2);
 
 // Pipeline: categories as indicators, all features in one vector, and the trainer. Nothing needs scaling.
@@ -51,6 +54,22 @@ var prediction = engine.Predict(new Method
     Library = "System.Linq", Access = "public", Returns = "Boolean", Parameters = 2, NameLength = 3, Static = 1, Generic = 1, Siblings = 200,
 });
 Console.WriteLine($"→ {Math.Pow(2, prediction.Score):0} bytes; the members differ by {prediction.Spread:0.0} doublings");
+
+/// <summary>A row of the table.</summary>
+internal sealed class Method
+{
+    [LoadColumn(0)] public string Library { get; set; } = "";
+    [LoadColumn(1)] public string Access { get; set; } = "";
+    [LoadColumn(2)] public string Returns { get; set; } = "";
+    [LoadColumn(3)] public float Parameters { get; set; }
+    [LoadColumn(4)] public float References { get; set; }
+    [LoadColumn(5)] public float NameLength { get; set; }
+    [LoadColumn(6)] public float Static { get; set; }
+    [LoadColumn(7)] public float Virtual { get; set; }
+    [LoadColumn(8)] public float Generic { get; set; }
+    [LoadColumn(9)] public float Siblings { get; set; }
+    [LoadColumn(10)] public float LogBytes { get; set; }
+}
 
 /// <summary>What the model says about a row.</summary>
 internal sealed class Prediction
