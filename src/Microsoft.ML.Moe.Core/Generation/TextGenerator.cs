@@ -90,17 +90,24 @@ internal sealed class TextGenerator
         return new EncodedText(prompt, cut, isEmpty: ids.IsEmpty);
     }
 
-    /// <summary>A prompt with the answer that is to be written to it: of an encoder–decoder as targets, of a causal model behind the prompt.</summary>
+    /// <summary>A prompt with the answer that is to be written to it; see <see cref="Join"/>.</summary>
     /// <param name="prompt">The prompt.</param>
     /// <param name="answer">The answer.</param>
     /// <param name="endToken">What an answer of a causal model ends with; null for nothing. A decoder's end is the tokenizer's to add.</param>
     public EncodedText WithAnswer(EncodedText prompt, string answer, int? endToken)
     {
         int[] ids = [.. Files.Tokenizer.Encode(answer)];
-        if (IsEncoderDecoder)
-            return prompt.WithTargets(Files.Tokenizer.WithSpecialTokens(ids, [], isPair: false).Ids);
-        return prompt.FollowedBy(endToken is { } end ? [.. ids, end] : ids);
+        return Join(
+            prompt,
+            IsEncoderDecoder ? Files.Tokenizer.WithSpecialTokens(ids, [], isPair: false).Ids
+            : endToken is { } end ? [.. ids, end]
+            : ids);
     }
+
+    /// <summary>A prompt with what is to be written to it: of an encoder–decoder as targets, of a causal model behind the prompt.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="target">Ids of what is to be written, an end token included where there is to be one.</param>
+    public EncodedText Join(EncodedText prompt, int[] target) => IsEncoderDecoder ? prompt.WithTargets(target) : prompt.FollowedBy(target);
 
     /// <summary>Ids of a text that stands for itself, such as one from a chat template, which has its special tokens in it.</summary>
     public int[] EncodeWhole(string text) => [.. Files.Tokenizer.Encode(text)];

@@ -46,11 +46,8 @@ internal sealed class TargetEncoder(TextGenerator generator, int maximumTokens, 
         return (cut == 0 && endToken is { } end && (kept.Length == 0 || kept[^1] != end) ? [.. kept, end] : kept, cut);
     }
 
-    /// <summary>A prompt, with what is to be written to it.</summary>
-    /// <param name="prompt">The prompt.</param>
-    /// <param name="target">From <see cref="Encode"/>.</param>
-    public EncodedText Join(EncodedText prompt, int[] target) =>
-        generator.IsEncoderDecoder ? prompt.WithTargets(target) : prompt.FollowedBy(target);
+    /// <inheritdoc cref="TextGenerator.Join"/>
+    public EncodedText Join(EncodedText prompt, int[] target) => generator.Join(prompt, target);
 
     /// <summary>
     /// The pieces of a text that a causal model learns by itself: each is as long as it may be, and the last ends with the end token. None

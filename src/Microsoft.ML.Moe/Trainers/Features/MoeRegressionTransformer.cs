@@ -31,18 +31,18 @@ public sealed class MoeRegressionTransformer : MoeFeatureTransformer, ISavedTran
     public override MoeRegressionTransformer WithRouting(Router router)
     {
         ArgumentNullException.ThrowIfNull(router);
-        return With(_columns, hold => Model.WithRouting(router, hold));
+        return With(hold => Model.WithRouting(router, hold));
     }
 
     /// <inheritdoc/>
     public override MoeRegressionTransformer WithPrecision(InferencePrecision precision) =>
-        With(_columns, hold => Model.WithPrecision(precision, hold));
+        With(hold => Model.WithPrecision(precision, hold));
 
     /// <inheritdoc/>
     public override MoeRegressionTransformer WithMembers(params IReadOnlyList<int> members)
     {
         ArgumentNullException.ThrowIfNull(members);
-        return With(_columns, hold => FeatureModels.WithMembers(Model, members, hold));
+        return With(hold => FeatureModels.WithMembers(Model, members, hold));
     }
 
     static MoeRegressionTransformer ISavedTransformer<MoeRegressionTransformer>.Read(ModelFolderReader folder) =>
@@ -54,6 +54,6 @@ public sealed class MoeRegressionTransformer : MoeFeatureTransformer, ISavedTran
 
     private SavedModel<ValueColumns> ToSaved() => new(_columns, Model);
 
-    private MoeRegressionTransformer With(ValueColumns columns, Func<IDisposable, FittedModel> change) =>
-        Share(hold => new MoeRegressionTransformer(columns, change(hold)));
+    private MoeRegressionTransformer With(Func<IDisposable, FittedModel> change) =>
+        Share(hold => new MoeRegressionTransformer(_columns, change(hold)));
 }
