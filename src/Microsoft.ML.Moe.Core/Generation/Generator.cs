@@ -8,6 +8,9 @@ namespace Microsoft.ML.Moe.Generation;
 /// </summary>
 internal sealed class Generator
 {
+    /// <summary>Parts of answers that a stream makes before its reader takes them; then it waits.</summary>
+    private const int PiecesAhead = 256;
+
     private readonly IGenerativeModel _model;
     private readonly GenerationOptions _options;
     private readonly Func<IReadOnlyList<int>, string>? _decode;
@@ -73,8 +76,8 @@ internal sealed class Generator
     }
 
     /// <summary>
-    /// Continues prompts on a thread of the pool and gives the parts of their answers as they are made. Who ends the enumeration early ends
-    /// the work too.
+    /// Continues prompts on a thread of the pool and gives the parts of their answers as they are made, at most
+    /// <see cref="PiecesAhead"/> before they are taken. Who ends the enumeration early ends the work too.
     /// </summary>
     /// <param name="prompts">Ids of each prompt, at least one.</param>
     /// <param name="firstNumber">Number of the first prompt among all that the seed is for.</param>
@@ -85,13 +88,13 @@ internal sealed class Generator
         IReadOnlyList<int[]> prompts, long firstNumber = 0, [EnumeratorCancellation] CancellationToken stop = default)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var pieces = Channel.CreateUnbounded<GeneratedPiece>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var pieces = Channel.CreateBounded<GeneratedPiece>(new BoundedChannelOptions(PiecesAhead) { SingleReader = true, SingleWriter = true });
         var work = Task.Run(
             () =>
             {
                 try
                 {
-                    Generate(prompts, firstNumber, piece => pieces.Writer.TryWrite(piece), ended.Token);
+                    Generate(prompts, firstNumber, Give, ended.Token);
                 }
                 finally
                 {
@@ -99,6 +102,14 @@ internal sealed class Generator
                 }
             },
             CancellationToken.None);
+
+        // on the generating thread, which waits here while its reader is behind
+        void Give(GeneratedPiece piece)
+        {
+            if (!pieces.Writer.TryWrite(piece))
+                pieces.Writer.WriteAsync(piece, ended.Token).AsTask().GetAwaiter().GetResult();
+        }
+
         try
         {
             // what was made before a cancellation is still given

@@ -186,6 +186,21 @@ public sealed class GeneratorTests
     }
 
     [Fact]
+    public async Task A_stream_waits_for_its_reader()
+    {
+        var model = new TableModel(7);
+        var taken = 0;
+        await foreach (var piece in new Generator(model, new GenerationOptions { MaximumNewTokens = 5_000 }).StreamAsync([[1]]))
+        {
+            taken += piece.Tokens.Count;
+            await Task.Yield();
+            Assert.InRange(model.Passes, taken, taken + 300);
+        }
+
+        Assert.Equal(5_000, taken);
+    }
+
+    [Fact]
     public async Task A_cancelled_stream_gives_what_was_made_and_then_tells()
     {
         using var stop = new CancellationTokenSource();
