@@ -23,10 +23,15 @@ public sealed class KilledTrainingTests : IDisposable
         var random = new Random(3);
         for (var kill = 0; kill < Kills; kill++)
         {
-            // after so many lines, one a step, wherever it is by then; each leaves an epoch behind at least, and some are left at the end
+            // after so many steps, wherever it is by then in the next; each leaves an epoch behind at least, and some are left at the end
             using var process = Start(checkpoint, result);
             for (var line = random.Next(4, 8); line > 0; line--)
+            {
                 Assert.NotNull(process.StandardOutput.ReadLine());
+                process.StandardInput.WriteLine();
+                process.StandardInput.Flush();
+            }
+
             process.Kill();
             process.WaitForExit();
             Assert.False(File.Exists(result));
@@ -35,6 +40,7 @@ public sealed class KilledTrainingTests : IDisposable
         Assert.True(File.Exists(checkpoint));
         using (var last = Start(checkpoint, result))
         {
+            last.StandardInput.Close();
             last.StandardOutput.ReadToEnd();
             last.WaitForExit();
             Assert.Equal(0, last.ExitCode);
@@ -45,13 +51,16 @@ public sealed class KilledTrainingTests : IDisposable
             MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(result)).ToArray());
     }
 
-    /// <summary>Trains with a checkpoint, tells of every step, and writes the weights in the end.</summary>
+    /// <summary>Trains with a checkpoint, tells of every step and waits for an answer or the end of the input, and writes the weights in the end.</summary>
     private static int Main(string[] args)
     {
         if (args is not [var checkpoint, var result])
             return 2;
         var (weights, _) = TinyGenerators.Train(TinyGenerators.Switch, Config(checkpoint), step: number =>
-            Console.Out.WriteLine(number.ToString(CultureInfo.InvariantCulture)));
+        {
+            Console.Out.WriteLine(number.ToString(CultureInfo.InvariantCulture));
+            Console.In.ReadLine();
+        });
         File.WriteAllBytes(result, MemoryMarshal.AsBytes(weights.AsSpan()).ToArray());
         return 0;
     }
@@ -72,6 +81,7 @@ public sealed class KilledTrainingTests : IDisposable
     private static Process Start(string checkpoint, string result) => Process.Start(
         new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             ArgumentList = { "exec", typeof(KilledTrainingTests).Assembly.Location, checkpoint, result },
         })!;

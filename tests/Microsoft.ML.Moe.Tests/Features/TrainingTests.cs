@@ -163,33 +163,6 @@ public sealed class TrainingTests
     }
 
     [Fact]
-    public void A_hundred_thousand_slots_of_text_are_learned_without_going_dense()
-    {
-        var random = new Random(1);
-        string[] words = [.. Enumerable.Range(0, 3000).Select(i => $"word{i}")];
-        var rows = Enumerable.Range(0, 300).Select(i => new Row
-        {
-            Id = i,
-            Label = i % 2 == 0 ? "even" : "odd",
-            Text = string.Join(' ', Enumerable.Range(0, 12).Select(_ => words[random.Next(3000)])) + (i % 2 == 0 ? " sunny" : " rainy"),
-        }).ToList();
-        var data = _ml.Data.LoadFromEnumerable(rows);
-        var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
-            .Append(_ml.Transforms.Text.TokenizeIntoWords("Words", "Text"))
-            .Append(_ml.Transforms.Conversion.MapValueToKey("Words"))
-            .Append(_ml.Transforms.Text.ProduceHashedNgrams("Features", "Words", numberOfBits: 17))
-            .Append(_ml.MulticlassClassification.Trainers.MoeClassifier(
-                FeatureTables.Tiny<MoeFeatureClassificationTrainer.Options>(o => o.MaxEpochs = 10)));
-        var before = GC.GetTotalAllocatedBytes();
-        using var model = pipeline.Fit(data);
-        Assert.True(GC.GetTotalAllocatedBytes() - before < 300L * 131_072 * sizeof(float), "dense rows would take more");
-        Assert.True(_ml.MulticlassClassification.Evaluate(model.Transform(data)).MicroAccuracy > 0.95);
-        using var again = (IDisposable)FeatureTables.Reload(_ml, model);
-        Assert.Equal(
-            model.Transform(data).GetColumn<float[]>("Score"), ((ITransformer)again).Transform(data).GetColumn<float[]>("Score"));
-    }
-
-    [Fact]
     public void Vectors_of_texts_are_features()
     {
         using var encoder = _ml.Transforms.Text.PretrainMoeEncoder(new MoeTextPretrainer.Options
