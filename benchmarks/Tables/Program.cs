@@ -1,15 +1,16 @@
 // Mixtures on tables beside ML.NET's own trainers, in one run:
-// FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N].
+// FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,lightgbm-tuned,fasttree,sdca] [--seeds N] [--folds N].
 // FOLDER has NAME.train.csv and NAME.test.csv; tables.py makes them.
 using Microsoft.ML.Moe.Benchmarks.Tables;
 
 string Option(string name, string otherwise) =>
     Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : otherwise;
 
-if (args.Length == 0 || !Directory.Exists(args[0]) || !int.TryParse(Option("--seeds", "3"), out var seeds) || seeds < 1)
+if (args.Length == 0 || !Directory.Exists(args[0]) || !int.TryParse(Option("--seeds", "3"), out var seeds) || seeds < 1
+    || !int.TryParse(Option("--folds", "0"), out var folds) || folds is 1 or < 0)
 {
     Console.Error.WriteLine(
-        "Usage: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,fasttree,sdca] [--seeds N]; tables.py makes the folder.");
+        "Usage: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,lightgbm-tuned,fasttree,sdca] [--seeds N] [--folds N]; tables.py makes the folder.");
     return 2;
 }
 
@@ -19,7 +20,7 @@ foreach (var name in sets)
 {
     var set = TableSet.Open(args[0], name);
     foreach (var learner in learners)
-        Console.WriteLine(TableRun.Of(set, learner, seeds));
+        Console.WriteLine(TableRun.Of(set, learner, seeds, folds));
 }
 
 return 0;

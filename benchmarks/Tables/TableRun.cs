@@ -8,13 +8,19 @@ namespace Microsoft.ML.Moe.Benchmarks.Tables;
 /// <summary>What a trainer makes of a table, with its default options: mean and standard deviation over seeds.</summary>
 internal static class TableRun
 {
-    private static readonly string[] Deterministic = ["lightgbm", "fasttree"];
+    private static readonly string[] Deterministic = ["lightgbm", "lightgbm-tuned", "fasttree"];
 
     /// <summary>Trains and evaluates; a line about it.</summary>
-    public static string Of(TableSet set, string learner, int seeds)
+    /// <param name="set">The table.</param>
+    /// <param name="learner">Who learns it.</param>
+    /// <param name="seeds">Number of trainings, of seeds from 1 on.</param>
+    /// <param name="folds">0 evaluates on the test rows; otherwise the training rows are cross-validated in so many parts.</param>
+    public static string Of(TableSet set, string learner, int seeds, int folds)
     {
         // trees do not depend on the seed as they are set
-        var results = Enumerable.Range(1, Deterministic.Contains(learner) ? 1 : seeds).Select(seed => Measure(set, learner, seed)).ToList();
+        var numbers = Enumerable.Range(1, Deterministic.Contains(learner) ? 1 : seeds);
+        var parts = folds == 0 ? [set] : set.Folds(folds);
+        var results = numbers.SelectMany(seed => parts.Select(part => Measure(part, learner, seed))).ToList();
         if (results[0] is null)
             return $"{set.Name,-12} {learner,-9} has no trainer of this kind";
         var figures = results[0]!.Select((figure, i) => Figure(figure.Name, [.. results.Select(result => result![i].Value)]));
@@ -31,27 +37,31 @@ internal static class TableRun
     private static List<(string Name, double Value)>? Measure(TableSet set, string learner, int seed)
     {
         var ml = new MLContext(seed);
-        if (TrainerOf(ml, set.Task, learner) is not { } trainer)
-            return null;
         var clock = Stopwatch.StartNew();
+        if (TrainerOf(ml, set, learner) is not { } trainer)
+            return null;
         var model = trainer.Fit(set.Train);
         var fit = clock.Elapsed.TotalSeconds;
         var scored = model.Transform(set.Test);
-        List<(string, double)> figures = set.Task switch
-        {
-            TableTask.Regression => [("RMSE", ml.Regression.Evaluate(scored).RootMeanSquaredError)],
-            TableTask.Binary when ml.BinaryClassification.Evaluate(scored) is var metrics =>
-                [("accuracy", metrics.Accuracy), ("AUC", metrics.AreaUnderRocCurve), ("log-loss", metrics.LogLoss * Math.Log(2))],
-            _ when ml.MulticlassClassification.Evaluate(scored) is var metrics =>
-                [("accuracy", metrics.MicroAccuracy), ("log-loss", metrics.LogLoss)],
-            _ => [],
-        };
+        var figures = Figures(ml, set.Task, scored);
         (model as IDisposable)?.Dispose();
         return [.. figures, ("seconds", fit)];
     }
 
-    private static IEstimator<ITransformer>? TrainerOf(MLContext ml, TableTask task, string learner) => (task, learner) switch
+    /// <summary>Figures of a scored table, the one that is to be low last.</summary>
+    public static List<(string Name, double Value)> Figures(MLContext ml, TableTask task, IDataView scored) => task switch
     {
+        TableTask.Regression => [("RMSE", ml.Regression.Evaluate(scored).RootMeanSquaredError)],
+        TableTask.Binary when ml.BinaryClassification.Evaluate(scored) is var metrics =>
+            [("accuracy", metrics.Accuracy), ("AUC", metrics.AreaUnderRocCurve), ("log-loss", metrics.LogLoss * Math.Log(2))],
+        _ when ml.MulticlassClassification.Evaluate(scored) is var metrics =>
+            [("accuracy", metrics.MicroAccuracy), ("log-loss", metrics.LogLoss)],
+        _ => [],
+    };
+
+    private static IEstimator<ITransformer>? TrainerOf(MLContext ml, TableSet set, string learner) => (set.Task, learner) switch
+    {
+        (_, "lightgbm-tuned") => TunedTrees.Of(ml, set),
         (TableTask.Multiclass, "mixture") => ml.MulticlassClassification.Trainers.MoeClassifier(),
         (TableTask.Multiclass, "dense") =>
             ml.MulticlassClassification.Trainers.MoeClassifier(new MoeFeatureClassificationTrainer.Options { MoeEvery = 0 }),

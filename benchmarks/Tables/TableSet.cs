@@ -37,4 +37,9 @@ internal sealed record TableSet(string Name, TableTask Task, IDataView Train, ID
         var prepared = steps.Fit(train);
         return new TableSet(name, task, ml.Data.Cache(prepared.Transform(train)), ml.Data.Cache(prepared.Transform(test)));
     }
+
+    /// <summary>Parts of the training rows, each to be tested on once.</summary>
+    /// <param name="count">Number of parts.</param>
+    public IReadOnlyList<TableSet> Folds(int count) =>
+        [.. new MLContext(1).Data.CrossValidationSplit(Train, count, seed: 1).Select(fold => this with { Train = fold.TrainSet, Test = fold.TestSet })];
 }

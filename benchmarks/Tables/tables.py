@@ -143,7 +143,10 @@ def main(out):
     wine = [r[:-1] + [c, r[-1]] for c, f in (("0", "white"), ("1", "red")) for r in table(os.path.join(uci, "winequality-%s.csv" % f), ";")]
     write(out, "wine", ["f%d" % i for i in range(11)] + ["red", "Label"], *split(wine))
     for name, data, label, train in (("letter", "LetterRecognition", "lettr", 16000), ("satellite", "Satellite", "classes", 4435), ("vehicle", "Vehicle", "Class", 0),
-                                     ("vowel", "Vowel", "Class", 0), ("sonar", "Sonar", "Class", 0), ("ionosphere", "Ionosphere", "Class", 0), ("glass", "Glass", "Type", 0)):
+                                     ("vowel", "Vowel", "Class", 0), ("sonar", "Sonar", "Class", 0), ("ionosphere", "Ionosphere", "Class", 0), ("glass", "Glass", "Type", 0),
+                                     ("breast", "BreastCancer", "Class", 0), ("votes", "HouseVotes84", "Class", 0), ("zoo", "Zoo", "type", 0),
+                                     ("soybean", "Soybean", "Class", 0), ("dna", "DNA", "Class", 0), ("shuttle", "Shuttle", "Class", 0),
+                                     ("diabetes", "PimaIndiansDiabetes2", "diabetes", 0)):
         head, rows = last(*frame(load_rda(os.path.join(sources, "r-cran-mlbench", site, "mlbench/data", data + ".rda"))[data]), label)
         write(out, name, head, *((rows[:train], rows[train:]) if train else split(rows)))
     head, rows = last(*frame(load_rdb(os.path.join(sources, "r-cran-ggplot2", site, "ggplot2/data/Rdata"), "diamonds")), "price", lambda v: repr(math.log(v)))
