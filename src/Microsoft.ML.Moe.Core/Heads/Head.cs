@@ -29,6 +29,20 @@ internal abstract class Head
     /// <summary>Writes what the model gives for each row of a batch, <see cref="Outputs"/> numbers each.</summary>
     public abstract void Write(Tape tape, Tensor scores, Span<float> outputs);
 
+    /// <summary>The mean of what several networks with such a head give.</summary>
+    /// <param name="each">The outputs of each network, of equal length.</param>
+    /// <param name="mean">Receives as many.</param>
+    public virtual void Average(IReadOnlyList<float[]> each, Span<float> mean)
+    {
+        for (var i = 0; i < mean.Length; i++)
+        {
+            var sum = 0.0;
+            foreach (var outputs in each)
+                sum += outputs[i];
+            mean[i] = (float)(sum / each.Count);
+        }
+    }
+
     /// <summary>The loss of a batch, without the layers' own losses.</summary>
     public abstract Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training);
 

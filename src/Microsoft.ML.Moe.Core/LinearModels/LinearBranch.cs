@@ -30,13 +30,16 @@ internal sealed class LinearBranch : Branch<EncodedText>
     public (float Encoder, float Linear) Weights { get; }
 
     /// <inheritdoc/>
-    public override LinearBranchConfig Config => new()
+    public override ModelConfig AddTo(ModelConfig config) => config with
     {
-        EncoderWeight = Weights.Encoder,
-        LinearWeight = Weights.Linear,
-        Features = Model.Features.Index.Count,
-        Counts = Model.Features.CountMeans.Length,
-        HashedBits = Model.Features.Index.HashedBits,
+        Linear = new LinearBranchConfig
+        {
+            EncoderWeight = Weights.Encoder,
+            LinearWeight = Weights.Linear,
+            Features = Model.Features.Index.Count,
+            Counts = Model.Features.CountMeans.Length,
+            HashedBits = Model.Features.Index.HashedBits,
+        },
     };
 
     /// <summary>The natural logarithm of a probability; of one that single precision takes for 0, that of 10⁻³⁰.</summary>

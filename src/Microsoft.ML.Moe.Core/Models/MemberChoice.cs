@@ -39,7 +39,8 @@ internal static class MemberChoice
             var values = known[name].ToArray();
             return name == Factors || ClassifierHead.IsOfClasses(name) ? Parts(values, all, members) : values;
         });
-        return new Model<FeatureRow>(model.Engine, config, new FeatureInput(input), store);
+        return new Model<FeatureRow>(
+            model.Engine, config, new FeatureInput(input), store, model.Branch?.Follow(network => Keep(network, members)));
     }
 
     /// <summary>Of as many equal parts as there are members those that are kept, in their order.</summary>

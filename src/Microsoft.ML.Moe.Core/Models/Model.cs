@@ -36,7 +36,8 @@ public sealed partial class Model<TRow>
         PolicySelector? policies = null)
     {
         Engine = engine;
-        Config = config with { Linear = branch?.Config };
+        config = config with { Linear = null, FurtherHeads = null };
+        Config = branch?.AddTo(config) ?? config;
         Input = input;
         _parameters = parameters;
         _policies = policies;
@@ -184,7 +185,7 @@ public sealed partial class Model<TRow>
         if (Config.Head is NextTokenHeadConfig or DecoderHeadConfig)
             router = router.Causal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
-        return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch);
+        return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch?.Follow(one => one.WithRouting(router)));
     }
 
     /// <summary>
@@ -196,15 +197,15 @@ public sealed partial class Model<TRow>
     public Model<TRow> WithPolicy(RoutingPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
-        Config.CheckRoutes();
-        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, (_, _) => policy);
+        return WithPolicies((_, _) => policy);
     }
 
     /// <summary>As <see cref="WithPolicy"/>, with a policy for each block, made of its own.</summary>
     internal Model<TRow> WithPolicies(PolicySelector policies)
     {
         Config.CheckRoutes();
-        return new Model<TRow>(Engine, Config, Input, new ParameterStore(_parameters), Branch, policies);
+        return new Model<TRow>(
+            Engine, Config, Input, new ParameterStore(_parameters), Branch?.Follow(one => one.WithPolicies(policies)), policies);
     }
 
     /// <summary>
@@ -215,7 +216,12 @@ public sealed partial class Model<TRow>
     /// <param name="precision">The precision.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="precision"/> is no precision.</exception>
     public Model<TRow> WithPrecision(InferencePrecision precision) => new(
-        Engine, Config, Input, new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))), Branch, _policies);
+        Engine,
+        Config,
+        Input,
+        new ParameterStore(_parameters, OptionCheck.Defined(precision, nameof(precision))),
+        Branch?.Follow(one => one.WithPrecision(precision)),
+        _policies);
 
     /// <summary>This model with other settings of its head, such as do not change its weights. Both share these.</summary>
     internal Model<TRow> WithHead(HeadConfig head) => new(
@@ -309,7 +315,12 @@ public static class ModelFiles
     /// <param name="engine">Where it shall live.</param>
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<FeatureRow> LoadFeatures(Stream config, Stream weights, Engine engine) =>
-        Load<FeatureRow, FeatureInputConfig>(config, weights, engine, input => new FeatureInput(input), (_, _, _) => null);
+        Load<FeatureRow, FeatureInputConfig>(
+            config,
+            weights,
+            engine,
+            input => new FeatureInput(input),
+            (settings, _, take) => settings.FurtherHeads is { Count: > 0 } heads ? FurtherNetworks.Import(engine, settings, heads, take) : null);
 
     private static InvalidDataException OtherRows() => new("Config.json is of a model that reads other rows.");
 

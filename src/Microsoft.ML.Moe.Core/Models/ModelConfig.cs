@@ -5,6 +5,7 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -56,6 +57,10 @@ internal sealed record ModelConfig
     /// <summary>What counts beside encoder and head; null for nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LinearBranchConfig? Linear { get; init; }
+
+    /// <summary>Heads of further networks, of the same input and architecture, whose outputs are averaged with the model's; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<HeadConfig>? FurtherHeads { get; init; }
 
     /// <summary>The published model that it was made from; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -138,6 +143,15 @@ internal sealed record ModelConfig
             throw new ArgumentException("Only an encoder–decoder has a decoder.", nameof(Head));
         if (!HeadReadsInput)
             throw new ArgumentException("The head does not read rows of as many sequences as the input gives.", nameof(Head));
+        if (FurtherHeads is not { } heads)
+            return;
+        OptionCheck.Range(heads.Count, 1, FeatureModelConfig.MaximumNetworks - 1, nameof(FurtherHeads));
+        if (Input is not FeatureInputConfig)
+            throw new ArgumentException("Only models of features have further networks.", nameof(FurtherHeads));
+        foreach (var head in heads)
+            if (head.GetType() != Head.GetType() || head is MemberClassesHeadConfig { Classes: var classes } && classes != ((MemberClassesHeadConfig)Head).Classes
+                || !(this with { Head = head }).HeadReadsInput)
+                throw new ArgumentException("A further network tells something else than the first.", nameof(FurtherHeads));
     }
 
     /// <summary>Whether the head reads the sequences that a row becomes.</summary>

@@ -8,6 +8,8 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>Trains a model from rows of features: a classifier, yes or no, or a number.</summary>
 public sealed class FeatureTrainer : Trainer<FeatureRow>
 {
+    private const int SeedStep = 1_000_003;
+
     private readonly FeatureModelConfig _config;
     private readonly FeatureTask _task;
     private readonly WarmStart? _start;
@@ -53,21 +55,64 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
     }
 
     private protected override (IReadOnlyList<Example<FeatureRow>> Training, IReadOnlyList<Example<FeatureRow>> Validation) Split(
-        IReadOnlyList<Example<FeatureRow>> rows)
+        IReadOnlyList<Example<FeatureRow>> rows) => Split(rows, Training.Seed);
+
+    private (IReadOnlyList<Example<FeatureRow>> Training, IReadOnlyList<Example<FeatureRow>> Validation) Split(
+        IReadOnlyList<Example<FeatureRow>> rows, int seed)
     {
         if (rows.Count < StratifiedSplit.FewestRowsToHoldOut)
             return (rows, []);
-        var (share, random) = (_config.ValidationShareOf(rows.Count), new Random(Training.Seed));
+        var (share, random) = (_config.ValidationShareOf(rows.Count), new Random(seed));
         return _task.IsStratified ? StratifiedSplit.Of(rows, share, random) : RandomSplit.Of(rows, share, random);
     }
 
     private protected override Model<FeatureRow> Learn(
         TrainingRows<FeatureRow> rows, ITrainingObserver? observer, CancellationToken stop)
     {
+        var count = _config.NetworksFor(rows.Training.Count + (rows.IsDrawn ? rows.Validation.Count : 0));
+        var first = Learn(rows, 0, _start?.Input as FeatureInputConfig, observer, stop);
+        var further = new List<Model<FeatureRow>>();
+        for (var network = 1; network < count && !stop.IsCancellationRequested; network++)
+        {
+            observer?.OnMessage($"Network {network + 1} of {count}.");
+            further.Add(Learn(RowsOf(rows, network), network, (FeatureInputConfig)first.Config.Input, observer, stop));
+        }
+
+        return further.Count == 0 ? first : first.WithBranch(new FurtherNetworks(further, first.Head));
+    }
+
+    /// <summary>Trains one of the networks.</summary>
+    private Model<FeatureRow> Learn(
+        TrainingRows<FeatureRow> rows, int network, FeatureInputConfig? encoding, ITrainingObserver? observer, CancellationToken stop)
+    {
         var settings = _config.For(rows.Training.Count);
-        return new TableTrainer(settings, WarmStart.EncoderOf(_start, settings.Encoder), _task, Engine, _start, _start?.Input as FeatureInputConfig, Check)
+        if (network > 0)
+        {
+            settings = settings with
+            {
+                Training = settings.Training with
+                {
+                    Seed = SeedOf(network),
+                    CheckpointFile = settings.Training.CheckpointFile is { } file ? $"{file}.{network + 1}" : null,
+                },
+            };
+        }
+
+        return new TableTrainer(settings, WarmStart.EncoderOf(_start, settings.Encoder), _task, Engine, _start, encoding, Check)
             .Train(rows.Training, rows.Validation, observer, stop);
     }
+
+    /// <summary>The rows, divided anew where the division was drawn.</summary>
+    private TrainingRows<FeatureRow> RowsOf(TrainingRows<FeatureRow> rows, int network)
+    {
+        if (!rows.IsDrawn || rows.Validation.Count == 0)
+            return rows;
+        var (training, validation) = Split([.. rows.Training, .. rows.Validation], SeedOf(network));
+        return new TrainingRows<FeatureRow>(training, validation, rows.IsDrawn);
+    }
+
+    // far from the seeds that a caller would compare with each other
+    private int SeedOf(int network) => unchecked(Training.Seed + network * SeedStep);
 
     private static FeatureModelConfig Checked(FeatureModelConfig config)
     {

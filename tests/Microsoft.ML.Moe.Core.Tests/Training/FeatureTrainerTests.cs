@@ -20,6 +20,8 @@ public sealed class FeatureTrainerTests
         Assert.Equal(Of(small), Of((config with { Recipe = FeatureRecipe.Small }).For(50_000)));
         Assert.Equal(Of(middle), Of((config with { Recipe = FeatureRecipe.Large }).For(500)));
         Assert.Equal([0.15f, 0.1f], new[] { 1000, 1001 }.Select(config.ValidationShareOf));
+        Assert.Equal([5, 5, 1], new[] { 20, 1000, 1001 }.Select(config.NetworksFor));
+        Assert.Equal(3, (config with { Networks = 3 }).NetworksFor(100));
         Assert.Equal(0.3f, (config with { Training = config.Training with { ValidationShare = 0.3f } }).ValidationShareOf(100));
         var own = config with
         {
@@ -111,9 +113,9 @@ public sealed class FeatureTrainerTests
             Assert.Throws<ArgumentException>(() => new FeatureTrainer(Tiny(), 3, task, engine).Train([example]));
     }
 
-    private static FeatureModelConfig Tiny()
+    internal static FeatureModelConfig Tiny()
     {
-        var config = new FeatureModelConfig { Members = 4, EmbeddingWidth = 4, Bins = 8 };
+        var config = new FeatureModelConfig { Members = 4, EmbeddingWidth = 4, Bins = 8, Networks = 1 };
         return config with
         {
             Encoder = config.Encoder with { Width = 16, Experts = 4, ExpertWidth = 16 },
@@ -121,7 +123,7 @@ public sealed class FeatureTrainerTests
         };
     }
 
-    private static Example<FeatureRow>[] Rows(int count, Func<float[], float> target)
+    internal static Example<FeatureRow>[] Rows(int count, Func<float[], float> target)
     {
         var random = new Random(1);
         return [.. Enumerable.Range(0, count).Select(_ =>
@@ -131,7 +133,7 @@ public sealed class FeatureTrainerTests
         })];
     }
 
-    private static float[] Score(Model<FeatureRow> model, Example<FeatureRow>[] rows)
+    internal static float[] Score(Model<FeatureRow> model, Example<FeatureRow>[] rows)
     {
         var outputs = new float[rows.Length * model.Outputs];
         model.Score([.. rows.Select(row => row.Input)], outputs);

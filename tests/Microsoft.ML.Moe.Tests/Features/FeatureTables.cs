@@ -64,7 +64,10 @@ internal static class FeatureTables
     public static T Tiny<T>(Action<T>? change = null)
         where T : MoeFeatureOptions, new()
     {
-        var options = new T { Width = 16, Experts = 4, ExpertWidth = 16, Members = 4, MaxEpochs = 15, BatchSize = 16, LearningRate = 1e-2f, Threads = 1 };
+        var options = new T
+        {
+            Width = 16, Experts = 4, ExpertWidth = 16, Members = 4, Networks = 1, MaxEpochs = 15, BatchSize = 16, LearningRate = 1e-2f, Threads = 1,
+        };
         change?.Invoke(options);
         return options;
     }

@@ -163,6 +163,18 @@ public sealed class TrainingTests
     }
 
     [Fact]
+    public void The_mean_of_several_networks_is_one_model()
+    {
+        using var model = FeatureTables.Regression(_ml, options => (options.Networks, options.SpreadColumnName) = (2, "Spread")).Fit(_data);
+        using var again = (IDisposable)FeatureTables.Reload(_ml, model);
+        foreach (var column in new[] { "Score", "Spread" })
+            Assert.Equal(model.Transform(_data).GetColumn<float>(column), ((ITransformer)again).Transform(_data).GetColumn<float>(column));
+        Assert.NotEmpty(model.LastTransformer.ReportRouting(FeatureTables.Featurize(_ml).Fit(_data).Transform(_data)).Layers);
+        using var one = FeatureTables.Regression(_ml).Fit(_data);
+        Assert.NotEqual(one.Transform(_data).GetColumn<float>("Score"), model.Transform(_data).GetColumn<float>("Score"));
+    }
+
+    [Fact]
     public void Vectors_of_texts_are_features()
     {
         using var encoder = _ml.Transforms.Text.PretrainMoeEncoder(new MoeTextPretrainer.Options

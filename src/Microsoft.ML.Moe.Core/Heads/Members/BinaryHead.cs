@@ -32,11 +32,16 @@ internal sealed class BinaryHead(ParameterStore store, BinaryHeadConfig config, 
         {
             var sum = 0.0;
             foreach (var score in values.AsSpan(row * members, members))
-                sum += 1 / (1 + Math.Exp(-score));
-            var p = Math.Clamp(sum / members, SmallestProbability, 1 - SmallestProbability);
-            // not a number stays that: Clamp passes it on
-            outputs[row] = (float)Math.Log(p / (1 - p));
+                sum += Probability(score);
+            outputs[row] = LogOdds(sum / members);
         }
+    }
+
+    /// <summary>The log-odds of the mean of the probabilities.</summary>
+    public override void Average(IReadOnlyList<float[]> each, Span<float> mean)
+    {
+        for (var i = 0; i < mean.Length; i++)
+            mean[i] = LogOdds(each.Sum(outputs => Probability(outputs[i])) / each.Count);
     }
 
     /// <summary>The mean of the members' binary cross-entropies.</summary>
@@ -62,6 +67,15 @@ internal sealed class BinaryHead(ParameterStore store, BinaryHeadConfig config, 
     /// <inheritdoc/>
     public override float[] ClassWeights(IEnumerable<float> targets, ClassWeighting weighting) =>
         Training.ClassWeights.For(targets.Select(target => (int)target), 2, weighting);
+
+    private static double Probability(float logOdds) => 1 / (1 + Math.Exp(-(double)logOdds));
+
+    // not a number stays that: Clamp passes it on
+    private static float LogOdds(double probability)
+    {
+        var p = Math.Clamp(probability, SmallestProbability, 1 - SmallestProbability);
+        return (float)Math.Log(p / (1 - p));
+    }
 }
 
 /// <summary>What a model file tells of a <see cref="BinaryHead"/>.</summary>

@@ -42,6 +42,18 @@ internal sealed class ValueHead(ParameterStore store, ValueHeadConfig config, En
         }
     }
 
+    /// <summary>The mean of the values, and the spread of all members of all networks.</summary>
+    public override void Average(IReadOnlyList<float[]> each, Span<float> mean)
+    {
+        for (var i = 0; i < mean.Length; i += 2)
+        {
+            var (value, squares) = (each.Average(outputs => (double)outputs[i]), 0.0);
+            foreach (var outputs in each)
+                squares += (outputs[i] - value) * (outputs[i] - value) + (double)outputs[i + 1] * outputs[i + 1];
+            (mean[i], mean[i + 1]) = ((float)value, (float)Math.Sqrt(squares / each.Count));
+        }
+    }
+
     /// <summary>The mean of the members' squared errors.</summary>
     public override Tensor Loss(Tape tape, Tensor scores, Batch batch, Targets targets, TrainingConfig training)
     {
