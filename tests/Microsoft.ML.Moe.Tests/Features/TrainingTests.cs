@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tests.TextEmbeddings;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Features;
@@ -185,6 +186,21 @@ public sealed class TrainingTests
         data = _ml.Transforms.Conversion.MapValueToKey("Label").Fit(data).Transform(data);
         using var model = _ml.MulticlassClassification.Trainers.MoeClassifier(FeatureTables.Tiny<MoeFeatureClassificationTrainer.Options>()).Fit(data);
         Assert.True(_ml.MulticlassClassification.Evaluate(model.Transform(data)).MicroAccuracy > 0.8);
+    }
+
+    [Fact]
+    public void So_are_those_of_a_published_encoder()
+    {
+        using var tiny = new TinyEmbedder();
+        var data = _ml.Data.LoadFromEnumerable(Tables.Rows());
+        using var model = _ml.Transforms.Conversion.MapValueToKey("Label")
+            .Append(tiny.Estimator(_ml))
+            .Append(_ml.MulticlassClassification.Trainers.MoeClassifier(FeatureTables.Tiny<MoeFeatureClassificationTrainer.Options>()))
+            .Fit(data);
+        Assert.True(_ml.MulticlassClassification.Evaluate(model.Transform(data)).MicroAccuracy > 0.8);
+        using var again = (IDisposable)FeatureTables.Reload(_ml, model);
+        Assert.Equal(
+            model.Transform(data).GetColumn<float[]>("Score"), ((ITransformer)again).Transform(data).GetColumn<float[]>("Score"));
     }
 
     private IDataView Features(TransformerChain<MoeFeatureClassificationTransformer> model)
