@@ -12,6 +12,7 @@ internal static class FreshProcess
 {
     private const string Texts = "texts.txt";
     private const string Images = "images.txt";
+    private const string Assemblies = ".assemblies";
 
     /// <summary>Scores texts with a saved model in another process.</summary>
     public static List<float[]> Score(string modelPath, IEnumerable<string> texts) => Score(modelPath, Texts, texts);
@@ -20,7 +21,15 @@ internal static class FreshProcess
     public static List<float[]> Score(string modelPath, IEnumerable<float[]> images) =>
         Score(modelPath, Images, images.Select(image => string.Join(' ', image.Select(p => p.ToString("R", CultureInfo.InvariantCulture)))));
 
-    private static List<float[]> Score(string modelPath, string inputName, IEnumerable<string> lines)
+    /// <summary>Names of the assemblies that another process has loaded once it has scored texts with a saved model.</summary>
+    public static IReadOnlyList<string> AssembliesOf(string modelPath, IEnumerable<string> texts)
+    {
+        IReadOnlyList<string> assemblies = [];
+        Score(modelPath, Texts, texts, output => assemblies = File.ReadAllLines(output + Assemblies));
+        return assemblies;
+    }
+
+    private static List<float[]> Score(string modelPath, string inputName, IEnumerable<string> lines, Action<string>? look = null)
     {
         var directory = Directory.CreateTempSubdirectory("moe-tests-");
         try
@@ -37,6 +46,7 @@ internal static class FreshProcess
             var errors = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, errors);
+            look?.Invoke(output);
             return [.. File.ReadAllLines(output).Select(Numbers)];
         }
         finally
@@ -58,6 +68,7 @@ internal static class FreshProcess
         var scores = ml.Data.CreateEnumerable<ScoreOnly>(model.Transform(data), reuseRowObject: false)
             .Select(s => string.Join(' ', s.Score.Select(p => p.ToString("R", CultureInfo.InvariantCulture))));
         File.WriteAllLines(output, scores);
+        File.WriteAllLines(output + Assemblies, AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetName().Name!));
 
         // neither texts nor pixels need the native library that decodes images
         using var process = Process.GetCurrentProcess();

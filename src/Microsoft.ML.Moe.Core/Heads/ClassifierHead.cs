@@ -35,7 +35,7 @@ internal abstract class ClassifierHead(int classes) : Head
     public override void Measure(ReadOnlySpan<float> outputs, Targets targets, Measurement measurement)
     {
         for (var i = 0; i < targets.Count; i++)
-            measurement.AddProbability(outputs.Slice(i * classes, classes), targets.Classes[i]);
+            measurement.AddProbability(outputs.Slice(i * classes, classes), targets.Classes[i], targets.Weights[i]);
     }
 
     /// <inheritdoc/>

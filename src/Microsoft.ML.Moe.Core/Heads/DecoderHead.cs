@@ -96,10 +96,12 @@ internal sealed class DecoderHead : Head
     }
 
     /// <inheritdoc/>
-    public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement)
+    public override void Measure(Tape tape, Tensor scores, Batch batch, Targets targets, Measurement measurement)
     {
-        if (scores.Shape[0] > 0)
-            measurement.AddTokens(tape, scores, Labels(batch));
+        if (scores.Shape[0] == 0)
+            return;
+        var written = TargetsOf(batch);
+        measurement.AddTokens(tape, scores, Labels(batch), targets.WeightOfEachToken(written.Layout, written.Rows));
     }
 
     private int[] Labels(Batch batch) => TargetsOf(batch).Labels is { Length: > 0 } labels

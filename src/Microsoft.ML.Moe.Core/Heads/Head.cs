@@ -54,7 +54,7 @@ internal abstract class Head
         throw new InvalidOperationException("This model gives nothing that could be compared with a target.");
 
     /// <summary>Adds a batch to a measurement, for heads that give nothing for a row.</summary>
-    public virtual void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement) =>
+    public virtual void Measure(Tape tape, Tensor scores, Batch batch, Targets targets, Measurement measurement) =>
         throw new InvalidOperationException("This model is measured row by row.");
 
     /// <summary>Weights in the loss by target; null weights all rows alike.</summary>

@@ -46,8 +46,8 @@ internal sealed class MaskedTokenHead : Head
         tape.CrossEntropy(scores, MaskedOf(batch).Targets, []);
 
     /// <inheritdoc/>
-    public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement) =>
-        measurement.AddTokens(tape, scores, MaskedOf(batch).Targets);
+    public override void Measure(Tape tape, Tensor scores, Batch batch, Targets targets, Measurement measurement) =>
+        measurement.AddTokens(tape, scores, MaskedOf(batch).Targets, []);
 
     private static MaskedTexts MaskedOf(Batch batch) => ((TextBatch)batch).Masked!;
 }

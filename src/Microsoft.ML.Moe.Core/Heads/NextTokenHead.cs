@@ -63,8 +63,11 @@ internal sealed class NextTokenHead : Head
     }
 
     /// <inheritdoc/>
-    public override void Measure(Tape tape, Tensor scores, Batch batch, Measurement measurement) =>
-        measurement.AddTokens(tape, scores, ((TokenIdBatch)batch).NextTokens().Targets);
+    public override void Measure(Tape tape, Tensor scores, Batch batch, Targets targets, Measurement measurement)
+    {
+        var (rows, tokens) = ((TokenIdBatch)batch).NextTokens();
+        measurement.AddTokens(tape, scores, tokens, targets.WeightOfEachToken(batch.Layout, rows));
+    }
 }
 
 /// <summary>A <see cref="NextTokenHead"/>; the encoder's configuration tells all of it.</summary>

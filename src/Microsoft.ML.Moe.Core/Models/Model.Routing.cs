@@ -119,7 +119,7 @@ public sealed partial class Model<TRow>
             var scores = Forward(tape, batch, observer, Policies);
             if (Outputs == 0)
             {
-                Head.Measure(tape, scores, batch, measurement);
+                Head.Measure(tape, scores, batch, targets, measurement);
                 continue;
             }
 

@@ -49,11 +49,15 @@ internal sealed class RoutingMeasurement<TRow>(Model<TRow> model)
     {
         var pairsBefore = _tally.Pairs;
         var start = Stopwatch.GetTimestamp();
-        var measured = model.Measure(batch, observer: _tally);
+        var measured = model.Measure(Alike(batch), observer: _tally);
         _elapsed += Stopwatch.GetElapsedTime(start);
         _lossSum += measured.Loss * batch.Count;
         _rightSum += measured.Metric * batch.Count;
         _flops += model.Flops(batch.Select(row => row.Input), _tally.Pairs - pairsBefore);
         _rows += batch.Count;
     }
+
+    // what is told is of rows, however much each counts in a loss
+    private static IReadOnlyList<Example<TRow>> Alike(IReadOnlyList<Example<TRow>> batch) =>
+        batch.All(row => row.Weight == 1f) ? batch : [.. batch.Select(row => row with { Weight = 1f })];
 }

@@ -36,6 +36,14 @@ internal sealed class Targets
     {
         if (Count == 0 || !Weights.ContainsAnyExcept(Weights[0]))
             return [];
+        return WeightOfEachToken(layout, tokens);
+    }
+
+    /// <summary>The weight of each of some tokens: that of its row.</summary>
+    /// <param name="layout">Where each row's tokens lie.</param>
+    /// <param name="tokens">Numbers of the tokens, ascending.</param>
+    public float[] WeightOfEachToken(SequenceLayout layout, ReadOnlySpan<int> tokens)
+    {
         var weights = new float[tokens.Length];
         var row = 0;
         for (var i = 0; i < tokens.Length; i++)

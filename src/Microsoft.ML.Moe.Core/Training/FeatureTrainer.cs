@@ -170,11 +170,16 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
             var probabilities = new float[(long)validation.Count * classes];
             model.Score([.. validation.Select(row => row.Input)], probabilities);
             int[] targets = [.. validation.Select(row => (int)row.Target)];
-            var (temperature, loss) = Temperature.Fit(probabilities, classes, targets);
-            var right = 0;
+            float[] weights = [.. validation.Select(row => row.Weight)];
+            var (temperature, loss) = Temperature.Fit(probabilities, classes, targets, weights);
+            var (right, weight) = (0.0, 0.0);
             for (var row = 0; row < targets.Length; row++)
-                right += Measurement.IndexOfMaximum(probabilities.AsSpan(row * classes, classes)) == targets[row] ? 1 : 0;
-            return (temperature, loss, (double)right / targets.Length);
+            {
+                weight += weights[row];
+                right += Measurement.IndexOfMaximum(probabilities.AsSpan(row * classes, classes)) == targets[row] ? weights[row] : 0f;
+            }
+
+            return (temperature, loss, right / weight);
         }
     }
 }

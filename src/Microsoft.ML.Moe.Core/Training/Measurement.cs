@@ -9,47 +9,67 @@ internal sealed class Measurement
     private float[] _room = [];
     private double _loss;
     private double _metric;
+    private double _weight;
 
     /// <summary>Rows, or hidden tokens, that were measured.</summary>
     public long Count { get; private set; }
 
-    /// <summary>Mean loss.</summary>
-    public double Loss => _loss / Count;
+    /// <summary>Mean loss, by the rows' weights.</summary>
+    public double Loss => _loss / _weight;
 
-    /// <summary>Mean of the head's metric: accuracy for classes and hidden tokens.</summary>
-    public double Metric => _metric / Count;
+    /// <summary>Mean of the head's metric, by the rows' weights: accuracy for classes and hidden tokens.</summary>
+    public double Metric => _metric / _weight;
 
-    /// <summary>Both; null where nothing was measured.</summary>
-    public (double Loss, double Metric)? Result => Count == 0 ? null : (Loss, Metric);
+    /// <summary>Both; null where nothing was measured that has weight.</summary>
+    public (double Loss, double Metric)? Result => _weight > 0 ? (Loss, Metric) : null;
 
-    /// <summary>Adds sums over some rows.</summary>
-    public void Add(double loss, double metric, int count)
+    /// <summary>Adds a row.</summary>
+    /// <param name="loss">Its loss.</param>
+    /// <param name="metric">Its metric.</param>
+    /// <param name="weight">Its weight, as in training.</param>
+    public void Add(double loss, double metric, float weight)
+    {
+        // what does not count may be no number
+        if (weight > 0f)
+            AddSums(weight * loss, weight * metric, weight);
+        Count++;
+    }
+
+    private void AddSums(double loss, double metric, double weight)
     {
         _loss += loss;
         _metric += metric;
-        Count += count;
+        _weight += weight;
     }
 
     /// <summary>Adds a row by the probabilities of its classes.</summary>
     /// <param name="probabilities">C probabilities.</param>
     /// <param name="target">The right class.</param>
-    public void AddProbability(ReadOnlySpan<float> probabilities, int target) => Add(
-        -Math.Log(Math.Max(probabilities[target], SmallestProbability)), IndexOfMaximum(probabilities) == target ? 1 : 0, 1);
+    /// <param name="weight">The row's weight, as in training.</param>
+    public void AddProbability(ReadOnlySpan<float> probabilities, int target, float weight) => Add(
+        -Math.Log(Math.Max(probabilities[target], SmallestProbability)), IndexOfMaximum(probabilities) == target ? 1 : 0, weight);
 
     /// <summary>Adds tokens by the scores of the vocabulary for each, [M, V].</summary>
     /// <param name="tape">Operations.</param>
     /// <param name="scores">The scores.</param>
     /// <param name="targets">The right token of each.</param>
-    public void AddTokens(Tape tape, Tensor scores, ReadOnlySpan<int> targets)
+    /// <param name="weights">The weight of each, as in training; none where each has weight 1.</param>
+    public void AddTokens(Tape tape, Tensor scores, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights)
     {
         var vocabulary = scores.Columns;
-        var loss = targets.Length * (double)tape.CrossEntropy(scores, targets, []).ToArray()[0];
         var logits = Room(scores.Length);
         scores.CopyTo(logits);
-        var right = 0;
+        var (weight, right) = (0.0, 0.0);
         for (var i = 0; i < targets.Length; i++)
-            right += IndexOfMaximum(logits.Slice(i * vocabulary, vocabulary)) == targets[i] ? 1 : 0;
-        Add(loss, right, targets.Length);
+        {
+            var ofToken = weights.IsEmpty ? 1f : weights[i];
+            weight += ofToken;
+            right += IndexOfMaximum(logits.Slice(i * vocabulary, vocabulary)) == targets[i] ? ofToken : 0f;
+        }
+
+        if (weight > 0)
+            AddSums(weight * tape.CrossEntropy(scores, targets, weights).ToArray()[0], right, weight);
+        Count += targets.Length;
     }
 
     /// <summary>Memory for so many values, until it is asked for again.</summary>

@@ -27,6 +27,8 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         var (training, validation, _) = rows;
 
         var (input, head) = CreateEnds(training);
+        TrainingMemory.Check(
+            Encoder, input.Config, head, Engine is ManagedEngine ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : null);
         var store = new ParameterStore(Engine, Training.Seed, _start is null ? null : _start.StartOf) { UsedRows = UsedRows(training) };
         var config = new ModelConfig { Input = input.Config, Encoder = Encoder, Head = head };
         var model = new Model<TRow>(Engine, config, input, store);
@@ -38,7 +40,17 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         var checkpoint = Training.CheckpointFile is { } file
             ? new TrainingCheckpoint(file, DigestOf(model, parameters, training, validation))
             : null;
-        new TrainingLoop(TrainingSchedule.From(Training, EpochsFor(training)), objective, optimizer, parameters, observer, checkpoint).Execute(stop);
+        var schedule = TrainingSchedule.From(Training, EpochsFor(training));
+        schedule = schedule with
+        {
+            Sizes =
+            [
+                .. schedule.Sizes,
+                new(nameof(Encoder.LoadBalancingCoefficient), Encoder.LoadBalancingCoefficient, 1e-2),
+                new(nameof(Encoder.RouterZLossCoefficient), Encoder.RouterZLossCoefficient, 1e-2),
+            ],
+        };
+        new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         ModelOptimizer.Unfreeze(store);
         return Finish(model, rows, observer, stop);
     }
@@ -77,7 +89,7 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         Model<TRow> model, Parameter[] parameters, IReadOnlyList<Example<TRow>> training, IReadOnlyList<Example<TRow>> validation)
     {
         using var digest = new TrainingDigest();
-        digest.AddJson(Training).AddJson(Encoder).AddJson((object)model.Config.Input).AddValues(parameters);
+        digest.AddJson(Training).AddJson(Encoder).AddJson((object)model.Config.Input).AddJson(model.Config.Head.ToString()).AddValues(parameters);
         digest.AddRows(model.Input, training).AddRows(model.Input, validation);
         AddTo(digest);
         return digest.ToString();

@@ -62,9 +62,14 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         (_config, _classCount, _tokenizer) = (config, classCount, tokenizer);
         if (config.LinearBranch)
             _linear = new LinearBranchTraining(classCount, config.Training, engine.HostThreads);
-        var input = ((TextInputConfig?)start?.Input ?? config.Input) with { MaximumTokens = config.Input.MaximumTokens };
+        var input = ((TextInputConfig?)start?.Input ?? config.Input) with
+        {
+            MaximumTokens = config.Input.MaximumTokens,
+            WordCacheMebibytes = config.Input.WordCacheMebibytes,
+        };
         _unadapted = _input = TableTextInput.Create(
             input with { Linear = config.LinearBranch ? LinearInput.Undecided : LinearInput.None }, tokenizer);
+        _input.BeginLearning();
     }
 
     /// <summary>Encodes texts for training. The model's own may cut them shorter.</summary>
@@ -93,11 +98,14 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
     private protected override void AddTo(TrainingDigest digest) => digest.AddJson(_config.Noise).AddJson(_config.LinearBranch);
 
     private protected override Model<EncodedText> Finish(
-        Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop) =>
-        _linear is null
-            ? model
-            : new Model<EncodedText>(
+        Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
+    {
+        if (_linear is not null)
+            model = new Model<EncodedText>(
                 Engine, model.Config, _input, new ParameterStore(model.Parameters), _linear.Finish(model, rows, observer, stop));
+        _input.EndLearning();
+        return model;
+    }
 
     /// <summary>Settles what of the input follows the training texts, and gives the rows as that input reads them.</summary>
     private TrainingRows<EncodedText> Adapt(TrainingRows<EncodedText> rows, ITrainingObserver? observer)
@@ -106,6 +114,7 @@ public sealed class TextClassifierTrainer : ModelTrainer<EncodedText>
         var linear = _linear is null ? LinearInput.None : LinearBranchTraining.InputFor(rows.Training.Select(row => row.Input));
         var length = config.LengthFor(rows.Training.Select(row => row.Input.Length));
         _input = TableTextInput.Create(config with { MaximumTokens = length, Linear = linear }, _tokenizer);
+        _input.BeginLearning();
         var read = rows with { Training = _input.Read(rows.Training, Engine), Validation = _input.Read(rows.Validation, Engine) };
         if (config.MaximumTokens is null)
         {

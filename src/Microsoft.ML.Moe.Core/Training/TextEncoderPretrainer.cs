@@ -65,6 +65,7 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
     {
         _config = config;
         _input = TableTextInput.Create(config.Input, tokenizer);
+        _input.BeginLearning();
     }
 
     /// <summary>Encodes texts for training: <see cref="TextInput.EncodePieces"/>, so that nothing of long texts is lost.</summary>
@@ -121,8 +122,12 @@ public sealed class TextEncoderPretrainer : ModelTrainer<EncodedText>
 
     /// <summary>The head that predicts words stays behind.</summary>
     private protected override Model<EncodedText> Finish(
-        Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop) => new(
-        model.Engine, model.Config with { Head = new VectorHeadConfig() }, Input, new ParameterStore(model.Parameters));
+        Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
+    {
+        _input.EndLearning();
+        return new Model<EncodedText>(
+            model.Engine, model.Config with { Head = new VectorHeadConfig() }, Input, new ParameterStore(model.Parameters));
+    }
 
     private protected override void AddTo(TrainingDigest digest) =>
         digest.AddJson(_config.WordDropRate).AddJson(_config.MaskShare).AddJson(_config.MaskedVocabularySize);

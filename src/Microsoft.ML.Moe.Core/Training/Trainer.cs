@@ -41,10 +41,14 @@ public abstract class Trainer<TRow>
         if (Training.CheckpointFile is { } file)
             TrainingCheckpoint.Try(file);
         Check(training, nameof(training));
-        if (!training.Any(row => row.Weight > 0))
-            throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
         if (validation is not null)
             Check(validation, nameof(validation));
+        // a row of weight 0 is as if it were not there, in training and in what chooses the best epoch
+        training = Counting(training);
+        if (training.Count == 0)
+            throw new ArgumentException("There are no training rows, or all have weight 0.", nameof(training));
+        if (validation?.Count > 0 && (validation = Counting(validation)).Count == 0)
+            throw new ArgumentException("All validation rows have weight 0: none can choose the best epoch.", nameof(validation));
         var isDrawn = validation is null;
         if (isDrawn && Training.ValidationShare > 0)
         {
@@ -70,6 +74,9 @@ public abstract class Trainer<TRow>
     /// <summary>Draws validation rows.</summary>
     private protected virtual (IReadOnlyList<Example<TRow>> Training, IReadOnlyList<Example<TRow>> Validation) Split(
         IReadOnlyList<Example<TRow>> rows) => StratifiedSplit.Of(rows, Training.ValidationShare, new Random(Training.Seed));
+
+    private static IReadOnlyList<Example<TRow>> Counting(IReadOnlyList<Example<TRow>> rows) =>
+        rows.All(row => row.Weight > 0) ? rows : [.. rows.Where(row => row.Weight > 0)];
 
     private void Check(IReadOnlyList<Example<TRow>> rows, string parameter)
     {

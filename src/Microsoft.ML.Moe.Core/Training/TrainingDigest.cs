@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tensors;
 
@@ -10,31 +10,27 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>Tells one training from another, so that a checkpoint is never taken up by a training it does not belong to.</summary>
 internal sealed class TrainingDigest : IDisposable
 {
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
-    /// <summary>Takes in something that can be written as JSON.</summary>
-    public TrainingDigest AddJson<T>(T value)
-    {
-        _hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(value));
-        return this;
-    }
+    /// <summary>Takes in something that can be written as JSON: options, however deep, each by its name.</summary>
+    public TrainingDigest AddJson<T>(T value) => Add<byte>(JsonSerializer.SerializeToUtf8Bytes(value, Json));
 
-    /// <summary>Takes in texts.</summary>
+    /// <summary>Takes in texts: all of them, and what was kept of them.</summary>
     public TrainingDigest AddTexts(IEnumerable<EncodedText> texts)
     {
         foreach (var text in texts)
         {
-            foreach (var token in text.Tokens)
-                _hash.AppendData(BitConverter.GetBytes(token.Rows[0]));
+            Add<UInt128>([text.SourceHash]).Add<int>([text.SecondStart, text.TokensCutOff, text.FurtherWindows.Count])
+                .Add<int>([.. text.Tokens.Select(token => token.Rows[0])]);
             if (text.Ids is { } ids)
-            {
-                _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Ids));
-                _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Types));
-                _hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Targets));
-                _hash.AppendData(BitConverter.GetBytes(ids.FirstTarget));
-            }
+                Add<int>(ids.Ids).Add<int>(ids.Types ?? []).Add<int>(ids.Targets ?? []).Add<int>([ids.FirstTarget, ids.SecondWindow]);
 
-            _hash.AppendData(Encoding.UTF8.GetBytes("\n"));
+            AddTexts(text.FurtherWindows);
         }
 
         return this;
@@ -44,14 +40,14 @@ internal sealed class TrainingDigest : IDisposable
     public TrainingDigest AddRows<TRow>(Input<TRow> input, IReadOnlyList<Example<TRow>> rows)
     {
         input.AddTo(this, rows.Select(row => row.Input));
-        return AddJson(rows.Select(row => row.Target)).AddJson(rows.Select(row => row.Weight));
+        return Add<float>([.. rows.Select(row => row.Target)]).Add<float>([.. rows.Select(row => row.Weight)]);
     }
 
     /// <summary>Takes in images.</summary>
     public TrainingDigest AddImages(IEnumerable<ImagePixels> images)
     {
         foreach (var image in images)
-            _hash.AppendData(image.Raw);
+            Add(image.Raw);
         return this;
     }
 
@@ -60,9 +56,7 @@ internal sealed class TrainingDigest : IDisposable
     {
         foreach (var row in rows)
         {
-            _hash.AppendData(BitConverter.GetBytes(row.Slots));
-            _hash.AppendData(MemoryMarshal.AsBytes(row.Indices));
-            _hash.AppendData(MemoryMarshal.AsBytes(row.Values));
+            Add<int>([row.Slots]).Add(row.Indices).Add(row.Values);
         }
 
         return this;
@@ -72,12 +66,21 @@ internal sealed class TrainingDigest : IDisposable
     public TrainingDigest AddValues(IEnumerable<Parameter> parameters)
     {
         foreach (var parameter in parameters)
-            _hash.AppendData(MemoryMarshal.AsBytes<float>(parameter.Value.ToArray()));
+            Add<char>(parameter.Name).Add<float>(parameter.Value.ToArray());
         return this;
     }
 
     /// <summary>The digest of all that was taken in.</summary>
     public override string ToString() => Convert.ToHexString(_hash.GetCurrentHash());
+
+    // the length too, so that nothing can pass from one value to the next
+    private TrainingDigest Add<T>(ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        _hash.AppendData(BitConverter.GetBytes(values.Length));
+        _hash.AppendData(MemoryMarshal.AsBytes(values));
+        return this;
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _hash.Dispose();

@@ -257,7 +257,7 @@ internal sealed class TrainingLoop(
 
     private InvalidOperationException Diverged(double loss, float factor) => new(
         $"Training diverged: the loss is {loss} in epoch {_progress.Epoch} at learning rate {schedule.LearningRate * factor:G3}. "
-        + $"Lower {nameof(schedule.LearningRate)} or {nameof(schedule.MaxGradientNorm)}, or raise {nameof(schedule.WarmupShare)}.");
+        + DivergenceAdvice.Of(schedule.Sizes));
 
     private TimeSpan TimeLeft()
     {

@@ -24,6 +24,9 @@ internal sealed record TrainingSchedule(
     /// <summary>Steps after which the model is evaluated within an epoch; null evaluates it after each epoch alone.</summary>
     public int? EvaluationSteps { get; init; }
 
+    /// <summary>Options that can make the training diverge.</summary>
+    public IReadOnlyList<OptionSize> Sizes { get; init; } = [];
+
     /// <summary>The schedule that a configuration asks for.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="epochs">Passes, where it leaves them open.</param>
@@ -39,6 +42,12 @@ internal sealed record TrainingSchedule(
         config.Seed)
     {
         EvaluationSteps = config.EvaluationSteps,
+        Sizes =
+        [
+            new(nameof(config.LearningRate), config.LearningRate, 1e-3),
+            new(nameof(config.EmbeddingLearningRate), config.EmbeddingLearningRate, 1e-2),
+            new(nameof(config.WeightDecay), config.WeightDecay, 0.05),
+        ],
     };
 
     /// <summary>Steps of an epoch.</summary>

@@ -8,8 +8,23 @@ namespace Microsoft.ML.Moe.Rows;
 /// <param name="Rows">Rows with a label.</param>
 /// <param name="MissingLabels">Rows left out because their label is missing.</param>
 /// <param name="UnknownLabels">Rows left out because their label is not among the classes.</param>
-internal sealed record LabelledTable<TRow>(IReadOnlyList<Example<TRow>> Rows, int MissingLabels, int UnknownLabels)
+/// <param name="BadRows">Rows that cannot be used.</param>
+internal sealed record LabelledTable<TRow>(IReadOnlyList<Example<TRow>> Rows, int MissingLabels, int UnknownLabels, BadRows BadRows)
 {
+    /// <summary>Rows that count: those of weight 0 are as if they were not there.</summary>
+    public IReadOnlyList<Example<TRow>> Counting { get; } = Rows.All(row => row.Weight > 0f) ? Rows : [.. Rows.Where(row => row.Weight > 0f)];
+
+    /// <summary>Checks that a row counts, where there are rows.</summary>
+    /// <param name="table">What messages call the table.</param>
+    /// <param name="column">Column of weights, if any.</param>
+    /// <exception cref="InvalidOperationException">None does.</exception>
+    public void CheckWeights(TableName table, string? column)
+    {
+        if (Rows.Count > 0 && Counting.Count == 0)
+            throw new InvalidOperationException(
+                $"All {Rows.Count} rows of the {table.Text} have weight 0 in column '{column}': none of them counts.");
+    }
+
     /// <summary>Logs what was left out.</summary>
     /// <param name="channel">The log.</param>
     /// <param name="which">What the log calls the table.</param>
@@ -68,12 +83,13 @@ internal sealed class LabelledTableReader<TRow>(
         Func<DataViewRow, Func<float>> createTargetReader)
     {
         var needed = columns.Append(label);
-        using var cursor = data.GetRowCursor(weight is { } w ? needed.Append(w) : needed);
+        using var cursor = source.Open(data, weight is { } w ? needed.Append(w) : needed);
         var readInput = source.CreateReader(cursor, columns);
         var readTarget = createTargetReader(cursor);
         var readWeight = weight is { } column ? WeightReader(cursor, column) : () => 1f;
         var rows = new List<Example<TRow>>();
         var batch = new RowBatch<Example<TRow>>(engine);
+        var bad = new BadRows();
         var (missing, unknown) = (0, 0);
         while (cursor.MoveNext())
         {
@@ -87,7 +103,7 @@ internal sealed class LabelledTableReader<TRow>(
                     unknown++;
                     break;
                 case var known:
-                    var (encode, weightOfRow) = (readInput(out var size), readWeight());
+                    var (encode, weightOfRow) = (readInput.OrBad(out var size), readWeight());
                     batch.Add(() => new Example<TRow>(encode(), known, weightOfRow), size);
                     break;
             }
@@ -97,11 +113,19 @@ internal sealed class LabelledTableReader<TRow>(
         }
 
         TakeBatch();
-        return new LabelledTable<TRow>(rows, missing, unknown);
+        return new LabelledTable<TRow>(rows, missing, unknown, bad);
 
         void TakeBatch()
         {
-            rows.AddRange(batch.Encode());
+            var encoded = batch.EncodeAll();
+            for (var row = 0; row < encoded.Count; row++)
+            {
+                if (batch.BadRowAt(row) is { } why)
+                    bad.Add(why);
+                else
+                    rows.Add(encoded[row]);
+            }
+
             batch.Clear();
         }
     }

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Rows;
 internal sealed class TextRows(string first, string? second, TextInput input) : RowSource<EncodedText>
 {
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] Find(DataViewSchema schema) => InputColumns.Texts(schema, first, second);
+    public override DataViewSchema.Column[] Find(NamedSchema schema) => InputColumns.Texts(schema, first, second);
 
     /// <inheritdoc/>
     public override RowReader<EncodedText> CreateReader(DataViewRow row, DataViewSchema.Column[] columns)
@@ -23,6 +23,18 @@ internal sealed class TextRows(string first, string? second, TextInput input) : 
             size = sizeof(char) * ((long)one.Length + (other?.Length ?? 0));
             return () => input.Encode(one, other);
         };
+    }
+
+    /// <inheritdoc/>
+    public override void CheckInformation(IReadOnlyList<EncodedText> rows, TableName table, bool isLearned)
+    {
+        var columns = second is null ? $"column '{first}'" : $"columns '{first}' and '{second}'";
+        if (rows.Count > 0 && rows.All(text => text.IsEmpty))
+            throw new InvalidOperationException(
+                $"All {rows.Count} texts in {columns} of the {table.Text} are blank; is the separator right, and the column?");
+        if (isLearned && AreSame(rows, (one, other) => one.SourceHash == other.SourceHash))
+            throw new InvalidOperationException(
+                $"All {rows.Count} texts in {columns} of the {table.Text} are the same: no label can be told from them; is it the right column?");
     }
 
     /// <inheritdoc/>

@@ -72,12 +72,12 @@ internal sealed class ClassesOutput(ClassificationColumns names, int classCount,
     /// <param name="label">Name of the label column.</param>
     /// <param name="weight">Name of the column of weights, if any.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
-    public static SchemaShape Promise(SchemaShape inputSchema, ClassificationColumns names, string label, string? weight)
+    public static SchemaShape Promise(NamedShape inputSchema, ClassificationColumns names, string label, string? weight)
     {
         if (weight is not null)
             InputColumns.CheckWeight(inputSchema, weight);
         var added = Promise(names, InputColumns.CheckLabel(inputSchema, label));
-        return new SchemaShape(inputSchema.Where(c => added.TrueForAll(a => a.Name != c.Name)).Concat(added));
+        return new SchemaShape(inputSchema.Schema.Where(c => added.TrueForAll(a => a.Name != c.Name)).Concat(added));
     }
 
     private static List<SchemaShape.Column> Promise(ClassificationColumns names, SchemaShape.Column label)

@@ -28,7 +28,14 @@ internal abstract class RowResults : IDisposable
     /// <exception cref="ObjectDisposedException">The hold has ended.</exception>
     public abstract void Score();
 
-    /// <summary>What the model gave for a row.</summary>
+    /// <summary>Throws where a row, of those that were scored at once, cannot be used and is not to be passed over.</summary>
+    /// <param name="row">Place of the row among those that were scored at once.</param>
+    /// <exception cref="InvalidOperationException">It cannot.</exception>
+    public virtual void Check(int row)
+    {
+    }
+
+    /// <summary>What the model gave for a row; not a number for one that is passed over.</summary>
     /// <param name="row">Place of the row among those that were scored at once.</param>
     public abstract ReadOnlySpan<float> OutputsOf(int row);
 
@@ -56,18 +63,49 @@ internal sealed class RowResults<TRow>(ModelLease<Model<TRow>> lease, RowReader<
 
     public override void Clear() => _batch.Clear();
 
-    public override void Read() => _batch.Add(read(out var size), size);
+    public override void Read() => _batch.Read(read);
 
     public override void Score()
     {
-        var encoded = _batch.Encode();
+        var encoded = _batch.EncodeAll();
+        int[] good = [.. Enumerable.Range(0, encoded.Count).Where(row => _batch.BadRowAt(row) is null)];
+        IReadOnlyList<TRow> rowsToScore = good.Length == encoded.Count ? encoded : [.. good.Select(row => encoded[row])];
         lease.Score(model =>
         {
             if (withEntropies)
-                model.Score(encoded, _outputs, _entropies);
+                model.Score(rowsToScore, _outputs, _entropies);
             else
-                model.Score(encoded, _outputs);
+                model.Score(rowsToScore, _outputs);
         });
+        if (good.Length < encoded.Count)
+            MoveApart(good, encoded.Count);
+    }
+
+    public override void Check(int row)
+    {
+        if (_batch.BadRowAt(row) is { IsSkipped: false } bad)
+            throw bad.ToError();
+    }
+
+    /// <summary>Moves results, which stand one after the other, to the rows that they are of, from the last on.</summary>
+    private void MoveApart(int[] good, int count)
+    {
+        for (int row = count - 1, next = good.Length - 1; row >= 0; row--)
+        {
+            var to = _outputs.AsSpan(row * _width, _width);
+            if (next >= 0 && good[next] == row)
+            {
+                _outputs.AsSpan(next * _width, _width).CopyTo(to);
+                if (withEntropies)
+                    _entropies[row] = _entropies[next];
+                next--;
+                continue;
+            }
+
+            to.Fill(float.NaN);
+            if (withEntropies)
+                _entropies[row] = new RowEntropy(float.NaN, float.NaN);
+        }
     }
 
     public override ReadOnlySpan<float> OutputsOf(int row) => _outputs.AsSpan(row * _width, _width);

@@ -69,6 +69,7 @@ internal sealed class ScoredRow : DataViewRow
             _scored = true;
         }
 
+        _results!.Check(0);
         return 0;
     }
 }

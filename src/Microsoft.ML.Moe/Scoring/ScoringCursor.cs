@@ -126,6 +126,7 @@ internal sealed class ScoringCursor : DataViewRowCursor
             _scored = true;
         }
 
+        _results.Check(row);
         return row;
     }
 }

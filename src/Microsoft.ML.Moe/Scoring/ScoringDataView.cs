@@ -1,7 +1,12 @@
+using Microsoft.ML.Moe.MlNet;
+
 namespace Microsoft.ML.Moe.Scoring;
 
 /// <summary>A table with the columns that a model adds, computed in batches as its rows are read.</summary>
-internal sealed class ScoringDataView(IDataView source, BoundModel model) : IDataView
+/// <param name="source">The table.</param>
+/// <param name="model">What adds columns.</param>
+/// <param name="inOrder">Whether rows are read one after the other, whoever asks for several cursors.</param>
+internal sealed class ScoringDataView(IDataView source, BoundModel model, bool inOrder) : IDataView
 {
     public DataViewSchema Schema => model.Output;
 
@@ -12,11 +17,13 @@ internal sealed class ScoringDataView(IDataView source, BoundModel model) : IDat
     public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
     {
         var active = model.Flags(columnsNeeded);
-        return Wrap(source.GetRowCursor(model.Dependencies(active), rand), active);
+        return Wrap(Cursors.Open(source, model.Dependencies(active), rand, inOrder), active);
     }
 
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null)
     {
+        if (inOrder)
+            return [GetRowCursor(columnsNeeded, rand)];
         var active = model.Flags(columnsNeeded);
         return [.. source.GetRowCursorSet(model.Dependencies(active), n, rand).Select(input => Wrap(input, active))];
     }

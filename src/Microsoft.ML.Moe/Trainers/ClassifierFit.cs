@@ -26,9 +26,13 @@ internal sealed class ClassifierFit<TRow>(FitRun run, MoeClassifierOptions optio
         var (source, trainer) = prepare(engine);
         var reader = new LabelledTableReader<TRow>(run.CheckGoesOn, source, engine);
         var training = reader.Read(
-            input, source.Find(input.Schema), classes.Column, WeightOf(input), row => LabelReader.OfKeys(row, classes.Column));
+            input, source.Find(options.ColumnsOf(input)), classes.Column, WeightOf(options.ColumnsOf(input)), row => LabelReader.OfKeys(row, classes.Column));
         Log(source, "training", training);
+        training.BadRows.Tell(options.TrainingSet, training.Rows.Count, run.Channel);
+        training.CheckWeights(options.TrainingSet, options.WeightColumnName);
         classes.Check(training);
+        source.CheckInformation([.. training.Counting.Select(row => row.Input)], options.TrainingSet, isLearned: true);
+        classes.CheckRepeat(training, run.Channel);
         var validation = options.ValidationSet is { } set ? ReadValidation(reader, source, set, classes) : null;
         run.Channel.Info(
             MessageSensitivity.None, $"Training on {training.Rows.Count} rows, {classes.Count} classes, engine: {engine.Description}.");
@@ -38,19 +42,23 @@ internal sealed class ClassifierFit<TRow>(FitRun run, MoeClassifierOptions optio
     private LabelledTable<TRow> ReadValidation(
         LabelledTableReader<TRow> reader, RowSource<TRow> source, IDataView data, LabelClasses classes)
     {
-        var label = InputColumns.Find(data.Schema, options.LabelColumnName, "label");
-        var columns = source.Find(data.Schema);
+        var schema = new NamedSchema(data.Schema, TableName.ValidationSet);
+        var label = InputColumns.Find(schema, options.LabelColumnName, "label");
+        var columns = source.Find(schema);
         var table = reader.Read(
-            data, columns, label, WeightOf(data), row => LabelReader.Matching(row, label, classes.Count, classes.Values, "validation set"));
+            data, columns, label, WeightOf(schema), row => LabelReader.Matching(row, label, classes.Count, classes.Values, "validation set"));
         Log(source, "validation", table);
+        table.BadRows.Tell(schema.Table, table.Rows.Count, run.Channel);
+        table.CheckWeights(schema.Table, options.WeightColumnName);
+        source.CheckInformation([.. table.Counting.Select(row => row.Input)], schema.Table, isLearned: false);
         return table.Rows.Count > 0
             ? table
             : throw new InvalidOperationException(
                 $"{nameof(options.ValidationSet)} has no rows whose label, in column '{label.Name}', is among the training set's.");
     }
 
-    private DataViewSchema.Column? WeightOf(IDataView data) =>
-        options.WeightColumnName is { } weight ? InputColumns.Weight(data.Schema, weight) : null;
+    private DataViewSchema.Column? WeightOf(NamedSchema schema) =>
+        options.WeightColumnName is { } weight ? InputColumns.Weight(schema, weight) : null;
 
     private void Log(RowSource<TRow> source, string which, LabelledTable<TRow> table)
     {

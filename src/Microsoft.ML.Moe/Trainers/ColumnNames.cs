@@ -39,6 +39,9 @@ internal sealed class ColumnNames
         return this;
     }
 
+    /// <summary>The option that names a column that is read; null for none.</summary>
+    public string? OptionOf(string column) => _read.Find(read => read.Name == column).Option;
+
     /// <summary>Checks that every column has a name of its own.</summary>
     /// <exception cref="ArgumentException">One has none, or two have the same; the message names the options.</exception>
     public void Check()

@@ -38,7 +38,10 @@ internal abstract class FittedModel
 
     /// <summary>Finds the columns that are read.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is missing or of the wrong type; the message names it.</exception>
-    public abstract DataViewSchema.Column[] Find(DataViewSchema schema);
+    public abstract DataViewSchema.Column[] Find(NamedSchema schema);
+
+    /// <summary>See <see cref="RowSource{TRow}.ReadsInOrder"/>.</summary>
+    public abstract bool ReadsInOrder { get; }
 
     /// <summary>Takes a hold on the model and makes room for results; null when it has gone.</summary>
     public abstract RowResults? CreateResults(DataViewRow row, DataViewSchema.Column[] columns, int rows, bool withEntropies);
@@ -113,7 +116,10 @@ internal sealed class FittedModel<TRow>(
     public override ModelLease<Model<TRow>>? TryHold() => shared.TryAcquire() ? new ModelLease<Model<TRow>>(shared) : null;
 
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] Find(DataViewSchema schema) => rows.Find(schema);
+    public override DataViewSchema.Column[] Find(NamedSchema schema) => rows.Find(schema);
+
+    /// <inheritdoc/>
+    public override bool ReadsInOrder => rows.ReadsInOrder;
 
     /// <inheritdoc/>
     public override RowResults? CreateResults(DataViewRow row, DataViewSchema.Column[] columns, int most, bool withEntropies)
@@ -134,6 +140,10 @@ internal sealed class FittedModel<TRow>(
     /// <inheritdoc/>
     public override FittedModel Again(IDisposable hold) => Over(shared.Model, hold);
 
+    /// <summary>The same model, whose rows are read otherwise; holds this one.</summary>
+    public FittedModel<TRow> Reading(Func<Model<TRow>, RowSource<TRow>> rowsOf, IDisposable hold) =>
+        new(new SharedModel<Model<TRow>>(shared.Model, shared.Engine, hold), rowsOf(shared.Model), createResults);
+
     /// <summary>A model made of this one, which it holds.</summary>
     public FittedModel<TRow> With(Func<Model<TRow>, Model<TRow>> change, IDisposable hold) => Over(change(shared.Model), hold);
 
@@ -144,10 +154,12 @@ internal sealed class FittedModel<TRow>(
     public override IReadOnlyList<RoutingComparison> CompareRouting(
         IDataView data, IReadOnlyList<Router> routers, string label, LabelValues? labels)
     {
-        var columns = rows.Find(data.Schema);
-        var labelColumn = InputColumns.Find(data.Schema, label, "label");
+        var schema = new NamedSchema(data.Schema, TableName.ToCompareOn);
+        var columns = rows.Find(schema);
+        var labelColumn = InputColumns.Find(schema, label, "label");
         var table = new LabelledTableReader<TRow>(checkGoesOn: null, rows, shared.Engine).Read(
-            data, columns, labelColumn, weight: null, row => LabelReader.Matching(row, labelColumn, Outputs, labels, "data to compare on"));
+            data, columns, labelColumn, weight: null, row => LabelReader.Matching(row, labelColumn, Outputs, labels, schema.Table.Text));
+        table.BadRows.Tell(schema.Table, table.Rows.Count, channel: null);
         if (table.Rows.Count == 0)
             throw new InvalidOperationException(
                 $"The table has no rows whose label, in column '{label}', is among the training set's.");
@@ -177,13 +189,13 @@ internal sealed class FittedModel<TRow>(
 
     private IEnumerable<TRow> Read(IDataView data, DataViewSchema.Column[] columns)
     {
-        using var cursor = data.GetRowCursor(columns);
+        using var cursor = rows.Open(data, columns);
         var read = rows.CreateReader(cursor, columns);
         var batch = new RowBatch<TRow>(shared.Engine);
         for (var more = true; more; batch.Clear())
         {
             while (!batch.IsFull && (more = cursor.MoveNext()))
-                batch.Add(read(out var size), size);
+                batch.Read(read);
             foreach (var row in batch.Encode())
                 yield return row;
         }

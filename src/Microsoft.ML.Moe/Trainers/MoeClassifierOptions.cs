@@ -89,6 +89,22 @@ public abstract class MoeClassifierOptions : MoeEncoderOptions
 
     private protected override bool DecidesArchitecture => InitialModel is null;
 
+    internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
+    {
+        foreach (var option in base.WithoutEffect())
+            yield return option;
+        if (InitialModel is not null)
+        {
+            foreach (var option in Changed(OfArchitecture))
+                yield return (option, $"it is that of {nameof(InitialModel)}");
+        }
+
+        if (ValidationSet is not null && Changed(nameof(ValidationShare)).Any())
+            yield return (nameof(ValidationShare), $"{nameof(ValidationSet)} is what is validated with");
+        if (UncertainColumnName is null && Changed(nameof(UncertainThreshold)).Any())
+            yield return (nameof(UncertainThreshold), $"{nameof(UncertainColumnName)} is null");
+    }
+
     private protected override string HowToValidate => $"set {nameof(ValidationSet)} or {nameof(ValidationShare)}";
 
     /// <summary>The label, its weight, and the columns that are written.</summary>

@@ -53,6 +53,24 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
     /// <summary>Whether the options tell if there are MoE layers, and not an earlier model.</summary>
     private protected virtual bool DecidesArchitecture => true;
 
+    /// <summary>Options of the architecture, which an earlier model or a published encoder takes the place of.</summary>
+    private protected virtual string[] OfArchitecture =>
+        [nameof(Width), nameof(Layers), nameof(Heads), nameof(MoeEvery), nameof(Experts), nameof(Router), nameof(ExpertWidth)];
+
+    /// <summary>Options of routers and experts, which a model without MoE layers has none of.</summary>
+    private protected virtual string[] OfRouting => [nameof(LoadBalancingCoefficient), nameof(RouterZLossCoefficient)];
+
+    internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
+    {
+        foreach (var option in base.WithoutEffect())
+            yield return option;
+        if (DecidesArchitecture && ToEncoderConfig().MoeLayers == 0)
+        {
+            foreach (var option in Changed([.. OfRouting, nameof(Experts)]))
+                yield return (option, $"there are no MoE layers with {nameof(Layers)} = {Layers} and {nameof(MoeEvery)} = {MoeEvery}");
+        }
+    }
+
     /// <summary>The architecture.</summary>
     internal EncoderConfig ToEncoderConfig() => new()
     {
@@ -72,5 +90,7 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
     {
         var encoder = ToEncoderConfig();
         training.Check(DecidesArchitecture ? encoder.Check() : encoder);
+        if (DecidesArchitecture)
+            TrainingMemory.Check(encoder);
     }
 }

@@ -49,6 +49,8 @@ public abstract class MoeTrainer<TOptions, TTransformer> : IEstimator<TTransform
         if (Settings.CheckpointFile is { } checkpoint)
             TrainingCheckpoint.Try(checkpoint);
         using var channel = _host.Start("Training");
+        foreach (var (option, reason) in Settings.WithoutEffect())
+            channel.Warning(MessageSensitivity.None, $"{option} has no effect: {reason}.");
         return Fit(input, _host, new FitRun(GetType().Name, _host, channel, Settings));
     }
 
@@ -58,14 +60,14 @@ public abstract class MoeTrainer<TOptions, TTransformer> : IEstimator<TTransform
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        return Promise(inputSchema);
+        return Promise(new NamedShape(inputSchema, Settings.TrainingSet));
     }
 
     /// <summary>Reads the table, trains, and makes the transformer.</summary>
     private protected abstract TTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run);
 
     /// <summary>See <see cref="GetOutputSchema"/>.</summary>
-    private protected abstract SchemaShape Promise(SchemaShape inputSchema);
+    private protected abstract SchemaShape Promise(NamedShape inputSchema);
 
     /// <summary>What training starts from; null for random weights. Logs what it is.</summary>
     private protected static StartingPoint? FindStart(

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
@@ -104,6 +105,12 @@ public abstract class MoeTrainerOptions
     /// <summary>Names of the columns that are read and written.</summary>
     private protected abstract ColumnNames Names { get; }
 
+    /// <summary>What messages call the table that is learned from, and which options name its columns.</summary>
+    internal TableName TrainingSet => TableName.TrainingSet(Names.OptionOf);
+
+    /// <summary>Columns of the training set.</summary>
+    internal NamedSchema ColumnsOf(IDataView training) => new(training.Schema, TrainingSet);
+
     /// <summary>Checks every option and their combinations.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option lies outside its documented range; the message names it.</exception>
     /// <exception cref="ArgumentException">Options contradict each other; the message names them.</exception>
@@ -118,6 +125,20 @@ public abstract class MoeTrainerOptions
         if (EarlyStoppingPatience is not null && !HasValidation)
             throw new ArgumentException(
                 $"{nameof(EarlyStoppingPatience)} needs validation rows: {HowToValidate}.", nameof(EarlyStoppingPatience));
+    }
+
+    /// <summary>Options that are set and do nothing beside the others, each with the reason.</summary>
+    internal virtual IEnumerable<(string Option, string Reason)> WithoutEffect()
+    {
+        if (EvaluationCompleted is not null && !HasValidation)
+            yield return (nameof(EvaluationCompleted), $"there are no validation rows: {HowToValidate}");
+    }
+
+    /// <summary>Those of some options that are not left at their defaults.</summary>
+    private protected IEnumerable<string> Changed(params string[] options)
+    {
+        var usual = Activator.CreateInstance(GetType());
+        return options.Where(option => GetType().GetProperty(option) is { } property && !Equals(property.GetValue(this), property.GetValue(usual)));
     }
 
     /// <summary>What to set to have validation rows.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
@@ -51,7 +52,7 @@ public abstract class MoeTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ScoringDataView(input, Bind(input.Schema));
+        return new ScoringDataView(input, Bind(input.Schema), Model.ReadsInOrder);
     }
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema) => new ScoringMapper(Bind(inputSchema));
@@ -108,7 +109,7 @@ public abstract class MoeTransformer : ITransformer, IDisposable
             throw Disposed();
         return new BoundModel(
             input,
-            Model.Find(input),
+            Model.Find(new NamedSchema(input, TableName.ToScore)),
             _output,
             (row, columns, rows, withEntropies) =>
                 (Volatile.Read(ref _disposed) == 0 ? Model.CreateResults(row, columns, rows, withEntropies) : null) ?? throw Disposed());

@@ -19,7 +19,17 @@ public sealed class TemperatureTests
         // says 0.9 and is right in 7 of 10 rows: at the best temperature it says 0.7
         var probabilities = Enumerable.Range(0, 10).SelectMany(_ => new[] { 0.9f, 0.1f }).ToArray();
         int[] targets = [.. Enumerable.Range(0, 10).Select(row => row < 7 ? 0 : 1)];
-        var (temperature, loss) = Temperature.Fit(probabilities, 2, targets);
+        var (temperature, loss) = Temperature.Fit(probabilities, 2, targets, [.. Enumerable.Repeat(1f, 10)]);
+        Assert.Equal(Math.Log(9) / Math.Log(7 / 3.0), temperature, 0.01);
+        Assert.Equal(-(0.7 * Math.Log(0.7) + 0.3 * Math.Log(0.3)), loss, 1e-4);
+    }
+
+    [Fact]
+    public void Rows_count_by_their_weight()
+    {
+        // right in 7 of 10 by weight, as above by number
+        float[] probabilities = [0.9f, 0.1f, 0.9f, 0.1f, 0.9f, 0.1f];
+        var (temperature, loss) = Temperature.Fit(probabilities, 2, [0, 1, 1], [7f, 3f, 0f]);
         Assert.Equal(Math.Log(9) / Math.Log(7 / 3.0), temperature, 0.01);
         Assert.Equal(-(0.7 * Math.Log(0.7) + 0.3 * Math.Log(0.3)), loss, 1e-4);
     }
@@ -27,7 +37,7 @@ public sealed class TemperatureTests
     [Fact]
     public void It_stays_within_bounds()
     {
-        Assert.Equal(0.25f, Temperature.Fit([0.6f, 0.4f], 2, [0]).Temperature, 0.01f);
-        Assert.Equal(4f, Temperature.Fit([1f, 0f], 2, [1]).Temperature, 0.01f);
+        Assert.Equal(0.25f, Temperature.Fit([0.6f, 0.4f], 2, [0], [1f]).Temperature, 0.01f);
+        Assert.Equal(4f, Temperature.Fit([1f, 0f], 2, [1], [1f]).Temperature, 0.01f);
     }
 }

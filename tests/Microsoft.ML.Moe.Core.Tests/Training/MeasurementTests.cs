@@ -9,12 +9,26 @@ public class MeasurementTests
     {
         var measurement = new Measurement();
 
-        measurement.Add(loss: 6, metric: 1, count: 3);
-        measurement.AddProbability([0.25f, 0.75f], target: 0);
+        measurement.Add(loss: 2, metric: 1, weight: 1f);
+        measurement.Add(loss: 4, metric: 0, weight: 1f);
+        measurement.AddProbability([0.25f, 0.75f], target: 0, weight: 1f);
 
-        Assert.Equal(4, measurement.Count);
-        Assert.Equal((6 - Math.Log(0.25)) / 4, measurement.Loss, 1e-9);
-        Assert.Equal(1.0 / 4, measurement.Metric, 1e-12);
+        Assert.Equal(3, measurement.Count);
+        Assert.Equal((6 - Math.Log(0.25)) / 3, measurement.Loss, 1e-9);
+        Assert.Equal(1.0 / 3, measurement.Metric, 1e-12);
+    }
+
+    [Fact]
+    public void RowsCountByTheirWeightAndThoseWithoutNotAtAll()
+    {
+        var measurement = new Measurement();
+        measurement.Add(loss: double.NaN, metric: 1, weight: 0f);
+        Assert.Null(measurement.Result);
+
+        measurement.Add(loss: 1, metric: 1, weight: 3f);
+        measurement.Add(loss: 5, metric: 0, weight: 1f);
+
+        Assert.Equal((2.0, 0.75), measurement.Result);
     }
 
     [Fact]
@@ -22,8 +36,8 @@ public class MeasurementTests
     {
         var measurement = new Measurement();
 
-        measurement.AddProbability([0f, 1f, 0f], target: 1);
-        measurement.AddProbability([0f, 1f, 0f], target: 2);
+        measurement.AddProbability([0f, 1f, 0f], target: 1, weight: 1f);
+        measurement.AddProbability([0f, 1f, 0f], target: 2, weight: 1f);
 
         Assert.Equal(0.5, measurement.Metric);
         Assert.Equal(-Math.Log(1e-15) / 2, measurement.Loss, 1e-9);

@@ -313,15 +313,15 @@ public class TextEvaluationTests
     {
         var table = Ml.Data.LoadFromEnumerable([new Labelled()]);
 
-        Named("There is no prediction column 'Answer'.", () => TextEvaluation.Squad(table, "Answer"));
+        Named("The table has no prediction column 'Answer';", () => TextEvaluation.Squad(table, "Answer"));
         Named("The prediction column 'Number' is of type Single", () => TextEvaluation.Rouge(table, "Number", "Prediction"));
         Named("The answer column 'Number' is of type Single", () => TextEvaluation.Squad(table, answersColumnName: "Number"));
         Named("The reference column 'Flag' is of type Boolean", () => TextEvaluation.Rouge(table, referenceColumnName: "Flag"));
         Named("The label column 'Key' is of type Key", () => TextEvaluation.Glue(table, GlueTask.Rte, labelColumnName: "Key"));
         Named("The label column 'Number' is of type Single", () => TextEvaluation.Gsm8k(table, answerColumnName: "Number"));
         Named("The result column 'Prediction' is of type String", () => TextEvaluation.PassAtK(table, "Key", "Prediction"));
-        Named("There is no log-probability column 'LogProbability'.", () => TextEvaluation.Perplexity(table));
-        Named("There is no text column 'Text'.", () => TextEvaluation.Perplexity(table, "Number", "Number", "Text"));
+        Named("The table has no log-probability column 'LogProbability';", () => TextEvaluation.Perplexity(table));
+        Named("The table has no text column 'Text';", () => TextEvaluation.Perplexity(table, "Number", "Number", "Text"));
         Named("task must be one of Cola", () => TextEvaluation.Glue(Pairs(("1", "1")), (GlueTask)99));
 
         static void Named(string message, Action action) => Assert.StartsWith(

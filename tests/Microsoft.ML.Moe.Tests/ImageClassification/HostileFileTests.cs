@@ -15,7 +15,7 @@ public sealed class HostileFileTests
         AssertRefused("missing", []);
         AssertRefused("no PNG, JPEG, WebP, GIF or BMP", "<svg/>"u8.ToArray());
         AssertRefused("no PNG, JPEG, WebP, GIF or BMP", [0, 0, 1, 0, 1, 0]);
-        AssertRefused("not supported", ImageFiles.GreyBmp(4, 4, compression: 4, new byte[16]));
+        AssertRefused("the compression of its Bmp file is not supported", ImageFiles.GreyBmp(4, 4, compression: 4, new byte[16]));
     }
 
     [Theory]
@@ -124,6 +124,31 @@ public sealed class HostileFileTests
                 damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
             var error = Record.Exception(() => Decode(damaged));
             Assert.True(error is null or InvalidDataException, $"{error}");
+        }
+    }
+
+    [Theory]
+    [InlineData(120, 90)]
+    [InlineData(33, 71)]
+    [InlineData(400, 16)]
+    public void AJpegFileThatIsCutShortIsFoundEvenWhereItsEndIsPutBack(int width, int height)
+    {
+        var file = ImageFiles.Encode(SKEncodedImageFormat.Jpeg, width, height);
+        var whole = Decode(file);
+        for (var tenths = 5; tenths < 10; tenths++)
+            AssertRefused("ends early", [.. file[..(file.Length * tenths / 10)], 0xFF, 0xD9]);
+        Assert.Equal(whole, Decode([.. file, .. "what cameras write behind it"u8]));
+        Assert.Equal(whole, Decode([.. file[..^2], 0xFF, 0xFF, 0xD9]));
+    }
+
+    [Fact]
+    public void WholeJpegFilesOfAnySizeAreRead()
+    {
+        for (var width = 1; width <= 40; width++)
+        {
+            Assert.Equal(12, Decode(ImageFiles.Encode(SKEncodedImageFormat.Jpeg, width, 41 - width)).Length);
+            Assert.Equal(12, Decode(ImageFiles.Jpeg(width, 41 - width, components: 1)).Length);
+            Assert.Equal(12, Decode(ImageFiles.Jpeg(width, 41 - width, components: 3)).Length);
         }
     }
 

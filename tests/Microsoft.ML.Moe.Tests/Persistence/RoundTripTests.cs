@@ -21,6 +21,20 @@ public sealed class RoundTripTests
     }
 
     [Fact]
+    public void ScoringTextsLoadsNothingThatItDoesNotUse()
+    {
+        using var folder = new TemporaryFolder();
+        using var classifier = Models.Fit(_ml);
+        _ml.Model.Save(classifier.LastTransformer, null, folder["model.zip"]);
+
+        var assemblies = FreshProcess.AssembliesOf(folder["model.zip"], ["bread and soup"]);
+
+        Assert.Contains("Microsoft.ML.Moe", assemblies);
+        foreach (var unused in new[] { "Spectre", "SkiaSharp", "xunit", "Microsoft.ML.FastTree", "Microsoft.ML.ImageAnalytics" })
+            Assert.DoesNotContain(assemblies, name => name.StartsWith(unused, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void TheZipIsReadableByOtherTools()
     {
         using var model = Models.Fit(_ml);

@@ -36,7 +36,7 @@ public sealed class BadInputTests
     {
         var error = Assert.Throws<InvalidOperationException>(
             () => FitKeyed(Tables.Rows().Select(r => new Row { Text = r.Text, Label = null }), trainOn: Tables.Rows()));
-        Assert.Equal("All 90 training rows lack a label in column 'Label'.", error.Message);
+        Assert.Equal("All 90 training rows lack a label in column 'Label'; is the separator right?", error.Message);
     }
 
     [Theory]

@@ -60,7 +60,8 @@ internal sealed class BinaryHead(ParameterStore store, BinaryHeadConfig config, 
         for (var i = 0; i < targets.Count; i++)
         {
             var score = targets.Classes[i] == 1 ? outputs[i] : -outputs[i];
-            measurement.Add(Math.Log(1 + Math.Exp(-(double)score)), (outputs[i] > 0f) == (targets.Classes[i] == 1) ? 1 : 0, 1);
+            var isRight = (outputs[i] > 0f) == (targets.Classes[i] == 1);
+            measurement.Add(Math.Log(1 + Math.Exp(-(double)score)), isRight ? 1 : 0, targets.Weights[i]);
         }
     }
 

@@ -40,8 +40,9 @@ internal static class Temperature
     /// <param name="probabilities">Rows × classes, row-major.</param>
     /// <param name="classes">Number of classes.</param>
     /// <param name="targets">The right class of each row.</param>
+    /// <param name="weights">How much each row counts; none of weight 0 does.</param>
     /// <returns>T within [0.25, 4], and the mean log-loss with it.</returns>
-    public static (float Temperature, double Loss) Fit(ReadOnlySpan<float> probabilities, int classes, ReadOnlySpan<int> targets)
+    public static (float Temperature, double Loss) Fit(ReadOnlySpan<float> probabilities, int classes, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights)
     {
         var logs = new double[probabilities.Length];
         for (var i = 0; i < logs.Length; i++)
@@ -49,33 +50,36 @@ internal static class Temperature
         var share = (Math.Sqrt(5) - 1) / 2;
         var (low, high) = (Math.Log(Coldest), Math.Log(Hottest));
         var (left, right) = (high - share * (high - low), low + share * (high - low));
-        var (lossLeft, lossRight) = (LossAt(logs, classes, targets, left), LossAt(logs, classes, targets, right));
+        var (lossLeft, lossRight) = (LossAt(logs, classes, targets, weights, left), LossAt(logs, classes, targets, weights, right));
         for (var step = 0; step < Steps && high - low > 1e-4; step++)
         {
             if (lossLeft <= lossRight)
             {
                 (high, right, lossRight) = (right, left, lossLeft);
                 left = high - share * (high - low);
-                lossLeft = LossAt(logs, classes, targets, left);
+                lossLeft = LossAt(logs, classes, targets, weights, left);
             }
             else
             {
                 (low, left, lossLeft) = (left, right, lossRight);
                 right = low + share * (high - low);
-                lossRight = LossAt(logs, classes, targets, right);
+                lossRight = LossAt(logs, classes, targets, weights, right);
             }
         }
 
         var middle = (low + high) / 2;
-        return ((float)Math.Exp(middle), LossAt(logs, classes, targets, middle));
+        return ((float)Math.Exp(middle), LossAt(logs, classes, targets, weights, middle));
     }
 
-    private static double LossAt(double[] logs, int classes, ReadOnlySpan<int> targets, double logTemperature)
+    private static double LossAt(
+        double[] logs, int classes, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, double logTemperature)
     {
         var factor = Math.Exp(-logTemperature);
-        var loss = 0.0;
+        var (loss, weight) = (0.0, 0.0);
         for (var row = 0; row < targets.Length; row++)
         {
+            if (!(weights[row] > 0f))
+                continue;
             var values = logs.AsSpan(row * classes, classes);
             var largest = double.NegativeInfinity;
             foreach (var value in values)
@@ -83,9 +87,10 @@ internal static class Temperature
             var sum = 0.0;
             foreach (var value in values)
                 sum += Math.Exp((value - largest) * factor);
-            loss += Math.Log(sum) - (values[targets[row]] - largest) * factor;
+            loss += weights[row] * (Math.Log(sum) - (values[targets[row]] - largest) * factor);
+            weight += weights[row];
         }
 
-        return loss / Math.Max(1, targets.Length);
+        return weight > 0 ? loss / weight : 0;
     }
 }

@@ -69,7 +69,7 @@ internal sealed class ValueHead(ParameterStore store, ValueHeadConfig config, En
         for (var i = 0; i < targets.Count; i++)
         {
             var error = (double)outputs[2 * i] - targets.Values[i];
-            measurement.Add(error / config.Deviation * (error / config.Deviation), Math.Abs(error), 1);
+            measurement.Add(error / config.Deviation * (error / config.Deviation), Math.Abs(error), targets.Weights[i]);
         }
     }
 }

@@ -76,7 +76,7 @@ internal sealed class PublishedClassesHead : Head
         if (_config.Task != PublishedTask.OneClass)
             base.Measure(outputs, targets, measurement);
         for (var i = 0; i < targets.Count; i++)
-            measurement.AddProbability(outputs.Slice(i * _config.Classes, _config.Classes), targets.Classes[i]);
+            measurement.AddProbability(outputs.Slice(i * _config.Classes, _config.Classes), targets.Classes[i], targets.Weights[i]);
     }
 }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.LinearModels;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Inputs;
 
@@ -28,7 +29,7 @@ public sealed class EncodedText
     {
         (Tokens, Ids, SecondStart, TokensCutOff) = (other.Tokens, other.Ids, other.SecondStart, other.TokensCutOff);
         (_isShared, _hasNoText, _isPairOfIds) = (other._isShared, other._hasNoText, other._isPairOfIds);
-        FurtherWindows = other.FurtherWindows;
+        (FurtherWindows, SourceHash) = (other.FurtherWindows, other.SourceHash);
     }
 
     /// <summary>Number of tokens kept; at least one, the start token.</summary>
@@ -59,8 +60,30 @@ public sealed class EncodedText
     /// <summary>The texts that it was made of, where a trainer may have to read them once more.</summary>
     internal (string First, string? Second)? Source { get; init; }
 
+    /// <summary>
+    /// Tells the texts that it was made of from others, whatever was kept of them; see <see cref="HashOf"/>. 0 where its ids are all there is.
+    /// </summary>
+    internal UInt128 SourceHash { get; init; }
+
     /// <summary>Further stretches of the same row, each read by itself, where a model that writes reads it in several; else none.</summary>
     internal IReadOnlyList<EncodedText> FurtherWindows { get; private init; } = [];
+
+    /// <summary>A hash of texts, their order, and where each ends.</summary>
+    internal static UInt128 HashOf(params ReadOnlySpan<string?> texts)
+    {
+        var (upper, lower) = (0UL, 1UL);
+        foreach (var text in texts)
+        {
+            // of the length too, which tells nothing at all from an empty text
+            lower = StableHash.Combine(lower, StableHash.Of(text, lower) ^ (ulong)(text?.Length ?? -1));
+            upper = StableHash.Combine(upper, StableHash.Of(text, upper));
+        }
+
+        return new UInt128(upper, lower);
+    }
+
+    /// <summary>The same, made of texts with this hash.</summary>
+    internal EncodedText From(UInt128 sourceHash) => new(this) { Linear = Linear, Source = Source, SourceHash = sourceHash };
 
     /// <summary>The same tokens, with further stretches of the row.</summary>
     internal EncodedText WithWindows(IReadOnlyList<EncodedText> further) => new(this) { FurtherWindows = further };

@@ -15,15 +15,38 @@ internal sealed class HashedWordInput : TableTextInput
     private const ulong WordSeed = 1;
     private const ulong GramSeed = 2;
 
-    /// <summary>Words remembered; beyond that they are hashed anew each time, so that memory stays bounded.</summary>
-    private const int CacheLimit = 1 << 17;
+    /// <summary>
+    /// Bytes of remembered words while rows are read to learn from, which hold on to them: a word that is not remembered would be there once
+    /// for each time that it occurs.
+    /// </summary>
+    private const long MostBytesWhileLearning = 1L << 27;
+
+    /// <summary>Bytes of a remembered word beside its characters and table rows.</summary>
+    private const int BytesOfWord = 192;
 
     private readonly int _hashBits;
+    private readonly long _mostBytes;
     private readonly ConcurrentDictionary<string, TokenFeatures> _cache = new();
-    private int _cached;
+    private long _mostBytesNow;
+    private long _bytes;
 
     public HashedWordInput(TextInputConfig config)
-        : base(config) => _hashBits = config.HashBits;
+        : base(config)
+    {
+        _hashBits = config.HashBits;
+        _mostBytes = _mostBytesNow = (long)config.WordCacheMebibytes << 20;
+    }
+
+    /// <summary>Bytes that remembered words take, about; beyond the most that they may, words are hashed anew each time.</summary>
+    internal long RememberedBytes => Interlocked.Read(ref _bytes);
+
+    internal override void BeginLearning() => _mostBytesNow = Math.Max(_mostBytes, MostBytesWhileLearning);
+
+    internal override void EndLearning()
+    {
+        _cache.Clear();
+        (_mostBytesNow, _bytes) = (_mostBytes, 0);
+    }
 
     public override int TableRows => SpecialRows + (1 << _hashBits);
 
@@ -37,8 +60,9 @@ internal sealed class HashedWordInput : TableTextInput
             if (!lookup.TryGetValue(word, out var token))
             {
                 token = Hash(word);
-                if (_cached < CacheLimit && _cache.TryAdd(token.Text!, token))
-                    Interlocked.Increment(ref _cached);
+                var bytes = BytesOfWord + sizeof(char) * token.Text!.Length + sizeof(int) * token.Rows.Length;
+                if (RememberedBytes + bytes <= _mostBytesNow && _cache.TryAdd(token.Text, token))
+                    Interlocked.Add(ref _bytes, bytes);
             }
 
             tokens[i] = token;

@@ -46,6 +46,16 @@ internal abstract class TableTextInput : TextInput
         return Pieces(_config.Lowercase ? text.ToLowerInvariant() : text);
     }
 
+    /// <summary>Rows are read from now on that are learned from.</summary>
+    internal virtual void BeginLearning()
+    {
+    }
+
+    /// <summary>From now on rows are read to be scored: memory for words is that which was asked for.</summary>
+    internal virtual void EndLearning()
+    {
+    }
+
     /// <inheritdoc/>
     internal override string TextOf(EncodedText row, int position) => TextOf(row.Tokens[position]);
 
@@ -120,9 +130,10 @@ internal abstract class TableTextInput : TextInput
         {
             var start = chunk[0].Start.Value;
             List<Range> own = [.. chunk.Select(w => (w.Start.Value - start)..(w.End.Value - start))];
-            var (tokens, count) = Split(text[start..chunk[^1].End.Value], own, own.Count);
+            var piece = text[start..chunk[^1].End.Value];
+            var (tokens, count) = Split(piece, own, own.Count);
             TokenFeatures[] kept = [StartOfFirst, .. tokens.Take(MaximumTokens - 1)];
-            yield return new EncodedText(kept, kept.Length, count - (kept.Length - 1));
+            yield return new EncodedText(kept, kept.Length, count - (kept.Length - 1)) { SourceHash = EncodedText.HashOf(piece) };
         }
     }
 }

@@ -44,7 +44,7 @@ public abstract class TextInput : Input<EncodedText>
         ArgumentNullException.ThrowIfNull(text);
         var one = WordsOf(text);
         (string Text, List<Range> Words, int Count)? two = second is null ? null : WordsOf(second);
-        var encoded = EncodeTokens(text, second, one, two);
+        var encoded = EncodeTokens(text, second, one, two).From(EncodedText.HashOf(text, second));
         return KeepsSource ? encoded.With(LinearRowOf(one, two), (text, second)) : encoded.With(LinearRowOf(one, two));
     }
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>What a linear branch reads of texts.</summary>
@@ -49,6 +51,23 @@ public sealed record TextInputConfig : InputConfig
     /// Default 16. Not used with a tokenizer.
     /// </summary>
     public int HashBits { get; init => field = OptionCheck.Range(value, 8, 22, nameof(HashBits)); } = 16;
+
+    /// <summary>
+    /// Memory for words that were read before, in MiB, so that they are not hashed anew. Within [0, 1024]. Default 16. Not used with a tokenizer.
+    /// </summary>
+    [JsonIgnore]
+    public int WordCacheMebibytes { get; init => field = OptionCheck.Range(value, 0, 1024, nameof(WordCacheMebibytes)); } = UsualWordCache;
+
+    /// <summary><see cref="WordCacheMebibytes"/> as files have it, which is not there where it is the default.</summary>
+    [JsonInclude]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal int? WordCache
+    {
+        get => WordCacheMebibytes == UsualWordCache ? null : WordCacheMebibytes;
+        init => WordCacheMebibytes = value ?? UsualWordCache;
+    }
+
+    private const int UsualWordCache = 16;
 
     /// <summary>Whether tokens come from a tokenizer, and not from hashed words. What the input sets.</summary>
     public bool UsesTokenizer { get; init; }

@@ -32,10 +32,14 @@ internal sealed record HeldOutScores(float[] Encoder, float[]? Linear, int[] Lab
             var classes = Encoder.Length / Math.Max(1, Labels.Length);
             var (a, b) = FitWeights();
             var scores = BranchWeights.Combine(Branches, Linear is null ? [a] : [a, b], classes);
-            var right = 0;
+            var (right, weight) = (0.0, 0.0);
             for (var row = 0; row < Labels.Length; row++)
-                right += Measurement.IndexOfMaximum(scores.AsSpan(row * classes, classes)) == Labels[row] ? 1 : 0;
-            return (double)right / Math.Max(1, Labels.Length);
+            {
+                weight += Weights[row];
+                right += Measurement.IndexOfMaximum(scores.AsSpan(row * classes, classes)) == Labels[row] ? Weights[row] : 0f;
+            }
+
+            return weight > 0 ? right / weight : 0;
         }
     }
 

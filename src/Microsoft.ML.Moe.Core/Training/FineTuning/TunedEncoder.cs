@@ -146,7 +146,17 @@ internal sealed class TunedEncoder(
             LearningRateDecay.Linear,
             training.MaxGradientNorm,
             training.EarlyStoppingPatience,
-            training.Seed);
+            training.Seed)
+        {
+            Sizes =
+            [
+                new($"{nameof(FineTuning)}.{nameof(plan.LearningRate)}", plan.LearningRate, 2e-4),
+                new($"{nameof(FineTuning)}.{nameof(plan.HeadLearningRate)}", plan.HeadLearningRate, 5e-3),
+                new($"{nameof(FineTuning)}.{nameof(plan.WeightDecay)}", plan.WeightDecay, 0.05),
+                new(nameof(config.LoadBalancingCoefficient), config.LoadBalancingCoefficient, 1e-2),
+                new(nameof(config.RouterZLossCoefficient), config.RouterZLossCoefficient, 1e-2),
+            ],
+        };
         var checkpoint = training.CheckpointFile is { } file
             ? new TrainingCheckpoint(isAgain ? file + ".again" : file, DigestOf(model, task, learned))
             : null;
@@ -203,9 +213,8 @@ internal sealed class TunedEncoder(
     private string DigestOf(Model<EncodedText> model, TuningTask task, int[] learned)
     {
         using var digest = new TrainingDigest();
-        digest.AddJson(config.Training).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input).AddJson(learned);
-        model.Input.AddTo(digest, task.All.Select(row => row.Input));
-        digest.AddJson(task.All.Select(row => row.Target)).AddJson(task.Weights).AddValues(model.Parameters.All.Select(p => p.Parameter));
+        digest.AddJson(config.Training).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input)
+            .AddJson(model.Config.Head.ToString()).AddJson(learned).AddRows(model.Input, task.All).AddJson(task.Weights).AddValues(model.Parameters.All.Select(p => p.Parameter));
         return digest.ToString();
     }
 }

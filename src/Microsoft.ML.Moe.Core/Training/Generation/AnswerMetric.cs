@@ -16,6 +16,9 @@ public abstract record ValidationMetric(string Name)
     /// <param name="model">The model, amid its training.</param>
     /// <param name="validation">The validation rows.</param>
     internal abstract double ScoreOf(Model<EncodedText> model, IReadOnlyList<Example<EncodedText>> validation);
+
+    /// <summary>Takes what decides the measure into the digest of a training.</summary>
+    internal virtual void AddTo(TrainingDigest digest) => digest.AddJson(Name).AddJson(Writing);
 }
 
 /// <summary>

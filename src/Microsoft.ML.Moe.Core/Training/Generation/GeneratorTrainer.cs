@@ -75,7 +75,20 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
 
         var objective = new GeneratorObjective(model, model.Input.CreatePacker(model.Packing()), rows, _config, _metric);
         var checkpoint = Training.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(model, rows)) : null;
-        new TrainingLoop(TrainingSchedule.From(Training, DefaultEpochs), objective, optimizer, learning, observer, checkpoint).Execute(stop);
+        var schedule = TrainingSchedule.From(Training, DefaultEpochs) with
+        {
+            Sizes =
+            [
+                new(nameof(Training.LearningRate), Training.LearningRate, 1e-4),
+                new(nameof(_config.RouterLearningRate), _config.RouterLearningRate, 1e-4),
+                new(nameof(_config.ExpertLearningRate), _config.ExpertLearningRate, 1e-4),
+                new(nameof(_config.EmbeddingLearningRate), _config.EmbeddingLearningRate, 1e-4),
+                new(nameof(Training.WeightDecay), Training.WeightDecay, 0.05),
+                new(nameof(_config.LoadBalancingCoefficient), _config.LoadBalancingCoefficient, 1e-2),
+                new(nameof(_config.RouterZLossCoefficient), _config.RouterZLossCoefficient, 1e-2),
+            ],
+        };
+        new TrainingLoop(schedule, objective, optimizer, learning, observer, checkpoint).Execute(stop);
     }
 
     private protected override void Check(Example<EncodedText> row, string parameter)
@@ -110,8 +123,7 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
         digest.AddJson(_config).AddJson(model.Config.Encoder).AddJson((object)model.Config.Input);
         digest.AddValues(model.Parameters.All.Select(p => p.Parameter));
         digest.AddRows(model.Input, rows.Training).AddRows(model.Input, rows.Validation);
-        if (_metric is not null)
-            digest.AddJson(_metric.Name).AddJson(_metric.Writing);
+        _metric?.AddTo(digest);
         return digest.ToString();
     }
 

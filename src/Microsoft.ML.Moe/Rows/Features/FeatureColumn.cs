@@ -17,30 +17,30 @@ internal sealed record FeatureColumn(int Slots, string[]? SlotNames, IReadOnlyLi
     /// <param name="name">Name of the column.</param>
     /// <param name="slots">Size that it must have; null for any.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is missing, of the wrong type, or of another size.</exception>
-    public static DataViewSchema.Column Find(DataViewSchema schema, string name, int? slots = null)
+    public static DataViewSchema.Column Find(NamedSchema schema, string name, int? slots = null)
     {
         var column = InputColumns.Find(schema, name, "feature");
         if (column.Type is not VectorDataViewType { IsKnownSize: true } vector || vector.ItemType != NumberDataViewType.Single)
-            throw InputColumns.WrongType(name, "feature", column.Type, Wanted);
+            throw InputColumns.WrongType(name, "feature", column.Type, Wanted, schema.Table);
         return slots is null || vector.Size == slots
             ? column
             : throw new ArgumentOutOfRangeException(
-                $"The feature column '{name}' has {vector.Size} slots; the model was trained on {slots}. Use the chain that the model was trained in.",
+                $"The feature column '{name}' of the {schema.Table.Text} has {vector.Size} slots; the model was trained on {slots}. Use the chain that the model was trained in.",
                 innerException: null);
     }
 
     /// <summary>Checks the column that a schema promises.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of the wrong type.</exception>
-    public static void Check(SchemaShape schema, string name)
+    public static void Check(NamedShape schema, string name)
     {
         var column = InputColumns.Find(schema, name, "feature");
         if (column.IsKey || column.Kind != SchemaShape.Column.VectorKind.Vector || column.ItemType != NumberDataViewType.Single)
-            throw InputColumns.WrongType(name, "feature", InputColumns.TypeOf(column), Wanted);
+            throw InputColumns.WrongType(name, "feature", InputColumns.TypeOf(column), Wanted, schema.Table);
     }
 
     /// <summary>What a training set says of the column.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing, of the wrong type, or has too many slots.</exception>
-    public static FeatureColumn Of(DataViewSchema schema, string name)
+    public static FeatureColumn Of(NamedSchema schema, string name)
     {
         var column = Find(schema, name);
         var slots = ((VectorDataViewType)column.Type).Size;

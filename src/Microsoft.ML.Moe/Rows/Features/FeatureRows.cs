@@ -9,7 +9,36 @@ namespace Microsoft.ML.Moe.Rows;
 internal sealed class FeatureRows(string name, int slots) : RowSource<FeatureRow>
 {
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] Find(DataViewSchema schema) => [FeatureColumn.Find(schema, name, slots)];
+    public override DataViewSchema.Column[] Find(NamedSchema schema) => [FeatureColumn.Find(schema, name, slots)];
+
+    /// <inheritdoc/>
+    public override void CheckInformation(IReadOnlyList<FeatureRow> rows, TableName table, bool isLearned)
+    {
+        if (rows.Count > 0 && rows.All(IsMissing))
+            throw new InvalidOperationException(
+                $"All features of all {rows.Count} rows in column '{name}' of the {table.Text} are missing (NaN); is the separator right?");
+        if (isLearned && AreSame(rows, IsSame))
+            throw new InvalidOperationException(
+                $"All {rows.Count} rows in column '{name}' of the {table.Text} have the same features: no label can be told from them; are the "
+                + "columns right, and the separator?");
+    }
+
+    private static bool IsMissing(FeatureRow row)
+    {
+        foreach (var value in row.Values)
+            if (float.IsFinite(value))
+                return false;
+        return !row.IsSparse;
+    }
+
+    // what is no number is missing, whatever it is
+    private static bool IsSame(FeatureRow one, FeatureRow other)
+    {
+        for (var slot = 0; slot < one.Slots; slot++)
+            if (one[slot] != other[slot] && (float.IsFinite(one[slot]) || float.IsFinite(other[slot])))
+                return false;
+        return true;
+    }
 
     /// <inheritdoc/>
     public override RowReader<FeatureRow> CreateReader(DataViewRow row, DataViewSchema.Column[] columns)

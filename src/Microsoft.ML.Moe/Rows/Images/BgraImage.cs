@@ -1,6 +1,5 @@
 using System.Buffers;
 using Microsoft.ML.Moe.Inputs;
-using SkiaSharp;
 
 namespace Microsoft.ML.Moe.Rows;
 
@@ -17,7 +16,7 @@ namespace Microsoft.ML.Moe.Rows;
 /// <param name="origin">Which corner the first pixel belongs to when the image stands upright (EXIF orientation).</param>
 /// <param name="redFirst">Whether the order is red, green, blue, alpha.</param>
 internal readonly ref struct BgraImage(
-    ReadOnlySpan<byte> pixels, int width, int height, SKEncodedOrigin origin = SKEncodedOrigin.TopLeft, bool redFirst = false)
+    ReadOnlySpan<byte> pixels, int width, int height, ImageOrigin origin = ImageOrigin.TopLeft, bool redFirst = false)
 {
     /// <summary>Bytes of a pixel.</summary>
     public const int BytesPerPixel = 4;
@@ -47,7 +46,7 @@ internal readonly ref struct BgraImage(
         {
             var channels = rented.AsSpan(0, length);
             CopyTo(channels, input.Channels);
-            var lies = origin >= SKEncodedOrigin.LeftTop;
+            var lies = origin >= ImageOrigin.LeftTop;
             return input.Encode(channels, lies ? height : width, lies ? width : height);
         }
         finally
@@ -59,7 +58,7 @@ internal readonly ref struct BgraImage(
     private void CopyTo(Span<byte> destination, int channels)
     {
         var (first, across, down) = Walk();
-        var (columns, rows) = origin >= SKEncodedOrigin.LeftTop ? (height, width) : (width, height);
+        var (columns, rows) = origin >= ImageOrigin.LeftTop ? (height, width) : (width, height);
         var (red, blue) = redFirst ? (0, 2) : (2, 0);
         var alpha = Meaning();
         var to = 0;
@@ -92,13 +91,13 @@ internal readonly ref struct BgraImage(
         var (right, bottom) = (width - 1, (height - 1) * width);
         return origin switch
         {
-            SKEncodedOrigin.TopRight => (right, -1, width),
-            SKEncodedOrigin.BottomRight => (bottom + right, -1, -width),
-            SKEncodedOrigin.BottomLeft => (bottom, 1, -width),
-            SKEncodedOrigin.LeftTop => (0, width, 1),
-            SKEncodedOrigin.RightTop => (bottom, -width, 1),
-            SKEncodedOrigin.RightBottom => (bottom + right, -width, -1),
-            SKEncodedOrigin.LeftBottom => (right, width, -1),
+            ImageOrigin.TopRight => (right, -1, width),
+            ImageOrigin.BottomRight => (bottom + right, -1, -width),
+            ImageOrigin.BottomLeft => (bottom, 1, -width),
+            ImageOrigin.LeftTop => (0, width, 1),
+            ImageOrigin.RightTop => (bottom, -width, 1),
+            ImageOrigin.RightBottom => (bottom + right, -width, -1),
+            ImageOrigin.LeftBottom => (right, width, -1),
             _ => (0, 1, width),
         };
     }

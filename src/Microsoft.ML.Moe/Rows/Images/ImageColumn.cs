@@ -17,17 +17,17 @@ internal static class ImageColumn
 
     /// <summary>Finds the column.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of the wrong type.</exception>
-    public static DataViewSchema.Column Find(DataViewSchema schema, string name)
+    public static DataViewSchema.Column Find(NamedSchema schema, string name)
     {
         var column = InputColumns.Find(schema, name, "image");
         return IsResized(column) || (column.Type is VectorDataViewType { IsKnownSize: true } && (HasItems<float>(column) || HasItems<byte>(column)))
             ? column
-            : throw InputColumns.WrongType(name, "image", column.Type, Wanted);
+            : throw InputColumns.WrongType(name, "image", column.Type, Wanted, schema.Table);
     }
 
     /// <summary>Checks the column that a schema promises.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is missing or of the wrong type.</exception>
-    public static void Check(SchemaShape schema, string name)
+    public static void Check(NamedShape schema, string name)
     {
         var column = InputColumns.Find(schema, name, "image");
         var isPossible = !column.IsKey && column.Kind switch
@@ -37,7 +37,7 @@ internal static class ImageColumn
             _ => column.ItemType.RawType == typeof(byte),
         };
         if (!isPossible)
-            throw InputColumns.WrongType(name, "image", InputColumns.TypeOf(column), Wanted);
+            throw InputColumns.WrongType(name, "image", InputColumns.TypeOf(column), Wanted, schema.Table);
     }
 
     /// <summary>Whether the column holds files.</summary>

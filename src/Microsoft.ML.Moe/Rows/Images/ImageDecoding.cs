@@ -53,21 +53,33 @@ internal sealed class ImageDecoding(ImageInput input)
     {
         CheckLength(file.Length);
         var format = FormatOf(file) ?? throw new InvalidDataException("it is no PNG, JPEG, WebP, GIF or BMP file");
-        if (format == SKEncodedImageFormat.Png)
+        if (format == ImageFormat.Png)
             PngTexts.Check(file);
         return NativeSkia.Run(() =>
         {
-            using var bytes = new Pinned(file);
-            using var data = SKData.Create(bytes.Address, file.Length);
-            using var codec = SKCodec.Create(data);
-            if (codec is null || codec.EncodedFormat != format)
-                throw new InvalidDataException($"the header of its {format} file is damaged, cut short or of a kind that is not supported");
-            var (width, height) = (codec.Info.Width, codec.Info.Height);
-            CheckSize(width, height);
-            if (format == SKEncodedImageFormat.Jpeg)
-                JpegScans.Check(file, width, height);
-            return DecodedAtOnce.Run((long)width * height, () => Decode(codec));
+            var (width, height) = SizeOf(file, format);
+            if (format == ImageFormat.Jpeg)
+                file = JpegScans.Check(file, width, height);
+            return DecodedAtOnce.Run((long)width * height, () => Open(file, format, Decode));
         });
+    }
+
+    private static (int Width, int Height) SizeOf(byte[] file, ImageFormat format) => Open(file, format, codec =>
+    {
+        CheckSize(codec.Info.Width, codec.Info.Height);
+        return (codec.Info.Width, codec.Info.Height);
+    });
+
+    private static T Open<T>(byte[] file, ImageFormat format, Func<SKCodec, T> use)
+    {
+        using var bytes = new Pinned(file);
+        using var data = SKData.Create(bytes.Address, file.Length);
+        using var codec = SKCodec.Create(data);
+        return codec is not null && codec.EncodedFormat.ToString() == format.ToString()
+            ? use(codec)
+            : throw new InvalidDataException(BmpCompression.IsUnknown(file, format)
+                ? "the compression of its Bmp file is not supported: save it uncompressed, or as PNG"
+                : $"the header of its {format} file is damaged, cut short or of a kind that is not supported");
     }
 
     private ImagePixels Decode(SKCodec codec)
@@ -83,8 +95,8 @@ internal sealed class ImageDecoding(ImageInput input)
             using (var pinned = new Pinned(rented))
                 result = codec.GetPixels(new SKImageInfo(width, height, SKColorType.Bgra8888, alpha), pinned.Address);
             if (result != SKCodecResult.Success)
-                throw new InvalidDataException(Explain(result, codec.EncodedFormat));
-            return new BgraImage(pixels, width, height, codec.EncodedOrigin).Encode(input);
+                throw new InvalidDataException(Explain(result, codec.EncodedFormat.ToString()));
+            return new BgraImage(pixels, width, height, (ImageOrigin)codec.EncodedOrigin).Encode(input);
         }
         finally
         {
@@ -92,7 +104,7 @@ internal sealed class ImageDecoding(ImageInput input)
         }
     }
 
-    private static string Explain(SKCodecResult result, SKEncodedImageFormat format) => result switch
+    private static string Explain(SKCodecResult result, string format) => result switch
     {
         SKCodecResult.IncompleteInput => $"its {format} file ends early",
         SKCodecResult.ErrorInInput or SKCodecResult.InvalidInput => $"its {format} file is damaged or ends early",
@@ -100,13 +112,13 @@ internal sealed class ImageDecoding(ImageInput input)
         _ => $"its {format} file cannot be decoded ({result})",
     };
 
-    private static SKEncodedImageFormat? FormatOf(ReadOnlySpan<byte> file) => file switch
+    private static ImageFormat? FormatOf(ReadOnlySpan<byte> file) => file switch
     {
-        [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => SKEncodedImageFormat.Png,
-        [0xFF, 0xD8, 0xFF, ..] => SKEncodedImageFormat.Jpeg,
-        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => SKEncodedImageFormat.Webp,
-        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', ..] => SKEncodedImageFormat.Gif,
-        [(byte)'B', (byte)'M', ..] => SKEncodedImageFormat.Bmp,
+        [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => ImageFormat.Png,
+        [0xFF, 0xD8, 0xFF, ..] => ImageFormat.Jpeg,
+        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => ImageFormat.Webp,
+        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', ..] => ImageFormat.Gif,
+        [(byte)'B', (byte)'M', ..] => ImageFormat.Bmp,
         _ => null,
     };
 

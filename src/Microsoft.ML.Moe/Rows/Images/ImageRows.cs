@@ -7,19 +7,23 @@ namespace Microsoft.ML.Moe.Rows;
 /// <summary>Rows of images. They are decoded and resized soon after they were read, so that few files are kept in memory.</summary>
 /// <param name="name">Name of the image column.</param>
 /// <param name="input">What images are turned into.</param>
-internal sealed class ImageRows(string name, ImageInput input) : RowSource<ImagePixels>
+/// <param name="badImages">What is done about those that cannot be used.</param>
+internal sealed class ImageRows(string name, ImageInput input, BadImageHandling badImages) : RowSource<ImagePixels>
 {
     private readonly ImageDecoding _decoding = new(input);
 
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] Find(DataViewSchema schema)
+    public override DataViewSchema.Column[] Find(NamedSchema schema)
     {
         var column = ImageColumn.Find(schema, name);
         if (ImageColumn.IsResized(column) ? input.Channels is 1 or 3 : ((VectorDataViewType)column.Type).Size == input.Length)
             return [column];
         throw InputColumns.WrongType(
-            name, "image", column.Type, $"{input.Width} × {input.Height} pixels of {input.Channels} channels, as the model was trained with");
+            name, "image", column.Type, $"{input.Width} × {input.Height} pixels of {input.Channels} channels, as the model was trained with", schema.Table);
     }
+
+    /// <inheritdoc/>
+    public override bool ReadsInOrder => true;
 
     /// <inheritdoc/>
     public override RowReader<ImagePixels> CreateReader(DataViewRow row, DataViewSchema.Column[] columns) => columns[0] switch
@@ -30,20 +34,28 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
         var column => CreatePixelReader<float>(row, column, pixels => input.Encode(pixels)),
     };
 
+    /// <inheritdoc/>
+    public override void CheckInformation(IReadOnlyList<ImagePixels> rows, TableName table, bool isLearned)
+    {
+        if (isLearned && AreSame(rows, (one, other) => one.Raw.SequenceEqual(other.Raw)))
+            throw new InvalidOperationException(
+                $"All {rows.Count} images in column '{name}' of the {table.Text} are the same: no label can be told from them; are the paths right?");
+    }
+
     private RowReader<ImagePixels> CreateFileReader(DataViewRow row, DataViewSchema.Column column)
     {
         var getter = row.GetGetter<VBuffer<byte>>(column);
         VBuffer<byte> file = default;
         return (out long size) =>
         {
-            getter(ref file);
-            size = file.Length;
             var number = NumberOf(row);
             var bytes = Readable(number, () =>
             {
+                Get(() => getter(ref file));
                 ImageDecoding.CheckLength(file.Length);
                 return CopyOf(file);
             });
+            size = bytes.Length;
             return () => Readable(number, () => _decoding.Decode(bytes));
         };
     }
@@ -64,7 +76,7 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
             var (pixels, width, height, redFirst) = Readable(NumberOf(row), () =>
             {
                 var image = givesBack ? last : null;
-                getter(ref image);
+                Get(() => getter(ref image));
                 last = image;
                 return CopyOf(image);
             });
@@ -119,8 +131,20 @@ internal sealed class ImageRows(string name, ImageInput input) : RowSource<Image
         }
         catch (Exception e) when (e is InvalidDataException or ArgumentException or IOException)
         {
-            var which = row is { } number ? $" of row {number}" : "";
-            throw new InvalidOperationException($"The image{which} in column '{name}' cannot be used: {ReasonOf(e)}.", e);
+            throw new BadRowException(row, name, ReasonOf(e), badImages == BadImageHandling.Skip, e);
+        }
+    }
+
+    /// <summary>Has the table make the image, which for one that a step before loads from a file may fail.</summary>
+    private static void Get(Action get)
+    {
+        try
+        {
+            get();
+        }
+        catch (Exception e) when (e is InvalidOperationException or UnauthorizedAccessException or FormatException)
+        {
+            throw new InvalidDataException(e.Message, e);
         }
     }
 

@@ -58,7 +58,7 @@ internal static class LabelReader
         if (own is null)
         {
             var text = type.CreateTextReader(row, column);
-            return () => classOf.GetValueOrDefault(text(), Unknown);
+            return () => text() is { Length: > 0 } known ? classOf.GetValueOrDefault(known, Unknown) : Missing;
         }
 
         var classOfKey = own.Texts.Select(t => classOf.GetValueOrDefault(t, Unknown)).ToArray();

@@ -65,7 +65,7 @@ internal abstract class LabelValueType
     /// <exception cref="OverflowException">A text is not of this type.</exception>
     public abstract LabelValues FromTexts(IReadOnlyList<string> texts);
 
-    /// <summary>Reads a column of this type as text.</summary>
+    /// <summary>Reads a column of this type as text; a missing value is an empty one.</summary>
     public abstract Func<string> CreateTextReader(DataViewRow row, DataViewSchema.Column column);
 
     private static LabelValueType<T> Number<T>(string name, PrimitiveDataViewType type)
@@ -88,6 +88,9 @@ internal sealed class LabelValueType<T> : LabelValueType
     /// <summary>A value as text; different values have different texts.</summary>
     public Func<T, string> Format { get; }
 
+    // as MapValueToKey has it, which gives it no key
+    private static bool IsMissing(T value) => value is float and float.NaN or double and double.NaN;
+
     public override LabelValues FromAnnotation(DataViewSchema.Annotations annotations, string kind)
     {
         VBuffer<T> values = default;
@@ -104,7 +107,7 @@ internal sealed class LabelValueType<T> : LabelValueType
         return () =>
         {
             getter(ref value);
-            return Format(value);
+            return IsMissing(value) ? "" : Format(value);
         };
     }
 }

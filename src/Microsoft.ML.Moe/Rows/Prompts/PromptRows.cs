@@ -11,7 +11,7 @@ internal sealed class PromptRows(PromptEncoder encoder) : RowSource<EncodedText>
     public PromptEncoder Encoder => encoder;
 
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] Find(DataViewSchema schema) => InputColumns.Texts(schema, encoder.Template.Columns);
+    public override DataViewSchema.Column[] Find(NamedSchema schema) => InputColumns.Texts(schema, encoder.Template.Columns);
 
     /// <inheritdoc/>
     public override RowReader<EncodedText> CreateReader(DataViewRow row, DataViewSchema.Column[] columns)

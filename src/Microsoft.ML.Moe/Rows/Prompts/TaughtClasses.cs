@@ -22,7 +22,7 @@ internal sealed class TaughtClasses : TaughtColumns
     /// <param name="isTraining">Whether this is the training set; labels of another may be plain values.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     public static TaughtClasses Of(
-        DataViewSchema schema, PromptSettings prompt, string label, LabelClasses classes, IReadOnlyList<string> texts, bool isTraining)
+        NamedSchema schema, PromptSettings prompt, string label, LabelClasses classes, IReadOnlyList<string> texts, bool isTraining)
     {
         var prompts = InputColumns.Texts(schema, PromptTemplate.Parse(prompt.Template).Columns);
         var column = InputColumns.Find(schema, label, "label");
@@ -33,6 +33,16 @@ internal sealed class TaughtClasses : TaughtColumns
                 ? LabelReader.OfKeys(row, column)
                 : LabelReader.Matching(row, column, classes.Count, classes.Values, "validation set"),
             texts);
+    }
+
+    /// <inheritdoc/>
+    public override void CheckInformation(TaughtTable table, TableName name)
+    {
+        base.CheckInformation(table, name);
+        var first = table.Rows[0].Target;
+        if (name != TableName.ValidationSet && table.Rows.All(row => row.Target == first))
+            throw new InvalidOperationException(
+                $"All training rows have the same label in column '{TargetName}', {_texts[(int)first]}; a classifier needs at least two classes.");
     }
 
     /// <inheritdoc/>

@@ -13,6 +13,25 @@ internal abstract class TaughtColumns(DataViewSchema.Column[] prompts, DataViewS
     /// <summary>Name of the column of what is to be written.</summary>
     public string TargetName => target.Name;
 
+    /// <summary>Checks that rows tell something.</summary>
+    /// <param name="table">The rows.</param>
+    /// <param name="name">What messages call the table.</param>
+    /// <exception cref="InvalidOperationException">They do not; the message names the column.</exception>
+    public virtual void CheckInformation(TaughtTable table, TableName name)
+    {
+        if (table.Rows.Count == 0)
+            throw new InvalidOperationException(
+                $"There is nothing to learn: all {table.LeftOut} rows of the {name.Text} lack text in column '{TargetName}'; is the separator "
+                + "right, and the column?");
+        if (table.Rows.All(row => row.Input.HasBlankPrompt))
+            throw new InvalidOperationException(
+                $"All {table.Rows.Count} texts in {NamesOf(prompts)} of the {name.Text} are blank; is the separator right, and the column?");
+
+        static string NamesOf(DataViewSchema.Column[] columns) => columns is [var only]
+            ? $"column '{only.Name}'"
+            : $"columns {string.Join(", ", columns.Select(column => $"'{column.Name}'"))}";
+    }
+
     /// <summary>Columns of the prompt.</summary>
     protected DataViewSchema.Column[] Prompts => prompts;
 
@@ -37,11 +56,13 @@ internal abstract class TaughtColumns(DataViewSchema.Column[] prompts, DataViewS
         var holding = windows.Where(window => window.Text.Contains(texts[0], StringComparison.OrdinalIgnoreCase)).ToList();
         var learned = encoder.LearnsFromAll || holding.Count == 0 ? windows : holding;
         var prompt = windows[0].Prompt;
+        var hash = EncodedText.HashOf([.. values, .. texts]);
         return new TaughtRow(
             windows.Count == 1 ? prompt : prompt.WithWindows([.. windows.Skip(1).Select(window => window.Prompt)]),
-            [.. learned.Select(window => targets.Join(window.Prompt, ids))],
+            [.. learned.Select(window => targets.Join(window.Prompt, ids).From(hash))],
             texts,
-            cutOff);
+            cutOff,
+            Array.TrueForAll(values, string.IsNullOrWhiteSpace));
     }
 }
 
@@ -58,7 +79,7 @@ internal sealed class TaughtTexts : TaughtColumns
     /// <param name="prompt">What the model reads.</param>
     /// <param name="target">Column of what it is to write; null where the prompt's texts are learned themselves.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
-    public static TaughtTexts Of(DataViewSchema schema, PromptSettings prompt, string? target)
+    public static TaughtTexts Of(NamedSchema schema, PromptSettings prompt, string? target)
     {
         var prompts = InputColumns.Texts(schema, PromptTemplate.Parse(prompt.Template).Columns);
         return target is null
@@ -68,7 +89,7 @@ internal sealed class TaughtTexts : TaughtColumns
 
     /// <summary>Checks the columns that a schema promises.</summary>
     /// <inheritdoc cref="Of"/>
-    public static void Check(SchemaShape schema, PromptSettings prompt, string? target)
+    public static void Check(NamedShape schema, PromptSettings prompt, string? target)
     {
         foreach (var column in PromptTemplate.Parse(prompt.Template).Columns)
             InputColumns.CheckText(schema, column);

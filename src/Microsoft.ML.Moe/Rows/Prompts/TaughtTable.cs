@@ -11,8 +11,13 @@ namespace Microsoft.ML.Moe.Rows;
 /// <param name="Learned">What it learns of it: a window and the target behind it, a piece of a text; one at least.</param>
 /// <param name="Targets">Texts that would be right, of which the first is learned; none where the row is a text alone.</param>
 /// <param name="TargetTokensCutOff">Tokens of the target that are cut off.</param>
+/// <param name="HasBlankPrompt">Whether all columns of the prompt are blank.</param>
 internal sealed record TaughtRow(
-    EncodedText Prompt, IReadOnlyList<EncodedText> Learned, IReadOnlyList<string> Targets, int TargetTokensCutOff = 0);
+    EncodedText Prompt,
+    IReadOnlyList<EncodedText> Learned,
+    IReadOnlyList<string> Targets,
+    int TargetTokensCutOff = 0,
+    bool HasBlankPrompt = false);
 
 /// <summary>Reads the current row of a table. For the thread of the table's cursor.</summary>
 /// <param name="size">Bytes that what was read takes, about.</param>

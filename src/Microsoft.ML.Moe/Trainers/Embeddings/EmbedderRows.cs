@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.Trainers;
 internal sealed class EmbedderRows(string column, TextEmbedder embedder) : RowSource<EncodedText>
 {
     /// <inheritdoc/>
-    public override DataViewSchema.Column[] Find(DataViewSchema schema) => InputColumns.Texts(schema, column);
+    public override DataViewSchema.Column[] Find(NamedSchema schema) => InputColumns.Texts(schema, column);
 
     /// <inheritdoc/>
     public override RowReader<EncodedText> CreateReader(DataViewRow row, DataViewSchema.Column[] columns)

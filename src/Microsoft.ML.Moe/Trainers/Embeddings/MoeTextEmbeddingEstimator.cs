@@ -44,6 +44,7 @@ namespace Microsoft.ML.Moe;
 /// </example>
 public sealed class MoeTextEmbeddingEstimator : IEstimator<MoeTextEmbeddingTransformer>
 {
+    private readonly TableName _table = TableName.InputOf("inputColumnName");
     private readonly IHost _host;
     private readonly TextEncoderColumns _columns;
     private readonly PublishedEncoder _encoder;
@@ -73,7 +74,7 @@ public sealed class MoeTextEmbeddingEstimator : IEstimator<MoeTextEmbeddingTrans
     public MoeTextEmbeddingTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        InputColumns.Texts(input.Schema, _columns.Input);
+        InputColumns.Texts(new NamedSchema(input.Schema, _table), _columns.Input);
         using var channel = _host.Start("Embedding");
         var engine = Engines.Create(_host, _options.Device, threads: _options.Threads);
         try
@@ -104,7 +105,7 @@ public sealed class MoeTextEmbeddingEstimator : IEstimator<MoeTextEmbeddingTrans
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        InputColumns.CheckText(inputSchema, _columns.Input);
+        InputColumns.CheckText(new NamedShape(inputSchema, _table), _columns.Input);
         var added = ColumnShape.Vector(_columns.Output, NumberDataViewType.Single);
         return new SchemaShape(inputSchema.Where(c => c.Name != added.Name).Append(added));
     }

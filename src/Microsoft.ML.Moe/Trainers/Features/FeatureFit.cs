@@ -16,15 +16,19 @@ internal sealed class FeatureFit(FitRun run, MoeFeatureOptions options, IHostEnv
     /// <param name="label">Its label.</param>
     public FittedModel<FeatureRow> Execute(IDataView input, FeatureLabel label)
     {
-        var features = FeatureColumn.Of(input.Schema, options.FeatureColumnName);
+        var features = FeatureColumn.Of(options.ColumnsOf(input), options.FeatureColumnName);
         var rows = new FeatureRows(options.FeatureColumnName, features.Slots);
         var start = FindStart(label, features.Slots);
         return run.Run<FeatureRow>(_ => rows, engine =>
         {
             var reader = new LabelledTableReader<FeatureRow>(run.CheckGoesOn, rows, engine);
-            var training = reader.ReadTargets(input, rows.Find(input.Schema), label.Column, WeightOf(input), label.ReaderOf);
+            var training = reader.ReadTargets(input, rows.Find(options.ColumnsOf(input)), label.Column, WeightOf(options.ColumnsOf(input)), label.ReaderOf);
             training.Log(run.Channel, "training", options.LabelColumnName);
+            training.BadRows.Tell(options.TrainingSet, training.Rows.Count, run.Channel);
+            training.CheckWeights(options.TrainingSet, options.ExampleWeightColumnName);
             label.Check(training);
+            rows.CheckInformation([.. training.Counting.Select(row => row.Input)], options.TrainingSet, isLearned: true);
+            label.Classes?.CheckRepeat(training, run.Channel);
             var validation = options.ValidationSet is { } set ? ReadValidation(reader, rows, set, label) : null;
             run.Channel.Info(
                 MessageSensitivity.None,
@@ -57,14 +61,18 @@ internal sealed class FeatureFit(FitRun run, MoeFeatureOptions options, IHostEnv
     private LabelledTable<FeatureRow> ReadValidation(
         LabelledTableReader<FeatureRow> reader, FeatureRows rows, IDataView data, FeatureLabel label)
     {
-        var column = label.Find(data.Schema);
-        var table = reader.ReadTargets(data, rows.Find(data.Schema), column, WeightOf(data), row => label.ReaderOf(row, column));
+        var schema = new NamedSchema(data.Schema, TableName.ValidationSet);
+        var column = label.Find(schema);
+        var table = reader.ReadTargets(data, rows.Find(schema), column, WeightOf(schema), row => label.ReaderOf(row, column));
         table.Log(run.Channel, "validation", options.LabelColumnName);
+        table.BadRows.Tell(schema.Table, table.Rows.Count, run.Channel);
+        table.CheckWeights(schema.Table, options.ExampleWeightColumnName);
+        rows.CheckInformation([.. table.Counting.Select(row => row.Input)], schema.Table, isLearned: false);
         return table.Rows.Count > 0
             ? table
             : throw new InvalidOperationException($"{nameof(options.ValidationSet)} has no rows with a known label in column '{column.Name}'.");
     }
 
-    private DataViewSchema.Column? WeightOf(IDataView data) =>
-        options.ExampleWeightColumnName is { } weight ? InputColumns.Weight(data.Schema, weight) : null;
+    private DataViewSchema.Column? WeightOf(NamedSchema schema) =>
+        options.ExampleWeightColumnName is { } weight ? InputColumns.Weight(schema, weight) : null;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Training;
@@ -20,7 +21,7 @@ internal abstract class FeatureLabel
     public virtual LabelClasses? Classes => null;
 
     /// <summary>Finds the label in another table.</summary>
-    public abstract DataViewSchema.Column Find(DataViewSchema schema);
+    public abstract DataViewSchema.Column Find(NamedSchema schema);
 
     /// <summary>Reads the label of the training set.</summary>
     public abstract Func<float> ReaderOf(DataViewRow row);
@@ -32,12 +33,19 @@ internal abstract class FeatureLabel
     /// <exception cref="InvalidOperationException">There is not.</exception>
     public abstract void Check<TRow>(LabelledTable<TRow> table);
 
+    /// <summary>The label of all rows that count; null where they have several.</summary>
+    protected static float? SameLabel<TRow>(LabelledTable<TRow> table)
+    {
+        var first = table.Counting[0].Target;
+        return table.Counting.All(row => row.Target == first) ? first : null;
+    }
+
     /// <summary>Throws where there are no rows.</summary>
     protected void CheckRows<TRow>(LabelledTable<TRow> table)
     {
         if (table.Rows.Count == 0)
             throw new InvalidOperationException(table.MissingLabels > 0
-                ? $"All {table.MissingLabels} training rows lack a label in column '{Column.Name}'."
+                ? $"All {table.MissingLabels} training rows lack a label in column '{Column.Name}'; is the separator right?"
                 : "The training data has no rows.");
     }
 }
@@ -53,7 +61,7 @@ internal sealed class ClassesLabel(LabelClasses classes) : FeatureLabel
 
     public override LabelClasses Classes => classes;
 
-    public override DataViewSchema.Column Find(DataViewSchema schema) => InputColumns.Find(schema, Column.Name, "label");
+    public override DataViewSchema.Column Find(NamedSchema schema) => InputColumns.Find(schema, Column.Name, "label");
 
     public override Func<float> ReaderOf(DataViewRow row) => AsTarget(LabelReader.OfKeys(row, Column));
 
@@ -66,7 +74,7 @@ internal sealed class ClassesLabel(LabelClasses classes) : FeatureLabel
 }
 
 /// <summary>Yes or no.</summary>
-internal sealed class BinaryLabel(DataViewSchema schema, string name) : FeatureLabel
+internal sealed class BinaryLabel(NamedSchema schema, string name) : FeatureLabel
 {
     private const string Wanted = "Boolean; map the label to true and false, with mlContext.Transforms.Conversion.MapValue for example";
 
@@ -76,9 +84,9 @@ internal sealed class BinaryLabel(DataViewSchema schema, string name) : FeatureL
 
     public override string Description => "a label of true and false";
 
-    public static void Check(SchemaShape schema, string name) => InputColumns.CheckLabel(schema, name, BooleanDataViewType.Instance, Wanted);
+    public static void Check(NamedShape schema, string name) => InputColumns.CheckLabel(schema, name, BooleanDataViewType.Instance, Wanted);
 
-    public override DataViewSchema.Column Find(DataViewSchema schema) =>
+    public override DataViewSchema.Column Find(NamedSchema schema) =>
         InputColumns.Label(schema, Column.Name, BooleanDataViewType.Instance, Wanted);
 
     public override Func<float> ReaderOf(DataViewRow row) => ReaderOf(row, Column);
@@ -97,15 +105,14 @@ internal sealed class BinaryLabel(DataViewSchema schema, string name) : FeatureL
     public override void Check<TRow>(LabelledTable<TRow> table)
     {
         CheckRows(table);
-        var first = table.Rows[0].Target;
-        if (table.Rows.All(row => row.Target == first))
+        if (SameLabel(table) is { } label)
             throw new InvalidOperationException(
-                $"All training rows have the same label in column '{Column.Name}', {(first == 1f ? "true" : "false")}; a classifier needs both.");
+                $"All training rows have the same label in column '{Column.Name}', {(label == 1f ? "true" : "false")}; a classifier needs both.");
     }
 }
 
 /// <summary>A number.</summary>
-internal sealed class ValueLabel(DataViewSchema schema, string name) : FeatureLabel
+internal sealed class ValueLabel(NamedSchema schema, string name) : FeatureLabel
 {
     private const string Wanted = "Single; convert it with mlContext.Transforms.Conversion.ConvertType";
 
@@ -115,9 +122,9 @@ internal sealed class ValueLabel(DataViewSchema schema, string name) : FeatureLa
 
     public override string Description => "a label of numbers";
 
-    public static void Check(SchemaShape schema, string name) => InputColumns.CheckLabel(schema, name, NumberDataViewType.Single, Wanted);
+    public static void Check(NamedShape schema, string name) => InputColumns.CheckLabel(schema, name, NumberDataViewType.Single, Wanted);
 
-    public override DataViewSchema.Column Find(DataViewSchema schema) =>
+    public override DataViewSchema.Column Find(NamedSchema schema) =>
         InputColumns.Label(schema, Column.Name, NumberDataViewType.Single, Wanted);
 
     public override Func<float> ReaderOf(DataViewRow row) => ReaderOf(row, Column);
@@ -135,5 +142,12 @@ internal sealed class ValueLabel(DataViewSchema schema, string name) : FeatureLa
         };
     }
 
-    public override void Check<TRow>(LabelledTable<TRow> table) => CheckRows(table);
+    public override void Check<TRow>(LabelledTable<TRow> table)
+    {
+        CheckRows(table);
+        if (table.Counting.Count > 1 && SameLabel(table) is { } label)
+            throw new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"All {table.Counting.Count} training rows have the same label in column '{Column.Name}', {label}: there is nothing to learn."));
+    }
 }

@@ -37,10 +37,10 @@ internal static class FeatureModels
     /// <param name="weight">Name of the column of weights, if any.</param>
     /// <param name="added">The columns that are added.</param>
     /// <exception cref="ArgumentOutOfRangeException">The column of weights is missing or of the wrong type.</exception>
-    public static SchemaShape Promise(SchemaShape inputSchema, string? weight, IReadOnlyList<SchemaShape.Column> added)
+    public static SchemaShape Promise(NamedShape inputSchema, string? weight, IReadOnlyList<SchemaShape.Column> added)
     {
         if (weight is not null)
             InputColumns.CheckWeight(inputSchema, weight);
-        return new SchemaShape(inputSchema.Where(column => added.All(a => a.Name != column.Name)).Concat(added));
+        return new SchemaShape(inputSchema.Schema.Where(column => added.All(a => a.Name != column.Name)).Concat(added));
     }
 }

@@ -47,9 +47,9 @@ public sealed class MoeBinaryClassificationTrainer : MoeTrainer<MoeBinaryClassif
 
     private protected override MoeBinaryClassificationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run) => new(
         Settings.Columns,
-        new FeatureFit(run, Settings, environment).Execute(input, new BinaryLabel(input.Schema, Settings.LabelColumnName)));
+        new FeatureFit(run, Settings, environment).Execute(input, new BinaryLabel(Settings.ColumnsOf(input), Settings.LabelColumnName)));
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         FeatureColumn.Check(inputSchema, Settings.FeatureColumnName);
         BinaryLabel.Check(inputSchema, Settings.LabelColumnName);

@@ -40,6 +40,11 @@ public sealed partial class MoeFeatureClassificationTrainer
             .WriteIfNamed(RouterEntropyColumnName, nameof(RouterEntropyColumnName))
             .WriteIfNamed(UncertainColumnName, nameof(UncertainColumnName));
 
+        internal override IEnumerable<(string Option, string Reason)> WithoutEffect() =>
+            UncertainColumnName is not null || !Changed(nameof(UncertainThreshold)).Any()
+                ? base.WithoutEffect()
+                : base.WithoutEffect().Append((nameof(UncertainThreshold), $"{nameof(UncertainColumnName)} is null"));
+
         private protected override void CheckTask()
         {
             base.CheckTask();

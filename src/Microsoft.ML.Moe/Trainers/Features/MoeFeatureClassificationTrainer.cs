@@ -56,12 +56,12 @@ public sealed partial class MoeFeatureClassificationTrainer
 
     private protected override MoeFeatureClassificationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
-        var classes = LabelClasses.Of(input.Schema, Settings.LabelColumnName);
+        var classes = LabelClasses.Of(Settings.ColumnsOf(input), Settings.LabelColumnName);
         var model = new FeatureFit(run, Settings, environment).Execute(input, new ClassesLabel(classes));
         return new MoeFeatureClassificationTransformer(Settings.Columns, model, classes.Values);
     }
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         FeatureColumn.Check(inputSchema, Settings.FeatureColumnName);
         return ClassesOutput.Promise(inputSchema, Settings.Columns, Settings.LabelColumnName, Settings.ExampleWeightColumnName);

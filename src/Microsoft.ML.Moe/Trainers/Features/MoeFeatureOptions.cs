@@ -90,6 +90,25 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
 
     private protected override bool DecidesArchitecture => InitialModel is null;
 
+    private protected override string[] OfArchitecture =>
+        [nameof(Width), nameof(Layers), nameof(MoeEvery), nameof(Experts), nameof(Router), nameof(ExpertWidth), nameof(Members), nameof(EmbeddingWidth), nameof(Bins)];
+
+    internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
+    {
+        foreach (var option in base.WithoutEffect())
+            yield return option;
+        if (Changed(nameof(Heads)).Any())
+            yield return (nameof(Heads), "the blocks have no attention");
+        if (InitialModel is not null)
+        {
+            foreach (var option in Changed(OfArchitecture))
+                yield return (option, $"it is that of {nameof(InitialModel)}");
+        }
+
+        if (ValidationSet is not null && Changed(nameof(ValidationShare)).Any())
+            yield return (nameof(ValidationShare), $"{nameof(ValidationSet)} is what is validated with");
+    }
+
     private protected override string HowToValidate => $"set {nameof(ValidationSet)} or {nameof(ValidationShare)}";
 
     private protected override ColumnNames Names => new ColumnNames()

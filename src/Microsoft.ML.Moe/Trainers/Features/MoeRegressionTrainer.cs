@@ -45,9 +45,9 @@ public sealed class MoeRegressionTrainer : MoeTrainer<MoeRegressionTrainer.Optio
 
     private protected override MoeRegressionTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run) => new(
         Settings.Columns,
-        new FeatureFit(run, Settings, environment).Execute(input, new ValueLabel(input.Schema, Settings.LabelColumnName)));
+        new FeatureFit(run, Settings, environment).Execute(input, new ValueLabel(Settings.ColumnsOf(input), Settings.LabelColumnName)));
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         FeatureColumn.Check(inputSchema, Settings.FeatureColumnName);
         ValueLabel.Check(inputSchema, Settings.LabelColumnName);
@@ -66,6 +66,10 @@ public sealed class MoeRegressionTrainer : MoeTrainer<MoeRegressionTrainer.Optio
         internal ValueColumns Columns => new(FeatureColumnName, ScoreColumnName, SpreadColumnName);
 
         internal override bool MeasuresAccuracy => false;
+
+        internal override IEnumerable<(string Option, string Reason)> WithoutEffect() => SpreadColumnName is null || Members > 1
+            ? base.WithoutEffect()
+            : base.WithoutEffect().Append((nameof(SpreadColumnName), $"one member has no spread: raise {nameof(Members)}"));
 
         private protected override ColumnNames Names => base.Names.WriteIfNamed(SpreadColumnName, nameof(SpreadColumnName));
     }

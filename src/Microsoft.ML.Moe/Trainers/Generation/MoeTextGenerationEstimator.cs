@@ -42,6 +42,7 @@ namespace Microsoft.ML.Moe;
 /// </example>
 public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTransformer>
 {
+    private readonly TableName _table = TableName.InputOf("inputColumnName");
     private readonly IHost _host;
     private readonly GenerationColumns _columns;
     private readonly PublishedModel _model;
@@ -72,7 +73,7 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
     public MoeTextGenerationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        InputColumns.Texts(input.Schema, _columns.Input!);
+        InputColumns.Texts(new NamedSchema(input.Schema, _table), _columns.Input!);
         using var channel = _host.Start("Generation");
         var engine = Engines.Create(_host, _options.Device, threads: _options.Threads);
         try
@@ -106,7 +107,7 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        InputColumns.CheckText(inputSchema, _columns.Input!);
+        InputColumns.CheckText(new NamedShape(inputSchema, _table), _columns.Input!);
         return _columns.AddTo(inputSchema);
     }
 }

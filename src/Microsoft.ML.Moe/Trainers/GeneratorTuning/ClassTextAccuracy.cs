@@ -15,6 +15,12 @@ internal sealed record ClassTextAccuracy(IReadOnlyList<TaughtRow> Rows, ClassTex
 {
     internal override GenerationOptions Writing => Scorer.Generation;
 
+    internal override void AddTo(TrainingDigest digest)
+    {
+        base.AddTo(digest);
+        digest.AddJson(Scorer.Settings).AddTexts(Rows.Select(row => row.Prompt)).AddJson(Rows.Select(row => row.Targets));
+    }
+
     internal override double ScoreOf(Model<EncodedText> model, IReadOnlyList<Example<EncodedText>> validation)
     {
         var texts = Scorer.Settings.Texts;

@@ -29,7 +29,7 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
         RowWriter? writer = null;
         return Execute(
             input,
-            table => TaughtTexts.Of(table.Schema, prompt, target),
+            schema => TaughtTexts.Of(schema, prompt, target),
             isPlain: target is null,
             task =>
             {
@@ -56,15 +56,15 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
     /// <param name="finish">Makes the transformer, which owns the model from then on.</param>
     public TTransformer Execute<TTransformer>(
         IDataView input,
-        Func<IDataView, TaughtColumns> columnsOf,
+        Func<NamedSchema, TaughtColumns> columnsOf,
         bool isPlain,
         Action<GeneratorTask> prepare,
         Func<GeneratorTask, IReadOnlyList<TaughtRow>, ValidationMetric?> metricOf,
         Func<GeneratorTask, SharedModel<Model<EncodedText>>, TTransformer> finish)
     {
         // before the model is loaded
-        var columns = columnsOf(input);
-        var ofValidation = options.ValidationSet is { } set ? columnsOf(set) : null;
+        var columns = columnsOf(options.ColumnsOf(input));
+        var ofValidation = options.ValidationSet is { } set ? columnsOf(new NamedSchema(set.Schema, TableName.ValidationSet)) : null;
         GeneratorTask? task = null;
         return run.Run<EncodedText, TTransformer>(
             shared => finish(task!, shared),
@@ -73,24 +73,12 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                 var (generator, model) = Load(engine);
                 task = GeneratorTask.Of(generator, model, options, isPlain);
                 prepare(task);
-                var training = Read(engine, task, input, columns, "training");
-                if (training.Count == 0)
-                {
-                    throw new InvalidOperationException(
-                        $"There is nothing to learn: the training data has no rows with text in column '{columns.TargetName}'.");
-                }
-
+                var training = Read(engine, task, input, columns, "training", options.TrainingSet);
                 IReadOnlyList<Example<TaughtRow>> validation = [];
                 if (ofValidation is not null)
-                    validation = Read(engine, task, options.ValidationSet!, ofValidation, "validation");
+                    validation = Read(engine, task, options.ValidationSet!, ofValidation, "validation", TableName.ValidationSet);
                 else if (options.ValidationShare > 0)
                     (training, validation) = StratifiedSplit.Of(training, options.ValidationShare, new Random(options.Seed ?? 0));
-                if (ofValidation is not null && validation.Count == 0)
-                {
-                    throw new InvalidOperationException(
-                        $"{nameof(options.ValidationSet)} has no rows with text in column '{ofValidation.TargetName}'.");
-                }
-
                 var rows = Examples(training);
                 run.Channel.Info(MessageSensitivity.None, string.Create(
                     CultureInfo.InvariantCulture,
@@ -127,7 +115,8 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
         return (generator, options.Router is { } router ? model.WithRouting(router) : model);
     }
 
-    private IReadOnlyList<Example<TaughtRow>> Read(Engine engine, GeneratorTask task, IDataView data, TaughtColumns columns, string which)
+    private IReadOnlyList<Example<TaughtRow>> Read(
+        Engine engine, GeneratorTask task, IDataView data, TaughtColumns columns, string which, TableName name)
     {
         var table = TaughtTable.Read(
             run.CheckGoesOn, engine, data, columns.All, row => columns.CreateReader(row, task.Prompts, task.Targets));
@@ -137,6 +126,7 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
             columns.TargetName,
             options.LongestSource with { Value = task.MaximumPromptTokens },
             options.LongestTarget with { Value = task.MaximumTargetTokens });
+        columns.CheckInformation(table, name);
         return table.Rows;
     }
 }

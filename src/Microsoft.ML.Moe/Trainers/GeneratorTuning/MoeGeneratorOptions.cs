@@ -127,6 +127,24 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
 
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
 
+    internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
+    {
+        foreach (var option in base.WithoutEffect())
+            yield return option;
+        if (Adaptation is null)
+        {
+            foreach (var option in Changed(nameof(MergesAdapters), nameof(Weights)))
+                yield return (option, $"{nameof(Adaptation)} is null");
+        }
+
+        if (ValidationSet is not null && Changed(nameof(ValidationShare)).Any())
+            yield return (nameof(ValidationShare), $"{nameof(ValidationSet)} is what is validated with");
+        if (FreezeRouter && RouterLearningRate > 0f)
+            yield return (nameof(RouterLearningRate), $"{nameof(FreezeRouter)} is set");
+        if (Metric == TextMetric.Loss && Changed(nameof(MetricRows)).Any())
+            yield return (nameof(MetricRows), $"{nameof(Metric)} is {nameof(TextMetric.Loss)}");
+    }
+
     private protected override string HowToValidate => $"set {nameof(ValidationSet)} or {nameof(ValidationShare)}";
 
     /// <summary>How rows become prompts.</summary>
@@ -204,6 +222,8 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         OptionCheck.Range(MetricRows, 1, int.MaxValue, nameof(MetricRows));
         if (Metric != TextMetric.Loss && !HasValidation)
             throw new ArgumentException($"{nameof(Metric)} = {Metric} needs validation rows: {HowToValidate}.", nameof(Metric));
+        if (EvaluationSteps is not null && !HasValidation)
+            throw new ArgumentException($"{nameof(EvaluationSteps)} needs validation rows: {HowToValidate}.", nameof(EvaluationSteps));
         if (!Metrics.Contains(Metric))
         {
             throw new ArgumentException(

@@ -24,6 +24,12 @@ internal sealed record WrittenTextMetric(TextMetric Metric, IReadOnlyList<Taught
         return 100 * Rows.Zip(written, (row, answer) => Score(rouge, answer.Answer.Text, row.Targets)).Average();
     }
 
+    internal override void AddTo(TrainingDigest digest)
+    {
+        base.AddTo(digest);
+        digest.AddTexts(Rows.Select(row => row.Prompt)).AddJson(Rows.Select(row => row.Targets));
+    }
+
     private double Score(Rouge rouge, string answer, IReadOnlyList<string> targets) => Metric switch
     {
         TextMetric.ExactMatch => AnswerMatch.Best(answer, [.. targets]).ExactMatch,

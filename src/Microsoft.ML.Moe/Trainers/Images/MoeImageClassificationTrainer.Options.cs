@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Trainers;
@@ -76,17 +77,27 @@ public sealed partial class MoeImageClassificationTrainer
         /// </summary>
         public float EraseRate { get; set; } = 0.25f;
 
+        /// <summary>
+        /// What is done about rows whose image cannot be used, in training and in scoring with the trained model. Default
+        /// <see cref="BadImageHandling.Fail"/>.
+        /// </summary>
+        public BadImageHandling BadImages { get; set; }
+
         /// <inheritdoc/>
         internal override ImageClassificationColumns Columns =>
-            new(FeatureColumnName, PredictedLabelColumnName, ScoreColumnName, Uncertainty);
+            new(FeatureColumnName, PredictedLabelColumnName, ScoreColumnName, Uncertainty, BadImages);
 
         private protected override ColumnNames Names => base.Names.Read(FeatureColumnName, nameof(FeatureColumnName));
+
+        private protected override string[] OfArchitecture =>
+            [.. base.OfArchitecture, nameof(ImageWidth), nameof(ImageHeight), nameof(Channels), nameof(PatchSize), nameof(PatchMargin), nameof(Convolutions)];
 
         private protected override void CheckTask()
         {
             base.CheckTask();
             OptionCheck.Range(ImageWidth, 1, ImageInput.MaximumSide, nameof(ImageWidth));
             OptionCheck.Range(ImageHeight, 1, ImageInput.MaximumSide, nameof(ImageHeight));
+            OptionCheck.Defined(BadImages, nameof(BadImages));
             OptionCheck.Range(Channels, 1, ImageInput.MaximumChannels, nameof(Channels));
             _ = ToConfig();
         }
@@ -116,6 +127,11 @@ public sealed partial class MoeImageClassificationTrainer
 /// <param name="PredictedLabel">Receives the most probable label.</param>
 /// <param name="Score">Receives the labels' probabilities.</param>
 /// <param name="Uncertainty">Columns about the routers' uncertainty; null when there are none.</param>
+/// <param name="BadImages">What is done about images that cannot be used; written only where it is not the default.</param>
 internal sealed record ImageClassificationColumns(
-    string Features, string PredictedLabel, string Score, UncertaintyColumns? Uncertainty = null)
+    string Features,
+    string PredictedLabel,
+    string Score,
+    UncertaintyColumns? Uncertainty = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] BadImageHandling BadImages = default)
     : ClassificationColumns(PredictedLabel, Score, Uncertainty);

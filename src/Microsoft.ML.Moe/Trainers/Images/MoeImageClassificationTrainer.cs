@@ -79,13 +79,13 @@ public sealed partial class MoeImageClassificationTrainer
     private protected override MoeImageClassificationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
         var columns = Settings.Columns;
-        var classes = LabelClasses.Of(input.Schema, Settings.LabelColumnName);
+        var classes = LabelClasses.Of(Settings.ColumnsOf(input), Settings.LabelColumnName);
         var start = FindStart(Settings, classes, tokenizer: null, environment, run.Channel);
         var images = start?.Images ?? ImageColumn.InputOf(
-            ImageColumn.Find(input.Schema, columns.Features), Settings.ImageWidth, Settings.ImageHeight, Settings.Channels);
+            ImageColumn.Find(Settings.ColumnsOf(input), columns.Features), Settings.ImageWidth, Settings.ImageHeight, Settings.Channels);
         run.Channel.Info(
             MessageSensitivity.None, $"Images are read as {images.Width} × {images.Height} × {images.Channels}: width, height, channels.");
-        var rows = new ImageRows(columns.Features, images);
+        var rows = new ImageRows(columns.Features, images, Settings.BadImages);
         var model = new ClassifierFit<ImagePixels>(run, Settings).Execute(
             input,
             classes,
@@ -94,7 +94,7 @@ public sealed partial class MoeImageClassificationTrainer
         return new MoeImageClassificationTransformer(columns, model, classes.Values);
     }
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         ImageColumn.Check(inputSchema, Settings.FeatureColumnName);
         return ClassesOutput.Promise(inputSchema, Settings.Columns, Settings.LabelColumnName, Settings.WeightColumnName);

@@ -47,12 +47,32 @@ public sealed class MoeImageClassificationTransformer
         double threshold = RoutingReportOptions.DefaultUncertainThreshold) =>
         With(WithUncertainty<ImageClassificationColumns>(entropyColumnName, uncertainColumnName, threshold), Model.Again);
 
+    /// <summary>
+    /// A new transformer over the same weights that does otherwise about rows whose image cannot be used: by
+    /// <see cref="BadImageHandling.Skip"/> they have missing values, and nothing fails. Saved and loaded with the model. The two share the
+    /// weights in memory; each can be disposed without harm to the other.
+    /// </summary>
+    /// <param name="handling">What is done.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="handling"/> is none of those.</exception>
+    /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
+    public MoeImageClassificationTransformer WithBadImages(BadImageHandling handling)
+    {
+        var columns = _columns with { BadImages = OptionCheck.Defined(handling, nameof(handling)) };
+        var model = (FittedModel<ImagePixels>)Model;
+        return With(columns, hold => model.Reading(one => RowsOf(columns, one), hold));
+    }
+
     static MoeImageClassificationTransformer ISavedTransformer<MoeImageClassificationTransformer>.Read(ModelFolderReader folder) =>
         ModelZip.Read<ImageClassificationColumns, ImagePixels, MoeImageClassificationTransformer>(
             folder,
             (config, weights, engine, _) => ModelFiles.LoadImage(config, weights, engine),
-            (columns, model) => new ImageRows(columns.Features, ((PatchInput)model.Input).Images),
+            (columns, model) => RowsOf(columns, model),
             saved => new MoeImageClassificationTransformer(saved.Columns, saved.Model, saved.Labels));
+
+    private static ImageRows RowsOf(ImageClassificationColumns columns, Model<ImagePixels> model) =>
+        Enum.IsDefined(columns.BadImages)
+            ? new(columns.Features, ((PatchInput)model.Input).Images, columns.BadImages)
+            : throw new InvalidDataException($"{ModelZip.Columns} has no such {nameof(BadImageHandling)} as {columns.BadImages}: the file is damaged.");
 
     private SavedModel<ImageClassificationColumns> ToSaved() => new(_columns, Model, Labels);
 

@@ -57,9 +57,9 @@ public sealed partial class MoeLanguageModelTrainer : MoeTrainer<MoeLanguageMode
         new GeneratorFit(run, Settings) { Wanted = (false, nameof(MoeTextCatalog.MoeTextToText)) }
             .Write(input, Settings, Settings.CompletionColumnName);
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         TaughtTexts.Check(inputSchema, Settings.ToPrompt(), Settings.CompletionColumnName);
-        return Settings.Columns.AddTo(inputSchema);
+        return Settings.Columns.AddTo(inputSchema.Schema);
     }
 }

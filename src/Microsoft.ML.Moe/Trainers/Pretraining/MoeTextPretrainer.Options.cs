@@ -37,6 +37,12 @@ public sealed partial class MoeTextPretrainer
         public int HashBits { get; set; } = 16;
 
         /// <summary>
+        /// Memory in which the trained model keeps words that it has read before, in MiB, so that they are not hashed anew. Within [0, 1024];
+        /// training takes up to 128 for it. Default 16. Not used with a tokenizer.
+        /// </summary>
+        public int WordCacheMebibytes { get; set; } = 16;
+
+        /// <summary>
         /// Splits text into subwords of a fixed vocabulary; null reads words with their character n-grams, which needs no vocabulary
         /// and reads every language. Default null.
         /// </summary>
@@ -66,6 +72,12 @@ public sealed partial class MoeTextPretrainer
             ? new ColumnNames().Read(InputColumnName, nameof(InputColumnName))
             : new ColumnNames().Read(InputColumnName, nameof(InputColumnName)).Write(OutputColumnName, nameof(OutputColumnName));
 
+        internal override IEnumerable<(string Option, string Reason)> WithoutEffect() => base.WithoutEffect().Concat(
+            Tokenizer is null
+                ? []
+                : Changed(nameof(HashBits), nameof(WordDropRate), nameof(WordCacheMebibytes))
+                    .Select(option => (option, $"{nameof(Tokenizer)} gives the tokens")));
+
         private protected override void CheckTask() => _ = ToConfig();
 
         internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with { EmbeddingLearningRate = EmbeddingLearningRate };
@@ -73,7 +85,7 @@ public sealed partial class MoeTextPretrainer
         /// <summary>Input, architecture and training.</summary>
         internal TextPretrainingConfig ToConfig() => new()
         {
-            Input = new TextInputConfig { Lowercase = Lowercase, MaximumTokens = MaximumTokens, HashBits = HashBits },
+            Input = new TextInputConfig { Lowercase = Lowercase, MaximumTokens = MaximumTokens, HashBits = HashBits, WordCacheMebibytes = WordCacheMebibytes },
             Encoder = ToEncoderConfig(),
             WordDropRate = WordDropRate,
             Training = ToTrainingConfig(),

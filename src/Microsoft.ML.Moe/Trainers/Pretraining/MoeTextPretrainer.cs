@@ -59,7 +59,7 @@ public sealed partial class MoeTextPretrainer : MoeTrainer<MoeTextPretrainer.Opt
 
     private protected override MoeTextEncoderTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
-        var column = InputColumns.Texts(input.Schema, Settings.InputColumnName)[0];
+        var column = InputColumns.Texts(Settings.ColumnsOf(input), Settings.InputColumnName)[0];
         var model = run.Run<EncodedText>(RowsOf, engine =>
         {
             var trainer = new TextEncoderPretrainer(Settings.ToConfig(), engine, Settings.Tokenizer);
@@ -72,11 +72,11 @@ public sealed partial class MoeTextPretrainer : MoeTrainer<MoeTextPretrainer.Opt
             new TextEncoderColumns(Settings.InputColumnName, Settings.OutputColumnName), model, Settings.Tokenizer);
     }
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         InputColumns.CheckText(inputSchema, Settings.InputColumnName);
         var added = ColumnShape.Vector(Settings.OutputColumnName, NumberDataViewType.Single);
-        return new SchemaShape(inputSchema.Where(c => c.Name != added.Name).Append(added));
+        return new SchemaShape(inputSchema.Schema.Where(c => c.Name != added.Name).Append(added));
     }
 
     private TextRows RowsOf(Model<EncodedText> model) => new(Settings.InputColumnName, second: null, (TextInput)model.Input);
@@ -91,7 +91,7 @@ public sealed partial class MoeTextPretrainer : MoeTrainer<MoeTextPretrainer.Opt
         {
             throw new InvalidOperationException(
                 $"Column '{Settings.InputColumnName}' has {table.Rows} rows, {table.BlankTexts} of them blank, and too few different words "
-                + "to learn from.",
+                + "to learn from; is the separator right, and the column?",
                 e);
         }
     }

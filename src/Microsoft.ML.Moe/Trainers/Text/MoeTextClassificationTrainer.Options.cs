@@ -64,6 +64,12 @@ public sealed partial class MoeTextClassificationTrainer
         public int HashBits { get; set; } = 16;
 
         /// <summary>
+        /// Memory in which the trained model keeps words that it has read before, in MiB, so that they are not hashed anew. Within [0, 1024];
+        /// training takes up to 128 for it. Default 16. Not used with a tokenizer.
+        /// </summary>
+        public int WordCacheMebibytes { get; set; } = 16;
+
+        /// <summary>
         /// Splits text into subwords of a fixed vocabulary; null reads words with their character n-grams, which needs no vocabulary
         /// and reads every language, or as <see cref="MoeClassifierOptions.InitialModel"/> does. With another tokenizer than the
         /// initial model's, what is known of subwords with the same text is kept. Default null.
@@ -104,6 +110,29 @@ public sealed partial class MoeTextClassificationTrainer
         private protected override ColumnNames Names => base.Names
             .Read(Sentence1ColumnName, nameof(Sentence1ColumnName))
             .ReadIfNamed(Sentence2ColumnName, nameof(Sentence2ColumnName));
+
+        internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
+        {
+            foreach (var option in base.WithoutEffect())
+                yield return option;
+            if (Tokenizer is not null)
+            {
+                foreach (var option in Changed(nameof(HashBits), nameof(WordDropRate), nameof(WordCacheMebibytes)))
+                    yield return (option, $"{nameof(Tokenizer)} gives the tokens");
+            }
+
+            if (InitialModel is not null)
+            {
+                foreach (var option in Changed(nameof(HashBits), nameof(Lowercase)))
+                    yield return (option, $"it is that of {nameof(InitialModel)}");
+            }
+
+            if (Encoder is null)
+            {
+                foreach (var option in Changed(nameof(FineTuning), nameof(KeptStates)))
+                    yield return (option, $"{nameof(Encoder)} is null");
+            }
+        }
 
         private protected override bool DecidesArchitecture => base.DecidesArchitecture && Encoder is null;
 
@@ -160,7 +189,7 @@ public sealed partial class MoeTextClassificationTrainer
         /// <summary>Input, architecture and training.</summary>
         internal TextClassifierConfig ToConfig() => new()
         {
-            Input = new TextInputConfig { Lowercase = Lowercase, MaximumTokens = MaximumTokens, HashBits = HashBits },
+            Input = new TextInputConfig { Lowercase = Lowercase, MaximumTokens = MaximumTokens, HashBits = HashBits, WordCacheMebibytes = WordCacheMebibytes },
             Encoder = ToEncoderConfig(),
             Noise = new TextNoise { TokenMaskRate = TokenMaskRate, WordDropRate = WordDropRate },
             Training = ToTrainingConfig(),

@@ -76,7 +76,7 @@ public sealed partial class MoeTextClassificationTrainer
     private protected override MoeTextClassificationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
         var columns = Settings.Columns;
-        var classes = LabelClasses.Of(input.Schema, Settings.LabelColumnName);
+        var classes = LabelClasses.Of(Settings.ColumnsOf(input), Settings.LabelColumnName);
         if (Settings.Encoder is { } encoder)
             return Fit(input, classes, PublishedEncoderSource.Open(encoder, Settings.Upcycling), run);
         var start = FindStart(Settings, classes, Settings.Tokenizer, environment, run.Channel);
@@ -118,7 +118,7 @@ public sealed partial class MoeTextClassificationTrainer
 
     private TextRows RowsOf(TextInput reader) => new(Settings.Sentence1ColumnName, Settings.Sentence2ColumnName, reader);
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         InputColumns.CheckText(inputSchema, Settings.Sentence1ColumnName);
         if (Settings.Sentence2ColumnName is { } second)

@@ -56,14 +56,14 @@ public sealed partial class MoeTextToTextClassificationTrainer
 
     private protected override MoeTextToTextClassificationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
-        var classes = LabelClasses.Of(input.Schema, Settings.LabelColumnName);
+        var classes = LabelClasses.Of(Settings.ColumnsOf(input), Settings.LabelColumnName);
         var texts = TextsOf(classes);
         var prompt = Settings.ToPrompt();
         ClassTextScorer? scorer = null;
         return new GeneratorFit(run, Settings).Execute(
             input,
-            table => TaughtClasses.Of(
-                table.Schema, prompt, Settings.LabelColumnName, classes, texts, isTraining: ReferenceEquals(table, input)),
+            schema => TaughtClasses.Of(
+                schema, prompt, Settings.LabelColumnName, classes, texts, isTraining: schema.Table != TableName.ValidationSet),
             isPlain: false,
             task => scorer = ClassTextScorer.Create(
                 task.Generator,
@@ -84,7 +84,7 @@ public sealed partial class MoeTextToTextClassificationTrainer
                     Settings.SourceOfWeights)));
     }
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         TaughtTexts.Check(inputSchema, Settings.ToPrompt(), target: null);
         return ClassesOutput.Promise(inputSchema, Settings.Columns, Settings.LabelColumnName, weight: null);

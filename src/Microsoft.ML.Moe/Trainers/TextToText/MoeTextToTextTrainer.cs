@@ -54,9 +54,9 @@ public sealed partial class MoeTextToTextTrainer : MoeTrainer<MoeTextToTextTrain
         new GeneratorFit(run, Settings) { Wanted = (true, nameof(MoeTextCatalog.MoeLanguageModel)) }
             .Write(input, Settings, Settings.TargetColumnName);
 
-    private protected override SchemaShape Promise(SchemaShape inputSchema)
+    private protected override SchemaShape Promise(NamedShape inputSchema)
     {
         TaughtTexts.Check(inputSchema, Settings.ToPrompt(), Settings.TargetColumnName);
-        return Settings.Columns.AddTo(inputSchema);
+        return Settings.Columns.AddTo(inputSchema.Schema);
     }
 }
