@@ -77,7 +77,7 @@ internal static class PngMutation
             var pixels = new byte[MostPixelBytes];
             return pixels[..zlib.ReadAtLeast(pixels, pixels.Length, throwOnEndOfStream: false)];
         }
-        catch (InvalidDataException)
+        catch (Exception e) when (e is InvalidDataException or IOException)
         {
             return null;
         }
