@@ -63,15 +63,16 @@ internal sealed class ModelTarget : ZipTarget
 
     public override string Name => "model";
 
-    private static readonly string[] Known = ["TextTokenizer.Register", "Repository doesn't contain entry"];
+    private static readonly string[] Known = ["TextTokenizer.Register", "Repository doesn't contain entry", "String cannot have zero length"];
 
     /// <summary>
     /// A damaged entry; a tokenizer or a folder that is only named and not there; and what ML.NET says of an entry that is missing, or of a
     /// loader or an assembly whose name was changed.
     /// </summary>
     public override bool IsDocumented(Exception exception) => Chain(exception).Any(e => e is InvalidDataException)
-        || exception.GetBaseException() is FormatException or FileNotFoundException or DirectoryNotFoundException or FileLoadException or CultureNotFoundException
-        || (exception.GetBaseException() is InvalidOperationException e && Known.Any(k => e.Message.Contains(k, StringComparison.Ordinal)));
+        || exception.GetBaseException() is FormatException or FileNotFoundException or DirectoryNotFoundException
+            or FileLoadException or CultureNotFoundException
+        || Known.Any(k => exception.GetBaseException().Message.Contains(k, StringComparison.Ordinal));
 
     public override void Read(FuzzInput input) => Load(Pack(input));
 
