@@ -35,9 +35,22 @@ public static class AtomicFile
         }
         catch
         {
-            stream.Dispose();
+            Close(stream);
             File.Delete(draft);
             throw;
+        }
+    }
+
+    /// <summary>Closes a draft that goes: on a full disk what is still in its buffer cannot be written either.</summary>
+    private static void Close(Stream draft)
+    {
+        try
+        {
+            draft.Dispose();
+        }
+        catch (IOException)
+        {
+            // what has failed before is what counts
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed class TextGenerator
         var files = EncoderFiles.Read(path);
         using (var weights = TensorFiles.Open(path))
             MemoryNeeds.CheckWeights(weights, precision, MemoryNeeds.Available);
-        var input = new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder), files.Tokenizer);
+        var input = folder.CreateInput(files.Tokenizer);
         var model = folder.Load(engine, input, head, precision: precision, baseModel: BaseModel.Of(name, path));
         return (Of(files, folder.Settings, GenerationOptions.Read(path), folder.Encoder.IsEncoderDecoder), model);
     }

@@ -10,6 +10,7 @@ namespace Microsoft.ML.Moe.Layers;
 internal sealed class Weights
 {
     private const int NamesInErrors = 20;
+    private const int FreelyClaimed = 1 << 20;
     private readonly TensorSource _source;
     private readonly WeightRules _rules;
     private readonly WeightPrecision _precision;
@@ -17,6 +18,7 @@ internal sealed class Weights
     private readonly HashSet<string> _used = [];
     private readonly List<string> _missing = [];
     private readonly List<string> _misfits = [];
+    private double _claimed;
 
     private Weights(TensorSource source, WeightRules rules, WeightPrecision precision, IDerivedWeights? derived) =>
         (_source, _rules, _precision, _derived) = (source, rules, precision, derived);
@@ -50,7 +52,14 @@ internal sealed class Weights
         if (_derived?.Find(name, shape, (part, size) => Read(engine, part, size)) is { } fill)
             return engine.CreateParameter(name, shape, fill, sparseRows);
         if (!TryFind(name, shape, out var block))
+        {
+            // zeros, so that all that is wrong can be told at once; but not more of them than the source has numbers, whatever is claimed
+            _claimed += shape.Aggregate(1.0, (product, size) => product * size);
+            if (_claimed > FreelyClaimed && _claimed > _source.Tensors.Values.Sum(t => t.Elements))
+                Complete();
             return engine.CreateParameter(name, shape, (_, _) => { }, sparseRows);
+        }
+
         return block is null ? null : Create(engine, name, block, sparseRows, mayBeBFloat16, mayBeInt8);
     }
 

@@ -98,7 +98,7 @@ internal sealed record ModelConfig
             config.Check();
             return config;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NotSupportedException)
         {
             throw new InvalidDataException("Config.json cannot be read; the model file is damaged or newer than this library.", e);
         }

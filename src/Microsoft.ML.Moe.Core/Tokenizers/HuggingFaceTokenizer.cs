@@ -13,7 +13,9 @@ namespace Microsoft.ML.Moe.Tokenizers;
 /// <remarks>
 /// The members of <see cref="Tokenizer"/> give tokens without special ones around the text (added tokens <em>in</em> the text are found),
 /// and
-/// offsets into the original text in UTF-16 units; the normalized text that they return is null.
+/// offsets into the original text in UTF-16 units; the normalized text that they return is null. They throw
+/// <see cref="InvalidOperationException"/> for a text that needs a token for unknown words where the vocabulary has none, and
+/// <see cref="InvalidDataException"/> where the file's parts would make a text over 128 times as long.
 /// </remarks>
 /// <example>
 /// <code language="csharp"><![CDATA[

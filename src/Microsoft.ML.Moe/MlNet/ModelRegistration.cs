@@ -110,13 +110,26 @@ internal sealed class ModelRegistration(
     {
         try
         {
-            return read(new ModelFolderReader(environment, context, VersionInfo()));
+            return Read(new ModelFolderReader(environment, context, VersionInfo()), read);
         }
         catch (Exception e)
         {
             // makes ML.NET report what went wrong as its own errors instead of a TargetInvocationException
             environment.Process(e);
             throw;
+        }
+    }
+
+    private static T Read<T>(ModelFolderReader folder, Func<ModelFolderReader, T> read)
+    {
+        try
+        {
+            return read(folder);
+        }
+        catch (ArgumentException e)
+        {
+            // what one part of the model refuses was said by another part of the file
+            throw new InvalidDataException("The model file is damaged: its entries do not fit each other.", e);
         }
     }
 

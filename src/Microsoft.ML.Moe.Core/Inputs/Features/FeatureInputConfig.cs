@@ -60,6 +60,9 @@ internal sealed record FeatureInputConfig : InputConfig
     /// <inheritdoc/>
     internal override void Check()
     {
+        object?[][] lists = [Numbers, Binaries, Groups, SlotNames ?? []];
+        if (lists.Any(list => list.Contains(null)))
+            throw new ArgumentException("A slot, its name or a group of slots is null.", nameof(Slots));
         if (SlotNames is not null && SlotNames.Length != Slots)
             throw new ArgumentException($"There are {SlotNames.Length} names for {Slots} slots.", nameof(SlotNames));
         foreach (var number in Numbers)

@@ -60,9 +60,9 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
             sentence.DefaultPromptName,
             sentence.Similarity);
         var modules = ModulesOf(sentence, settings);
-        var input = new PublishedTextInput(
-            PublishedTextInputConfig.Of(folder.Encoder, settings.MaximumTokens ?? sentence.MaximumTokens ?? files.Tokenizer.MaximumLength),
-            files.Tokenizer);
+        var input = settings.MaximumTokens is { } maximum
+            ? new PublishedTextInput(PublishedTextInputConfig.Of(folder.Encoder, maximum), files.Tokenizer)
+            : folder.CreateInput(files.Tokenizer, sentence.MaximumTokens ?? files.Tokenizer.MaximumLength);
         var head = new EmbeddingHeadConfig
         {
             Pooling = settings.Pooling ?? (!sentence.TellsPooling && folder.Encoder is CausalConfig ? [TextPooling.LastToken] : sentence.Pooling),

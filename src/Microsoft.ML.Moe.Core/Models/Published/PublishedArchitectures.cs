@@ -77,7 +77,7 @@ internal static class PublishedArchitectures
             config.Check();
             return config;
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or OverflowException)
         {
             throw new InvalidDataException($"{json.File} holds an impossible value: {e.Message}", e);
         }

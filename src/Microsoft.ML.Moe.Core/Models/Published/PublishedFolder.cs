@@ -123,6 +123,23 @@ internal sealed class PublishedFolder
         return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store), upcycling, precision);
     }
 
+    /// <summary>What texts become for this folder's model.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="maximumTokens">Longest text, as a file of the folder says; null for as long as the model can read.</param>
+    /// <exception cref="InvalidDataException">So short a text has no room beside special tokens.</exception>
+    public PublishedTextInput CreateInput(IPublishedTokenizer tokenizer, int? maximumTokens = null)
+    {
+        try
+        {
+            return new PublishedTextInput(PublishedTextInputConfig.Of(Encoder, maximumTokens), tokenizer);
+        }
+        catch (ArgumentException e)
+        {
+            var tokens = Math.Min(maximumTokens ?? int.MaxValue, Encoder.MaximumTokens);
+            throw new InvalidDataException($"{Path} cannot be used: its files allow texts of {tokens} tokens, special ones counted.", e);
+        }
+    }
+
     /// <summary>Makes something whose parameters are this folder's weights.</summary>
     /// <param name="engine">Where the parameters shall live.</param>
     /// <param name="seed">Of parameters of a new head, whose names begin with <c>head.</c> or <c>pooling.</c></param>

@@ -64,20 +64,20 @@ internal sealed class PublishedSettings(JsonElement json, string file)
 
     /// <summary>A text.</summary>
     public string Text(string name, string absent) => Value(name) is not { } value ? absent
-        : value.ValueKind == JsonValueKind.String ? value.GetString()!
+        : value.ValueKind == JsonValueKind.String ? TextOf(value, name)
         : throw Bad(name, "a text");
 
     /// <summary>A text, or an array of texts.</summary>
     public IReadOnlyList<string> Texts(string name) => Value(name) is not { } value ? []
-        : value.ValueKind == JsonValueKind.String ? [value.GetString()!]
+        : value.ValueKind == JsonValueKind.String ? [TextOf(value, name)]
         : value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.String)
-            ? [.. value.EnumerateArray().Select(v => v.GetString()!)]
+            ? [.. value.EnumerateArray().Select(v => TextOf(v, name))]
         : throw Bad(name, "a text or a list of texts");
 
     /// <summary>All values, which must be texts, by name.</summary>
     public IReadOnlyDictionary<string, string> AllTexts() => json.ValueKind != JsonValueKind.Object
         ? new Dictionary<string, string>()
-        : json.EnumerateObject().Select(p => p.Name).Distinct().ToDictionary(name => name, name => Text(name, ""));
+        : json.EnumerateObject().Select(NameOf).Distinct().ToDictionary(name => name, name => Text(name, ""));
 
     /// <summary>Whether there is a value other than null.</summary>
     public bool Has(string name) => Value(name) is not null;
@@ -94,7 +94,7 @@ internal sealed class PublishedSettings(JsonElement json, string file)
 
     /// <summary>The first text of an array; null where there is none.</summary>
     public string? First(string name) => Value(name) is { ValueKind: JsonValueKind.Array } value && value.GetArrayLength() > 0
-        && value[0].ValueKind == JsonValueKind.String ? value[0].GetString() : null;
+        && value[0].ValueKind == JsonValueKind.String ? TextOf(value[0], name) : null;
 
     /// <summary>An activation by the name that transformers has for it.</summary>
     public Activation Activation(string name, string absent) => Text(name, absent) switch
@@ -129,6 +129,31 @@ internal sealed class PublishedSettings(JsonElement json, string file)
     public InvalidDataException Refused(string why) => new($"{file} cannot be used: {why}.");
 
     private InvalidDataException Bad(string name, string expected) => new($"{file}: {name} is not {expected}.");
+
+    // the parser looks at a text's bytes only when it is asked for them
+    private string TextOf(JsonElement value, string name)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Bad(name, "a text: it is no UTF-8, or holds half a surrogate pair");
+        }
+    }
+
+    private string NameOf(JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Refused("a name in it is no UTF-8, or holds half a surrogate pair");
+        }
+    }
 
     private JsonElement? Value(string name) => ValueOf(name) ?? (_older.TryGetValue(name, out var older) ? ValueOf(older) : null);
 

@@ -13,10 +13,18 @@ internal abstract class TokenDecoder
 /// <summary>Decoders one after another.</summary>
 internal sealed class SequenceDecoder(IReadOnlyList<TokenDecoder> decoders) : TokenDecoder
 {
+    private readonly IReadOnlyList<TokenDecoder> _decoders =
+        [.. decoders.SelectMany(d => d is SequenceDecoder sequence ? sequence._decoders : [d])];
+
     public override List<string> Decode(List<string> tokens)
     {
-        foreach (var decoder in decoders)
+        var characters = tokens.Sum(t => (long)t.Length);
+        foreach (var decoder in _decoders)
+        {
             tokens = decoder.Decode(tokens);
+            TextGrowth.Check(characters, tokens.Sum(t => (long)t.Length));
+        }
+
         return tokens;
     }
 }

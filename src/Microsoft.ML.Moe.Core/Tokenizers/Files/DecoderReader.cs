@@ -28,7 +28,7 @@ internal static class DecoderReader
             case "Strip":
                 return new StripDecoder(CharacterOf(part["content"]), part["start"].Integer(), part["stop"].Integer());
             case "Replace":
-                return new ReplaceDecoder(PatternReader.Read(part["pattern"]), part["content"].Text());
+                return new ReplaceDecoder(PatternReader.Read(part["pattern"]), part["content"].ShortText());
             case "CTC":
                 return new CtcDecoder(
                     part["pad_token"].TextOrNull() ?? "<pad>",

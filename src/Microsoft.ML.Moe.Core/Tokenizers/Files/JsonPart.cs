@@ -6,6 +6,7 @@ namespace Microsoft.ML.Moe.Tokenizers;
 internal readonly struct JsonPart
 {
     private const int MaximumDepth = 64;
+    private const int MostReplacing = 256;
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = MaximumDepth };
     private readonly JsonElement _value;
 
@@ -95,6 +96,11 @@ internal readonly struct JsonPart
             throw new InvalidDataException($"{Where} holds half a surrogate pair.", e);
         }
     }
+
+    /// <summary>The value as a text that is put in place of another, time and again.</summary>
+    public string ShortText() => Text() is { Length: <= MostReplacing } text
+        ? text
+        : throw Fail($"has {Text().Length} characters; {MostReplacing} are possible");
 
     /// <summary>The value as a text, or null.</summary>
     public string? TextOrNull() => IsNull ? null : Text();

@@ -29,9 +29,9 @@ internal static class NormalizerReader
             case "StripAccents":
                 return new StripAccentsNormalizer();
             case "Replace":
-                return new ReplaceNormalizer(PatternReader.Read(part["pattern"]), part["content"].Text());
+                return new ReplaceNormalizer(PatternReader.Read(part["pattern"]), part["content"].ShortText());
             case "Prepend":
-                return new PrependNormalizer(part["prepend"].Text());
+                return new PrependNormalizer(part["prepend"].ShortText());
             case "Precompiled":
                 return ReadPrecompiled(part);
             case "BertNormalizer" or "Bert":

@@ -21,11 +21,14 @@ internal abstract class TextNormalizer
 /// <summary>Normalizers one after another.</summary>
 internal sealed class SequenceNormalizer(IReadOnlyList<TextNormalizer> normalizers) : TextNormalizer
 {
+    private readonly IReadOnlyList<TextNormalizer> _normalizers =
+        [.. normalizers.SelectMany(n => n is SequenceNormalizer sequence ? sequence._normalizers : [n])];
+
     public override bool Normalize(AlignedText source, AlignedText target)
     {
         var (current, changed) = (source, false);
         AlignedText? spare = null;
-        foreach (var normalizer in normalizers)
+        foreach (var normalizer in _normalizers)
         {
             var next = current == target ? spare ??= new AlignedText() : target;
             if (!normalizer.Normalize(current, next))
@@ -39,6 +42,7 @@ internal sealed class SequenceNormalizer(IReadOnlyList<TextNormalizer> normalize
             }
 
             current = target;
+            TextGrowth.Check(source.Length, current.Length);
         }
 
         return changed;

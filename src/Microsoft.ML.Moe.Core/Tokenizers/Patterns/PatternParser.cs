@@ -10,6 +10,7 @@ namespace Microsoft.ML.Moe.Tokenizers;
 internal sealed class PatternParser(string pattern, string where)
 {
     private const int MaximumRepetitions = 1000;
+    private readonly Dictionary<(int CodePoint, bool IgnoresCase), PatternNode.One> _literals = [];
     private readonly PatternCursor _cursor = new(pattern, where);
 
     /// <summary>Whether letters match whatever their case.</summary>
@@ -168,10 +169,12 @@ internal sealed class PatternParser(string pattern, string where)
 
     private PatternNode Literal(int codePoint)
     {
-        if (!_ignoresCase)
-            return new PatternNode.One(new CodePointSet(c => c == codePoint));
+        if (!_literals.TryGetValue((codePoint, _ignoresCase), out var one))
+            _literals.Add((codePoint, _ignoresCase), one = One(c => c == codePoint));
+
         // the sharp s is two letters to those who ignore case
-        var one = One(c => c == codePoint);
+        if (!_ignoresCase)
+            return one;
         return codePoint is 0xDF or 0x1E9E
             ? new PatternNode.Choice([new PatternNode.Sequence([One(c => c == 's'), One(c => c == 's')]), one])
             : one;

@@ -10,10 +10,17 @@ internal abstract class TextPreTokenizer
 /// <summary>Pre-tokenizers one after another.</summary>
 internal sealed class SequencePreTokenizer(IReadOnlyList<TextPreTokenizer> preTokenizers) : TextPreTokenizer
 {
+    private readonly IReadOnlyList<TextPreTokenizer> _preTokenizers =
+        [.. preTokenizers.SelectMany(p => p is SequencePreTokenizer sequence ? sequence._preTokenizers : [p])];
+
     public override void Split(PieceText text)
     {
-        foreach (var preTokenizer in preTokenizers)
+        var length = text.Text.Length;
+        foreach (var preTokenizer in _preTokenizers)
+        {
             preTokenizer.Split(text);
+            TextGrowth.Check(length, text.Text.Length);
+        }
     }
 }
 

@@ -9,22 +9,29 @@ namespace Microsoft.ML.Moe.Tokenizers;
 internal sealed class CodePointSet(Func<int, bool> rule)
 {
     private const int PageBits = 8;
-    private readonly ulong[]?[] _pages = new ulong[]?[0x110000 >> PageBits];
+    private const int GroupBits = PageBits + 6;
+
+    // pages in groups: a pattern has a set for each of its letters, of which hardly one looks beyond one group
+    private readonly ulong[]?[]?[] _groups = new ulong[]?[]?[0x110000 >> GroupBits];
 
     /// <summary>Whether a code point is in the set.</summary>
     public bool Contains(int codePoint)
     {
-        var page = _pages[codePoint >> PageBits] ?? FillPage(codePoint >> PageBits);
+        var page = _groups[codePoint >> GroupBits]?[codePoint >> PageBits & PagesOfGroup - 1] ?? FillPage(codePoint >> PageBits);
         return (page[codePoint >> 6 & 3] >> codePoint & 1) != 0;
     }
 
+    private static int PagesOfGroup => 1 << GroupBits - PageBits;
+
     private ulong[] FillPage(int index)
     {
+        ref var group = ref _groups[index / PagesOfGroup];
+        var pages = group ?? Interlocked.CompareExchange(ref group, new ulong[]?[PagesOfGroup], null) ?? group;
         var page = new ulong[4];
         for (var i = 0; i < 1 << PageBits; i++)
             if (rule((index << PageBits) + i))
                 page[i >> 6] |= 1UL << i;
-        return _pages[index] = page;
+        return pages[index % PagesOfGroup] = page;
     }
 
     /// <summary>The set of the code points of some general categories.</summary>

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Microsoft.ML.Moe.Tests.Endurance;
+
+/// <summary>The long form: <c>dotnet run -c Release --project tests/Endurance</c>. Started again as a child, what is to be killed.</summary>
+internal static class Program
+{
+    private static readonly Option<int> Kills = new("--kills") { Description = "Kills of each kind.", DefaultValueFactory = _ => 100 };
+    private static readonly Option<int> Threads = new("--threads") { Description = "Threads that predict.", DefaultValueFactory = _ => 32 };
+    private static readonly Option<int> PerThread = new("--per-thread") { Description = "Predictions of a thread.", DefaultValueFactory = _ => 10_000 };
+    private static readonly Option<int> Fits = new("--fits") { Description = "Trainings with a context each.", DefaultValueFactory = _ => 200 };
+    private static readonly Option<int> Predictions = new("--predictions") { Description = "Predictions one after another.", DefaultValueFactory = _ => 100_000 };
+
+    private static int Main(string[] args)
+    {
+        switch (args)
+        {
+            case [KilledTraining.Name, var checkpoint, var result]:
+                return KilledTraining.Train(checkpoint, result);
+            case [KilledSaving.Name, var one, var other, var target]:
+                return KilledSaving.Save(one, other, target);
+            case [FullDisk.Name, var disk]:
+                return FullDisk.Fill(disk);
+        }
+
+        var root = new RootCommand("Kills, fills disks, and trains and predicts for long; prints a table of what was lost.") { Kills, Threads, PerThread, Fits, Predictions };
+        root.SetAction(Run);
+        return root.Parse(args).Invoke();
+    }
+
+    private static void Run(ParseResult parsed)
+    {
+        Console.WriteLine("| what | seen | seconds |");
+        Console.WriteLine("|---|---|---|");
+        var kills = parsed.GetValue(Kills);
+        Row($"{kills} kills while fitting", () => KillText(kills, (n, seed) => KilledTraining.Run(n, whileWriting: false, seed)));
+        Row($"{kills} kills while a checkpoint is written", () => KillText(kills, (n, seed) => KilledTraining.Run(n, whileWriting: true, seed)));
+        Row($"{kills} kills while a model is saved", () => KillText(kills, KilledSaving.Run));
+        Row("disk full", () => !FullDisk.IsPossible ? "not possible here" : FullDisk.Run() is { Length: > 0 } wrong ? wrong : "nothing lost");
+        var (threads, each) = (parsed.GetValue(Threads), parsed.GetValue(PerThread));
+        Row(
+            string.Create(CultureInfo.InvariantCulture, $"{threads} threads × {each:N0} predictions"),
+            () => string.Create(CultureInfo.InvariantCulture, $"{ManyThreads.Run(threads, each)} differ"));
+        Row($"{parsed.GetValue(Fits)} trainings with a context each", () => Soak.Fit(parsed.GetValue(Fits)).ToString());
+        Row(string.Create(CultureInfo.InvariantCulture, $"{parsed.GetValue(Predictions):N0} predictions"), () => Soak.Predict(parsed.GetValue(Predictions)).ToString());
+    }
+
+    private static void Row(string what, Func<string> run)
+    {
+        var clock = Stopwatch.StartNew();
+        var seen = run();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {what} | {seen} | {clock.Elapsed.TotalSeconds:0} |"));
+    }
+
+    private static string KillText(int kills, Func<int, int, KillReport> run)
+    {
+        // a training has so many steps: after some kills it ends, and another begins
+        var (done, drafts, runs, whole) = (0, 0, 0, 0);
+        for (; done < kills; runs++)
+        {
+            var report = run(kills - done, 3 + runs);
+            done += Math.Max(report.Kills, 1);
+            drafts += report.Drafts;
+            whole += report.IsWhole ? 1 : 0;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{done} kills in {runs} runs, {drafts} left a draft; {whole} of {runs} runs lost nothing");
+    }
+}
