@@ -7,7 +7,9 @@ namespace Microsoft.ML;
 /// <summary>Extension methods of ML.NET's catalogs of trainers that search for good options.</summary>
 public static class MoeSweepCatalog
 {
-    /// <summary>Create a <see cref="SweepEstimator{TOptions}"/> for one of several classes: it fits a pipeline with many options and gives the best model.</summary>
+    /// <summary>
+    /// Create a <see cref="SweepEstimator{TOptions}"/> for one of several classes: it fits a pipeline with many options and gives the best model.
+    /// </summary>
     /// <typeparam name="TOptions">Class of the options.</typeparam>
     /// <param name="catalog">The trainers' catalog.</param>
     /// <param name="space">Which options are changed, and within which bounds; such as <see cref="SearchSpaces.Text"/>.</param>
@@ -31,7 +33,9 @@ public static class MoeSweepCatalog
         where TOptions : class, new() =>
         new(Environments.Of(catalog), space, factory, options, of => new ClassesTask(of));
 
-    /// <summary>Create a <see cref="SweepEstimator{TOptions}"/> for yes or no: it fits a pipeline with many options and gives the best model.</summary>
+    /// <summary>
+    /// Create a <see cref="SweepEstimator{TOptions}"/> for yes or no: it fits a pipeline with many options and gives the best model.
+    /// </summary>
     /// <inheritdoc cref="Sweep{TOptions}(MulticlassClassificationCatalog.MulticlassClassificationTrainers, SearchSpace{TOptions}, Func{MLContext, TOptions, IEstimator{ITransformer}}, SweepOptions?)"/>
     public static SweepEstimator<TOptions> Sweep<TOptions>(
         this BinaryClassificationCatalog.BinaryClassificationTrainers catalog,
@@ -41,7 +45,9 @@ public static class MoeSweepCatalog
         where TOptions : class, new() =>
         new(Environments.Of(catalog), space, factory, options, of => new BinaryTask(of));
 
-    /// <summary>Create a <see cref="SweepEstimator{TOptions}"/> for a number: it fits a pipeline with many options and gives the best model.</summary>
+    /// <summary>
+    /// Create a <see cref="SweepEstimator{TOptions}"/> for a number: it fits a pipeline with many options and gives the best model.
+    /// </summary>
     /// <inheritdoc cref="Sweep{TOptions}(MulticlassClassificationCatalog.MulticlassClassificationTrainers, SearchSpace{TOptions}, Func{MLContext, TOptions, IEstimator{ITransformer}}, SweepOptions?)"/>
     public static SweepEstimator<TOptions> Sweep<TOptions>(
         this RegressionCatalog.RegressionTrainers catalog,

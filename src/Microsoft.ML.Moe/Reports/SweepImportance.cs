@@ -14,7 +14,7 @@ internal sealed record SweepImportance(string Option, double Share)
 
     /// <summary>
     /// The importance of each option that differs: the correlation ratio (variance between groups by variance in all) of ranks, which a
-    /// few trials that went wrong cannot dominate. Numbers are divided into three groups of as many trials. Trials that were stopped count at the first rung, where all of them were.
+    /// few trials that went wrong cannot dominate. Numbers are divided into three groups of as many trials.
     /// </summary>
     /// <param name="result">The trials.</param>
     /// <returns>The largest first; empty with fewer than six trials.</returns>
@@ -44,7 +44,7 @@ internal sealed record SweepImportance(string Option, double Share)
 
     private static IEnumerable<(string Group, int Rank)> GroupsOf(string?[] values)
     {
-        var numbers = values.Select(value => double.TryParse(value, CultureInfo.InvariantCulture, out var number) ? number : (double?)null).ToArray();
+        double?[] numbers = [.. values.Select(value => double.TryParse(value, CultureInfo.InvariantCulture, out var number) ? number : (double?)null)];
         if (numbers.Distinct().Count() <= Groups || numbers.Count(number => number is null) > values.Length / 2)
             return values.Select((value, rank) => (value ?? "", rank));
         int[] order = [.. Enumerable.Range(0, values.Length).Where(rank => numbers[rank] is not null).OrderBy(rank => numbers[rank])];

@@ -8,8 +8,8 @@ namespace Microsoft.ML.Moe;
 public static class SweepOutput
 {
     /// <summary>
-    /// The sweep as one HTML page: history, options of all trials, importance of options, leaderboard. It needs nothing else, no network either, runs no
-    /// script, and adapts to dark mode.
+    /// The sweep as one HTML page: history, options of all trials, importance of options, leaderboard. It needs nothing else, no network either,
+    /// runs no script, and adapts to dark mode.
     /// </summary>
     /// <param name="result">The sweep, which may be running: see <see cref="SweepResult.Read"/>.</param>
     public static string ToHtml(this SweepResult result)

@@ -18,8 +18,8 @@ internal static class SweepPage
         figures.WriteCoordinates([.. importance.Select(option => option.Option)]);
         if (importance.Count > 0)
         {
-            html.Raw("<figure><h3>Importance of options</h3><p>Share of the differences in rank that go with the option's values alone. With few trials "
-                + "it is a hint, no proof: a quarter is what chance gives among a dozen.</p>\n");
+            html.Raw("<figure><h3>Importance of options</h3><p>Share of the differences in rank that go with the option's values alone. "
+                + "With few trials it is a hint, no proof: a fifth is what chance gives among a dozen.</p>\n");
             BarChart.Write(html, "Importance of options", [.. importance.Select(option => new Bar(
                 option.Option, option.Share, option.Share.ToString("0 %", CultureInfo.InvariantCulture), BarSeries.First("share")))]);
             html.Raw("</figure>");

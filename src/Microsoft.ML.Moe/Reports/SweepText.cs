@@ -21,12 +21,15 @@ internal static class SweepText
         if (result.Best is not { } best)
             yield break;
         var defaults = result.Trials.FirstOrDefault(trial => trial.Number == 0)?.Loss;
-        yield return Invariant($"Trial {best.Number} is the best: {result.Metric} {best.Loss:0.0000}{(defaults is { } loss && best.Number > 0 ? Invariant($", the defaults {loss:0.0000}") : "")}.");
+        var compared = defaults is { } loss && best.Number > 0 ? Invariant($", the defaults {loss:0.0000}") : "";
+        yield return Invariant($"Trial {best.Number} is the best: {result.Metric} {best.Loss:0.0000}{compared}.");
         if (result.EnsembleLoss is { } average)
             yield return Invariant($"The average of trials {string.Join(", ", result.Members)}: {average:0.0000}.");
         if (result.Confirmation is { } confirmation)
-            yield return Invariant(
-                $"With another seed: {confirmation.Loss:0.0000}; difference of its rows to the defaults {confirmation.Difference:+0.0000;-0.0000} ± {confirmation.StandardError:0.0000}.");
+        {
+            var difference = Invariant($"{confirmation.Difference:+0.0000;-0.0000} ± {confirmation.StandardError:0.0000}");
+            yield return Invariant($"With another seed: {confirmation.Loss:0.0000}; difference of its rows to the defaults {difference}.");
+        }
     }
 
     /// <summary>A row of the leaderboard.</summary>

@@ -8,8 +8,8 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// The mean of what several models predict: the last step of what a sweep with <see cref="SweepOptions.EnsembleSize"/> gives. The columns have the names
-/// and types of the members' own.
+/// The mean of what several models predict: the last step of what a sweep with <see cref="SweepOptions.EnsembleSize"/> gives. The columns have
+/// the names and types of the members' own.
 /// </summary>
 public sealed class MoeAverageTransformer : ITransformer, ISavedTransformer<MoeAverageTransformer>
 {
@@ -118,12 +118,14 @@ public sealed class MoeAverageTransformer : ITransformer, ISavedTransformer<MoeA
             foreach (var column in Inputs)
                 if (column.Type is not VectorDataViewType { ItemType: NumberDataViewType { RawType: var raw }, Size: > 0 } || raw != typeof(float)
                     || !column.Type.Equals(Inputs[0].Type))
-                    throw new ArgumentOutOfRangeException(nameof(schema), $"Column '{column.Name}' is of type {column.Type}, not a vector of as many Single as the others.");
+                    throw new ArgumentOutOfRangeException(
+                        nameof(schema), $"Column '{column.Name}' is of type {column.Type}, not a vector of as many Single as the others.");
             var predicted = Find(schema, Columns.PredictedLabel!);
             _classes = ((VectorDataViewType)Inputs[0].Type).Size;
             if (predicted.Type is not KeyDataViewType { RawType: var key, Count: var count } || key != typeof(uint) || count != (ulong)_classes)
                 throw new ArgumentOutOfRangeException(
-                    nameof(schema), $"Column '{predicted.Name}' is of type {predicted.Type}, not a key of {_classes} values: put MapKeyToValue after what is averaged.");
+                    nameof(schema),
+                    $"Column '{predicted.Name}' is of type {predicted.Type}, not a key of {_classes} values: put MapKeyToValue after what is averaged.");
             _output = [new(predicted.Name, predicted.Type, predicted.Annotations), new(Columns.Score, Inputs[^1].Type, Inputs[^1].Annotations)];
         }
 

@@ -104,8 +104,8 @@ public sealed class MoeImageSearchOption
 }
 
 /// <summary>
-/// What Microsoft.ML.AutoML may change of the trainers on features: <see cref="MoeFeatureClassificationTrainer"/>, <see cref="MoeBinaryClassificationTrainer"/> and
-/// <see cref="MoeRegressionTrainer"/>; see <see cref="MoeTextSearchOption"/>.
+/// What Microsoft.ML.AutoML may change of the trainers on features: <see cref="MoeFeatureClassificationTrainer"/>,
+/// <see cref="MoeBinaryClassificationTrainer"/> and <see cref="MoeRegressionTrainer"/>; see <see cref="MoeTextSearchOption"/>.
 /// </summary>
 public sealed class MoeTableSearchOption
 {

@@ -116,6 +116,7 @@ internal sealed class SweepJournal : IDisposable
             : found.Space != sweep.Space ? $"search space '{found.Space}', not '{sweep.Space}'"
             : "rows";
         throw new InvalidDataException(
-            $"{path} is the journal of another sweep: it has other {what}. Give {nameof(SweepOptions.JournalFile)} another name, or remove the file and {path}.files.");
+            $"{path} is the journal of another sweep: it has other {what}. Give {nameof(SweepOptions.JournalFile)} another name, or remove the "
+            + $"file and {path}.files.");
     }
 }

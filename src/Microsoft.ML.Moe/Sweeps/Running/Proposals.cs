@@ -4,8 +4,8 @@ using Microsoft.ML.Moe.Sweeps.Space;
 namespace Microsoft.ML.Moe.Sweeps.Running;
 
 /// <summary>
-/// The configurations of a sweep by their numbers: the defaults, those that are to be tried first, then points of the space. None is there twice. They follow from
-/// space and seed alone. For several threads.
+/// The configurations of a sweep by their numbers: the defaults, those that are to be tried first, then points of the space. None is there
+/// twice. They follow from space and seed alone. For several threads.
 /// </summary>
 internal sealed class Proposals<TOptions>
     where TOptions : class, new()

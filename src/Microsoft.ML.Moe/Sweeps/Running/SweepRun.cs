@@ -134,8 +134,9 @@ internal sealed class SweepRun<TOptions> : IDisposable
 
         _next = ended.Count == 0 ? 0 : ended[^1].Number + 1;
         // those, too, that a worker had taken, but not begun by the time that another began the next
-        foreach (var number in Enumerable.Range(0, _next).Where(number => _journal[number] is null or { Verdict: SweepVerdict.Running or SweepVerdict.OutOfTime }))
-            _unfinished.Enqueue(number);
+        foreach (var number in Enumerable.Range(0, _next))
+            if (IsUnfinished(number))
+                _unfinished.Enqueue(number);
         _models.Resume(ended.Where(trial => trial.Loss is not null).Select(trial => (trial.Number, trial.Loss!.Value)));
         if (ended.Count > 0)
             Say($"The sweep is taken up after {ended.Count} trials and {_clock.Seconds:0} s.");
@@ -143,10 +144,12 @@ internal sealed class SweepRun<TOptions> : IDisposable
             _lossesOfDefaults = ReadLossesOfDefaults();
     }
 
+    private bool IsUnfinished(int trial) => _journal[trial] is null or { Verdict: SweepVerdict.Running or SweepVerdict.OutOfTime };
+
     private void Search()
     {
         var memory = Environment.WorkingSet;
-        if (_journal[0] is null or { Verdict: SweepVerdict.Running or SweepVerdict.OutOfTime } && Take() is { } defaults)
+        if (IsUnfinished(0) && Take() is { } defaults)
             Work(defaults, threads: null);
         if (_journal[0] is { Verdict: SweepVerdict.Completed, Duration: var duration } && _options.ConfirmWinner && _clock.Left is { } left)
             _clock.Reserve(duration * 1.2 < left / 3 ? duration * 1.2 : TimeSpan.Zero);
@@ -190,7 +193,8 @@ internal sealed class SweepRun<TOptions> : IDisposable
         }
 
         // what went wrong in one of them has cancelled the others
-        foreach (var error in tasks.Select(task => task.Exception?.InnerException).OfType<Exception>().OrderBy(error => error is OperationCanceledException))
+        var errors = tasks.Select(task => task.Exception?.InnerException).OfType<Exception>();
+        foreach (var error in errors.OrderBy(error => error is OperationCanceledException))
             ExceptionDispatchInfo.Throw(error);
         if (canceled is not null)
             throw canceled;
@@ -231,7 +235,7 @@ internal sealed class SweepRun<TOptions> : IDisposable
     {
         if (_options.Workers is { } given)
             return given;
-        if (new TOptions() is MoeTrainerOptions && _space.Create(_proposals[0]!) is MoeTrainerOptions { Device: var device } && Trainers.Engines.UsesTorch(_host, device))
+        if (_space.Create(_proposals[0]!) is MoeTrainerOptions { Device: var device } && Trainers.Engines.UsesTorch(_host, device))
             return 1;
         const long Least = 64L << 20;
         var free = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.8 - Environment.WorkingSet;
@@ -337,7 +341,8 @@ internal sealed class SweepRun<TOptions> : IDisposable
     /// <summary>Fits the winner with another seed.</summary>
     private void Confirm(SweepTrial best)
     {
-        if (!_options.ConfirmWinner || best.Number == 0 || _lossesOfDefaults.Length == 0 || Result.Confirmation?.Trial == best.Number || _clock.End.IsCancellationRequested)
+        var isNeeded = _options.ConfirmWinner && best.Number > 0 && _lossesOfDefaults.Length > 0 && Result.Confirmation?.Trial != best.Number;
+        if (!isNeeded || _clock.End.IsCancellationRequested)
             return;
         var seed = _seed + 1;
         try

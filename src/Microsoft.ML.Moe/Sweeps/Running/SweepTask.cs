@@ -73,7 +73,8 @@ internal sealed class ClassesTask(SweepOptions options) : SweepTask(options)
         if (predicted is { Name: not null, IsKey: false })
             throw new ArgumentOutOfRangeException(
                 nameof(shape),
-                $"{nameof(SweepOptions.EnsembleSize)} = {Options.EnsembleSize} needs keys in column '{predicted.Name}': put MapKeyToValue after what is swept.");
+                $"{nameof(SweepOptions.EnsembleSize)} = {Options.EnsembleSize} needs keys in column '{predicted.Name}': put MapKeyToValue after what "
+                + "is swept.");
     }
 
     /// <summary>The negative logarithm of a probability, that of impossible things bounded.</summary>
@@ -138,7 +139,8 @@ internal sealed class BinaryTask(SweepOptions options) : SweepTask(options)
 /// <summary>A number.</summary>
 internal sealed class NumberTask(SweepOptions options) : SweepTask(options)
 {
-    public override SweepMetric Metric => Options.Metric is SweepMetric.MeanAbsoluteError ? SweepMetric.MeanAbsoluteError : SweepMetric.RootMeanSquaredError;
+    public override SweepMetric Metric =>
+        Options.Metric is SweepMetric.MeanAbsoluteError ? SweepMetric.MeanAbsoluteError : SweepMetric.RootMeanSquaredError;
 
     private bool IsAbsolute => Metric is SweepMetric.MeanAbsoluteError;
 
