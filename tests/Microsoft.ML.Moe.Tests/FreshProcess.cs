@@ -57,6 +57,8 @@ internal static class FreshProcess
 
     private static int Main(string[] args)
     {
+        if (args is [Sweeps.SweepProcess.Verb, ..])
+            return Sweeps.SweepProcess.Run(args);
         if (args is not [var modelPath, var input, var output])
             return 2;
         var ml = new MLContext();

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace MoeTool.Tests;
 
 /// <summary>Images from the folder to the report, on small files.</summary>
@@ -48,18 +46,5 @@ public class TrainImagesTests : FolderTests
 
         Assert.Contains("cannot be used", Tool.Fail(1, "train-images", "--data", Path.Combine(Folder, "photos")), StringComparison.Ordinal);
         Assert.Contains("There is no folder", Tool.Fail(1, "train-images", "--data", "missing"), StringComparison.Ordinal);
-    }
-
-    // 8 × 8 pixels of one colour, 24 bits each.
-    private void WriteBitmap(string name, byte red, byte blue)
-    {
-        const int Head = 54, Side = 8;
-        var file = new byte[Head + (Side * Side * 3)];
-        (file[0], file[1]) = ((byte)'B', (byte)'M');
-        foreach (var (at, value) in new[] { (2, file.Length), (10, Head), (14, 40), (18, Side), (22, Side), (26, 1 | (24 << 16)), (34, file.Length - Head) })
-            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
-        for (var at = Head; at < file.Length; at += 3)
-            (file[at], file[at + 2]) = (blue, red);
-        File.WriteAllBytes(Write(name, ""), file);
     }
 }

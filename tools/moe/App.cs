@@ -42,6 +42,16 @@ internal static class App
         config.AddCommand<TrainTableCommand>("train-table")
             .WithDescription("Trains on a table of numbers and categories: classes, yes or no, or a number; and tests it.")
             .WithExample("train-table", "--train", "houses.csv", "--label", "Price", "--task", "regression", "--model", "houses.zip");
+        config.AddCommand<SweepTextCommand>("sweep-text")
+            .WithDescription("Searches for good options of a classifier of texts, and keeps the best model.")
+            .WithExample("sweep-text", "--train", "train.tsv", "--label", "Intent", "--text", "Utterance", "--minutes", "20",
+                "--journal", "sweep.jsonl", "--model", "intents.zip");
+        config.AddCommand<SweepTableCommand>("sweep-table")
+            .WithDescription("Searches for good options on a table of numbers and categories, and keeps the best model.")
+            .WithExample("sweep-table", "--train", "houses.csv", "--label", "Price", "--task", "regression", "--minutes", "20", "--model", "houses.zip");
+        config.AddCommand<SweepImagesCommand>("sweep-images")
+            .WithDescription("Searches for good options of a classifier of image files, and keeps the best model.")
+            .WithExample("sweep-images", "--data", "photos", "--size", "64", "--minutes", "20", "--model", "photos.zip");
         config.AddCommand<PretrainCommand>("pretrain").WithDescription("Trains an encoder on plain text, for train-text to start from.")
             .WithExample("pretrain", "--text-file", "corpus.txt", "--model", "encoder.zip");
         config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved classifier.")

@@ -20,6 +20,9 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
     /// <summary>Cancelled by Ctrl+C.</summary>
     public CancellationToken StopToken => _stop.Token;
 
+    /// <summary>What the bar shows after so much time, in place of the epochs: the share that is done, if known, and a text.</summary>
+    public Func<TimeSpan, (double? Share, string Text)>? Status { get; set; }
+
     /// <summary>How long <see cref="Run"/> took.</summary>
     public TimeSpan Elapsed => _clock.Elapsed;
 
@@ -91,6 +94,14 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
 
     private void Update(ProgressTask bar)
     {
+        if (Status is { } status)
+        {
+            (var done, bar.Description) = status(_clock.Elapsed);
+            bar.IsIndeterminate = done is null;
+            bar.Value = Math.Min(done ?? 0, 1);
+            return;
+        }
+
         if (ShareDone(_lastEpoch, _lastEpochEnd, _clock.Elapsed) is not { } share)
             return;
         bar.IsIndeterminate = false;

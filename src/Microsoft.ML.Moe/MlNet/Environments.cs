@@ -27,6 +27,13 @@ internal static class Environments
     public static (int? Number, bool MayFallBack) GpuOf(IHostEnvironment environment) =>
         environment is IHostEnvironmentInternal own ? (own.GpuDeviceId, own.FallbackToCpu) : (null, true);
 
+    /// <summary>A context of its own that uses the same GPU.</summary>
+    public static MLContext Beside(IHostEnvironment environment, int seed)
+    {
+        var (gpu, mayFallBack) = GpuOf(environment);
+        return new MLContext(seed) { GpuDeviceId = gpu, FallbackToCpu = mayFallBack };
+    }
+
     /// <summary>Throws when execution was cancelled on the <see cref="MLContext"/>.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
     public static void ThrowIfCanceled(IHostEnvironment environment) => environment.CheckAlive();

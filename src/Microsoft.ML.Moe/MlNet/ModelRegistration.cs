@@ -75,6 +75,14 @@ using Microsoft.ML.Runtime;
     "MoE Text-to-Text Classification",
     ModelRegistration.TextToTextClassifierLoader)]
 
+[assembly: LoadableClass(
+    typeof(MoeAverageTransformer),
+    typeof(ModelLoader<MoeAverageTransformer>),
+    null,
+    typeof(SignatureLoadModel),
+    "Average of models",
+    ModelRegistration.AverageLoader)]
+
 namespace Microsoft.ML.Moe.MlNet;
 
 /// <summary>The name under which ML.NET finds a kind of model, and its folder in the model zip.</summary>
@@ -82,7 +90,7 @@ namespace Microsoft.ML.Moe.MlNet;
 /// <param name="loaderSignature">Name under which ML.NET finds the loader; at most 24 characters.</param>
 /// <param name="write">Writes the folder's entries.</param>
 internal sealed class ModelRegistration(
-    string modelSignature, string loaderSignature, Action<ModelFolderWriter, MoeTransformer> write)
+    string modelSignature, string loaderSignature, Action<ModelFolderWriter, ITransformer> write)
 {
     public const string TextClassifierLoader = "MoeTextClassifier";
     public const string ImageClassifierLoader = "MoeImageClassifier";
@@ -93,12 +101,13 @@ internal sealed class ModelRegistration(
     public const string TextEmbeddingLoader = "MoeTextEmbedding";
     public const string TextGenerationLoader = "MoeTextGeneration";
     public const string TextToTextClassifierLoader = "MoeTextToTextClassifier";
+    public const string AverageLoader = "MoeAverage";
 
     /// <summary>Form of the folder. Config.json has a version of its own.</summary>
     private const uint Version = 0x00010001;
 
     /// <summary>Writes a model's folder.</summary>
-    public void Save(ModelSaveContext context, MoeTransformer transformer)
+    public void Save(ModelSaveContext context, ITransformer transformer)
     {
         var folder = new ModelFolderWriter(context, VersionInfo());
         write(folder, transformer);

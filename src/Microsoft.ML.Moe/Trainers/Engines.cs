@@ -37,6 +37,13 @@ internal static class Engines
         return new ManagedEngine(threads);
     }
 
+    /// <summary>Whether a model would be trained by TorchSharp.</summary>
+    public static bool UsesTorch(IHostEnvironment environment, MoeDevice device)
+    {
+        var (number, mayFallBack) = Environments.GpuOf(environment);
+        return device == MoeDevice.CpuLibTorch || Choose(device, number, mayFallBack, () => TorchEngine.GpuCount) is not null;
+    }
+
     /// <summary>The GPU to use; null for the CPU.</summary>
     /// <param name="device">What was asked for.</param>
     /// <param name="number">The GPU that the context names, if it names one.</param>

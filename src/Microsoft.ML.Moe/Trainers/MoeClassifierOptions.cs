@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
 
 namespace Microsoft.ML.Moe;
 
@@ -51,6 +52,7 @@ public abstract class MoeClassifierOptions : MoeEncoderOptions
     public IDataView? ValidationSet { get; set; }
 
     /// <summary>Share of the target's probability that is spread evenly over the classes, within [0, 1). Default 0.1.</summary>
+    [Range(0f, 0.2f, 0.1f)]
     public float LabelSmoothing { get; set; } = 0.1f;
 
     /// <summary>How rows are weighted by class. Default <see cref="ClassWeighting.None"/>.</summary>
@@ -84,6 +86,8 @@ public abstract class MoeClassifierOptions : MoeEncoderOptions
     /// <summary>The columns about uncertainty, if any.</summary>
     private protected UncertaintyColumns? Uncertainty =>
         UncertaintyColumns.Of(RouterEntropyColumnName, UncertainColumnName, UncertainThreshold);
+
+    internal override IDataView? ValidationRows { set => ValidationSet = value; }
 
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
 

@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
 
 namespace Microsoft.ML.Moe;
 
@@ -15,6 +16,7 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
     public int Width { get; set; } = 128;
 
     /// <summary>Number of transformer blocks. Within [0, 48]; 0 pools the token vectors as they are. Default 2.</summary>
+    [Choice(1, 2, 3)]
     public int Layers { get; set; } = 2;
 
     /// <summary>Attention heads, H; divides <see cref="Width"/>. Default 4.</summary>
@@ -27,6 +29,7 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
     public int MoeEvery { get; set; } = 1;
 
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
+    [Choice(4, 8)]
     public int Experts { get; set; } = 4;
 
     /// <summary>
@@ -48,6 +51,7 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
     public float RouterZLossCoefficient { get; set; }
 
     /// <summary>Dropout rate inside the encoder, within [0, 1). Default 0.2 for text classifiers, 0.1 elsewhere.</summary>
+    [Range(0f, 0.4f, 0.1f)]
     public float Dropout { get; set; } = 0.1f;
 
     /// <summary>Whether the options tell if there are MoE layers, and not an earlier model.</summary>

@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
 
 namespace Microsoft.ML.Moe;
 
@@ -27,9 +28,11 @@ public abstract class MoeTrainerOptions
     public int AccumulationSteps { get; set; } = 1;
 
     /// <summary>Peak learning rate of the dense weights, over 0. Default 1e-3.</summary>
+    [Range(3e-4f, 5e-3f, 1e-3f, true)]
     public float LearningRate { get; set; } = 1e-3f;
 
     /// <summary>Decoupled weight decay of the dense weight matrices, within [0, 1000]. Default 0.05.</summary>
+    [Range(1e-3f, 0.3f, 0.05f, true)]
     public float WeightDecay { get; set; } = 0.05f;
 
     /// <summary>Share of all steps over which the learning rate rises to its peak, within [0, 1]. Default 0.1.</summary>
@@ -101,6 +104,14 @@ public abstract class MoeTrainerOptions
 
     /// <summary>Whether validation tells an accuracy; if not, it tells a mean absolute error.</summary>
     internal virtual bool MeasuresAccuracy => true;
+
+    /// <summary>Rows to choose the best epoch by; without effect on a trainer that takes none.</summary>
+    internal virtual IDataView? ValidationRows
+    {
+        set
+        {
+        }
+    }
 
     /// <summary>Names of the columns that are read and written.</summary>
     private protected abstract ColumnNames Names { get; }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using MoeTool.Commands;
 
 namespace MoeTool.Data;
 
@@ -14,9 +15,12 @@ internal sealed class FeatureTable
     public const string Features = "Features";
 
     private const string Option = "--label";
+    private const string GivenLabel = "GivenLabel";
+    private const int MostLabelsNamed = 5;
+    private static readonly string[] Yes = ["1", "true", "yes", "y", "t", "positive", "pos"];
 
     // Columns that the steps and the trainers write: one of the same name would be hidden by it.
-    private static readonly string[] Taken = [Label, Features, "Score", "PredictedLabel", "Probability", "GivenLabel"];
+    private static readonly string[] Taken = [Label, Features, "Score", "PredictedLabel", "Probability", GivenLabel];
     private static readonly string[] NoNumber = ["", "?", "NA", "NaN", "nan", "N/A", "null"];
     private readonly SourceColumn[] _numbers;
     private readonly SourceColumn[] _categories;
@@ -27,6 +31,45 @@ internal sealed class FeatureTable
 
     /// <summary>Number of columns that are numbers, and of those that are categories.</summary>
     public (int Numbers, int Categories) Counts => (_numbers.Length, _categories.Length);
+
+    /// <summary>Reads the tables of a command; without a file of test rows a fifth of the training rows are drawn.</summary>
+    public static (FeatureTable Table, Tables Rows) LoadAll(
+        ToolConsole console, MLContext ml, string train, string? validation, string? test, string label, bool labelIsNumber, int seed)
+    {
+        var file = DelimitedFile.Open(train);
+        var table = Of(ml, file, label, labelIsNumber);
+        var rows = Read(file);
+        var chosen = validation is null ? null : Read(DelimitedFile.Open(validation));
+        console.Line($"{table.Counts.Numbers} columns are numbers, {table.Counts.Categories} are categories.");
+        if (test is not null)
+            return (table, new Tables(rows, chosen, Read(DelimitedFile.Open(test))));
+        var split = ml.Data.TrainTestSplit(rows, testFraction: 0.2, seed: seed);
+        return (table, new Tables(split.TrainSet, chosen, split.TestSet));
+
+        IDataView Read(DelimitedFile opened)
+        {
+            if (opened.Ragged is { } ragged)
+                console.Line("Warning: " + ragged);
+            return table.Load(ml, opened);
+        }
+    }
+
+    /// <summary>What makes yes or no of a label of two values: one that says yes, or else the later of the two, is true.</summary>
+    /// <exception cref="UserException">There are not two.</exception>
+    public static IEstimator<ITransformer> ToTruth(ToolConsole console, MLContext ml, IDataView train)
+    {
+        string[] labels = [.. train.GetColumn<string>(Label).Distinct().Order(StringComparer.Ordinal)];
+        if (labels.Length != 2)
+        {
+            var named = string.Join(", ", labels.Take(MostLabelsNamed).Select(label => $"'{label}'")) + (labels.Length > MostLabelsNamed ? ", …" : "");
+            throw new UserException($"--task binary needs a label of two values; there are {labels.Length}: {named}.");
+        }
+
+        var yes = Array.Find(labels, label => Yes.Contains(label.Trim().ToLowerInvariant())) ?? labels[1];
+        console.Line($"'{yes}' counts as true.");
+        return ml.Transforms.CopyColumns(GivenLabel, Label)
+            .Append(ml.Transforms.Conversion.MapValue(Label, labels.ToDictionary(label => label, label => label == yes), GivenLabel));
+    }
 
     /// <summary>Finds out what the columns of a table are.</summary>
     /// <param name="ml">Reads it.</param>

@@ -2,6 +2,7 @@ using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
 
 namespace Microsoft.ML.Moe;
 
@@ -44,6 +45,7 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     /// Members of the ensemble, K (Gorishniy et al. 2025, "TabM"): each sees the row through factors of its own and has an output of its own;
     /// what the model gives is their mean. A member is a token of the mixture. Within [1, 256]. Default 8.
     /// </summary>
+    [Choice(4, 8, 16, 32)]
     public int Members { get; set; } = 8;
 
     /// <summary>
@@ -85,6 +87,8 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     /// are then the earlier model's, whatever the options say. null starts from random weights. Default null.
     /// </summary>
     public PretrainedModel? InitialModel { get; set; }
+
+    internal override IDataView? ValidationRows { set => ValidationSet = value; }
 
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
 

@@ -125,6 +125,8 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     /// </summary>
     public int ScoringBatchSize { get; set; } = 16;
 
+    internal override IDataView? ValidationRows { set => ValidationSet = value; }
+
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
 
     internal override IEnumerable<(string Option, string Reason)> WithoutEffect()

@@ -3,6 +3,7 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
 
 namespace Microsoft.ML.Moe;
 
@@ -75,6 +76,7 @@ public sealed partial class MoeImageClassificationTrainer
         /// <summary>
         /// Probability that a rectangle of 2 to 20 % of an image is blanked while training (Zhong et al. 2020). Within [0, 1). Default 0.25.
         /// </summary>
+        [Range(0f, 0.5f, 0.25f)]
         public float EraseRate { get; set; } = 0.25f;
 
         /// <summary>

@@ -3,6 +3,7 @@ using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
 
 namespace Microsoft.ML.Moe;
 
@@ -85,9 +86,11 @@ public sealed partial class MoeTextClassificationTrainer
         public bool LinearBranch { get; set; } = true;
 
         /// <summary>Peak learning rate of embedding tables, over 0. Default 1e-2.</summary>
+        [Range(2e-3f, 3e-2f, 1e-2f, true)]
         public float EmbeddingLearningRate { get; set; } = 1e-2f;
 
         /// <summary>Probability that a token is hidden from the encoder while training, within [0, 1). Default 0.1.</summary>
+        [Range(0f, 0.3f, 0.1f)]
         public float TokenMaskRate { get; set; } = 0.1f;
 
         /// <summary>

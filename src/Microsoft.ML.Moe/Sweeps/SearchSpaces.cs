@@ -1,0 +1,71 @@
+using Microsoft.ML.Moe.Training;
+using Microsoft.ML.SearchSpace;
+
+namespace Microsoft.ML.Moe;
+
+/// <summary>
+/// Spaces to begin with, of the options that matter most on few rows as on many; each with some configurations that are tried right after the
+/// defaults. What does not suit can be said anew, as in <c>SearchSpaces.Text.Fix(o => o.Dropout, 0.1f)</c>.
+/// </summary>
+public static class SearchSpaces
+{
+    /// <summary>A space of the defaults alone, to which ranges and choices are added.</summary>
+    /// <typeparam name="TOptions">Class of the options.</typeparam>
+    public static SearchSpace<TOptions> Empty<TOptions>()
+        where TOptions : class, new() => SearchSpace<TOptions>.Empty;
+
+    /// <summary>
+    /// The space that attributes of the options say: <see cref="RangeAttribute"/>, <see cref="ChoiceAttribute"/> and
+    /// <see cref="BooleanChoiceAttribute"/>, which Microsoft.ML.AutoML reads too. What they say can be said anew.
+    /// </summary>
+    /// <typeparam name="TOptions">Class of the options.</typeparam>
+    /// <exception cref="ArgumentException">An attribute does not fit its option; the message names it.</exception>
+    public static SearchSpace<TOptions> FromAttributes<TOptions>()
+        where TOptions : class, new() => SearchSpace<TOptions>.FromAttributes();
+
+    /// <summary>Options of <see cref="MoeTextClassificationTrainer"/>, without a published encoder.</summary>
+    public static SearchSpace<MoeTextClassificationTrainer.Options> Text { get; } =
+        SearchSpace<MoeTextClassificationTrainer.Options>.FromAttributes()
+            .First(c => c.Set(o => o.LearningRate, 2e-3f).Set(o => o.Dropout, 0.3f))
+            .First(c => c.Set(o => o.LearningRate, 5e-4f).Set(o => o.EmbeddingLearningRate, 5e-3f))
+            .First(c => c.Set(o => o.Layers, 1).Set(o => o.LearningRate, 2e-3f));
+
+    /// <summary>
+    /// Options of <see cref="MoeTextClassificationTrainer"/> over a published encoder: how many of its layers are trained, and what stands beside it.
+    /// </summary>
+    /// <param name="encoder">The encoder.</param>
+    public static SearchSpace<MoeTextClassificationTrainer.Options> PublishedText(PublishedEncoder encoder)
+    {
+        ArgumentNullException.ThrowIfNull(encoder);
+        return SearchSpace<MoeTextClassificationTrainer.Options>.Empty
+            .Fix(o => o.Encoder, encoder)
+            .Choice(o => o.FineTuning, FineTuning.Auto, FineTuning.None, FineTuning.TopLayers(2), FineTuning.TopLayers(4), FineTuning.AllLayers)
+            .Choice(o => o.LinearBranch, true, false)
+            .Range(o => o.LabelSmoothing, 0f, 0.2f);
+    }
+
+    /// <summary>Options of <see cref="MoeImageClassificationTrainer"/>.</summary>
+    public static SearchSpace<MoeImageClassificationTrainer.Options> Images { get; } =
+        SearchSpace<MoeImageClassificationTrainer.Options>.FromAttributes()
+            .First(c => c.Set(o => o.LearningRate, 2e-3f))
+            .First(c => c.Set(o => o.Layers, 3).Set(o => o.Dropout, 0.2f));
+
+    /// <summary>Options of <see cref="MoeFeatureClassificationTrainer"/>.</summary>
+    public static SearchSpace<MoeFeatureClassificationTrainer.Options> Tables { get; } =
+        OfFeatures<MoeFeatureClassificationTrainer.Options>();
+
+    /// <summary>Options of <see cref="MoeBinaryClassificationTrainer"/>.</summary>
+    public static SearchSpace<MoeBinaryClassificationTrainer.Options> BinaryTables { get; } = OfFeatures<MoeBinaryClassificationTrainer.Options>();
+
+    /// <summary>Options of <see cref="MoeRegressionTrainer"/>.</summary>
+    public static SearchSpace<MoeRegressionTrainer.Options> RegressionTables { get; } = OfFeatures<MoeRegressionTrainer.Options>();
+
+    // One block alone, as members have nothing to tell each other; no attention, so no heads.
+    private static SearchSpace<T> OfFeatures<T>()
+        where T : MoeFeatureOptions, new() => SearchSpace<T>.FromAttributes()
+        .Fix(o => o.Layers, new T().Layers)
+        .Range(o => o.WeightDecay, 1e-5f, 1e-1f, log: true)
+        .Choice(o => o.Experts, 4, 8, 16)
+        .First(c => c.Set(o => o.Members, 16))
+        .First(c => c.Set(o => o.LearningRate, 1e-3f).Set(o => o.Dropout, 0.2f));
+}
