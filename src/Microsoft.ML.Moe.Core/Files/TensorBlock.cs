@@ -8,11 +8,14 @@ namespace Microsoft.ML.Moe.Files;
 internal sealed record TensorBlock(int[] Shape, IReadOnlyList<TensorBlock.Piece> Pieces)
 {
     /// <summary>A whole tensor.</summary>
-    public static TensorBlock Of(TensorInfo tensor)
+    public static TensorBlock Of(TensorInfo tensor) => Of(tensor, tensor.Shape);
+
+    /// <summary>A whole tensor in another shape of as many elements, in their order.</summary>
+    public static TensorBlock Of(TensorInfo tensor, int[] shape)
     {
-        var strides = Strides(tensor.Shape);
-        Dimension[] dimensions = [.. tensor.Shape.Select((size, axis) => new Dimension(size, strides[axis], axis, 1))];
-        return new TensorBlock(tensor.Shape, [new Piece(tensor, 0, 0, new int[strides.Length], dimensions)]);
+        var strides = Strides(shape);
+        Dimension[] dimensions = [.. shape.Select((size, axis) => new Dimension(size, strides[axis], axis, 1))];
+        return new TensorBlock(shape, [new Piece(tensor, 0, 0, new int[strides.Length], dimensions)]);
     }
 
     /// <summary>One number everywhere.</summary>

@@ -30,6 +30,10 @@ internal sealed class WeightRules(string architecture)
     public WeightRules Copy(string target, string source, bool transpose = false) =>
         Add(target, new WeightSource.Tensor(Names(target, source, 0), transpose));
 
+    /// <summary>The parameter has the elements of a tensor in their order, in a shape of its own: the kernel of a convolution as a matrix.</summary>
+    public WeightRules Reshaped(string target, string source, bool transpose = false) =>
+        Add(target, new WeightSource.Reshaped(Names(target, source, 0), transpose));
+
     /// <summary>
     /// The parameter is [E, …], its parts are tensors: the source has a number that the target has not, and from 0 to E − 1 it numbers them.
     /// </summary>

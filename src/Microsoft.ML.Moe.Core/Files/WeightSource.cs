@@ -74,6 +74,26 @@ internal abstract class WeightSource
             [(request.NameOf(names), transpose ? Transposed(request.Shape) : request.Shape)];
     }
 
+    internal sealed class Reshaped(IReadOnlyList<NamePattern> names, bool transpose) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            if (request.Find(names) is not { } tensor)
+                return new WeightMatch { Missing = request.TextOf(names) };
+            int[] shape = [.. transpose ? Transposed(request.Shape) : request.Shape];
+            return TensorInfo.Product(shape) == tensor.Elements
+                ? Found(tensor, TensorBlock.Of(tensor, shape), transpose)
+                : new WeightMatch
+                {
+                    Tensors = [tensor],
+                    Misfit = $"{tensor.Name} {tensor.ShapeText} has not the elements of {TensorInfo.TextOf(shape)}",
+                };
+        }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            [(request.NameOf(names), transpose ? Transposed(request.Shape) : request.Shape)];
+    }
+
     internal sealed class SameName : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) => request.Tensors.TryGetValue(request.Name, out var tensor)
@@ -138,7 +158,7 @@ internal abstract class WeightSource
                 return new WeightMatch { Missing = request.TextOf(names) };
             if (tensor.Shape is not [1, .. var shape])
                 return new WeightMatch { Tensors = [tensor], Misfit = $"{tensor.Name} {tensor.ShapeText} is not one row" };
-            var row = TensorBlock.Of(tensor with { Shape = shape });
+            var row = TensorBlock.Of(tensor, shape);
             return Found(tensor, row with { Pieces = [row.Pieces[0] with { Tensor = tensor }] }, transpose: false);
         }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
@@ -13,8 +14,13 @@ internal sealed class PooledClassesHead(ParameterStore store, PooledClassesHeadC
     : FeatureHead(store, config.FeaturesOf(encoder.Width), config.Classes, config.Dropout)
 {
     /// <inheritdoc/>
-    public override Tensor Features(Tape tape, EncoderOutput encoded, Batch batch) =>
-        PooledStates.Of(tape, encoded, batch.Layout, config.Layers);
+    public override Tensor Features(Tape tape, EncoderOutput encoded, Batch batch)
+    {
+        var pooled = PooledStates.Of(tape, encoded, batch.Layout, config.Layers);
+        return config.ReadsFirstToken
+            ? tape.Concat(pooled, tape.Embedding(encoded.Last, batch.Layout.Offsets[..batch.Layout.Sequences]))
+            : pooled;
+    }
 }
 
 /// <summary>What a model file tells of a <see cref="PooledClassesHead"/>.</summary>
@@ -26,6 +32,13 @@ internal sealed record PooledClassesHeadConfig : ClassifierHeadConfig
     /// <summary>Sequences that a row is read as, side by side: 2 for a long text's beginning and end, else 1.</summary>
     public int Windows { get; init => field = OptionCheck.Range(value, 1, 2, nameof(Windows)); } = 1;
 
+    /// <summary>
+    /// Whether the last state of a sequence's first token is read too, after the means: images have one there that stands for them. A row is one
+    /// sequence then.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ReadsFirstToken { get; init; }
+
     /// <summary>Dropout rate of what the layer reads, while training, within [0, 1).</summary>
     public float Dropout { get; init => field = OptionCheck.Rate(value, nameof(Dropout)); } = 0.1f;
 
@@ -36,5 +49,5 @@ internal sealed record PooledClassesHeadConfig : ClassifierHeadConfig
 
     /// <summary>Numbers that the layer reads of a row.</summary>
     /// <param name="width">Width of token vectors, D.</param>
-    public int FeaturesOf(int width) => checked(Windows * Layers * width);
+    public int FeaturesOf(int width) => checked((Windows * Layers + (ReadsFirstToken ? 1 : 0)) * width);
 }

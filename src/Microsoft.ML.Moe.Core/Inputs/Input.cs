@@ -60,6 +60,7 @@ public abstract class Input<TRow>
 [JsonDerivedType(typeof(TextInputConfig), "text")]
 [JsonDerivedType(typeof(PublishedTextInputConfig), "publishedText")]
 [JsonDerivedType(typeof(ImageInputConfig), "image")]
+[JsonDerivedType(typeof(PublishedImageInputConfig), "publishedImage")]
 [JsonDerivedType(typeof(FeatureInputConfig), "features")]
 public abstract record InputConfig
 {

@@ -36,6 +36,8 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(GptOssConfig), "gptOss")]
 [JsonDerivedType(typeof(T5Config), "t5")]
 [JsonDerivedType(typeof(SwitchTransformersConfig), "switchTransformers")]
+[JsonDerivedType(typeof(VitConfig), "vit")]
+[JsonDerivedType(typeof(DeitConfig), "deit")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>

@@ -307,7 +307,7 @@ public static class ModelFiles
     /// <param name="engine">Where it shall live.</param>
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
     public static Model<ImagePixels> LoadImage(Stream config, Stream weights, Engine engine) =>
-        Load<ImagePixels, ImageInputConfig>(config, weights, engine, input => new PatchInput(input), (_, _, _) => null);
+        Load<ImagePixels, PatchInputConfig>(config, weights, engine, input => new PatchInput(input), (_, _, _) => null);
 
     /// <summary>Loads a model of features.</summary>
     /// <param name="config"><c>Config.json</c>.</param>

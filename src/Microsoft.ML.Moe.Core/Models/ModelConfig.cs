@@ -135,8 +135,12 @@ internal sealed record ModelConfig
             throw new ArgumentException($"The model is of type '{ModelType}', not '{Moe}'.", nameof(ModelType));
         Encoder.Check();
         Input.Check();
-        if (Input is PublishedTextInputConfig != Encoder is PublishedConfig)
+        if (Input is PublishedTextInputConfig != (Encoder is PublishedConfig and not VisionConfig))
             throw new ArgumentException("A published encoder and the ids of its tokenizer go together.", nameof(Encoder));
+        if (Input is PublishedImageInputConfig != Encoder is VisionConfig)
+            throw new ArgumentException("A published encoder of images and its patches go together.", nameof(Encoder));
+        if ((Input, Encoder) is (PublishedImageInputConfig images, VisionConfig vision))
+            images.CheckFits(vision);
         if (Input is FeatureInputConfig != Encoder is FeatureEncoderConfig)
             throw new ArgumentException("Features and blocks without attention go together.", nameof(Encoder));
         if (Head is DecoderHeadConfig && Encoder is not EncoderDecoderConfig)
@@ -165,6 +169,7 @@ internal sealed record ModelConfig
             && text.Linear is (LinearInput.Words or LinearInput.WordsAndCharacters)
             && pair.VocabularySize >= text.VocabularySize,
         (PairClassesHeadConfig, _) => false,
+        (PooledClassesHeadConfig { ReadsFirstToken: true, Windows: not 1 }, _) => false,
         (PooledClassesHeadConfig pooled, PublishedTextInputConfig text) => pooled.Windows == (text.Windows == TextWindows.Whole ? 1 : 2),
         (PooledClassesHeadConfig pooled, _) => pooled.Windows == 1,
         (_, PublishedTextInputConfig text) => text.Windows == TextWindows.Whole,

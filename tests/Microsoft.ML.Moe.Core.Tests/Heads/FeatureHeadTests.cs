@@ -54,7 +54,7 @@ public sealed class FeatureHeadTests : IDisposable
         var head = (FeatureHead)model.Head;
         head.Layer = new Probe(head.Width, TestNumbers.Normal(1, head.Width * 3), TestNumbers.Normal(2, 3));
         EncodedText[] rows = [.. Texts.Select(text => model.Input.Encode(text))];
-        var states = new FrozenPass(model).Run(rows);
+        var states = new FrozenPass<EncodedText>(model).Run(rows);
 
         var logarithms = head.Layer.ScoreLogarithms(_engine, new ProbeExamples(states.Features, states.Width, new int[5], new float[5]));
 
@@ -102,12 +102,12 @@ public sealed class FeatureHeadTests : IDisposable
         using var one = new ManagedEngine(1);
         var (model, ofOne) = (On(_engine), On(one));
 
-        var together = new FrozenPass(model).Run(Rows(model));
+        var together = new FrozenPass<EncodedText>(model).Run(Rows(model));
 
-        Assert.Equal(together.Features, new FrozenPass(ofOne).Run(Rows(ofOne)).Features);
+        Assert.Equal(together.Features, new FrozenPass<EncodedText>(ofOne).Run(Rows(ofOne)).Features);
         foreach (var (i, row) in Rows(model).Index())
             AssertClose(
-                [.. new FrozenPass(model).Run([row]).Features.Select(x => (double)x)],
+                [.. new FrozenPass<EncodedText>(model).Run([row]).Features.Select(x => (double)x)],
                 together.Features.AsSpan(i * together.Width, together.Width),
                 1e-5);
     }
@@ -122,7 +122,7 @@ public sealed class FeatureHeadTests : IDisposable
 
         Assert.Equal(model.Values("head.rarity"), loaded.Values("head.rarity"));
         var row = model.Input.Encode("abc", "cbd");
-        Assert.Equal(new FrozenPass(model).Run([row]).Features, new FrozenPass(loaded).Run([row]).Features);
+        Assert.Equal(new FrozenPass<EncodedText>(model).Run([row]).Features, new FrozenPass<EncodedText>(loaded).Run([row]).Features);
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class ImageWarmStartTests : IDisposable
 
         Assert.Equal(first.Router, second.Router);
         Assert.Equal(first.Config.Encoder.Width, second.Config.Encoder.Width);
-        var (earlier, later) = (((PatchInput)first.Input).Config, ((PatchInput)second.Input).Config);
+        var (earlier, later) = ((ImageInputConfig)((PatchInput)first.Input).Config, (ImageInputConfig)((PatchInput)second.Input).Config);
         Assert.Equal((3, 1), (later.PatchSize, later.Convolutions));
         Assert.Equal(earlier.Means, later.Means);
         Assert.Equal(earlier.Deviations, later.Deviations);

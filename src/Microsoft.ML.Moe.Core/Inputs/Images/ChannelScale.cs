@@ -1,10 +1,13 @@
 namespace Microsoft.ML.Moe.Inputs;
 
-/// <summary>Brings each channel to mean 0 and deviation 1 over the training set.</summary>
+/// <summary>Brings each channel to mean 0 and deviation 1 over the training set, or over that of a published model.</summary>
 /// <param name="Means">Mean of each channel.</param>
 /// <param name="Deviations">Standard deviation of each channel, over 0.</param>
 internal sealed record ChannelScale(IReadOnlyList<float> Means, IReadOnlyList<float> Deviations)
 {
+    /// <summary>What values are multiplied by before, in double precision. Default 1.</summary>
+    public double Factor { get; init; } = 1;
+
     /// <summary>Measures images.</summary>
     /// <param name="images">The images.</param>
     /// <param name="input">What they are like.</param>
@@ -39,7 +42,7 @@ internal sealed record ChannelScale(IReadOnlyList<float> Means, IReadOnlyList<fl
         var c = 0;
         for (var i = 0; i < image.Length; i++)
         {
-            pixels[i] = (pixels[i] - Means[c]) / Deviations[c];
+            pixels[i] = ((float)(pixels[i] * Factor) - Means[c]) / Deviations[c];
             c = c + 1 == Means.Count ? 0 : c + 1;
         }
     }

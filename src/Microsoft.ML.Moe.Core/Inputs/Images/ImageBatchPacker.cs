@@ -8,32 +8,41 @@ internal sealed class ImageBatch : Batch
     private ReadOnlyMemory<float> _patches;
     private ReadOnlyMemory<int> _positions;
 
-    /// <summary>T patches.</summary>
+    /// <summary>Values of T tokens; 0 of those that are no patches.</summary>
     public ReadOnlySpan<float> Patches => _patches.Span;
 
-    /// <summary>Number of each patch within its image.</summary>
+    /// <summary>Number of each token within its image.</summary>
     public ReadOnlySpan<int> Positions => _positions.Span;
+
+    /// <summary>The values as a tensor, where gradients by them are wanted; null, the default, for constants.</summary>
+    public Tensor? Values { get; set; }
+
+    /// <summary>The values as a tensor of a pass, [T, values of a patch].</summary>
+    /// <param name="tape">The pass.</param>
+    public Tensor PatchesOn(Tape tape) =>
+        Values ?? tape.Constant(Patches, Positions.Length, Patches.Length / Math.Max(1, Positions.Length));
 
     /// <summary>Makes this another batch.</summary>
     /// <returns>This batch.</returns>
     public ImageBatch Reset(SequenceLayout layout, ReadOnlyMemory<float> patches, ReadOnlyMemory<int> positions)
     {
-        (Layout, _patches, _positions) = (layout, patches, positions);
+        (Layout, _patches, _positions, Values) = (layout, patches, positions, null);
         return this;
     }
 }
 
 /// <summary>Packs images.</summary>
-/// <param name="grid">The patches.</param>
-/// <param name="scale">Of the channels.</param>
+/// <param name="config">The patches, and the scale of the channels.</param>
 /// <param name="keepsLayouts">See <see cref="Packing"/>.</param>
 /// <param name="augmentation">Changes images while training; null where there is no training.</param>
-internal sealed class ImageBatchPacker(PatchGrid grid, ChannelScale scale, bool keepsLayouts, ImageAugmentation? augmentation = null)
+internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayouts, ImageAugmentation? augmentation = null)
     : Packer<ImagePixels>
 {
+    private readonly PatchGrid _grid = config.Grid;
+    private readonly ChannelScale _scale = config.Scale;
     private readonly ImageBatch _batch = new();
     private readonly SequenceLayout _layout = new();
-    private readonly float[] _pixels = new float[grid.Input.Length];
+    private readonly float[] _pixels = new float[config.Size.Length];
     private float[] _patches = [];
     private int[] _positions = [];
     private int[] _lengths = [];
@@ -42,28 +51,29 @@ internal sealed class ImageBatchPacker(PatchGrid grid, ChannelScale scale, bool 
     public override ImageBatch Pack(IReadOnlyList<ImagePixels> rows, Random? random = null, bool withNoise = false)
     {
         var seed = withNoise && random is not null ? (ulong)random.NextInt64() : 0;
-        var perImage = grid.Patches * grid.Values;
-        if (_positions.Length < rows.Count * grid.Patches)
+        var tokens = config.SpecialTokens + _grid.Patches;
+        var perImage = tokens * _grid.Values;
+        if (_positions.Length < rows.Count * tokens)
         {
             _patches = new float[rows.Count * perImage];
-            _positions = new int[rows.Count * grid.Patches];
+            _positions = new int[rows.Count * tokens];
             for (var i = 0; i < _positions.Length; i++)
-                _positions[i] = i % grid.Patches;
-            _lengths = [.. Enumerable.Repeat(grid.Patches, rows.Count)];
+                _positions[i] = i % tokens;
+            _lengths = [.. Enumerable.Repeat(tokens, rows.Count)];
         }
 
         for (var i = 0; i < rows.Count; i++)
         {
-            scale.CopyTo(rows[i], _pixels);
+            _scale.CopyTo(rows[i], _pixels);
             if (withNoise && random is not null)
                 augmentation?.Apply(_pixels, random);
-            grid.Cut(_pixels, _patches.AsSpan(i * perImage, perImage));
+            _grid.Cut(_pixels, _patches.AsSpan(i * perImage + config.SpecialTokens * _grid.Values, _grid.Patches * _grid.Values));
         }
 
         var layout = keepsLayouts ? new SequenceLayout() : _layout;
         layout.Reset(_lengths.AsSpan(0, rows.Count), padded: 0);
         _batch.Seed = seed;
         return _batch.Reset(
-            layout, _patches.AsMemory(0, rows.Count * perImage), _positions.AsMemory(0, rows.Count * grid.Patches));
+            layout, _patches.AsMemory(0, rows.Count * perImage), _positions.AsMemory(0, rows.Count * tokens));
     }
 }

@@ -12,6 +12,8 @@ public sealed class ImageInput
     /// <summary>Largest magnitude of a value: beyond, variances would no longer be finite.</summary>
     public const float MaximumValue = 1e9f;
 
+    private readonly ImagePreprocessing? _preprocessing;
+
     /// <summary>Creates the input.</summary>
     /// <param name="width">Pixels in a row, within [1, <see cref="MaximumSide"/>].</param>
     /// <param name="height">Rows of pixels, within [1, <see cref="MaximumSide"/>].</param>
@@ -24,6 +26,10 @@ public sealed class ImageInput
         Check(channels, MaximumChannels, nameof(channels));
         (Width, Height, Channels) = (width, height, channels);
     }
+
+    /// <summary>The images of a published model, which come to their size as its own library brings them there.</summary>
+    internal ImageInput(ImagePreprocessing preprocessing, int channels)
+        : this(preprocessing.Width, preprocessing.Height, channels) => _preprocessing = preprocessing;
 
     /// <summary>Pixels in a row.</summary>
     public int Width { get; }
@@ -53,6 +59,12 @@ public sealed class ImageInput
         return new ImagePixels(values.ToArray());
     }
 
+    /// <summary>As <see cref="Encode(ReadOnlySpan{float})"/>, of bytes, which are kept.</summary>
+    /// <exception cref="ArgumentException">There are more or fewer.</exception>
+    internal ImagePixels EncodeAsItIs(byte[] values) => values.Length == Length
+        ? new ImagePixels(values)
+        : throw new ArgumentException($"it has {values.Length} numbers, not the {Length} of {Width} × {Height} × {Channels}");
+
     /// <summary>An image of any size, resized.</summary>
     /// <param name="values">
     /// width × height × <see cref="Channels"/> numbers: row by row from the top, all channels of a pixel together.
@@ -66,6 +78,8 @@ public sealed class ImageInput
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         if (values.Length != (long)width * height * Channels)
             throw new ArgumentException($"it has {values.Length} numbers, not those of {width} × {height} × {Channels}");
+        if (_preprocessing is not null)
+            return new ImagePixels(_preprocessing.Apply(values, width, height, Channels));
         return new ImagePixels(
             (width, height) == (Width, Height) ? values.ToArray() : ImageResizing.Resize(values, width, height, Width, Height, Channels));
     }

@@ -32,9 +32,7 @@ internal sealed class PatchEmbedding : TokenEmbedding
     public override Tensor Forward(ForwardContext context, Batch batch)
     {
         var (tape, images) = (context.Tape, (ImageBatch)batch);
-        var tokens = images.Positions.Length;
-        var patchesTI = tape.Constant(images.Patches, tokens, images.Patches.Length / Math.Max(1, tokens));
-        var xTD = _patches.Forward(tape, patchesTI);
+        var xTD = _patches.Forward(tape, images.PatchesOn(tape));
         foreach (var convolution in _convolutions)
             xTD = convolution.Forward(tape, xTD);
         xTD = tape.Add(xTD, tape.Embedding(_positionsSD, images.Positions));

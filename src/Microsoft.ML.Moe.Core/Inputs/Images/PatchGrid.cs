@@ -15,6 +15,11 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
     private const int MostPatches = 64;
     private const int SmallestSize = 2;
 
+    /// <summary>
+    /// Whether the values of a patch stand channel by channel, as the kernels of published convolutions do; else pixel by pixel. Default false.
+    /// </summary>
+    public bool ChannelsFirst { get; init; }
+
     /// <summary>Patches side by side.</summary>
     public int Columns { get; } = (Input.Width + Size - 1) / Size;
 
@@ -47,6 +52,12 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
     /// <param name="patches">Receives <see cref="Patches"/> × <see cref="Values"/> values.</param>
     public void Cut(ReadOnlySpan<float> pixels, Span<float> patches)
     {
+        if (ChannelsFirst)
+        {
+            CutChannels(pixels, patches);
+            return;
+        }
+
         var rowValues = Window * Input.Channels;
         for (var patch = 0; patch < Patches; patch++)
         {
@@ -61,5 +72,22 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
                         .CopyTo(row[((first - left) * Input.Channels)..]);
             }
         }
+    }
+
+    private void CutChannels(ReadOnlySpan<float> pixels, Span<float> patches)
+    {
+        for (var i = 0; i < Patches * Values; i++)
+            patches[i] = PixelOf(i) is >= 0 and var pixel ? pixels[pixel] : 0f;
+    }
+
+    /// <summary>Where in an image a value of its patches comes from; −1 beyond the edge.</summary>
+    private int PixelOf(int value)
+    {
+        var (patch, place) = Math.DivRem(value, Values);
+        var channel = ChannelsFirst ? place / (Window * Window) : place % Input.Channels;
+        var inWindow = ChannelsFirst ? place % (Window * Window) : place / Input.Channels;
+        var x = patch % Columns * Size - Margin + inWindow % Window;
+        var y = patch / Columns * Size - Margin + inWindow / Window;
+        return (uint)x < (uint)Input.Width && (uint)y < (uint)Input.Height ? (y * Input.Width + x) * Input.Channels + channel : -1;
     }
 }

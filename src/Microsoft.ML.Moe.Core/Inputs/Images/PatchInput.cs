@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Inputs;
@@ -8,10 +9,10 @@ namespace Microsoft.ML.Moe.Inputs;
 /// <summary>Images as patches, one token each (Dosovitskiy et al. 2021, "An image is worth 16×16 words").</summary>
 public sealed class PatchInput : Input<ImagePixels>
 {
-    private readonly ImageInputConfig _config;
+    private readonly PatchInputConfig _config;
     private readonly PatchGrid _grid;
 
-    internal PatchInput(ImageInputConfig config)
+    internal PatchInput(PatchInputConfig config)
     {
         _config = config;
         _grid = config.Grid;
@@ -22,37 +23,71 @@ public sealed class PatchInput : Input<ImagePixels>
     public ImageInput Images { get; }
 
     /// <inheritdoc/>
-    internal override ImageInputConfig Config => _config;
+    internal override PatchInputConfig Config => _config;
+
+    /// <summary>How images are divided into patches.</summary>
+    internal PatchGrid Grid => _grid;
+
+    /// <summary>Tokens before the patches.</summary>
+    internal int SpecialTokens => _config.SpecialTokens;
 
     /// <inheritdoc/>
-    internal override int TokensOf(ImagePixels row) => _grid.Patches;
+    internal override int TokensOf(ImagePixels row) => _config.SpecialTokens + _grid.Patches;
 
     /// <inheritdoc/>
-    internal override string TextOf(ImagePixels row, int position) => _grid.TextOf(position);
+    internal override string TextOf(ImagePixels row, int position) => position < _config.SpecialTokens
+        ? VisionConfig.NameOf(position)
+        : _grid.TextOf(position - _config.SpecialTokens);
 
     /// <inheritdoc/>
     internal override Packer<ImagePixels> CreatePacker(Packing packing) =>
-        new ImageBatchPacker(_grid, _config.Scale, packing.KeepsLayouts);
+        new ImageBatchPacker(_config, packing.KeepsLayouts);
 
     /// <summary>Packs images for training.</summary>
     /// <param name="augmentation">How much they are changed.</param>
     internal Packer<ImagePixels> CreatePacker(AugmentationConfig augmentation) =>
-        new ImageBatchPacker(_grid, _config.Scale, keepsLayouts: false, new ImageAugmentation(Images, augmentation));
+        new ImageBatchPacker(_config, keepsLayouts: false, new ImageAugmentation(Images, augmentation));
 
     /// <inheritdoc/>
     internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) =>
-        new PatchEmbedding(store, _config, encoder);
+        _config.CreateEmbedding(store, encoder);
 
     /// <inheritdoc/>
-    internal override double EmbeddingCost(int width) =>
-        (double)width * (_grid.Values + _config.Convolutions * TokenConvolution.Places * width);
+    internal override double EmbeddingCost(int width) => _config.EmbeddingCost(width);
 
     /// <inheritdoc/>
     internal override void AddTo(TrainingDigest digest, IEnumerable<ImagePixels> rows) => digest.AddImages(rows);
 }
 
+/// <summary>How images become patches.</summary>
+internal abstract record PatchInputConfig : InputConfig
+{
+    /// <summary>The images.</summary>
+    [JsonIgnore]
+    public abstract ImageInput Size { get; }
+
+    /// <summary>How they are divided.</summary>
+    [JsonIgnore]
+    public abstract PatchGrid Grid { get; }
+
+    /// <summary>Scale of the channels.</summary>
+    [JsonIgnore]
+    public abstract ChannelScale Scale { get; }
+
+    /// <summary>Tokens before the patches.</summary>
+    [JsonIgnore]
+    public abstract int SpecialTokens { get; }
+
+    /// <summary>The layers that make token vectors of patches.</summary>
+    public abstract TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder);
+
+    /// <summary>Multiply-adds that make a token's vector.</summary>
+    /// <param name="width">Width of token vectors, D.</param>
+    public abstract double EmbeddingCost(int width);
+}
+
 /// <summary>How images are divided into patches, and the scale of their channels.</summary>
-internal sealed record ImageInputConfig : InputConfig
+internal sealed record ImageInputConfig : PatchInputConfig
 {
     /// <summary>Pixels in a row of an image.</summary>
     public required int ImageWidth { get; init => field = OptionCheck.Range(value, 1, ImageInput.MaximumSide, nameof(ImageWidth)); }
@@ -80,15 +115,26 @@ internal sealed record ImageInputConfig : InputConfig
 
     /// <summary>The images.</summary>
     [JsonIgnore]
-    public ImageInput Size => new(ImageWidth, ImageHeight, Channels);
+    public override ImageInput Size => new(ImageWidth, ImageHeight, Channels);
 
     /// <summary>How they are divided.</summary>
     [JsonIgnore]
-    public PatchGrid Grid => new(Size, PatchSize, PatchMargin);
+    public override PatchGrid Grid => new(Size, PatchSize, PatchMargin);
 
     /// <summary>Scale of the channels.</summary>
     [JsonIgnore]
-    public ChannelScale Scale => new(Means, Deviations);
+    public override ChannelScale Scale => new(Means, Deviations);
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int SpecialTokens => 0;
+
+    /// <inheritdoc/>
+    public override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) => new PatchEmbedding(store, this, encoder);
+
+    /// <inheritdoc/>
+    public override double EmbeddingCost(int width) =>
+        (double)width * (Grid.Values + Convolutions * TokenConvolution.Places * width);
 
     /// <inheritdoc/>
     internal override void Check()

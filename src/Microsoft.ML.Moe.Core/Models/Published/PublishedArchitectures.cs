@@ -45,7 +45,13 @@ internal static class PublishedArchitectures
         ["switch_transformers"] = SwitchTransformersConfig.Read,
     };
 
-    /// <summary>Whether a <c>model_type</c> is an encoder that is known.</summary>
+    private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> VisionReaders = new()
+    {
+        ["vit"] = VitConfig.Read,
+        ["deit"] = DeitConfig.Read,
+    };
+
+    /// <summary>Whether a <c>model_type</c> is an encoder of texts that is known.</summary>
     public static bool Knows(string modelType) => Readers.ContainsKey(modelType);
 
     /// <summary>Whether a <c>model_type</c> is a causal model that is known.</summary>
@@ -53,6 +59,9 @@ internal static class PublishedArchitectures
 
     /// <summary>Whether a <c>model_type</c> is an encoder–decoder that is known.</summary>
     public static bool KnowsEncoderDecoder(string modelType) => EncoderDecoderReaders.ContainsKey(modelType);
+
+    /// <summary>Whether a <c>model_type</c> is an encoder of images that is known.</summary>
+    public static bool KnowsVision(string modelType) => VisionReaders.ContainsKey(modelType);
 
     /// <summary>The encoder that a <c>config.json</c> describes.</summary>
     /// <exception cref="InvalidDataException">
@@ -63,10 +72,11 @@ internal static class PublishedArchitectures
         var modelType = json.Text("model_type", "");
         if (!Readers.TryGetValue(modelType, out var read)
             && !CausalReaders.TryGetValue(modelType, out read)
-            && !EncoderDecoderReaders.TryGetValue(modelType, out read))
+            && !EncoderDecoderReaders.TryGetValue(modelType, out read)
+            && !VisionReaders.TryGetValue(modelType, out read))
         {
             throw json.Refused($"model_type '{modelType}' is none of the models that are known here: "
-                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys).Concat(EncoderDecoderReaders.Keys)));
+                + string.Join(", ", Readers.Keys.Concat(CausalReaders.Keys).Concat(EncoderDecoderReaders.Keys).Concat(VisionReaders.Keys)));
         }
 
         if (json.Has("quantization_config"))

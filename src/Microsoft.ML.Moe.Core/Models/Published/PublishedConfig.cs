@@ -22,8 +22,8 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Name of the architecture, for people.</summary>
     internal abstract string Architecture { get; }
 
-    /// <summary>Rows of the token table, V.</summary>
-    public required int VocabularySize { get; init => field = OptionCheck.Range(value, 1, MostTokenIds, nameof(VocabularySize)); }
+    /// <summary>Rows of the token table, V; 0 where rows are images.</summary>
+    public required int VocabularySize { get; init => field = OptionCheck.Range(value, FewestTokenIds, MostTokenIds, nameof(VocabularySize)); }
 
     /// <summary>Rows of the table of positions, or the longest row where there is none.</summary>
     public required int Positions { get; init => field = OptionCheck.Range(value, 1, MostPositions, nameof(Positions)); }
@@ -51,6 +51,9 @@ internal abstract record PublishedConfig : EncoderConfig
 
     /// <inheritdoc/>
     private protected override (int Width, int Layers) Most => (32768, 512);
+
+    /// <summary>Least rows of the token table.</summary>
+    private protected virtual int FewestTokenIds => 1;
 
     /// <summary>The head by which it writes text; null for an encoder, which writes none.</summary>
     internal virtual HeadConfig? WritingHead => null;

@@ -28,6 +28,11 @@ internal sealed class PublishedFolder
     /// <summary>The class that the weights were saved from, such as <c>BertForSequenceClassification</c>; "" where it is not said.</summary>
     public string SavedClass => Settings.First("architectures") ?? "";
 
+    /// <summary>Tells the weights from others, and from what they were before their files changed.</summary>
+    public string Key => string.Join(
+        ' ', Directory.GetFiles(Path, "*.safetensors").Order(StringComparer.Ordinal).Select(file => new FileInfo(file))
+            .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}"));
+
     /// <summary>Opens a folder; the weights stay closed.</summary>
     /// <param name="pathOrName">Path of the folder, or name of a model on the hub, which is then looked for in the hub's cache folder.</param>
     /// <exception cref="FileNotFoundException">There is no such folder, or no <c>config.json</c> in it; the message says what to fetch.</exception>
@@ -88,7 +93,7 @@ internal sealed class PublishedFolder
     /// those of <see cref="PublishedClassesHead"/>.
     /// </summary>
     /// <param name="engine">Where it shall live.</param>
-    /// <param name="input">Encodes texts with this folder's tokenizer.</param>
+    /// <param name="input">Encodes rows as this folder's model reads them: texts with its tokenizer.</param>
     /// <param name="head">The head.</param>
     /// <param name="seed">Of the head's parameters.</param>
     /// <param name="change">
@@ -102,9 +107,9 @@ internal sealed class PublishedFolder
     /// <param name="precision">What the weights become; those that are not single precision are frozen.</param>
     /// <exception cref="ArgumentException">The encoder cannot be made such a mixture.</exception>
     /// <exception cref="InvalidDataException">The weights are damaged, or not this architecture's; the message lists all that is wrong.</exception>
-    public Model<EncodedText> Load(
+    public Model<TRow> Load<TRow>(
         Engine engine,
-        Input<EncodedText> input,
+        Input<TRow> input,
         HeadConfig head,
         int seed = 0,
         Func<PublishedConfig, PublishedConfig>? change = null,
@@ -120,7 +125,7 @@ internal sealed class PublishedFolder
             Head = head,
             BaseModel = baseModel,
         };
-        return Load(engine, seed, store => new Model<EncodedText>(engine, config, input, store), upcycling, precision);
+        return Load(engine, seed, store => new Model<TRow>(engine, config, input, store), upcycling, precision);
     }
 
     /// <summary>What texts become for this folder's model.</summary>

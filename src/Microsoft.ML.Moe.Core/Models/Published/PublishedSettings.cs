@@ -43,6 +43,12 @@ internal sealed class PublishedSettings(JsonElement json, string file)
         : Ints(name).Distinct().ToArray() is [var only] ? only
         : throw Refused($"{name} differs between the blocks, which is not supported");
 
+    /// <summary>A whole number that stands for two, or a list of two.</summary>
+    public (int First, int Second) PairOf(string name, int absent) => Value(name) is not { ValueKind: JsonValueKind.Array }
+        ? (Int(name, absent), Int(name, absent))
+        : Ints(name) is [var first, var second] ? (first, second)
+        : throw Bad(name, "a whole number or a list of two");
+
     /// <summary>A number.</summary>
     public float Float(string name, float absent) => (float)Double(name, absent);
 
@@ -81,6 +87,9 @@ internal sealed class PublishedSettings(JsonElement json, string file)
 
     /// <summary>Whether there is a value other than null.</summary>
     public bool Has(string name) => Value(name) is not null;
+
+    /// <summary>Whether a value is a number.</summary>
+    public bool IsNumber(string name) => Value(name) is { ValueKind: JsonValueKind.Number };
 
     /// <summary>An object within, empty where it is absent.</summary>
     public PublishedSettings Part(string name) => Value(name) is not { } value ? new PublishedSettings(default, file)

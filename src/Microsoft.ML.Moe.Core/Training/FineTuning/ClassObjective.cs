@@ -5,13 +5,14 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>Fine-tuning by cross-entropy of the classes: the rows in batches as they come.</summary>
-internal sealed class ClassObjective(
-    Model<EncodedText> model,
-    TuningRows rows,
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+internal sealed class ClassObjective<TRow>(
+    Model<TRow> model,
+    TuningRows<TRow> rows,
     int[] numbers,
-    IReadOnlyList<Example<EncodedText>> validation,
+    IReadOnlyList<Example<TRow>> validation,
     int firstBlock,
-    TrainingConfig training) : EncoderObjective(model, rows, validation, firstBlock, training)
+    TrainingConfig training) : EncoderObjective<TRow>(model, rows, validation, firstBlock, training)
 {
     /// <inheritdoc/>
     public override int Examples => numbers.Length;

@@ -9,7 +9,8 @@ namespace Microsoft.ML.Moe.Training;
 /// Fine-tuning by supervised contrast of the pooled last states, with half the cross-entropy of the classes beside it. A batch is made of
 /// pairs of rows of one class, so that each row has another to come close to.
 /// </summary>
-internal sealed class ContrastObjective : EncoderObjective
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+internal sealed class ContrastObjective<TRow> : EncoderObjective<TRow>
 {
     private const float Temperature = 0.07f;
     private const float ShareOfCrossEntropy = 0.5f;
@@ -19,10 +20,10 @@ internal sealed class ContrastObjective : EncoderObjective
     private readonly (int First, int Second)[] _pairs;
 
     public ContrastObjective(
-        Model<EncodedText> model,
-        TuningRows rows,
+        Model<TRow> model,
+        TuningRows<TRow> rows,
         int[] numbers,
-        IReadOnlyList<Example<EncodedText>> validation,
+        IReadOnlyList<Example<TRow>> validation,
         int firstBlock,
         TrainingConfig training)
         : base(model, rows, validation, firstBlock, training)

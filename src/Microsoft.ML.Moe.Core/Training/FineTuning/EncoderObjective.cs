@@ -11,14 +11,15 @@ namespace Microsoft.ML.Moe.Training;
 /// Fine-tuning of the last blocks of a classifier with a published encoder: the first ones run without training, or their states are kept.
 /// What is learned of a batch is a derived class's.
 /// </summary>
-internal abstract class EncoderObjective : ITrainingObjective
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+internal abstract class EncoderObjective<TRow> : ITrainingObjective
 {
-    private readonly TuningRows _rows;
-    private readonly IReadOnlyList<Example<EncodedText>> _validation;
+    private readonly TuningRows<TRow> _rows;
+    private readonly IReadOnlyList<Example<TRow>> _validation;
     private readonly int _firstBlock;
     private readonly TrainingConfig _training;
-    private readonly Packer<EncodedText> _packer;
-    private readonly List<EncodedText> _texts = [];
+    private readonly Packer<TRow> _packer;
+    private readonly List<TRow> _inputs = [];
     private readonly List<int> _numbers = [];
     private readonly Targets _targets = new();
     private readonly WorkspacePolicies? _workspace;
@@ -31,9 +32,9 @@ internal abstract class EncoderObjective : ITrainingObjective
     /// <param name="firstBlock">Number of the first block that is trained.</param>
     /// <param name="training">Label smoothing and global workspace.</param>
     protected EncoderObjective(
-        Model<EncodedText> model,
-        TuningRows rows,
-        IReadOnlyList<Example<EncodedText>> validation,
+        Model<TRow> model,
+        TuningRows<TRow> rows,
+        IReadOnlyList<Example<TRow>> validation,
         int firstBlock,
         TrainingConfig training)
     {
@@ -48,7 +49,7 @@ internal abstract class EncoderObjective : ITrainingObjective
     public abstract int Examples { get; }
 
     /// <summary>The classifier.</summary>
-    protected Model<EncodedText> Model { get; }
+    protected Model<TRow> Model { get; }
 
     /// <summary>Its head.</summary>
     protected FeatureHead Head { get; }
@@ -65,18 +66,18 @@ internal abstract class EncoderObjective : ITrainingObjective
     /// <inheritdoc/>
     public void Prepare(ReadOnlySpan<int> examples, Random random)
     {
-        _texts.Clear();
+        _inputs.Clear();
         _numbers.Clear();
         Choose(examples, _numbers);
         _targets.Begin(_numbers.Count);
         foreach (var number in _numbers)
         {
             var row = _rows.Examples[number];
-            _texts.Add(row.Input);
+            _inputs.Add(row.Input);
             _targets.Add(row.Target, _rows.Weights[number]);
         }
 
-        _batch = _packer.Pack(_texts, random, withNoise: true);
+        _batch = _packer.Pack(_inputs, random, withNoise: true);
     }
 
     /// <inheritdoc/>
@@ -111,7 +112,8 @@ internal abstract class EncoderObjective : ITrainingObjective
 }
 
 /// <summary>Rows of a fine-tuning.</summary>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
 /// <param name="Examples">The rows.</param>
 /// <param name="Weights">Weight of each in the loss; the weight of its class is part of it.</param>
 /// <param name="Kept">States after the blocks that are not trained; null where they are computed in each pass.</param>
-internal sealed record TuningRows(IReadOnlyList<Example<EncodedText>> Examples, float[] Weights, KeptStates? Kept);
+internal sealed record TuningRows<TRow>(IReadOnlyList<Example<TRow>> Examples, float[] Weights, KeptStates? Kept);

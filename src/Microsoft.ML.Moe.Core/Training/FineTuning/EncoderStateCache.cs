@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
 /// What published encoders, frozen, have made of rows, kept in memory: given to several trainings, of other folds, seeds or options on the same
-/// texts, all but the first begin behind the pass of the frozen encoder. Results are the same with it as without. Safe to use from several
+/// texts or images, all but the first begin behind the pass of the frozen encoder. Results are the same with it as without. Safe to use from several
 /// threads. Mixtures of experts and pairs of texts are not kept: what is made of a row depends on other rows there.
 /// </summary>
 public sealed class EncoderStateCache
@@ -79,14 +79,24 @@ public sealed class EncoderStateCache
         }
     }
 
-    /// <summary>Tells a row from others by its ids.</summary>
-    internal static UInt128 KeyOf(EncodedText row)
+    /// <summary>Tells a row from others: a text by its ids, an image by its pixels.</summary>
+    internal static UInt128 KeyOf<TRow>(TRow row)
     {
-        var ids = row.Ids!;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Ids));
-        hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Types ?? []));
-        hash.AppendData(MemoryMarshal.AsBytes<int>([ids.Ids.Length, ids.SecondWindow]));
+        switch (row)
+        {
+            case EncodedText { Ids: { } ids }:
+                hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Ids));
+                hash.AppendData(MemoryMarshal.AsBytes<int>(ids.Types ?? []));
+                hash.AppendData(MemoryMarshal.AsBytes<int>([ids.Ids.Length, ids.SecondWindow]));
+                break;
+            case ImagePixels image:
+                hash.AppendData(image.Raw);
+                break;
+            default:
+                throw new InvalidOperationException("Published encoders read texts and images alone.");
+        }
+
         return BinaryPrimitives.ReadUInt128LittleEndian(hash.GetHashAndReset());
     }
 

@@ -28,6 +28,12 @@ internal sealed record FineTuningPlan(
     /// <summary>Rows from which pairs are worth it: with fewer, the counts of shared words are better alone.</summary>
     private const int ManyPairs = 3000;
 
+    /// <summary>Images from which fine-tuning is worth a try.</summary>
+    private const int ManyImages = 500;
+
+    /// <summary>Passes over images.</summary>
+    private const int EpochsOfImages = 3;
+
     /// <summary>Classes, two rows of each, in a batch of contrast.</summary>
     private const int ClassesOfBatch = 38;
 
@@ -63,9 +69,7 @@ internal sealed record FineTuningPlan(
         var trained = !isAuto ? Math.Min(wanted.Layers, layers) : isContrast ? (layers + 1) / 2 : layers;
         // contrast is learned twice
         var flops = flopsOfLayer * trained * (isContrast ? 2 : 1);
-        if (isAuto && wanted.Epochs is null && epochs > 1 && flops * epochs > MostFlops)
-            epochs = Math.Max(1, (int)(MostFlops / flops));
-        if (isAuto && flops * (wanted.Epochs ?? epochs) > MostFlops)
+        if (isAuto && !Affordable(wanted, flops, ref epochs))
             return null;
         return new FineTuningPlan(
             loss,
@@ -76,5 +80,40 @@ internal sealed record FineTuningPlan(
             wanted.HeadLearningRate ?? (isContrast ? 5e-3f : 1e-3f),
             wanted.LayerDecay,
             wanted.WeightDecay);
+    }
+
+    /// <summary>The plan for a table of images: where the table decides, the top third of the layers by cross-entropy.</summary>
+    /// <param name="wanted">What is asked for.</param>
+    /// <param name="rows">Training rows.</param>
+    /// <param name="layers">Layers of the encoder.</param>
+    /// <param name="flopsOfLayer">See <see cref="For"/>.</param>
+    /// <returns>The plan; null to leave the encoder as it is.</returns>
+    public static FineTuningPlan? ForImages(FineTuning wanted, int rows, int layers, double flopsOfLayer)
+    {
+        if (wanted.Scope == FineTuningScope.None || layers == 0)
+            return null;
+        var isAuto = wanted.Scope == FineTuningScope.Auto;
+        var isContrast = wanted.Loss == FineTuningLoss.Contrast;
+        var epochs = EpochsOfImages;
+        var trained = isAuto ? (layers + 2) / 3 : Math.Min(wanted.Layers, layers);
+        if (isAuto && (rows < ManyImages || !Affordable(wanted, flopsOfLayer * trained * (isContrast ? 2 : 1), ref epochs)))
+            return null;
+        return new FineTuningPlan(
+            wanted.Loss ?? FineTuningLoss.CrossEntropy,
+            trained,
+            wanted.Epochs ?? epochs,
+            wanted.BatchSize ?? 32,
+            wanted.LearningRate ?? 1e-4f,
+            wanted.HeadLearningRate ?? 1e-3f,
+            wanted.LayerDecay,
+            wanted.WeightDecay);
+    }
+
+    /// <summary>Whether a fine-tuning takes no more than is taken where the table decides; with fewer epochs where these are left open.</summary>
+    private static bool Affordable(FineTuning wanted, double flops, ref int epochs)
+    {
+        if (wanted.Epochs is null && epochs > 1 && flops * epochs > MostFlops)
+            epochs = Math.Max(1, (int)(MostFlops / flops));
+        return flops * (wanted.Epochs ?? epochs) <= MostFlops;
     }
 }

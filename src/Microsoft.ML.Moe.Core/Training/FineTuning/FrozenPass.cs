@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Heads;
-using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 
 namespace Microsoft.ML.Moe.Training;
@@ -12,10 +11,11 @@ namespace Microsoft.ML.Moe.Training;
 internal sealed record FrozenStates(float[] Features, int Width, KeptStates? Kept);
 
 /// <summary>Runs rows through an encoder once, without training.</summary>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
 /// <param name="model">Has the encoder, and a <see cref="FeatureHead"/>.</param>
 /// <param name="cache">Keeps what is made of rows; null for none.</param>
 /// <param name="encoder">Tells the encoder from others in the cache.</param>
-internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? cache = null, string encoder = "")
+internal sealed class FrozenPass<TRow>(Model<TRow> model, EncoderStateCache? cache = null, string encoder = "")
 {
     /// <summary>Runs rows through the encoder.</summary>
     /// <param name="rows">The rows.</param>
@@ -24,7 +24,7 @@ internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? ca
     /// <param name="stop">Ends it, with an exception.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public FrozenStates Run(
-        IReadOnlyList<EncodedText> rows, int? keptAfter = null, Action<int>? rowsDone = null, CancellationToken stop = default)
+        IReadOnlyList<TRow> rows, int? keptAfter = null, Action<int>? rowsDone = null, CancellationToken stop = default)
     {
         var head = (FeatureHead)model.Head;
         var width = head.Width;
@@ -33,7 +33,7 @@ internal sealed class FrozenPass(Model<EncodedText> model, EncoderStateCache? ca
         // what is made of a row must not depend on the others
         var known = head.Emphasised > 0 || model.Config.Encoder.MoeLayers > 0 ? null : cache;
         var key = string.Create(CultureInfo.InvariantCulture, $"{encoder} {width} {keptAfter}");
-        UInt128[] ofRows = known is null ? [] : [.. rows.Select(EncoderStateCache.KeyOf)];
+        UInt128[] ofRows = known is null ? [] : [.. rows.Select(EncoderStateCache.KeyOf<TRow>)];
         var missing = known is null ? [.. Enumerable.Range(0, rows.Count)] : TakeKnown(known, key, ofRows, width, features, kept);
         var packer = model.Input.CreatePacker(model.Packing());
         var (done, start) = (rows.Count - missing.Count, 0);

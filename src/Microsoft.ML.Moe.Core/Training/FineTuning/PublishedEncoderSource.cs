@@ -40,6 +40,13 @@ internal sealed record PublishedEncoderSource(PublishedFolder Folder, PublishedT
     {
         var path = encoder.ResolveFolder();
         var sentence = SentenceFolder.Open(path);
+        if (PublishedFolder.Open(sentence.EncoderPath).Encoder is VisionConfig vision)
+        {
+            throw new InvalidDataException(
+                $"{sentence.EncoderPath} has an encoder of images ({vision.Architecture}), which reads no texts: classify images with "
+                + "MoeImageClassifier.");
+        }
+
         var tokenizer = PublishedTokenizer.Load(sentence.EncoderPath);
         return new PublishedEncoderSource(PublishedFolder.Open(sentence.EncoderPath), tokenizer)
         {
@@ -49,11 +56,6 @@ internal sealed record PublishedEncoderSource(PublishedFolder Folder, PublishedT
             Upcycling = upcycling,
         };
     }
-
-    /// <summary>Tells the encoder from others, and from what its files were before they changed.</summary>
-    public string Key => string.Join(
-        ' ', Directory.GetFiles(Folder.Path, "*.safetensors").Order(StringComparer.Ordinal).Select(file => new FileInfo(file))
-            .Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc.Ticks}"));
 
     /// <summary>What encodes texts for it.</summary>
     /// <param name="maximumTokens">Longest sequence; null for as much as the encoder reads.</param>

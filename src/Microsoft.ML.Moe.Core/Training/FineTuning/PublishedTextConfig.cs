@@ -1,28 +1,13 @@
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>How a classifier with a published encoder is trained.</summary>
-internal sealed record PublishedTextConfig
+/// <summary>How a classifier of texts with a published encoder is trained.</summary>
+internal sealed record PublishedTextConfig : PublishedTrainingConfig
 {
     /// <summary>Longest sequence in tokens; null follows the training texts.</summary>
     public int? MaximumTokens { get; init; }
 
     /// <summary>Whether a linear model over words counts beside the encoder.</summary>
     public bool LinearBranch { get; init; } = true;
-
-    /// <summary>How much of the encoder is trained.</summary>
-    public FineTuning FineTuning { get; init; } = FineTuning.Auto;
-
-    /// <summary>Keeps what the frozen encoder makes of rows for further trainings; null for none.</summary>
-    public EncoderStateCache? KeptStates { get; init; }
-
-    /// <summary>Of a mixture: coefficient of the load-balancing loss.</summary>
-    public float LoadBalancingCoefficient { get; init; } = 0.01f;
-
-    /// <summary>Of a mixture: coefficient of the router z-loss.</summary>
-    public float RouterZLossCoefficient { get; init; }
-
-    /// <summary>Seed, class weights, validation, smoothing, checkpoint, global workspace.</summary>
-    public TrainingConfig Training { get; init; } = new();
 
     /// <summary>The classifier that is trained from nothing in place of one whose encoder does not know the texts' language.</summary>
     public TextClassifierConfig FromScratch { get; init; } = new();

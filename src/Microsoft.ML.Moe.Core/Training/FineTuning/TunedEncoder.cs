@@ -1,20 +1,20 @@
 using System.Diagnostics;
 using Microsoft.ML.Moe.Heads;
-using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>Fine-tunes the last blocks of a published encoder, and keeps them where they are better than the frozen ones.</summary>
-/// <param name="config">How it is trained.</param>
-/// <param name="source">The encoder.</param>
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+/// <param name="config">Seed, early end, checkpoint, global workspace.</param>
+/// <param name="layers">Blocks of the encoder.</param>
 /// <param name="classes">Number of classes.</param>
 /// <param name="engine">Where to train.</param>
 /// <param name="probeFit">Fits layers over it.</param>
 /// <param name="log">Is told what is done.</param>
-internal sealed class TunedEncoder(
-    PublishedTextConfig config, PublishedEncoderSource source, int classes, Engine engine, ProbeFit probeFit, TrainingLog log)
+internal sealed class TunedEncoder<TRow>(
+    TrainingConfig config, int layers, int classes, Engine engine, ProbeFit probeFit, TrainingLog log)
 {
     /// <summary>How many of the last layers' states the fine-tuned encoder is read by.</summary>
     private const int PooledLayers = 3;
@@ -25,8 +25,6 @@ internal sealed class TunedEncoder(
     /// <summary>Makes the order of rows another in the second fine-tuning.</summary>
     private const int SeedOfSecond = 0x5A17;
 
-    private int Layers => source.Encoder.Layers;
-
     /// <summary>Fine-tunes on most of the rows, and, where that has helped and is done fast, once more on all.</summary>
     /// <param name="frozen">The frozen model.</param>
     /// <param name="task">The rows, and how they are learned.</param>
@@ -34,9 +32,9 @@ internal sealed class TunedEncoder(
     /// <param name="features">The same, of the training rows, for layers over it.</param>
     /// <param name="observer">Receives the progress.</param>
     /// <param name="stop">Ends it; the better of what is there is kept.</param>
-    public Candidate Improve(
-        Candidate frozen,
-        TuningTask task,
+    public Candidate<TRow> Improve(
+        Candidate<TRow> frozen,
+        TuningTask<TRow> task,
         FrozenStates states,
         ProbeExamples features,
         ITrainingObserver? observer,
@@ -46,7 +44,7 @@ internal sealed class TunedEncoder(
         if (heldOut.Length == 0 && task.Training.Length >= StratifiedSplit.FewestRowsToHoldOut)
         {
             var (most, some) = StratifiedSplit.Of(
-                [.. task.Training.Select(row => new Example<int>(row, task.All[row].Target))], HeldOutShare, new Random(config.Training.Seed));
+                [.. task.Training.Select(row => new Example<int>(row, task.All[row].Target))], HeldOutShare, new Random(config.Seed));
             (learned, heldOut) = ([.. most.Select(row => row.Input)], [.. some.Select(row => row.Input)]);
         }
 
@@ -65,9 +63,9 @@ internal sealed class TunedEncoder(
     }
 
     /// <summary>What is better than the frozen model, each better than the one before.</summary>
-    private IEnumerable<Candidate> Better(
-        Candidate frozen,
-        TuningTask task,
+    private IEnumerable<Candidate<TRow>> Better(
+        Candidate<TRow> frozen,
+        TuningTask<TRow> task,
         FrozenStates states,
         ProbeExamples features,
         int[] learned,
@@ -85,7 +83,7 @@ internal sealed class TunedEncoder(
             Head(tuned).Layer = FitLayer(tuned, task, learned, stop);
         if (heldOut.Length == 0 || frozen.Scores is null)
         {
-            yield return new Candidate(tuned, null);
+            yield return new Candidate<TRow>(tuned, null);
             yield break;
         }
 
@@ -95,7 +93,7 @@ internal sealed class TunedEncoder(
         log.Say($"On {heldOut.Length} rows held out: log-loss {before.Loss:F4} before, {after.Loss:F4} after; accuracy {before.Accuracy:P2}, {after.Accuracy:P2}.");
         if (!(after.Loss < before.Loss))
             yield break;
-        yield return new Candidate(tuned, after);
+        yield return new Candidate<TRow>(tuned, after);
         if (!isContrast || task.Validation.Length > 0)
             yield break;
 
@@ -106,13 +104,13 @@ internal sealed class TunedEncoder(
             yield break;
         Average(again, tuned);
         Head(again).Layer = FitLayer(again, task, task.Training, stop);
-        yield return new Candidate(again, after);
+        yield return new Candidate<TRow>(again, after);
     }
 
-    private static FeatureHead Head(Model<EncodedText> model) => (FeatureHead)model.Head;
+    private static FeatureHead Head(Model<TRow> model) => (FeatureHead)model.Head;
 
-    private Model<EncodedText> Tune(
-        TuningTask task,
+    private Model<TRow> Tune(
+        TuningTask<TRow> task,
         FrozenStates states,
         ProbeExamples features,
         int[] learned,
@@ -121,21 +119,20 @@ internal sealed class TunedEncoder(
         CancellationToken stop)
     {
         var plan = task.Plan!;
-        var training = isAgain ? config.Training with { Seed = config.Training.Seed ^ SeedOfSecond } : config.Training;
+        var training = isAgain ? config with { Seed = config.Seed ^ SeedOfSecond } : config;
         // of the states before the layers that are trained, the last are at hand
-        var model = task.CreateModel(source, engine, classes, Math.Min(PooledLayers, plan.Layers + 1), config);
-        // a pair's texts were read apart before, which says nothing of the layer over both together
-        if (!task.IsPair)
+        var model = task.CreateModel(engine, Math.Min(PooledLayers, plan.Layers + 1));
+        if (task.ReadsAsBefore)
             Head(model).Layer = probeFit.Fit(
                 LastLayers(features.Select(learned), model), ProbeDescent.OfFrozen(learned.Length, classes), probeFit.Strengths(features)[^1], stop);
-        var first = Layers - plan.Layers;
-        var rows = new TuningRows(task.All, task.Weights, states.Kept?.Blocks == first ? states.Kept : null);
-        Example<EncodedText>[] validation = [.. task.Validation.Select(row => task.All[row])];
-        EncoderObjective objective = plan.Loss == FineTuningLoss.Contrast
-            ? new ContrastObjective(model, rows, learned, validation, first, training)
-            : new ClassObjective(model, rows, learned, validation, first, training);
+        var first = layers - plan.Layers;
+        var rows = new TuningRows<TRow>(task.All, task.Weights, states.Kept?.Blocks == first ? states.Kept : null);
+        Example<TRow>[] validation = [.. task.Validation.Select(row => task.All[row])];
+        EncoderObjective<TRow> objective = plan.Loss == FineTuningLoss.Contrast
+            ? new ContrastObjective<TRow>(model, rows, learned, validation, first, training)
+            : new ClassObjective<TRow>(model, rows, learned, validation, first, training);
         var batchSize = plan.Loss == FineTuningLoss.Contrast ? Math.Max(1, plan.BatchSize / 2) : plan.BatchSize;
-        using var optimizer = FineTuningOptimizer.Create(engine, model.Parameters, Layers, plan, training.FreezeRouter);
+        using var optimizer = FineTuningOptimizer.Create(engine, model.Parameters, layers, plan, training.FreezeRouter);
         Parameter[] parameters = [.. model.Parameters.All.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
         var schedule = new TrainingSchedule(
             plan.Epochs,
@@ -169,7 +166,7 @@ internal sealed class TunedEncoder(
     /// Gives a model the mean of its weights and another's: two that were fine-tuned from the same start are better together than each alone
     /// (Wortsman et al. 2022, "Model soups").
     /// </summary>
-    private static void Average(Model<EncodedText> model, Model<EncodedText> other)
+    private static void Average(Model<TRow> model, Model<TRow> other)
     {
         foreach (var ((parameter, _), (of, _)) in model.Parameters.All.Zip(other.Parameters.All))
         {
@@ -182,22 +179,22 @@ internal sealed class TunedEncoder(
         }
     }
 
-    private Probe FitLayer(Model<EncodedText> model, TuningTask task, int[] rows, CancellationToken stop)
+    private Probe FitLayer(Model<TRow> model, TuningTask<TRow> task, int[] rows, CancellationToken stop)
     {
         var features = FeaturesOf(model, task, rows, stop);
         return probeFit.Fit(features, ProbeDescent.OfTuned(rows.Length, classes), probeFit.Strengths(features)[^1], stop);
     }
 
-    private ProbeExamples FeaturesOf(Model<EncodedText> model, TuningTask task, int[] rows, CancellationToken stop)
+    private ProbeExamples FeaturesOf(Model<TRow> model, TuningTask<TRow> task, int[] rows, CancellationToken stop)
     {
-        var states = new FrozenPass(model).Run(
+        var states = new FrozenPass<TRow>(model).Run(
             [.. rows.Select(row => task.All[row].Input)], keptAfter: null, done => log.Progress("Fine-tuned encoder", done, rows.Length), stop);
         return new ProbeExamples(
             states.Features, states.Width, [.. rows.Select(row => (int)task.All[row].Target)], [.. rows.Select(row => task.Weights[row])]);
     }
 
     /// <summary>What a model that pools fewer layers reads of rows, of each of their sequences.</summary>
-    private static ProbeExamples LastLayers(ProbeExamples rows, Model<EncodedText> model)
+    private static ProbeExamples LastLayers(ProbeExamples rows, Model<TRow> model)
     {
         var head = (PooledClassesHeadConfig)model.Config.Head;
         var (whole, part) = (rows.Width / head.Windows, Head(model).Width / head.Windows);
@@ -210,11 +207,12 @@ internal sealed class TunedEncoder(
         return rows with { Features = features, Width = part * head.Windows };
     }
 
-    private string DigestOf(Model<EncodedText> model, TuningTask task, int[] learned)
+    private string DigestOf(Model<TRow> model, TuningTask<TRow> task, int[] learned)
     {
         using var digest = new TrainingDigest();
-        digest.AddJson(config.Training).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input)
-            .AddJson(model.Config.Head.ToString()).AddJson(learned).AddRows(model.Input, task.All).AddJson(task.Weights).AddValues(model.Parameters.All.Select(p => p.Parameter));
+        digest.AddJson(config).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input)
+            .AddJson(model.Config.Head.ToString()).AddJson(learned).AddRows(model.Input, task.All).AddJson(task.Weights)
+            .AddValues(model.Parameters.All.Select(p => p.Parameter));
         return digest.ToString();
     }
 }

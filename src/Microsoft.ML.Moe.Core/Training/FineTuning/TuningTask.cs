@@ -1,22 +1,14 @@
-using Microsoft.ML.Moe.Heads;
-using Microsoft.ML.Moe.Inputs;
-using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>What a training with a published encoder works on.</summary>
-internal sealed class TuningTask
+/// <typeparam name="TRow">A row as the model reads it.</typeparam>
+internal abstract class TuningTask<TRow>
 {
-    /// <summary>Reads texts as the fine-tuned encoder does.</summary>
-    public required PublishedTextInput Input { get; init; }
-
-    /// <summary>The rows as they were given, with their texts.</summary>
-    public required IReadOnlyList<EncodedText> Sources { get; init; }
-
-    /// <summary>All rows, those for validation last, as <see cref="Input"/> reads them.</summary>
-    public required Example<EncodedText>[] All { get; init; }
+    /// <summary>All rows, those for validation last, as the fine-tuned encoder reads them.</summary>
+    public required Example<TRow>[] All { get; init; }
 
     /// <summary>Weight of each row in the loss, that of its class counted in.</summary>
     public required float[] Weights { get; init; }
@@ -27,9 +19,6 @@ internal sealed class TuningTask
     /// <summary>Numbers of the validation rows.</summary>
     public required int[] Validation { get; init; }
 
-    /// <summary>Whether rows are pairs of texts.</summary>
-    public required bool IsPair { get; init; }
-
     /// <summary>How the encoder is fine-tuned; null for not at all.</summary>
     public required FineTuningPlan? Plan { get; init; }
 
@@ -37,47 +26,24 @@ internal sealed class TuningTask
     public required int Width { get; init; }
 
     /// <summary>Tokens of all rows.</summary>
-    public long Tokens => All.Sum(row => (long)row.Input.Length);
+    public abstract long Tokens { get; }
 
-    /// <summary>The rows as an input reads them.</summary>
-    public IReadOnlyList<EncodedText> RowsFor(Input<EncodedText> input) => ReferenceEquals(input, Input)
-        ? [.. All.Select(row => row.Input)]
-        : [.. Sources.Select(((TextInput)input).Read)];
+    /// <summary>Whether the fine-tuned encoder reads rows as the frozen one has, so that what that made of them is of use.</summary>
+    public abstract bool ReadsAsBefore { get; }
 
     /// <summary>A model of the encoder that scores classes by pooled states.</summary>
-    /// <param name="source">The encoder.</param>
     /// <param name="engine">Where it shall live.</param>
-    /// <param name="classes">Number of classes.</param>
     /// <param name="layers">How many of the last layers are pooled.</param>
-    /// <param name="config">Of a mixture, its losses; dropout.</param>
-    public Model<EncodedText> CreateModel(PublishedEncoderSource source, Engine engine, int classes, int layers, PublishedTextConfig config)
-    {
-        var head = new PooledClassesHeadConfig
-        {
-            Classes = classes,
-            Layers = Math.Min(layers, source.Encoder.Layers),
-            Windows = Input.Config.Windows == TextWindows.Whole ? 1 : 2,
-            Dropout = config.FineTuning.Dropout,
-        };
-        var model = source.CreateModel(engine, Input, head, config.Training.Seed, encoder => encoder with
-        {
-            LoadBalancingCoefficient = config.LoadBalancingCoefficient,
-            RouterZLossCoefficient = config.RouterZLossCoefficient,
-        });
-        if (source.Upcycling is { } upcycling)
-            UpcycledRouters.Start(upcycling, model, [.. Training.Select(row => All[row].Input)]);
-        return model;
-    }
+    public abstract Model<TRow> CreateModel(Engine engine, int layers);
 
-    /// <summary>All rows as the branches read them.</summary>
-    /// <param name="states">What the frozen encoder makes of them.</param>
-    /// <param name="emphasised">See <see cref="FeatureHead.Emphasised"/>.</param>
-    /// <param name="hasLinear">Whether there is a linear branch.</param>
-    public BranchExamples BranchesOf(FrozenStates states, int emphasised, bool hasLinear)
+    /// <summary>Weights of rows, that of the class counted in.</summary>
+    /// <param name="all">The rows.</param>
+    /// <param name="training">How many of them, the first ones, are learned from.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="weighting">The rule.</param>
+    public static float[] WeightsOf(Example<TRow>[] all, int training, int classes, ClassWeighting weighting)
     {
-        int[] labels = [.. All.Select(row => (int)row.Target)];
-        return new BranchExamples(
-            new ProbeExamples(states.Features, states.Width, labels, Weights, emphasised),
-            hasLinear ? new LinearExamples([.. All.Select(row => row.Input.Linear!)], labels, Weights) : null);
+        var ofClasses = ClassWeights.For(all.Take(training).Select(row => (int)row.Target), classes, weighting);
+        return [.. all.Select(row => row.Weight * ofClasses[(int)row.Target])];
     }
 }

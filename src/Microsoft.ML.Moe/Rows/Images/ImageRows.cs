@@ -30,7 +30,7 @@ internal sealed class ImageRows(string name, ImageInput input, BadImageHandling 
     {
         var column when ImageColumn.IsEncoded(column) => CreateFileReader(row, column),
         var column when ImageColumn.IsDecoded(column) => CreateImageReader(row, column),
-        var column when ImageColumn.HasBytes(column) => CreatePixelReader<byte>(row, column, pixels => input.Encode(pixels, input.Width, input.Height)),
+        var column when ImageColumn.HasBytes(column) => CreatePixelReader<byte>(row, column, input.EncodeAsItIs),
         var column => CreatePixelReader<float>(row, column, pixels => input.Encode(pixels)),
     };
 

@@ -29,6 +29,13 @@ internal sealed record StartingPoint(WarmStart Values, TextTokenizer? Tokenizer,
                 + $"{nameof(MoeTextClassificationTrainer.Options.Encoder)} = {nameof(PublishedEncoder)}.{nameof(PublishedEncoder.FromFolder)}(folder).");
         }
 
+        if (earlier.Model.Config.Input is PublishedImageInputConfig)
+        {
+            throw new InvalidOperationException(
+                $"{nameof(MoeClassifierOptions.InitialModel)} has a published encoder of images, whose training cannot be gone on with: begin with the encoder "
+                + $"itself, {nameof(MoeImageClassificationTrainer.Options.Encoder)} = {nameof(PublishedEncoder)}.{nameof(PublishedEncoder.FromFolder)}(folder).");
+        }
+
         var own = earlier switch
         {
             MoeTextClassificationTransformer text => text.Tokenizer,

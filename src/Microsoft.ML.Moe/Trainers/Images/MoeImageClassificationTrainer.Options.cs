@@ -24,7 +24,32 @@ public sealed partial class MoeImageClassificationTrainer
         public string FeatureColumnName { get; set; } = "Features";
 
         /// <summary>
-        /// Pixels in a row. Files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images' fixed size (up to
+        /// A published encoder of images to begin with, ViT or DeiT: <c>PublishedEncoder.FromFolder(path)</c> of a folder with
+        /// <c>config.json</c>, <c>model.safetensors</c> and <c>preprocessor_config.json</c>. null trains from nothing. With an encoder, images are
+        /// resized, cut and scaled as it expects, bit for bit as its own library does, and the options of architecture, patches, augmentation and
+        /// training that name no encoder do not count, but for those of validation, weights, smoothing, seed, device, checkpoint and the
+        /// like: <see cref="FineTuning"/> takes their place. Default null.
+        /// </summary>
+        public PublishedEncoder? Encoder { get; set; }
+
+        /// <summary>
+        /// How much of <see cref="Encoder"/> is trained: <see cref="FineTuning.Auto"/> (the table decides: from 500 images on, the top third of
+        /// the layers), <see cref="FineTuning.None"/>, <see cref="FineTuning.TopLayers"/> or <see cref="FineTuning.AllLayers"/>. Default
+        /// <see cref="FineTuning.Auto"/>.
+        /// </summary>
+        public FineTuning FineTuning { get; set; } = FineTuning.Auto;
+
+        /// <summary>
+        /// Keeps what <see cref="Encoder"/>, frozen, makes of images, for further trainings on the same images. null keeps nothing. Default null.
+        /// </summary>
+        public EncoderStateCache? KeptStates { get; set; }
+
+        /// <summary>Makes a mixture of experts of <see cref="Encoder"/>; null leaves it as it is. Default null.</summary>
+        public Upcycling? Upcycling { get; set; }
+
+        /// <summary>
+        /// Pixels in a row. With <see cref="Encoder"/> the size that it was trained on, or, where it is set, another, with positions
+        /// between the trained ones. Else files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images' fixed size (up to
         /// 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions, or else that of a
         /// square. Within [1, 1024]. Default null.
         /// </summary>
@@ -101,8 +126,24 @@ public sealed partial class MoeImageClassificationTrainer
             OptionCheck.Range(ImageHeight, 1, ImageInput.MaximumSide, nameof(ImageHeight));
             OptionCheck.Defined(BadImages, nameof(BadImages));
             OptionCheck.Range(Channels, 1, ImageInput.MaximumChannels, nameof(Channels));
+            EncoderCheck.Of(FineTuning);
+            EncoderCheck.Of(Encoder, InitialModel, Upcycling, Uncertainty);
+            if (Encoder is not null && Channels is not null)
+                throw new ArgumentException($"{nameof(Encoder)} has channels of its own: leave {nameof(Channels)} null.", nameof(Channels));
             _ = ToConfig();
         }
+
+        private protected override bool DecidesArchitecture => base.DecidesArchitecture && Encoder is null;
+
+        /// <summary>How a published encoder is trained on a table.</summary>
+        internal PublishedTrainingConfig ToPublishedConfig() => new()
+        {
+            FineTuning = FineTuning,
+            KeptStates = KeptStates,
+            LoadBalancingCoefficient = LoadBalancingCoefficient,
+            RouterZLossCoefficient = RouterZLossCoefficient,
+            Training = ToTrainingConfig(),
+        };
 
         /// <summary>Architecture and training.</summary>
         internal ImageClassifierConfig ToConfig() => new()

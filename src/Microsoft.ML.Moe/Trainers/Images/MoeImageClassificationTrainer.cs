@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
@@ -9,7 +10,7 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// The <see cref="IEstimator{TTransformer}"/> for classifying images with a vision transformer whose feed-forward blocks are mixtures of
-/// experts, trained from scratch.
+/// experts, trained from scratch, or with a published encoder.
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -78,19 +79,29 @@ public sealed partial class MoeImageClassificationTrainer
 
     private protected override MoeImageClassificationTransformer Fit(IDataView input, IHostEnvironment environment, FitRun run)
     {
-        var columns = Settings.Columns;
         var classes = LabelClasses.Of(Settings.ColumnsOf(input), Settings.LabelColumnName);
+        if (Settings.Encoder is { } encoder)
+        {
+            var source = PublishedImageSource.Open(encoder, Settings.Upcycling, Settings.ImageWidth, Settings.ImageHeight);
+            return Fit(input, classes, source.Input.Images, run, engine =>
+                new PublishedImageTrainer(Settings.ToPublishedConfig(), source, classes.Count, engine));
+        }
+
         var start = FindStart(Settings, classes, tokenizer: null, environment, run.Channel);
         var images = start?.Images ?? ImageColumn.InputOf(
-            ImageColumn.Find(Settings.ColumnsOf(input), columns.Features), Settings.ImageWidth, Settings.ImageHeight, Settings.Channels);
+            ImageColumn.Find(Settings.ColumnsOf(input), Settings.FeatureColumnName), Settings.ImageWidth, Settings.ImageHeight, Settings.Channels);
+        return Fit(input, classes, images, run, engine =>
+            new ImageClassifierTrainer(Settings.ToConfig(), images, classes.Count, engine, start?.Values));
+    }
+
+    private MoeImageClassificationTransformer Fit(
+        IDataView input, LabelClasses classes, ImageInput images, FitRun run, Func<Engine, Trainer<ImagePixels>> create)
+    {
+        var columns = Settings.Columns;
         run.Channel.Info(
             MessageSensitivity.None, $"Images are read as {images.Width} × {images.Height} × {images.Channels}: width, height, channels.");
         var rows = new ImageRows(columns.Features, images, Settings.BadImages);
-        var model = new ClassifierFit<ImagePixels>(run, Settings).Execute(
-            input,
-            classes,
-            engine => (rows, new ImageClassifierTrainer(Settings.ToConfig(), images, classes.Count, engine, start?.Values)),
-            _ => rows);
+        var model = new ClassifierFit<ImagePixels>(run, Settings).Execute(input, classes, engine => (rows, create(engine)), _ => rows);
         return new MoeImageClassificationTransformer(columns, model, classes.Values);
     }
 

@@ -142,8 +142,7 @@ public sealed partial class MoeTextClassificationTrainer
         private protected override void CheckTask()
         {
             base.CheckTask();
-            if (FineTuning is null)
-                throw new ArgumentNullException(nameof(FineTuning), $"There is no {nameof(FineTuning)}; {nameof(FineTuning.Auto)} lets the table decide.");
+            EncoderCheck.Of(FineTuning);
             CheckEncoder();
             OptionCheck.Saved(StoredWeights, nameof(StoredWeights));
             _ = ToConfig();
@@ -170,23 +169,11 @@ public sealed partial class MoeTextClassificationTrainer
         /// <summary>Throws where options contradict a published encoder, or need one.</summary>
         private void CheckEncoder()
         {
+            EncoderCheck.Of(Encoder, InitialModel, Upcycling, Uncertainty);
             if (Encoder is null)
-            {
-                if (Upcycling is not null)
-                    throw new ArgumentException($"{nameof(Upcycling)} makes a mixture of a published encoder: set {nameof(Encoder)}.", nameof(Upcycling));
                 return;
-            }
-
-            if (InitialModel is not null)
-                throw new ArgumentException(
-                    $"{nameof(InitialModel)} and {nameof(Encoder)} are both something to begin with: set one of them.", nameof(Encoder));
             if (Tokenizer is not null)
                 throw new ArgumentException($"{nameof(Encoder)} has a tokenizer of its own: leave {nameof(Tokenizer)} null.", nameof(Tokenizer));
-            if (Uncertainty is not null && Upcycling is null)
-                throw new ArgumentException(
-                    $"{nameof(RouterEntropyColumnName)} and {nameof(UncertainColumnName)} need MoE layers, which a published encoder has with "
-                    + $"{nameof(Upcycling)}.",
-                    nameof(Upcycling));
         }
 
         /// <summary>Input, architecture and training.</summary>

@@ -78,7 +78,7 @@ public sealed class EncoderObjectiveTests : IDisposable
     {
         var model = _tiny.Pooled(_engine, Windows(bothEnds));
         EncodedText[] rows = [.. Texts().Select(row => model.Input.Encode(row.Text))];
-        var kept = new FrozenPass(model).Run(rows, keptAfter: 1).Kept!;
+        var kept = new FrozenPass<EncodedText>(model).Run(rows, keptAfter: 1).Kept!;
         int[] chosen = [5, 0, 5, 11];
         using var tape = _engine.BeginTape(training: false);
         var batch = model.Input.CreatePacker(model.Packing()).Pack([.. chosen.Select(row => rows[row])]);
@@ -125,8 +125,8 @@ public sealed class EncoderObjectiveTests : IDisposable
         var rows = Texts();
         // two classes of rows, and one of a single row
         Example<EncodedText>[] examples = [.. rows.Select((row, i) => new Example<EncodedText>(model.Input.Encode(row.Text), i == 0 ? 2 : i % 2))];
-        var objective = new ContrastObjective(
-            model, new TuningRows(examples, [.. Enumerable.Repeat(1f, Rows)], null), [.. Enumerable.Range(0, Rows)], [], 2, new TrainingConfig());
+        var objective = new ContrastObjective<EncodedText>(
+            model, new TuningRows<EncodedText>(examples, [.. Enumerable.Repeat(1f, Rows)], null), [.. Enumerable.Range(0, Rows)], [], 2, new TrainingConfig());
 
         // 5 and 6 rows, and one: three pairs of each, and one alone
         Assert.Equal(3 + 3 + 1, objective.Examples);
@@ -145,16 +145,16 @@ public sealed class EncoderObjectiveTests : IDisposable
         return model;
     }
 
-    private static EncoderObjective Objective(Model<EncodedText> model, FineTuningLoss loss, int layers, bool kept)
+    private static EncoderObjective<EncodedText> Objective(Model<EncodedText> model, FineTuningLoss loss, int layers, bool kept)
     {
         Example<EncodedText>[] examples = [.. Texts().Select(row => new Example<EncodedText>(model.Input.Encode(row.Text), row.Label))];
         var first = TinyEncoder.Layers - layers;
-        var states = kept ? new FrozenPass(model).Run([.. examples.Select(row => row.Input)], first).Kept : null;
-        var rows = new TuningRows(examples, [.. Enumerable.Range(0, Rows).Select(i => 0.5f + i % 3)], states);
+        var states = kept ? new FrozenPass<EncodedText>(model).Run([.. examples.Select(row => row.Input)], first).Kept : null;
+        var rows = new TuningRows<EncodedText>(examples, [.. Enumerable.Range(0, Rows).Select(i => 0.5f + i % 3)], states);
         int[] numbers = [.. Enumerable.Range(0, Rows)];
         return loss == FineTuningLoss.Contrast
-            ? new ContrastObjective(model, rows, numbers, [], first, new TrainingConfig())
-            : new ClassObjective(model, rows, numbers, [], first, new TrainingConfig());
+            ? new ContrastObjective<EncodedText>(model, rows, numbers, [], first, new TrainingConfig())
+            : new ClassObjective<EncodedText>(model, rows, numbers, [], first, new TrainingConfig());
     }
 
     private static float[] GradientOf(Parameter parameter)
@@ -164,7 +164,7 @@ public sealed class EncoderObjectiveTests : IDisposable
         return gradient;
     }
 
-    private static double LossOf(EncoderObjective objective, int[] examples)
+    private static double LossOf(EncoderObjective<EncodedText> objective, int[] examples)
     {
         objective.Prepare(examples, new Random(1));
         return objective.Accumulate(1f).Read();
