@@ -40,8 +40,8 @@ internal sealed class FineTuningBenchmark : IBenchmark
         var training = new TrainingConfig();
         int[] numbers = [.. Enumerable.Range(0, Rows)];
         var first = source.Encoder.Layers - TrainedLayers;
-        var objective = new ClassObjective(
-            model, new TuningRows(examples, [.. examples.Select(_ => 1f)], Kept: null), numbers, validation: [], first, training);
+        var objective = new ClassObjective<EncodedText>(
+            model, new TuningRows<EncodedText>(examples, [.. examples.Select(_ => 1f)], Kept: null), numbers, validation: [], first, training);
         var plan = FineTuningPlan.For(FineTuning.TopLayers(TrainedLayers), Rows, Classes, source.Encoder.Layers, isPair: false, isLong: false)!;
         using var optimizer = FineTuningOptimizer.Create(engine, model.Parameters, source.Encoder.Layers, plan, freezeRouter: false);
         var random = new Random(1);

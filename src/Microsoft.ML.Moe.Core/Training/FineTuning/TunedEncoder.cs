@@ -150,8 +150,8 @@ internal sealed class TunedEncoder<TRow>(
                 new($"{nameof(FineTuning)}.{nameof(plan.LearningRate)}", plan.LearningRate, 2e-4),
                 new($"{nameof(FineTuning)}.{nameof(plan.HeadLearningRate)}", plan.HeadLearningRate, 5e-3),
                 new($"{nameof(FineTuning)}.{nameof(plan.WeightDecay)}", plan.WeightDecay, 0.05),
-                new(nameof(config.LoadBalancingCoefficient), config.LoadBalancingCoefficient, 1e-2),
-                new(nameof(config.RouterZLossCoefficient), config.RouterZLossCoefficient, 1e-2),
+                new(nameof(EncoderConfig.LoadBalancingCoefficient), model.Config.Encoder.LoadBalancingCoefficient, 1e-2),
+                new(nameof(EncoderConfig.RouterZLossCoefficient), model.Config.Encoder.RouterZLossCoefficient, 1e-2),
             ],
         };
         var checkpoint = training.CheckpointFile is { } file
