@@ -21,6 +21,9 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     /// <summary>Tokens of all training texts up to which character n-grams are taken: beyond, there are words enough.</summary>
     private const long MostTokensForGrams = 3_000_000;
 
+    /// <summary>Scores of held-out rows at most, rows × classes: 256 MiB of each branch.</summary>
+    private const long MostScores = 1L << 26;
+
     private readonly LinearFit _fit = new(classes, threads);
     private LinearModel? _model;
     private float _strength;
@@ -57,7 +60,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
             rows = new TrainingRows<EncodedText>(learned, heldOut, IsDrawn: true);
         }
 
-        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(rows.Validation), stop);
+        (_model, _strength) = _fit.Choose(ExamplesOf(rows.Training), ExamplesOf(Some(rows.Validation)), stop);
         observer?.OnMessage(string.Create(
             CultureInfo.InvariantCulture,
             $"Linear branch: {_model.Features.Index.Count} features, strength {_strength}, chosen by {rows.Validation.Count} rows."));
@@ -73,12 +76,13 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         Model<EncodedText> network, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
         var model = _model!;
-        var heldOut = ExamplesOf(rows.Validation);
+        var scored = Some(rows.Validation);
+        var heldOut = ExamplesOf(scored);
         var weights = BranchWeights.Assumed;
         if (heldOut.Count > 0)
         {
             var (ofNetwork, ofLinear) = (new float[heldOut.Count * classes], new float[heldOut.Count * classes]);
-            network.Score([.. rows.Validation.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
+            network.Score([.. scored.Where(row => row.Weight > 0).Select(row => row.Input)], ofNetwork);
             foreach (ref var value in ofNetwork.AsSpan())
                 value = LinearBranch.Logarithm(value);
             model.ScoreLogarithms(heldOut.Rows, ofLinear);
@@ -91,7 +95,7 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         try
         {
             if (heldOut.Count > 0 && rows.IsDrawn)
-                model = _fit.Fit(ExamplesOf(rows.Training).With(heldOut), _strength, model, stop: stop);
+                model = _fit.Fit(ExamplesOf(rows.Training).With(ExamplesOf(rows.Validation)), _strength, model, stop: stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -99,6 +103,13 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
         }
 
         return new LinearBranch((TextInput)network.Input, model, (a, b));
+    }
+
+    /// <summary>Rows that are scored to choose by: all of them, or so many, evenly drawn, that scores of all classes take bounded memory.</summary>
+    private IReadOnlyList<Example<EncodedText>> Some(IReadOnlyList<Example<EncodedText>> rows)
+    {
+        var most = (int)Math.Max(1, MostScores / classes);
+        return rows.Count <= most ? rows : [.. Enumerable.Range(0, most).Select(i => rows[(int)((long)i * rows.Count / most)])];
     }
 
     private LinearExamples ExamplesOf(IReadOnlyList<Example<EncodedText>> rows)

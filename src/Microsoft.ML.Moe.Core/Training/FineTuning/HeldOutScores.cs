@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Tensors;
 
@@ -104,6 +105,7 @@ internal sealed class HeldOutScoring(Engine engine, ProbeFit probe, LinearFit li
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public HeldOutScores OutOfFold(BranchExamples rows, CancellationToken stop)
     {
+        CheckRoom(rows.Count);
         var foldOf = StratifiedFolds.Of(rows.Encoder.Labels, Folds, new Random(seed));
         HeldOutScores? all = null;
         for (var fold = 0; fold < Folds; fold++)
@@ -133,6 +135,7 @@ internal sealed class HeldOutScoring(Engine engine, ProbeFit probe, LinearFit li
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public HeldOutScores On(BranchExamples training, BranchExamples heldOut, CancellationToken stop)
     {
+        CheckRoom(heldOut.Count);
         var ofEncoder = ScoreEncoder(training.Encoder, heldOut.Encoder, stop);
         float[]? ofLinear = null;
         if (training.Linear is not null && heldOut.Linear is not null)
@@ -147,6 +150,17 @@ internal sealed class HeldOutScoring(Engine engine, ProbeFit probe, LinearFit li
 
         TrainingLog.ReleaseMemory();
         return new HeldOutScores(ofEncoder, ofLinear, heldOut.Encoder.Labels, heldOut.Encoder.Weights);
+    }
+
+    /// <summary>Throws where scores of rows do not fit into an array.</summary>
+    private void CheckRoom(int rows)
+    {
+        const double Gibibyte = 1L << 30;
+        if ((long)rows * classes > Array.MaxLength)
+            throw new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{rows:N0} rows of {classes:N0} classes ask for {(double)rows * classes * sizeof(float) / Gibibyte:N0} GiB to choose between models by: "
+                + $"give a ValidationSet of fewer rows, or a label of fewer classes."));
     }
 
     private float[] ScoreEncoder(ProbeExamples training, ProbeExamples heldOut, CancellationToken stop)

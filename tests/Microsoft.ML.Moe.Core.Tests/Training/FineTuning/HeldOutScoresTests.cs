@@ -16,6 +16,19 @@ public sealed class HeldOutScoresTests : IDisposable
     public void Dispose() => _engine.Dispose();
 
     [Fact]
+    public void ScoresThatNoArrayCanHoldAreToldOfBeforeAnythingIsFitted()
+    {
+        const int rows = 30_000;
+        using var engine = new ManagedEngine(1);
+        var examples = new ProbeExamples(new float[rows], Width: 1, new int[rows], new float[rows]);
+        var scoring = new HeldOutScoring(engine, new ProbeFit(engine, 100_000, seed: 1), new LinearFit(100_000, 1), 100_000, seed: 1);
+
+        var error = Assert.Throws<InvalidOperationException>(() => scoring.OutOfFold(new BranchExamples(examples, null), CancellationToken.None));
+
+        Assert.StartsWith("30,000 rows of 100,000 classes ask for 11 GiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TheBranchThatKnowsCounts()
     {
         int[] labels = [.. Enumerable.Range(0, 300).Select(i => i % Classes)];
