@@ -50,7 +50,8 @@ internal static class CommandLine
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(), new LargeModelCommand(), new AdaptersCommand(),
+            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(), new LargeModelCommand(),
+            new AdaptersCommand(), new Serving.ServingCommand(),
         };
         Ids.Validators.Add(result =>
         {

@@ -56,15 +56,15 @@ await app.RunAsync();
 static void Train(string path)
 {
     var ml = new MLContext(seed: 1);
+    var options = new MoeTextClassificationTrainer.Options { Sentence1ColumnName = "Text", MaxEpochs = 3 };
     var model = ml.Transforms.Conversion.MapValueToKey("Label")
-        .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(new MoeTextClassificationTrainer.Options { Sentence1ColumnName = "Text", MaxEpochs = 3 }))
+        .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(options))
         .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))
         .Fit(ml.Data.LoadFromTextFile<Sentence>(DotNetDocs.Sentences(share: 0.1).Train, hasHeader: true));
     ml.Model.SaveAtomically(model, null, path);
 }
 
 internal sealed record Request(string Text);
-
 internal sealed record Answer(string Label, float Probability);
 
 internal sealed class Sentence

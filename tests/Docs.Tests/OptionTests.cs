@@ -5,6 +5,7 @@ using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Serving;
 using Microsoft.ML.Moe.Training;
 
 namespace Docs.Tests;
@@ -91,6 +92,9 @@ public sealed partial class OptionTests
 
     [Fact]
     public void Options_of_text_generation() => AssertTable("Text generation", new GenerateTextOptions(), typeof(GenerateTextOptions), []);
+
+    [Fact]
+    public void Options_of_serving() => AssertTable("Serving", new MoeScorerOptions<string>(), typeof(MoeScorerOptions<string>), []);
 
     [Fact]
     public void Members_of_corruptions()

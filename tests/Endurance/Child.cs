@@ -13,8 +13,13 @@ internal sealed class Child : IDisposable
     /// <param name="args">What it is to do.</param>
     public Child(string[] wrapper, params string[] args)
     {
-        string[] command = [.. wrapper, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", "exec", typeof(Child).Assembly.Location, .. args];
-        _process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        string[] command = [.. wrapper, host, "exec", typeof(Child).Assembly.Location, .. args];
+        _process = Process.Start(new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
         _line = _process.StandardOutput.ReadLineAsync();
     }
 

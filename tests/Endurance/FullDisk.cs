@@ -22,10 +22,8 @@ internal static class FullDisk
             try
             {
                 using var folder = new TemporaryFolder();
-                using var process = Process.Start(new ProcessStartInfo(OwnMounts[0], [.. OwnMounts[1..], "mount", "-t", "tmpfs", "tmpfs", folder.Path])
-                {
-                    RedirectStandardError = true,
-                })!;
+                string[] mount = [.. OwnMounts[1..], "mount", "-t", "tmpfs", "tmpfs", folder.Path];
+                using var process = Process.Start(new ProcessStartInfo(OwnMounts[0], mount) { RedirectStandardError = true })!;
                 process.WaitForExit();
                 return process.ExitCode == 0;
             }
@@ -56,7 +54,8 @@ internal static class FullDisk
                 return 2;
         }
 
-        var (path, checkpoint, filler) = (Path.Combine(disk, "model.zip"), Path.Combine(disk, "training.checkpoint"), Path.Combine(disk, "filler"));
+        var (path, filler) = (Path.Combine(disk, "model.zip"), Path.Combine(disk, "filler"));
+        var checkpoint = Path.Combine(disk, "training.checkpoint");
         var ml = new MLContext(seed: 1);
         using var before = Models.Fit(ml);
         ml.Model.SaveAtomically(before, null, path);
@@ -64,7 +63,11 @@ internal static class FullDisk
         Fill(new FileInfo(filler));
 
         var warnings = 0;
-        ml.Log += (_, message) => warnings += message.Kind == ChannelMessageKind.Warning && message.Message.Contains(checkpoint, StringComparison.Ordinal) ? 1 : 0;
+        ml.Log += (_, message) =>
+        {
+            if (message.Kind == ChannelMessageKind.Warning && message.Message.Contains(checkpoint, StringComparison.Ordinal))
+                warnings++;
+        };
         using var after = Models.Fit(ml, o => (o.CheckpointFile, o.MaxEpochs) = (checkpoint, 6));
         using var expected = Models.Fit(new MLContext(seed: 1), o => o.MaxEpochs = 6);
         Models.AssertSame(Models.Score(ml, expected, Tables.Rows(9)), Models.Score(ml, after, Tables.Rows(9)));

@@ -48,7 +48,8 @@ internal static class KilledTraining
         using (var last = new Child([], Name, checkpoint, result))
             Assert.Equal(0, last.Finish().Code);
         var expected = TinyGenerators.Train(TinyGenerators.Switch, Config(null)).Weights;
-        return new KillReport(killed, drafts, expected.AsSpan().SequenceEqual(MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(result))), [.. folder.Files]);
+        var weights = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(result));
+        return new KillReport(killed, drafts, expected.AsSpan().SequenceEqual(weights), [.. folder.Files]);
     }
 
     /// <summary>The child: trains with a checkpoint, tells of every step, and writes the weights in the end.</summary>

@@ -18,7 +18,8 @@ internal static class ManyThreads
         var different = 0L;
         var workers = Enumerable.Range(0, threads).Select(thread => new Thread(() =>
         {
-            using var engine = ml.Model.CreatePredictionEngine<Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
+            var options = new PredictionEngineOptions { OwnsTransformer = false };
+            using var engine = ml.Model.CreatePredictionEngine<Row, Prediction>(model, options);
             for (var i = 0; i < predictions; i++)
             {
                 var row = (i * 7 + thread) % rows.Count;

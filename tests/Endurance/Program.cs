@@ -4,14 +4,16 @@ using System.Globalization;
 
 namespace Microsoft.ML.Moe.Tests.Endurance;
 
-/// <summary>The long form: <c>dotnet run -c Release --project tests/Endurance</c>. Started again as a child, what is to be killed.</summary>
+/// <summary>
+/// The long form: <c>dotnet run -c Release --project tests/Endurance</c>. Started again as a child, what is to be killed.
+/// </summary>
 internal static class Program
 {
-    private static readonly Option<int> Kills = new("--kills") { Description = "Kills of each kind.", DefaultValueFactory = _ => 100 };
-    private static readonly Option<int> Threads = new("--threads") { Description = "Threads that predict.", DefaultValueFactory = _ => 32 };
-    private static readonly Option<int> PerThread = new("--per-thread") { Description = "Predictions of a thread.", DefaultValueFactory = _ => 10_000 };
-    private static readonly Option<int> Fits = new("--fits") { Description = "Trainings with a context each.", DefaultValueFactory = _ => 200 };
-    private static readonly Option<int> Predictions = new("--predictions") { Description = "Predictions one after another.", DefaultValueFactory = _ => 100_000 };
+    private static readonly Option<int> Kills = Of("--kills", "Kills of each kind.", 100);
+    private static readonly Option<int> Threads = Of("--threads", "Threads that predict.", 32);
+    private static readonly Option<int> PerThread = Of("--per-thread", "Predictions of a thread.", 10_000);
+    private static readonly Option<int> Fits = Of("--fits", "Trainings with a context each.", 200);
+    private static readonly Option<int> Predictions = Of("--predictions", "Predictions one after another.", 100_000);
 
     private static int Main(string[] args)
     {
@@ -25,10 +27,16 @@ internal static class Program
                 return FullDisk.Fill(disk);
         }
 
-        var root = new RootCommand("Kills, fills disks, and trains and predicts for long; prints a table of what was lost.") { Kills, Threads, PerThread, Fits, Predictions };
+        var root = new RootCommand("Kills, fills disks, and trains and predicts for long; prints a table of what was lost.")
+        {
+            Kills, Threads, PerThread, Fits, Predictions,
+        };
         root.SetAction(Run);
         return root.Parse(args).Invoke();
     }
+
+    private static Option<int> Of(string name, string description, int usual) =>
+        new(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => usual };
 
     private static void Run(ParseResult parsed)
     {
@@ -36,15 +44,20 @@ internal static class Program
         Console.WriteLine("|---|---|---|");
         var kills = parsed.GetValue(Kills);
         Row($"{kills} kills while fitting", () => KillText(kills, (n, seed) => KilledTraining.Run(n, whileWriting: false, seed)));
-        Row($"{kills} kills while a checkpoint is written", () => KillText(kills, (n, seed) => KilledTraining.Run(n, whileWriting: true, seed)));
+        Row(
+            $"{kills} kills while a checkpoint is written",
+            () => KillText(kills, (n, seed) => KilledTraining.Run(n, whileWriting: true, seed)));
         Row($"{kills} kills while a model is saved", () => KillText(kills, KilledSaving.Run));
-        Row("disk full", () => !FullDisk.IsPossible ? "not possible here" : FullDisk.Run() is { Length: > 0 } wrong ? wrong : "nothing lost");
+        Row(
+            "disk full",
+            () => !FullDisk.IsPossible ? "not possible here" : FullDisk.Run() is { Length: > 0 } wrong ? wrong : "nothing lost");
         var (threads, each) = (parsed.GetValue(Threads), parsed.GetValue(PerThread));
         Row(
             string.Create(CultureInfo.InvariantCulture, $"{threads} threads × {each:N0} predictions"),
             () => string.Create(CultureInfo.InvariantCulture, $"{ManyThreads.Run(threads, each)} differ"));
         Row($"{parsed.GetValue(Fits)} trainings with a context each", () => Soak.Fit(parsed.GetValue(Fits)).ToString());
-        Row(string.Create(CultureInfo.InvariantCulture, $"{parsed.GetValue(Predictions):N0} predictions"), () => Soak.Predict(parsed.GetValue(Predictions)).ToString());
+        var predictions = parsed.GetValue(Predictions);
+        Row(string.Create(CultureInfo.InvariantCulture, $"{predictions:N0} predictions"), () => Soak.Predict(predictions).ToString());
     }
 
     private static void Row(string what, Func<string> run)
@@ -66,6 +79,7 @@ internal static class Program
             whole += report.IsWhole ? 1 : 0;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{done} kills in {runs} runs, {drafts} left a draft; {whole} of {runs} runs lost nothing");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{done} kills in {runs} runs, {drafts} left a draft; {whole} of {runs} runs lost nothing");
     }
 }

@@ -56,7 +56,8 @@ internal static class Soak
 /// <param name="ProcessAfter">The same, after.</param>
 internal sealed record Growth(long Managed, long ManagedAfter, long Process, long ProcessAfter)
 {
-    public override string ToString() => FormattableString.Invariant(
-        $"objects {Managed / 1048576.0:0.00} → {ManagedAfter / 1048576.0:0.00} MiB ({100.0 * (ManagedAfter - Managed) / Managed:+0.0;-0.0} %), ")
-        + FormattableString.Invariant($"process {Process / 1048576.0:0.0} → {ProcessAfter / 1048576.0:0.0} MiB ({100.0 * (ProcessAfter - Process) / Process:+0.0;-0.0} %)");
+    public override string ToString() => $"objects {Text(Managed, ManagedAfter)}, process {Text(Process, ProcessAfter)}";
+
+    private static string Text(double before, double after) => FormattableString.Invariant(
+        $"{before / (1 << 20):0.00} → {after / (1 << 20):0.00} MiB ({100 * (after - before) / before:+0.0;-0.0;0.0} %)");
 }

@@ -5,8 +5,8 @@ using SharpFuzz.Common;
 namespace Microsoft.ML.Moe.Tests.Fuzzing;
 
 /// <summary>
-/// Which branches an input takes and how often, as SharpFuzz's instrumentation counts them: one byte for each pair of places that follow one
-/// another. Source: afl-fuzz, technical details, "Coverage measurements".
+/// Which branches an input takes and how often, as SharpFuzz's instrumentation counts them: one byte for each pair of places that follow
+/// one another. Source: afl-fuzz, technical details, "Coverage measurements".
 /// </summary>
 internal sealed unsafe class BranchCoverage
 {
@@ -15,9 +15,8 @@ internal sealed unsafe class BranchCoverage
     // the readers; not the kernels, which would only be slow
     private static readonly string[] Counted =
     [
-        "Microsoft.ML.Moe.Files.", "Microsoft.ML.Moe.Tokenizers.", "Microsoft.ML.Moe.Models.", "Microsoft.ML.Moe.Training.TrainingCheckpoint",
-        "Microsoft.ML.Moe.Training.TrainingProgress", "Microsoft.ML.Moe.Persistence.", "Microsoft.ML.Moe.MlNet.", "Microsoft.ML.Moe.Rows.", "Microsoft.ML.Moe.Generation.",
-        "Microsoft.ML.Moe.Inputs.", "Microsoft.ML.Moe.Heads.", "Microsoft.ML.Moe.Layers.Weights", "Microsoft.ML.Moe.LinearModels.", "Microsoft.ML.Moe.Routing.Router",
+        "Files.", "Tokenizers.", "Models.", "Training.TrainingCheckpoint", "Training.TrainingProgress", "Persistence.", "MlNet.", "Rows.",
+        "Generation.", "Inputs.", "Heads.", "Layers.Weights", "LinearModels.", "Routing.Router",
     ];
 
     private readonly byte* _counts;
@@ -60,7 +59,7 @@ internal sealed unsafe class BranchCoverage
         }
 
         foreach (var name in instrumented)
-            Fuzzer.Instrument(Path.Combine(folder, name), type => Counted.Any(c => type.StartsWith(c, StringComparison.Ordinal)), Options.Value);
+            Fuzzer.Instrument(Path.Combine(folder, name), IsCounted, Options.Value);
         return Path.Combine(folder, own + ".dll");
     }
 
@@ -87,6 +86,9 @@ internal sealed unsafe class BranchCoverage
 
         return isNew;
     }
+
+    private static bool IsCounted(string type) =>
+        Counted.Any(c => type.StartsWith("Microsoft.ML.Moe." + c, StringComparison.Ordinal));
 
     private static byte BucketOf(byte count) => count switch
     {

@@ -34,7 +34,9 @@ internal sealed record FuzzInput(params IReadOnlyList<FuzzFile> Files)
 
     /// <summary>Reads the files that <see cref="WriteTo"/> has written.</summary>
     public static FuzzInput ReadFrom(string folder) => new(
-        [.. Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(f => new FuzzFile(Uri.UnescapeDataString(Path.GetFileName(f)), File.ReadAllBytes(f)))]);
+        [.. Directory.GetFiles(folder)
+            .Order(StringComparer.Ordinal)
+            .Select(f => new FuzzFile(Uri.UnescapeDataString(Path.GetFileName(f)), File.ReadAllBytes(f)))]);
 
     /// <summary>The files of a folder.</summary>
     /// <param name="folder">The folder.</param>

@@ -106,7 +106,8 @@ internal sealed class FuzzRun(FuzzTarget target, int seed)
     private static string KindOf(Exception exception)
     {
         var inner = exception.GetBaseException();
-        return inner.GetType().Name + new StackTrace(inner).GetFrames().Select(f => $" {f.GetMethod()?.DeclaringType}.{f.GetMethod()?.Name}").Take(3).Aggregate("", string.Concat);
+        var places = new StackTrace(inner).GetFrames().Take(3).Select(f => $" {f.GetMethod()?.DeclaringType}.{f.GetMethod()?.Name}");
+        return inner.GetType().Name + string.Concat(places);
     }
 }
 
@@ -150,6 +151,9 @@ internal sealed class Watchdog : IDisposable
         lock (_lock)
             current = _current;
         if (current is { } running && Stopwatch.GetElapsedTime(running.Since) > _most)
-            _end(new Finding(running.Number, $"over {_most.TotalSeconds:0} seconds for an input of {running.Input.Length:N0} bytes", running.Input));
+        {
+            var what = $"over {_most.TotalSeconds:0} seconds for an input of {running.Input.Length:N0} bytes";
+            _end(new Finding(running.Number, what, running.Input));
+        }
     }
 }

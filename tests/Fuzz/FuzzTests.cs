@@ -46,7 +46,8 @@ public sealed class FuzzTests
     [Fact]
     public void EveryReaderIsTried() => Assert.Equal(
         Targets.Names.Order(),
-        typeof(FuzzTests).GetMethod(nameof(AReaderRefusesWhatIsWrongAsItsDocumentationSays))!.GetCustomAttributes(typeof(InlineDataAttribute), false)
+        typeof(FuzzTests).GetMethod(nameof(AReaderRefusesWhatIsWrongAsItsDocumentationSays))!
+            .GetCustomAttributes(typeof(InlineDataAttribute), false)
             .Cast<InlineDataAttribute>().Select(a => (string)a.GetData(null!).Single()[0]).Order());
 
     [Fact]

@@ -17,21 +17,55 @@ internal static class Program
     private static readonly Argument<string> Target = new("target") { Description = $"The reader: {string.Join(", ", Targets.Names)}." };
     private static readonly Option<long?> Count = new("--inputs") { Description = "Read so many inputs.", HelpName = "N" };
     private static readonly Option<double?> Seconds = new("--seconds") { Description = "Read inputs for so long.", HelpName = "S" };
-    private static readonly Option<int> Seed = new("--seed") { Description = "Another seed, other inputs.", HelpName = "N", DefaultValueFactory = _ => 1 };
-    private static readonly Option<long> First = new("--first") { Description = "Number of the first input, to repeat one.", HelpName = "N" };
-    private static readonly Option<bool> Guided = new("--guided") { Description = "Instrument the readers with SharpFuzz, and make inputs of those that reach new code." };
-    private static readonly Option<string?> Repeat = new("--repeat") { Description = "Read the input in a folder, as a finding leaves one.", HelpName = "FOLDER" };
-    private static readonly Option<string> Findings = new("--findings") { Description = "Where findings go.", HelpName = "FOLDER", DefaultValueFactory = _ => "findings" };
-    private static readonly Option<double> Watch = new("--watchdog") { Description = "Seconds that an input may take.", HelpName = "S", DefaultValueFactory = _ => 10 };
+    private static readonly Option<int> Seed = new("--seed")
+    {
+        Description = "Another seed, other inputs.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 1,
+    };
+
+    private static readonly Option<long> First = new("--first")
+    {
+        Description = "Number of the first input, to repeat one.",
+        HelpName = "N",
+    };
+
+    private static readonly Option<bool> Guided = new("--guided")
+    {
+        Description = "Instrument the readers with SharpFuzz, and make inputs of those that reach new code.",
+    };
+
+    private static readonly Option<string?> Repeat = new("--repeat")
+    {
+        Description = "Read the input in a folder, as a finding leaves one.",
+        HelpName = "FOLDER",
+    };
+
+    private static readonly Option<string> Findings = new("--findings")
+    {
+        Description = "Where findings go.",
+        HelpName = "FOLDER",
+        DefaultValueFactory = _ => "findings",
+    };
+
+    private static readonly Option<double> Watch = new("--watchdog")
+    {
+        Description = "Seconds that an input may take.",
+        HelpName = "S",
+        DefaultValueFactory = _ => 10,
+    };
+
     private static readonly Option<string?> Driver = new("--driver")
     {
-        Description = "Be driven: by afl-fuzz (afl) or libfuzzer-dotnet (libfuzzer), which have to be installed. The input is the target's first file.",
+        Description = "Be driven: by afl-fuzz (afl) or libfuzzer-dotnet (libfuzzer), which have to be installed. The input is the target's "
+            + "first file.",
         HelpName = "NAME",
     };
 
     private static int Main(string[] args)
     {
-        var root = new RootCommand("Gives a reader of outside data inputs that are wrong, and tells what it does not refuse as its documentation says.")
+        var root = new RootCommand(
+            "Gives a reader of outside data inputs that are wrong, and tells what it does not refuse as its documentation says.")
         {
             Target, Count, Seconds, Seed, First, Guided, Repeat, Findings, Watch, Driver,
         };
@@ -92,10 +126,15 @@ internal static class Program
         return run.Findings.Count == 0 ? 0 : FoundCode;
     }
 
-    private static string Summary(FuzzTarget target, FuzzRun run, int seed, TimeSpan time) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{target.Name}: seed {seed}, {run.Inputs:N0} inputs in {time.TotalSeconds:0} s, {run.Accepted:N0} accepted, {run.Findings.Count} findings")
-        + (run.Coverage is { } coverage ? string.Create(CultureInfo.InvariantCulture, $", {coverage.Reached:N0} branches, {run.Kept:N0} inputs kept") : "");
+    private static string Summary(FuzzTarget target, FuzzRun run, int seed, TimeSpan time)
+    {
+        var inputs = string.Create(
+            CultureInfo.InvariantCulture, $"{run.Inputs:N0} inputs in {time.TotalSeconds:0} s, {run.Accepted:N0} accepted");
+        var guided = run.Coverage is { } coverage
+            ? string.Create(CultureInfo.InvariantCulture, $", {coverage.Reached:N0} branches, {run.Kept:N0} inputs kept")
+            : "";
+        return $"{target.Name}: seed {seed}, {inputs}, {run.Findings.Count} findings{guided}";
+    }
 
     private static void Write(Finding finding, string folder, int seed)
     {
@@ -107,7 +146,8 @@ internal static class Program
     private static int RunInstrumented(string[] args)
     {
         var program = BranchCoverage.Instrument(Path.Combine(AppContext.BaseDirectory, "instrumented"));
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet", ["exec", program, .. args]))!;
+        var host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        using var process = Process.Start(new ProcessStartInfo(host, ["exec", program, .. args]))!;
         process.WaitForExit();
         return process.ExitCode;
     }

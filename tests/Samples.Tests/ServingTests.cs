@@ -16,7 +16,8 @@ public sealed class ServingTests : IDisposable
 
     public ServingTests()
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, "Serving.dll"), "--urls", "http://127.0.0.1:0"])
+        var program = Path.Combine(AppContext.BaseDirectory, "Serving.dll");
+        _process = Process.Start(new ProcessStartInfo("dotnet", ["exec", program, "--urls", "http://127.0.0.1:0"])
         {
             RedirectStandardOutput = true,
             Environment = { ["MODEL"] = _folder["model.zip"], ["MLNETMOE_SAMPLE_SHARE"] = "0.03" },

@@ -4,8 +4,8 @@ using System.Threading.Channels;
 namespace Microsoft.ML.Moe.Serving;
 
 /// <summary>
-/// One model that many callers score with at the same time: rows that arrive together are scored together, and another file takes the model's
-/// place while it serves. Safe to use from any thread.
+/// One model that many callers score with at the same time: rows that arrive together are scored together, and another file takes the
+/// model's place while it serves. Safe to use from any thread.
 /// </summary>
 /// <typeparam name="TRow">A row, with the columns that the model reads.</typeparam>
 /// <typeparam name="TPrediction">What becomes of it, with columns that the model gives.</typeparam>
@@ -38,7 +38,9 @@ public sealed class MoeScorer<TRow, TPrediction> : IAsyncDisposable
     /// <param name="path">The model zip, as <c>mlContext.Model.Save</c> writes it.</param>
     /// <param name="options">How it is served; null for the defaults.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="InvalidOperationException">The model cannot score the rows of <see cref="MoeScorerOptions{TRow}.WarmUpRows"/>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The model cannot score the rows of <see cref="MoeScorerOptions{TRow}.WarmUpRows"/>.
+    /// </exception>
     /// <remarks>A damaged file gives what <c>mlContext.Model.Load</c> throws.</remarks>
     public MoeScorer(string path, MoeScorerOptions<TRow>? options = null)
     {
@@ -53,7 +55,9 @@ public sealed class MoeScorer<TRow, TPrediction> : IAsyncDisposable
     /// <summary>When the model that is served was loaded.</summary>
     public DateTimeOffset LoadedAt { get; private set; }
 
-    /// <summary>Why the last <see cref="SwapAsync"/> failed, for a health check; null where it did not. The model from before serves on.</summary>
+    /// <summary>
+    /// Why the last <see cref="SwapAsync"/> failed, for a health check; null where it did not. The model from before serves on.
+    /// </summary>
     public string? Fault { get; private set; }
 
     /// <summary>Scores a row.</summary>
@@ -79,7 +83,8 @@ public sealed class MoeScorer<TRow, TPrediction> : IAsyncDisposable
     }
 
     /// <summary>
-    /// Loads another model, warms it up, and puts it in place of the one that serves. Rows that are being scored are answered by the old one.
+    /// Loads another model, warms it up, and puts it in place of the one that serves. Rows that are being scored are answered by the old
+    /// one.
     /// </summary>
     /// <param name="path">The model zip.</param>
     /// <param name="cancellationToken">Ends it, before the models change places.</param>
@@ -93,8 +98,8 @@ public sealed class MoeScorer<TRow, TPrediction> : IAsyncDisposable
         await _swaps.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var next = await Task.Run(
-                () => ServedModel<TRow, TPrediction>.Load(path, _options.WarmUpRows, _options.MaximumBatch), cancellationToken).ConfigureAwait(false);
+            ServedModel<TRow, TPrediction> Load() => ServedModel<TRow, TPrediction>.Load(path, _options.WarmUpRows, _options.MaximumBatch);
+            var next = await Task.Run(Load, cancellationToken).ConfigureAwait(false);
             using var old = Exchange(next);
             Fault = null;
         }

@@ -13,7 +13,9 @@ namespace Microsoft.ML.Moe.Serving;
 /// <item><term><c>moe.batch.size</c></term><description>rows of a batch</description></item>
 /// <item>
 /// <term><c>moe.expert.load</c></term>
-/// <description>share of the pairs of token and expert that an expert of a layer had, last measured; <c>moe.layer</c> and <c>moe.expert</c></description>
+/// <description>
+/// share of the pairs of token and expert that an expert of a layer had, last measured; <c>moe.layer</c> and <c>moe.expert</c>
+/// </description>
 /// </item>
 /// <item>
 /// <term><c>moe.uncertain.share</c></term>
@@ -32,9 +34,9 @@ public static class MoeScorerTelemetry
 
     private static readonly Meter Meter = new(MeterName);
     private static readonly Counter<long> Rows = Meter.CreateCounter<long>("moe.rows", "{row}", "Rows answered.");
-    private static readonly Histogram<double> Seconds = Meter.CreateHistogram<double>("moe.score.duration", "s", "Time that a batch took.");
+    private static readonly Histogram<double> Seconds = Meter.CreateHistogram<double>("moe.score.duration", "s", "Time of a batch.");
     private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("moe.batch.size", "{row}", "Rows of a batch.");
-    private static readonly Gauge<double> Load = Meter.CreateGauge<double>("moe.expert.load", "1", "Share of the pairs that an expert had.");
+    private static readonly Gauge<double> Load = Meter.CreateGauge<double>("moe.expert.load", "1", "Share of the pairs of an expert.");
     private static readonly Gauge<double> Uncertain = Meter.CreateGauge<double>("moe.uncertain.share", "1", "Share of uncertain tokens.");
 
     /// <summary>Makes the activities.</summary>

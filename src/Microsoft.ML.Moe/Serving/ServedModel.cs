@@ -56,7 +56,8 @@ internal sealed class ServedModel<TRow, TPrediction> : IDisposable
             [.. _ml.Data.CreateEnumerable<TPrediction>(_model.Transform(_ml.Data.LoadFromEnumerable(rows)), reuseRowObject: false)];
         return predictions.Count == rows.Count
             ? predictions
-            : throw new InvalidOperationException($"The model gives {predictions.Count} rows for {rows.Count}: it filters, and cannot be served.");
+            : throw new InvalidOperationException(
+                $"The model gives {predictions.Count} rows for {rows.Count}: it filters, and cannot be served.");
     }
 
     /// <summary>What the routers do with rows; null where there are none.</summary>

@@ -7,8 +7,8 @@ internal static class ByteMutation
 {
     private static readonly long[] Edges =
     [
-        0, 1, -1, 2, 7, 8, 127, 128, 255, 256, 32767, 32768, 65535, 65536, int.MaxValue, int.MinValue, uint.MaxValue, 1L << 32, long.MaxValue,
-        long.MinValue, 0x7F800000, 0x7FC00000, 0xFF800000, 0x7F7FFFFF,
+        0, 1, -1, 2, 7, 8, 127, 128, 255, 256, 32767, 32768, 65535, 65536, int.MaxValue, int.MinValue, uint.MaxValue, 1L << 32,
+        long.MaxValue, long.MinValue, 0x7F800000, 0x7FC00000, 0xFF800000, 0x7F7FFFFF,
     ];
 
     /// <inheritdoc cref="Mutator"/>

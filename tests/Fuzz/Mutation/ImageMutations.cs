@@ -41,7 +41,8 @@ internal static class PngMutation
 {
     private const int SignatureBytes = 8;
     private const int MostPixelBytes = 1 << 18;
-    private static readonly string[] Types = ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "iCCP", "zTXt", "iTXt", "tEXt", "eXIf", "acTL", "fcTL", "sRGB"];
+    private static readonly string[] Types =
+        ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "iCCP", "zTXt", "iTXt", "tEXt", "eXIf", "acTL", "fcTL", "sRGB"];
 
     /// <inheritdoc cref="Mutator"/>
     public static byte[] Apply(byte[] content, Random random)
@@ -65,7 +66,8 @@ internal static class PngMutation
     private static (string, byte[]) Changed((string Type, byte[] Data) chunk, Random random) => random.Next(4) switch
     {
         0 => (Types[random.Next(Types.Length)], chunk.Data),
-        1 or 2 when chunk.Type is "IDAT" && Unpacked(chunk.Data) is { } pixels => (chunk.Type, ImageFiles.Packed(ByteMutation.Apply(pixels, random))),
+        1 or 2 when chunk.Type is "IDAT" && Unpacked(chunk.Data) is { } pixels =>
+            (chunk.Type, ImageFiles.Packed(ByteMutation.Apply(pixels, random))),
         _ => (chunk.Type, ByteMutation.Apply(chunk.Data, random)),
     };
 
@@ -101,7 +103,7 @@ internal static class JpegMutation
                 break;
             var end = at + 2 + length;
             var next = end;
-            while (next < content.Length && !(content[next] == 0xFF && next + 1 < content.Length && content[next + 1] is not (0 or (>= 0xD0 and <= 0xD7))))
+            while (next < content.Length && !IsMarker(content, next))
                 next++;
             segments.Add((marker, content[(at + 4)..end], content[end..next]));
             at = next;
@@ -121,6 +123,9 @@ internal static class JpegMutation
         file.Write([0xFF, 0xD9]);
         return file.ToArray();
     }
+
+    private static bool IsMarker(byte[] content, int at) =>
+        content[at] == 0xFF && at + 1 < content.Length && content[at + 1] is not (0 or (>= 0xD0 and <= 0xD7));
 
     private static (byte, byte[], byte[]) Changed((byte Marker, byte[] Data, byte[] Coded) segment, Random random) => random.Next(4) switch
     {
@@ -153,12 +158,17 @@ internal static class RiffMutation
             return ByteMutation.Apply(content, random);
         PartMutation.Apply(
             chunks,
-            chunk => random.Next(5) == 0 ? (Types[random.Next(Types.Length)], chunk.Data) : (chunk.Type, ByteMutation.Apply(chunk.Data, random)),
+            chunk => random.Next(5) == 0
+                ? (Types[random.Next(Types.Length)], chunk.Data)
+                : (chunk.Type, ByteMutation.Apply(chunk.Data, random)),
             random);
         byte[] body =
         [
             .. "WEBP"u8,
-            .. chunks.SelectMany(c => (byte[])[.. Encoding.Latin1.GetBytes(c.Type), .. BitConverter.GetBytes(c.Data.Length), .. c.Data, .. new byte[c.Data.Length % 2]]),
+            .. chunks.SelectMany(c => (byte[])
+            [
+                .. Encoding.Latin1.GetBytes(c.Type), .. BitConverter.GetBytes(c.Data.Length), .. c.Data, .. new byte[c.Data.Length % 2],
+            ]),
         ];
         return [.. "RIFF"u8, .. BitConverter.GetBytes(body.Length), .. body];
     }

@@ -13,10 +13,11 @@ internal static class JsonMutation
 
     private static readonly string[] Values =
     [
-        "null", "true", "false", "0", "1", "-1", "2", "3", "7", "64", "127", "255", "256", "1023", "65535", "65536", "1000000", "16777216", "2147483647",
-        "-2147483648", "2147483648", "4294967296", "9223372036854775807", "18446744073709551616", "1e9", "1e18", "1e308", "1e-300", "-0.0", "0.5", "1.5",
-        "0.1", "-1e38", "3.4e38", "\"\"", "\" \"", "\"a\"", "\"NaN\"", "\"Infinity\"", "\"-1\"", "\"../x\"", "\"\\ud800\"", "\"\\u0000\"", "\"\u00e9\ud835\udc9c\"",
-        "[]", "{}", "[[]]", "[0]", "[null]", "{\"\":0}", "{\"type\":\"Sequence\"}",
+        "null", "true", "false", "0", "1", "-1", "2", "3", "7", "64", "127", "255", "256", "1023", "65535", "65536", "1000000",
+        "16777216", "2147483647", "-2147483648", "2147483648", "4294967296", "9223372036854775807", "18446744073709551616", "1e9",
+        "1e18", "1e308", "1e-300", "-0.0", "0.5", "1.5", "0.1", "-1e38", "3.4e38", "\"\"", "\" \"", "\"a\"", "\"NaN\"", "\"Infinity\"",
+        "\"-1\"", "\"../x\"", "\"\\ud800\"", "\"\\u0000\"", "\"\u00e9\ud835\udc9c\"", "[]", "{}", "[[]]", "[0]", "[null]", "{\"\":0}",
+        "{\"type\":\"Sequence\"}",
     ];
 
     /// <inheritdoc cref="Mutator"/>
@@ -169,6 +170,8 @@ internal static class JsonMutation
             return content;
         var colon = colons[random.Next(colons.Count)];
         var start = text.LastIndexOf('"', colon - 2);
-        return start < 0 ? content : Encoding.UTF8.GetBytes(text.Insert(start, $"{text[start..colon]}:{Values[random.Next(Values.Length)]},"));
+        return start < 0
+            ? content
+            : Encoding.UTF8.GetBytes(text.Insert(start, $"{text[start..colon]}:{Values[random.Next(Values.Length)]},"));
     }
 }

@@ -31,6 +31,6 @@ internal static class Mutators
         var content = file.Content;
         for (; changes > 0; changes--)
             content = random.Next(8) == 0 ? ByteMutation.Apply(content, random) : byKind(content, random);
-        return content.Length <= MostBytes || content.Length <= file.Content.Length ? content : content[..Math.Max(MostBytes, file.Content.Length)];
+        return content[..Math.Min(content.Length, Math.Max(MostBytes, file.Content.Length))];
     }
 }

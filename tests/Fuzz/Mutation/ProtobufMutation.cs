@@ -4,7 +4,8 @@ namespace Microsoft.ML.Moe.Tests.Fuzzing.Mutation;
 internal static class ProtobufMutation
 {
     private const int MostDepth = 6;
-    private static readonly long[] Edges = [0, 1, -1, 2, 3, 127, 128, 255, 65536, int.MaxValue, int.MinValue, 1L << 31, 1L << 40, long.MaxValue, long.MinValue];
+    private static readonly long[] Edges =
+        [0, 1, -1, 2, 3, 127, 128, 255, 65536, int.MaxValue, int.MinValue, 1L << 31, 1L << 40, long.MaxValue, long.MinValue];
 
     /// <inheritdoc cref="Mutator"/>
     public static byte[] Apply(byte[] content, Random random) =>

@@ -19,7 +19,8 @@ internal static class SafeTensorsMutation
         {
             case 0 when data.Length >= 4:
                 data = (byte[])data.Clone();
-                BinaryPrimitives.WriteSingleLittleEndian(data.AsSpan(random.Next(data.Length / 4) * 4), Numbers[random.Next(Numbers.Length)]);
+                var place = data.AsSpan(random.Next(data.Length / 4) * 4);
+                BinaryPrimitives.WriteSingleLittleEndian(place, Numbers[random.Next(Numbers.Length)]);
                 break;
             case 1:
                 data = ByteMutation.Apply(data, random);

@@ -23,7 +23,8 @@ internal abstract class ZipTarget : FuzzTarget
         var ml = new MLContext(seed: 1);
         ITransformer[] models =
         [
-            TinyModels.Text(ml), TinyModels.Text(ml, TextTokenizer.FromWordPieceVocabulary(TestVocabulary.Stream())), TinyModels.Image(ml), TinyModels.Number(ml),
+            TinyModels.Text(ml), TinyModels.Text(ml, TextTokenizer.FromWordPieceVocabulary(TestVocabulary.Stream())), TinyModels.Image(ml),
+                TinyModels.Number(ml),
             TinyModels.Embedder(ml), TinyModels.Generator(ml),
         ];
         var zips = models.Select(m => TinyModels.Zip(ml, m)).ToList();
@@ -63,7 +64,8 @@ internal sealed class ModelTarget : ZipTarget
 
     public override string Name => "model";
 
-    private static readonly string[] Known = ["TextTokenizer.Register", "Repository doesn't contain entry", "String cannot have zero length"];
+    private static readonly string[] Known = ["TextTokenizer.Register", "Repository doesn't contain entry",
+        "String cannot have zero length"];
 
     /// <summary>
     /// A damaged entry; a tokenizer or a folder that is only named and not there; and what ML.NET says of an entry that is missing, or of a
@@ -177,13 +179,16 @@ internal sealed class WeightsTarget : FuzzTarget
                 break;
         }
 
-        MemoryStream? Of(string name) => input.Files.FirstOrDefault(f => f.Name == name) is { } file ? new MemoryStream(file.Content) : null;
+        MemoryStream? Of(string name) =>
+            input.Files.FirstOrDefault(f => f.Name == name) is { } file ? new MemoryStream(file.Content) : null;
     }
 
     protected override IEnumerable<FuzzInput> CreateSeeds()
     {
         var ml = new MLContext(seed: 1);
-        foreach (var (kind, model) in new (string, ITransformer)[] { ("text", TinyModels.Text(ml)), ("image", TinyModels.Image(ml)), ("features", TinyModels.Number(ml)) })
+        (string, ITransformer)[] models =
+            [("text", TinyModels.Text(ml)), ("image", TinyModels.Image(ml)), ("features", TinyModels.Number(ml))];
+        foreach (var (kind, model) in models)
         {
             using (model as IDisposable)
             using (var archive = new ZipArchive(new MemoryStream(TinyModels.Zip(ml, model)), ZipArchiveMode.Read))
@@ -195,7 +200,7 @@ internal sealed class WeightsTarget : FuzzTarget
         static FuzzFile File(ZipArchive archive, string name)
         {
             using var content = new MemoryStream();
-            using var stream = archive.Entries.Single(e => e.Name == name || e.FullName.EndsWith("\\" + name, StringComparison.Ordinal)).Open();
+            using var stream = archive.Entries.Single(e => e.FullName.Split('/', '\\')[^1] == name).Open();
             stream.CopyTo(content);
             return new FuzzFile(name, content.ToArray());
         }
@@ -215,7 +220,8 @@ internal sealed class CheckpointTarget : FuzzTarget
     private Optimizer? _optimizer;
     private string _training = "";
 
-    public CheckpointTarget() => _parameters = new(() => [.. TinyGenerators.Create(_engine, TinyGenerators.T5).Parameters.All.Select(p => p.Parameter)]);
+    public CheckpointTarget() => _parameters = new(() =>
+        [.. TinyGenerators.Create(_engine, TinyGenerators.T5).Parameters.All.Select(p => p.Parameter)]);
 
     public override string Name => "checkpoint";
 
@@ -226,7 +232,8 @@ internal sealed class CheckpointTarget : FuzzTarget
             Pack(input, stream);
         var parameters = _parameters.Value;
         _optimizer ??= _engine.CreateAdamW([new ParameterGroup(parameters, 1e-3f)]);
-        new TrainingCheckpoint(path, _training).TryRestore(Epochs, StepsOfEpoch, parameters, _optimizer, new ParameterSnapshot(parameters), out var progress, out _);
+        new TrainingCheckpoint(path, _training).TryRestore(
+            Epochs, StepsOfEpoch, parameters, _optimizer, new ParameterSnapshot(parameters), out var progress, out _);
         if (progress is { } p && (p.Epoch < 1 || p.Step < 0 || p.Step > StepsOfEpoch || !double.IsFinite(p.LossSum)))
             throw new InvalidOperationException($"Accepted: {p}");
     }
@@ -237,7 +244,8 @@ internal sealed class CheckpointTarget : FuzzTarget
         if (!files.TryGetValue(Progress, out var progress) || !files.TryGetValue(State, out var state))
             return input;
         var digest = Convert.ToHexString(SHA256.HashData([.. progress, .. SHA256.HashData(state)]));
-        return new FuzzInput([.. input.Files.Select(f => f.Name == Digest ? f with { Content = System.Text.Encoding.ASCII.GetBytes(digest) } : f)]);
+        var content = System.Text.Encoding.ASCII.GetBytes(digest);
+        return new FuzzInput([.. input.Files.Select(f => f.Name == Digest ? f with { Content = content } : f)]);
     }
 
     public override void Dispose()
@@ -263,7 +271,13 @@ internal sealed class CheckpointTarget : FuzzTarget
 
     private static GeneratorTrainingConfig Config(string path) => new()
     {
-        Training = new GeneratorTrainingConfig().Training with { LearningRate = 1e-3f, BatchSize = 8, MaxEpochs = Epochs, CheckpointFile = path },
+        Training = new GeneratorTrainingConfig().Training with
+        {
+            LearningRate = 1e-3f,
+            BatchSize = 8,
+            MaxEpochs = Epochs,
+            CheckpointFile = path,
+        },
     };
 
     private static FuzzFile Of(ZipArchiveEntry entry)

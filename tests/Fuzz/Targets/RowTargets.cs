@@ -21,9 +21,11 @@ internal sealed class ImageTarget : FuzzTarget
 
     protected override IEnumerable<FuzzInput> CreateSeeds()
     {
-        foreach (var (format, name) in new[] { (SKEncodedImageFormat.Png, "a.png"), (SKEncodedImageFormat.Jpeg, "a.jpg"), (SKEncodedImageFormat.Webp, "a.webp") })
+        foreach (var (format, name) in new[] { (SKEncodedImageFormat.Png, "a.png"), (SKEncodedImageFormat.Jpeg, "a.jpg"),
+            (SKEncodedImageFormat.Webp, "a.webp") })
             yield return Of(name, ImageFiles.Encode(format, 13, 9));
-        yield return Of("a.png", ImageFiles.Png(4, 4, 8, 6, [.. Enumerable.Range(0, 4).SelectMany(_ => (byte[])[0, .. new byte[16]])], chunks: ImageFiles.PngChunk("tEXt"u8, [.. "a\0b"u8])));
+        yield return Of("a.png", ImageFiles.Png(4, 4, 8, 6, [.. Enumerable.Range(0, 4).SelectMany(_ => (byte[])[0, .. new byte[16]])],
+            chunks: ImageFiles.PngChunk("tEXt"u8, [.. "a\0b"u8])));
         yield return Of("a.png", ImageFiles.Png(5, 3, 16, 2, [.. Enumerable.Range(0, 3).SelectMany(_ => (byte[])[1, .. new byte[30]])]));
         yield return Of("a.jpg", ImageFiles.Jpeg(32, 16, 3));
         yield return Of("a.jpg", ImageFiles.Jpeg(16, 16, 1, emptyScans: 3));
@@ -54,7 +56,8 @@ internal sealed class RowsTarget : FuzzTarget
     public override string Name => "rows";
 
     /// <summary>The message names the column.</summary>
-    public override bool IsDocumented(Exception exception) => exception is InvalidOperationException && exception.Message.Contains("column 'Vector'", StringComparison.Ordinal);
+    public override bool IsDocumented(Exception exception) => exception is InvalidOperationException
+        && exception.Message.Contains("column 'Vector'", StringComparison.Ordinal);
 
     public override void Read(FuzzInput input)
     {
@@ -83,7 +86,10 @@ internal sealed class RowsTarget : FuzzTarget
     {
         yield return new FuzzInput(new FuzzFile("text", MemoryMarshal.AsBytes("a b  Über, 日本語 𝒜!\n".AsSpan()).ToArray()));
         foreach (var kind in new[] { "features", "pixels" })
-            yield return new FuzzInput(new FuzzFile(kind, MemoryMarshal.AsBytes(new float[TinyModels.Slots].Select((_, i) => i / 16f).ToArray().AsSpan()).ToArray()));
+        {
+            float[] values = [.. Enumerable.Range(0, TinyModels.Slots).Select(i => i / 16f)];
+            yield return new FuzzInput(new FuzzFile(kind, MemoryMarshal.AsBytes(values.AsSpan()).ToArray()));
+        }
     }
 
     private static float[] Vector(byte[] content)

@@ -5,9 +5,10 @@ internal static class Targets
 {
     private static readonly Func<FuzzTarget>[] All =
     [
-        () => new SafeTensorsTarget(), () => new ShardsTarget(), () => new ConfigTarget(), () => new TokenizerTarget(), () => new OlderTokenizerTarget(),
-        () => new VocabularyTarget(), () => new SentencePieceTarget(), () => new OnnxTarget(), () => new ChatTarget(), () => new GenerationTarget(),
-        () => new ImageTarget(), () => new CheckpointTarget(), () => new PublishedTarget(), () => new SentenceFolderTarget(), () => new WeightsTarget(),
+        () => new SafeTensorsTarget(), () => new ShardsTarget(), () => new ConfigTarget(), () => new TokenizerTarget(),
+        () => new OlderTokenizerTarget(), () => new VocabularyTarget(), () => new SentencePieceTarget(), () => new OnnxTarget(),
+        () => new ChatTarget(), () => new GenerationTarget(), () => new ImageTarget(), () => new CheckpointTarget(),
+        () => new PublishedTarget(), () => new SentenceFolderTarget(), () => new WeightsTarget(),
         () => new ModelTarget(), () => new ModelZipTarget(), () => new RowsTarget(),
     ];
 

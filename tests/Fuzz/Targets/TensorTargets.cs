@@ -19,7 +19,8 @@ internal sealed class SafeTensorsTarget : FuzzTarget
     {
         yield return Of(Array.Empty<NamedValues>());
         yield return Of(new[] { new NamedValues("a", [2, 3], [1, 2, 3, 4, 5, 6]) });
-        yield return Of(new[] { new NamedValues("a.weight", [1], [0.5f]), new NamedValues("b", [0, 4], []), new NamedValues("c", [2, 1, 2], [1, -1, 0, 3]) });
+        yield return Of(new[] { new NamedValues("a.weight", [1], [0.5f]), new NamedValues("b", [0, 4], []), new NamedValues("c", [2, 1, 2],
+            [1, -1, 0, 3]) });
         using var stream = new MemoryStream();
         using var engine = new ManagedEngine(1);
         SafeTensors.Write(stream, [engine.CreateParameter("w", [1, 3], BFloat16Values.Copy([0x3F80, 0x7FC1, 0xC000]))]);
@@ -59,7 +60,8 @@ internal sealed class ShardsTarget : FuzzTarget
     {
         SavedTensor[] tensors =
         [
-            SavedTensor.Of(new NamedValues("a", [4, 4], [.. Enumerable.Range(0, 16)])), SavedTensor.Of(new NamedValues("b.weight", [2, 8], [.. Enumerable.Range(0, 16)])),
+            SavedTensor.Of(new NamedValues("a", [4, 4], [.. Enumerable.Range(0, 16)])), SavedTensor.Of(new NamedValues("b.weight", [2, 8],
+                [.. Enumerable.Range(0, 16)])),
             SavedTensor.Of(new NamedValues("c", [3], [1, 2, 3])),
         ];
         foreach (var bytes in new long?[] { null, 64, 100 })
@@ -93,7 +95,8 @@ internal sealed class OnnxTarget : FuzzTarget
             OnnxBytes.Node("MatMul", ["x", "onnx::MatMul_1"], "y"), OnnxBytes.Node("Add", ["layer.bias", "y"], "z"),
             OnnxBytes.Tensor("onnx::MatMul_1", [2, 3]), OnnxBytes.Tensor("layer.bias", [3])));
         yield return Of(OnnxBytes.Model(
-            OnnxBytes.Node("Gemm", ["x", "head.weight", "head.bias"], "y", transB: true), OnnxBytes.Tensor("head.weight", [3, 2]), OnnxBytes.Tensor("head.bias", [3])));
+            OnnxBytes.Node("Gemm", ["x", "head.weight", "head.bias"], "y", transB: true), OnnxBytes.Tensor("head.weight", [3, 2]),
+                OnnxBytes.Tensor("head.bias", [3])));
 
         static FuzzInput Of(byte[] bytes) => new(new FuzzFile(File, bytes));
     }

@@ -12,7 +12,7 @@ internal static class TinyModels
 
     /// <summary>A classifier of texts.</summary>
     public static MoeTextClassificationTransformer Text(MLContext ml, TextTokenizer? tokenizer = null) =>
-        ml.Transforms.Conversion.MapValueToKey("Label").Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(new MoeTextClassificationTrainer.Options
+        ml.Transforms.Conversion.MapValueToKey("Label").Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(new()
         {
             Sentence1ColumnName = nameof(TinyRow.Text),
             Tokenizer = tokenizer,
@@ -31,7 +31,7 @@ internal static class TinyModels
 
     /// <summary>A classifier of images that are vectors of pixels.</summary>
     public static MoeImageClassificationTransformer Image(MLContext ml) =>
-        ml.Transforms.Conversion.MapValueToKey("Label").Append(ml.MulticlassClassification.Trainers.MoeImageClassifier(new MoeImageClassificationTrainer.Options
+        ml.Transforms.Conversion.MapValueToKey("Label").Append(ml.MulticlassClassification.Trainers.MoeImageClassifier(new()
         {
             FeatureColumnName = nameof(TinyRow.Vector),
             Width = 16,
@@ -64,7 +64,8 @@ internal static class TinyModels
         using var folder = new TemporaryFolder();
         TinyPublished.Write(folder.Path, TinyPublished.NomicMixture);
         TinyPublished.WriteTokenizer(folder.Path);
-        return ml.Transforms.Text.EmbedText("Features", nameof(TinyRow.Text), PublishedEncoder.FromFolder(folder.Path), new EmbedTextOptions { Device = MoeDevice.Cpu })
+        return ml.Transforms.Text.EmbedText("Features", nameof(TinyRow.Text), PublishedEncoder.FromFolder(folder.Path),
+            new EmbedTextOptions { Device = MoeDevice.Cpu })
             .Fit(Rows(ml));
     }
 
@@ -73,7 +74,8 @@ internal static class TinyModels
     {
         using var folder = new TemporaryFolder();
         TinyCausal.Write(folder.Path);
-        return ml.Transforms.Text.GenerateText("Answer", nameof(TinyRow.Text), PublishedModel.FromFolder(folder.Path), new GenerateTextOptions
+        return ml.Transforms.Text.GenerateText("Answer", nameof(TinyRow.Text), PublishedModel.FromFolder(folder.Path),
+            new GenerateTextOptions
         {
             Weights = Microsoft.ML.Moe.Tensors.WeightPrecision.Float32,
         }).Fit(Rows(ml));

@@ -19,7 +19,8 @@ public sealed class MoeScorerTests : IDisposable
     {
         var path = Text("model.zip");
         var rows = Tables.Rows(100);
-        await using var scorer = new MoeScorer<Row, Prediction>(path, new() { WarmUpRows = rows[..3], MaximumBatch = 8, RoutingInterval = 2 });
+        var options = new MoeScorerOptions<Row> { WarmUpRows = rows[..3], MaximumBatch = 8, RoutingInterval = 2 };
+        await using var scorer = new MoeScorer<Row, Prediction>(path, options);
 
         var predictions = await Task.WhenAll(rows.Select(row => Task.Run(() => scorer.ScoreAsync(row))));
 
@@ -31,7 +32,8 @@ public sealed class MoeScorerTests : IDisposable
     {
         var sizes = new ConcurrentQueue<int>();
         using var listener = Listen<int>("moe.batch.size", (size, _) => sizes.Enqueue(size));
-        await using var scorer = new MoeScorer<Row, Prediction>(Text("model.zip"), new() { MaximumBatch = 4, MaximumDelay = TimeSpan.FromMinutes(1) });
+        var options = new MoeScorerOptions<Row> { MaximumBatch = 4, MaximumDelay = TimeSpan.FromMinutes(1) };
+        await using var scorer = new MoeScorer<Row, Prediction>(Text("model.zip"), options);
 
         // nothing is answered before the batch is full
         await Task.WhenAll(Tables.Rows(8).Select(row => scorer.ScoreAsync(row)));
@@ -46,7 +48,8 @@ public sealed class MoeScorerTests : IDisposable
         _ml.Model.Save(model, null, _folder["images.zip"]);
         var rows = ImageTables.Rows().Take(4).ToList();
         rows[2].Features = [.. rows[2].Features.Select(_ => float.NaN)];
-        await using var scorer = new MoeScorer<ImageRow, Prediction>(_folder["images.zip"], new() { MaximumBatch = 4, MaximumDelay = TimeSpan.FromMinutes(1) });
+        var options = new MoeScorerOptions<ImageRow> { MaximumBatch = 4, MaximumDelay = TimeSpan.FromMinutes(1) };
+        await using var scorer = new MoeScorer<ImageRow, Prediction>(_folder["images.zip"], options);
 
         var answers = rows.ConvertAll(row => scorer.ScoreAsync(row));
 
@@ -116,7 +119,8 @@ public sealed class MoeScorerTests : IDisposable
     [Fact]
     public async Task ACallerMayGiveUp()
     {
-        await using var scorer = new MoeScorer<Row, Prediction>(Text("model.zip"), new() { MaximumBatch = 2, MaximumDelay = TimeSpan.FromMinutes(1) });
+        var options = new MoeScorerOptions<Row> { MaximumBatch = 2, MaximumDelay = TimeSpan.FromMinutes(1) };
+        await using var scorer = new MoeScorer<Row, Prediction>(Text("model.zip"), options);
         using var cancellation = new CancellationTokenSource();
         var answer = scorer.ScoreAsync(Tables.Rows(1)[0], cancellation.Token);
 

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
-/// Bounds what a tokenizer's parts make of a text. Each of them may well double it, and a file can list any number of them: thirty lines would
-/// make gigabytes of a word.
+/// Bounds what a tokenizer's parts make of a text. Each of them may well double it, and a file can list any number of them: thirty lines
+/// would make gigabytes of a word.
 /// </summary>
 internal static class TextGrowth
 {
@@ -19,6 +19,9 @@ internal static class TextGrowth
     public static void Check(long before, long now)
     {
         if (now > Always && now / Most > before)
-            throw new InvalidDataException($"The tokenizer makes {now} of a text of {before}: its file lists parts that no text is to go through.");
+        {
+            throw new InvalidDataException(
+                $"The tokenizer makes {now} of a text of {before}: its file lists parts that no text is to go through.");
+        }
     }
 }
