@@ -85,6 +85,9 @@ public sealed partial class OptionTests
     public void Options_of_generation() => AssertTable("Generation", new GenerationOptions(), typeof(GenerationOptions), []);
 
     [Fact]
+    public void Options_of_sweeps() => AssertTable("Sweeps", new SweepOptions(), typeof(SweepOptions), []);
+
+    [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);
 
     [Fact]

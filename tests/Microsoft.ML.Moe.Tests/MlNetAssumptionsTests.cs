@@ -26,6 +26,15 @@ public sealed class MlNetAssumptionsTests
     }
 
     [Fact]
+    public void ChainsKeepTheirEstimatorsInAFieldOfThisName()
+    {
+        IEstimator<ITransformer> Copy(string name) => _ml.Transforms.CopyColumns(name, "Text");
+        var inner = Copy("B").Append(Copy("C"));
+        Assert.Equal(4, EstimatorSteps.Of(Copy("A").Append(inner).Append(Copy("D"))).Count());
+        Assert.Single(EstimatorSteps.Of(Copy("A")));
+    }
+
+    [Fact]
     public void BertTokenizerJoinsWordsAtLineEnds()
     {
         var vocabulary = new MemoryStream(Encoding.UTF8.GetBytes("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\nhelloworld\n"));

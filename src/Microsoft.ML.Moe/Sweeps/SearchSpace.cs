@@ -153,6 +153,14 @@ public sealed class SearchSpace<TOptions>
         return options;
     }
 
+    /// <summary>What all options of the space are in a trial, those that it leaves at their defaults too.</summary>
+    internal IReadOnlyDictionary<string, object?> ValuesOf(IReadOnlyDictionary<string, object?> values)
+    {
+        var options = Create(values);
+        return _entries.Where(entry => entry.Condition is null || values.ContainsKey(entry.Option.Name))
+            .Select(entry => entry.Option).Distinct().ToDictionary(option => option.Name, option => option.Get(options));
+    }
+
     /// <summary>All entries in words: two spaces with the same text are the same.</summary>
     public override string ToString() => string.Join("; ", _entries
         .Select(entry => $"{entry.Option.Name}: {entry}{(entry.Condition is { } when ? $" when {when.Text}" : "")}")

@@ -23,6 +23,7 @@ public sealed class SweepTests
         Assert.Equal(7, result.Trials.Count);
         Assert.Equal(result.Best!.Loss!.Value, _ml.Regression.Evaluate(model.Transform(split.TestSet), "Price").RootMeanSquaredError, 1e-5);
         Assert.True(result.Best.Loss <= result.Trials[0].Loss);
+        Assert.Equal("0.1", result.Trials[0].Options["Dropout"]);
 
         var own = sweep.BestOptions!;
         (own.ValidationSet, own.Seed) = (split.TestSet, 4);

@@ -5,6 +5,9 @@ namespace Microsoft.ML.Moe.Sweeps.Running;
 /// <summary>The time of a sweep, and what ends it.</summary>
 internal sealed class SweepClock : IDisposable
 {
+    /// <summary>Share of the budget that is kept for what comes after the last step: scoring the validation rows, and saving.</summary>
+    private const double Finishing = 0.03;
+
     private readonly long _began = Stopwatch.GetTimestamp();
     private readonly double _before;
     private readonly TimeSpan? _budget;
@@ -20,7 +23,7 @@ internal sealed class SweepClock : IDisposable
         _end = CancellationTokenSource.CreateLinkedTokenSource(stop);
         _search = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
         if (Left is { } left)
-            CancelAfter(_end, left);
+            CancelAfter(_end, left - budget!.Value * Finishing);
     }
 
     /// <summary>Seconds since the sweep began, an interruption not counted.</summary>

@@ -311,7 +311,8 @@ internal sealed class SweepRun<TOptions> : IDisposable
         {
             if (checkpoint is not null)
                 DeleteCheckpoint(checkpoint);
-            Add(new BeginLine(number, values.ToDictionary(value => value.Key, value => OptionText.ToJson(value.Value)), _clock.Seconds));
+            var told = _space.ValuesOf(values).ToDictionary(value => value.Key, value => OptionText.ToJson(value.Value));
+            Add(new BeginLine(number, told, _clock.Seconds));
         }
 
         var stop = number == 0 ? _clock.End : _clock.Search;
