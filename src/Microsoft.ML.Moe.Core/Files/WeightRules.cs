@@ -30,7 +30,9 @@ internal sealed class WeightRules(string architecture)
     public WeightRules Copy(string target, string source, bool transpose = false) =>
         Add(target, new WeightSource.Tensor(Names(target, source, 0), transpose));
 
-    /// <summary>The parameter has the elements of a tensor in their order, in a shape of its own: the kernel of a convolution as a matrix.</summary>
+    /// <summary>
+    /// The parameter has the elements of a tensor in their order, in a shape of its own: the kernel of a convolution as a matrix.
+    /// </summary>
     public WeightRules Reshaped(string target, string source, bool transpose = false) =>
         Add(target, new WeightSource.Reshaped(Names(target, source, 0), transpose));
 

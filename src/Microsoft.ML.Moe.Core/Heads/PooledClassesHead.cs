@@ -33,7 +33,8 @@ internal sealed record PooledClassesHeadConfig : ClassifierHeadConfig
     public int Windows { get; init => field = OptionCheck.Range(value, 1, 2, nameof(Windows)); } = 1;
 
     /// <summary>
-    /// Whether the last state of a sequence's first token is read too, after the means: images have one there that stands for them. A row is one
+    /// Whether the last state of a sequence's first token is read too, after the means: images have one there that stands for them. A row
+    /// is one
     /// sequence then.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

@@ -14,6 +14,7 @@ internal sealed class MoeLayer : IFeedForward
     private readonly RouterMatrix _router;
     private readonly ExpertNetworks _experts;
     private readonly MoeSettings _settings;
+    private readonly RoutingPolicy _policy;
     private readonly Parameter? _choiceBiasE;
     private readonly Parameter? _bias1D;
     private readonly DenseFeedForward? _shared;
@@ -24,6 +25,8 @@ internal sealed class MoeLayer : IFeedForward
         var (e, d, f) = (settings.Experts, width, hiddenWidth);
         _block = block;
         _settings = settings;
+        _policy = settings.Policy ?? throw new ArgumentException(
+            $"{Router.SoftChoosesNothing} This architecture is not made for it: choose another router.", nameof(settings));
         _router = new RouterMatrix(store, name + ".router.weight", d, e, settings.HasRouterBias ? name + ".router.bias" : null);
         _experts = new ExpertNetworks(store, name + ".experts", e, d, f, settings.Expert, outputGain);
         _choiceBiasE = settings.HasChoiceBias ? store.Constant(name + ".router.choiceBias", ParameterRole.ChoiceBias, 0f, e) : null;
@@ -40,6 +43,7 @@ internal sealed class MoeLayer : IFeedForward
     {
         var tape = context.Tape;
         var logitsTE = _router.Logits(tape, tape.Jitter(xTD, _settings.RouterJitter));
+        logitsTE = tape.AddNoise(logitsTE, _settings.RouterNoise / _settings.Experts);
         var plan = tape.Route(logitsTE, PolicyOf(context), context.Layout, _choiceBiasE?.Value);
         context.Observer?.OnRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, _experts.Weights)
         {
@@ -52,6 +56,13 @@ internal sealed class MoeLayer : IFeedForward
                     tape.Scale(tape.LoadBalancingLoss(logitsTE, context.Layout), _settings.LoadBalancingCoefficient));
             if (_settings.RouterZLossCoefficient > 0)
                 context.AuxiliaryLosses.Add(tape.Scale(tape.RouterZLoss(logitsTE, context.Layout), _settings.RouterZLossCoefficient));
+            if (_settings.ImportanceCoefficient > 0)
+                context.AuxiliaryLosses.Add(tape.Scale(RouterLosses.Importance(tape, logitsTE, context.Layout), _settings.ImportanceCoefficient));
+            if (_settings.LoadCoefficient > 0)
+            {
+                context.AuxiliaryLosses.Add(tape.Scale(
+                    RouterLosses.Load(tape, logitsTE, context.Layout, _settings.ExpertsPerToken), _settings.LoadCoefficient));
+            }
         }
 
         var weightsP = tape.CombineWeights(logitsTE, plan);
@@ -67,7 +78,7 @@ internal sealed class MoeLayer : IFeedForward
 
     private RoutingPolicy PolicyOf(ForwardContext context)
     {
-        var policy = context.PolicyOf(_block, _settings.Policy);
+        var policy = context.PolicyOf(_block, _policy);
         return context.Cache is { } cache ? policy.After(cache.RoutingOf(_block)) : policy;
     }
 

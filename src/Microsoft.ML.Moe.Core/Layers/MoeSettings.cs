@@ -4,10 +4,10 @@ namespace Microsoft.ML.Moe.Layers;
 
 /// <summary>How a MoE layer routes and is kept in balance.</summary>
 /// <param name="Experts">Number of experts, N.</param>
-/// <param name="Policy">Chooses experts for tokens.</param>
+/// <param name="Policy">Chooses experts for tokens; null with Soft MoE, where nothing is chosen.</param>
 /// <param name="LoadBalancingCoefficient">Of the load-balancing loss; 0 leaves it out.</param>
 /// <param name="RouterZLossCoefficient">Of the router z-loss; 0 leaves it out.</param>
-internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float LoadBalancingCoefficient, float RouterZLossCoefficient)
+internal sealed record MoeSettings(int Experts, RoutingPolicy? Policy, float LoadBalancingCoefficient, float RouterZLossCoefficient)
 {
     /// <summary>Form of each expert.</summary>
     public FeedForwardSettings Expert { get; init; } = new();
@@ -38,6 +38,21 @@ internal sealed record MoeSettings(int Experts, RoutingPolicy Policy, float Load
 
     /// <summary>While training the router's input is multiplied by random numbers within 1 ± this; 0 for nothing.</summary>
     public float RouterJitter { get; init; }
+
+    /// <summary>See <see cref="Router.Noise"/>.</summary>
+    public float RouterNoise { get; init; }
+
+    /// <summary>Slots of each expert with Soft MoE.</summary>
+    public int SlotsPerExpert { get; init; } = 1;
+
+    /// <summary>Of the importance loss; 0 leaves it out.</summary>
+    public float ImportanceCoefficient { get; init; }
+
+    /// <summary>Of the load loss; 0 leaves it out.</summary>
+    public float LoadCoefficient { get; init; }
+
+    /// <summary>Experts that a token is sent to, k, as the load loss counts them.</summary>
+    public int ExpertsPerToken { get; init; } = 1;
 
     /// <summary>Factor of the sum over the chosen experts (DeepSeek-V2's routed_scaling_factor).</summary>
     public float RoutedScale { get; init; } = 1f;

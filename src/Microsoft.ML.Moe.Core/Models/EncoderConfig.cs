@@ -101,6 +101,22 @@ public record EncoderConfig
     /// <summary>Coefficient of the router z-loss (Zoph et al. 2022), within [0, 1000]. Default 0.</summary>
     public float RouterZLossCoefficient { get; init => field = OptionCheck.Range(value, 0f, 1000f, nameof(RouterZLossCoefficient)); }
 
+    /// <summary>
+    /// Coefficient of the importance loss, the squared coefficient of variation of the experts' summed probabilities (Shazeer et al. 2017;
+    /// V-MoE),
+    /// within [0, 1000]. Default 0.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public float ImportanceCoefficient { get; init => field = OptionCheck.Range(value, 0f, 1000f, nameof(ImportanceCoefficient)); }
+
+    /// <summary>
+    /// Coefficient of the load loss, the same of the experts' probabilities of being chosen were the logits perturbed a little (V-MoE,
+    /// Riquelme et
+    /// al. 2021, appendix A.2), within [0, 1000]. Default 0.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public float LoadCoefficient { get; init => field = OptionCheck.Range(value, 0f, 1000f, nameof(LoadCoefficient)); }
+
     /// <summary>Dropout rate inside the encoder while training, within [0, 1). Default 0.2.</summary>
     public float Dropout { get; init => field = OptionCheck.Rate(value, nameof(Dropout)); } = 0.2f;
 
@@ -171,12 +187,25 @@ public record EncoderConfig
         BalancesLayersTogether && LoadBalancingCoefficient > 0f ? new LayersBalancing(next, LoadBalancingCoefficient) : null;
 
     /// <summary>How MoE layers route and are kept in balance.</summary>
-    internal MoeSettings MoeSettings => new(Experts, Router.CreatePolicy(), LoadBalancingCoefficient, RouterZLossCoefficient);
+    internal MoeSettings MoeSettings => new(
+        Experts,
+        Router.Kind == RouterKind.Soft ? null : Router.CreatePolicy(),
+        LoadBalancingCoefficient,
+        RouterZLossCoefficient)
+    {
+        RouterNoise = (float)Router.Noise,
+        SlotsPerExpert = Router.SlotsPerExpert,
+        ImportanceCoefficient = ImportanceCoefficient,
+        LoadCoefficient = LoadCoefficient,
+        ExpertsPerToken = Math.Max(1, (int)Math.Round(Router.ExpertsPerToken)),
+    };
 
     /// <summary>Throws where there is nothing to route.</summary>
-    /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers, or Soft MoE in them.</exception>
     internal void CheckRoutes()
     {
+        if (Router.Kind == RouterKind.Soft)
+            throw new InvalidOperationException(Router.SoftChoosesNothing);
         if (MoeLayers == 0)
             throw new InvalidOperationException(
                 $"The model has no MoE layers ({nameof(Layers)} = {Layers}, {nameof(MoeEvery)} = {MoeEvery}): there is nothing to route.");

@@ -182,6 +182,8 @@ public sealed partial class Model<TRow>
     {
         ArgumentNullException.ThrowIfNull(router);
         Config.CheckRoutes();
+        if (router.Kind == RouterKind.Soft)
+            throw new ArgumentException("Soft MoE is trained from the start: it cannot take the place of a router that chooses.", nameof(router));
         if (Config.Head is NextTokenHeadConfig or DecoderHeadConfig)
             router = router.Causal();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
@@ -226,6 +228,14 @@ public sealed partial class Model<TRow>
     /// <summary>This model with other settings of its head, such as do not change its weights. Both share these.</summary>
     internal Model<TRow> WithHead(HeadConfig head) => new(
         Engine, Config with { Head = head }, Input, new ParameterStore(_parameters, Precision), Branch, _policies);
+
+    /// <summary>This model over the same weights, for which it computes no gradients.</summary>
+    internal Model<TRow> WithFrozenWeights() => new(Engine, Config, Input, new ParameterStore(_parameters, seed: 0), Branch, _policies);
+
+    /// <summary>A model of the same architecture that has not learned.</summary>
+    /// <param name="seed">Of its weights.</param>
+    internal Model<TRow> Untrained(int seed) =>
+        new(Engine, Config, Input, new ParameterStore(Engine, seed) { HasDenseTables = Config.Encoder.HasDenseTables });
 
     /// <summary>This model with something that counts beside its head. Both share the weights.</summary>
     internal Model<TRow> WithBranch(Branch<TRow> branch) => new(Engine, Config, Input, new ParameterStore(_parameters), branch, _policies);

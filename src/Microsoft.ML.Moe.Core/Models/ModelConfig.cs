@@ -78,7 +78,7 @@ internal sealed record ModelConfig
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     public void CheckRoutes()
     {
-        if (MoeBlocks.Count == 0)
+        if (MoeBlocks.Count == 0 || Encoder.Router.Kind == Routing.RouterKind.Soft)
             Encoder.CheckRoutes();
     }
 
@@ -143,6 +143,8 @@ internal sealed record ModelConfig
             images.CheckFits(vision);
         if (Input is FeatureInputConfig != Encoder is FeatureEncoderConfig)
             throw new ArgumentException("Features and blocks without attention go together.", nameof(Encoder));
+        if (Encoder.Router.Kind == Routing.RouterKind.Soft && Encoder.GetType() != typeof(EncoderConfig))
+            throw new ArgumentException($"{Routing.Router.SoftChoosesNothing} Only encoders of this library's own have it.", nameof(Encoder));
         if (Head is DecoderHeadConfig && Encoder is not EncoderDecoderConfig)
             throw new ArgumentException("Only an encoder–decoder has a decoder.", nameof(Head));
         if (!HeadReadsInput)

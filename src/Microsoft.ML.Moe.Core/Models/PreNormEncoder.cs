@@ -21,7 +21,7 @@ internal static class PreNormEncoder
             var name = $"layers.{layer}";
             var attention = new SelfAttention(store, name + ".attention", d, config.Heads, gain, config.Dropout / 2);
             IFeedForward feedForward = config.HasExperts(layer)
-                ? new MoeLayer(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
+                ? MixtureLayers.Create(store, name + ".moe", layer, d, config.ExpertWidth, moe, gain)
                 : new DenseFeedForward(store, name + ".feedForward", d, config.FeedForwardWidth, gain);
             return new PreNormBlock(name, attention, feedForward, config.Dropout, norm => new LayerNorm(store, norm, d));
         }

@@ -14,6 +14,13 @@ public enum RouterKind
 
     /// <summary>The best pairs of all, by one score: <see cref="Routing.Unified"/> (USMoE).</summary>
     Unified,
+
+    /// <summary>
+    /// No token is sent anywhere: each expert works on slots, which are means of all tokens of a sequence (Puigcerver et al. 2023, "From
+    /// sparse to
+    /// soft mixtures of experts").
+    /// </summary>
+    Soft,
 }
 
 /// <summary>Which tokens compete with each other for experts, where a policy looks beyond single tokens.</summary>
@@ -75,7 +82,8 @@ public enum DroppedTokens
 
 /// <summary>
 /// A routing policy as a value: the same in options, in <c>WithRouting</c> and <c>CompareRouting</c>, in reports and in model files.
-/// Made by <see cref="TokenChoice"/>, <see cref="ExpertChoice"/> or <see cref="Unified"/>, and changed by <c>with</c>. Every value is
+/// Made by <see cref="TokenChoice"/>, <see cref="ExpertChoice"/>, <see cref="Unified"/> or <see cref="Soft"/>, and changed by <c>with</c>.
+/// Every value is
 /// checked when it is set.
 /// </summary>
 /// <example>
@@ -139,6 +147,8 @@ public sealed record Router
         init
         {
             OptionCheck.Defined(value, nameof(Scope));
+            if (Kind == RouterKind.Soft && value != RoutingScope.Sequence)
+                throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
             if (value == RoutingScope.Prefix && Kind != RouterKind.Unified)
                 throw HasNoEffect($"{nameof(Scope)} = {value}", nameof(Scope));
             field = value == RoutingScope.Prefix && HasCapacity ? throw NoPrefixCapacity(nameof(Scope)) : value;
@@ -159,7 +169,7 @@ public sealed record Router
             var isPossible = Kind switch
             {
                 RouterKind.TokenChoice => value != WeightNormalization.All,
-                RouterKind.ExpertChoice => value == WeightNormalization.None,
+                RouterKind.ExpertChoice or RouterKind.Soft => value == WeightNormalization.None,
                 _ => true,
             };
             field = isPossible ? value : throw HasNoEffect($"{nameof(Normalization)} = {value}", nameof(Normalization));
@@ -248,9 +258,48 @@ public sealed record Router
             if (value is not (null or (> 0 and <= Routing.ExpertCapacity.LargestFactor)))
                 throw new ArgumentOutOfRangeException(
                     nameof(CapacityFactor), value, $"{nameof(CapacityFactor)} must be over 0; null means no limit.");
+            if (value is not null && Kind == RouterKind.Soft)
+                throw HasNoEffect(nameof(CapacityFactor));
             field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(CapacityFactor)) : value;
         }
     }
+
+    /// <summary>
+    /// What the capacity of <see cref="CapacityFactor"/> is rounded up to a multiple of, within [1, 1024]: 4 in V-MoE. Default 1: the next
+    /// whole
+    /// number.
+    /// </summary>
+    public int CapacityMultiple { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(CapacityMultiple)); } = 1;
+
+    /// <summary>
+    /// Standard deviation of normally distributed noise that is added to the logits while training, times the number of experts: 1 adds
+    /// N(0, (1/N)²) to each (V-MoE, Riquelme et al. 2021, section 2.1). Within [0, 100]. Default 0: none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Noise
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 0, 100, nameof(Noise));
+            field = value == 0 || Kind != RouterKind.Soft ? value : throw HasNoEffect(nameof(Noise));
+        }
+    }
+
+    /// <summary>
+    /// Slots of each expert with <see cref="Soft"/>, p, within [1, 1024]; the others have none, and 1 stands there. Changing it makes
+    /// another
+    /// model. Default 1.
+    /// </summary>
+    public int SlotsPerExpert
+    {
+        get;
+        init
+        {
+            OptionCheck.Range(value, 1, 1024, nameof(SlotsPerExpert));
+            field = value == 1 || Kind == RouterKind.Soft ? value : throw HasNoEffect(nameof(SlotsPerExpert));
+        }
+    } = 1;
 
     /// <summary>
     /// Tokens of each group that an expert takes at most, at least 0: 64 in published Switch Transformers. With
@@ -265,6 +314,8 @@ public sealed record Router
             if (value < 0)
                 throw new ArgumentOutOfRangeException(
                     nameof(ExpertCapacity), value, $"{nameof(ExpertCapacity)} must be at least 0; null means no limit.");
+            if (value is not null && Kind == RouterKind.Soft)
+                throw HasNoEffect(nameof(ExpertCapacity));
             field = value is not null && Scope == RoutingScope.Prefix ? throw NoPrefixCapacity(nameof(ExpertCapacity)) : value;
         }
     }
@@ -342,7 +393,23 @@ public sealed record Router
         WeightNormalization normalization = WeightNormalization.None) =>
         new(RouterKind.Unified, expertsPerToken) { Alpha = alpha, Scope = scope, Normalization = normalization };
 
+    /// <summary>
+    /// Soft MoE (Puigcerver et al. 2023, arXiv 2308.00951): each expert has p slots, each a mean of all tokens of a sequence by weights
+    /// that are
+    /// learned, and each token becomes a mean of what the experts make of all slots. Nothing is dropped, and everything has a gradient. For
+    /// models whose rows are read whole, trained with it from the start: a model that writes cannot have it, as every slot sees all
+    /// tokens; nor
+    /// can it take the place of a router that chooses, or give its place to one. There are no pairs of tokens and experts: routing reports,
+    /// router entropies, router losses and a global workspace are of routers that choose.
+    /// </summary>
+    /// <param name="slotsPerExpert">
+    /// p, within [1, 1024]. Experts · p slots cost what as many tokens do in a dense block; as many as tokens cost the same. Default 1.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">p lies outside its range.</exception>
+    public static Router Soft(int slotsPerExpert = 1) => new(RouterKind.Soft, 1) { SlotsPerExpert = slotsPerExpert };
+
     /// <summary>The policy that routes so.</summary>
+    /// <exception cref="InvalidOperationException">It is <see cref="Soft"/>, which chooses nothing.</exception>
     public RoutingPolicy CreatePolicy()
     {
         RoutingPolicy policy = Kind switch
@@ -357,11 +424,12 @@ public sealed record Router
                 MaskPadding = MaskPadding || !HasCapacity,
             },
             RouterKind.ExpertChoice => new ExpertChoice(ExpertsPerToken, Scope, MaskPadding),
+            RouterKind.Soft => throw new InvalidOperationException(SoftChoosesNothing),
             _ => new Unified(ExpertsPerToken, Alpha, Scope, Normalization, MaskPadding),
         };
         if (CapacityFactor is { } factor)
         {
-            var capacity = Routing.ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding);
+            var capacity = Routing.ExpertCapacity.FromFactor(policy, factor, ExpertsPerToken, Scope, CapacityPriority, MaskPadding, CapacityMultiple);
             policy = capacity.With(DroppedTokens);
         }
 
@@ -370,12 +438,18 @@ public sealed record Router
         return policy;
     }
 
+    /// <summary>Why there is nothing to ask of the routers of Soft MoE.</summary>
+    internal const string SoftChoosesNothing =
+        "With Soft MoE no token is sent to an expert: every expert sees a mean of all. There is nothing that a router chose.";
+
     private bool HasCapacity => CapacityFactor is not null || ExpertCapacity is not null;
 
     /// <summary>The router in a few words: <c>Unified, 1.5 experts per token, α 0.5</c>.</summary>
     public override string ToString()
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{Kind}, {ExpertsPerToken:0.##} {(ExpertsPerToken == 1 ? "expert" : "experts")} per token");
+        if (Kind == RouterKind.Soft)
+            text = string.Create(CultureInfo.InvariantCulture, $"{Kind}, {SlotsPerExpert} {(SlotsPerExpert == 1 ? "slot" : "slots")} per expert");
         if (Kind == RouterKind.Unified)
             text += string.Create(CultureInfo.InvariantCulture, $", α {Alpha:0.##}");
         if (Kind != RouterKind.TokenChoice && Scope != RoutingScope.Sequence)
@@ -388,8 +462,12 @@ public sealed record Router
             text += string.Create(CultureInfo.InvariantCulture, $", skipping below {SkipThreshold:0.##} of the first");
         if (CapacityFactor is { } factor)
             text += string.Create(CultureInfo.InvariantCulture, $", capacity factor {factor:0.##}");
+        if (CapacityFactor is not null && CapacityMultiple > 1)
+            text += string.Create(CultureInfo.InvariantCulture, $" in multiples of {CapacityMultiple}");
         if (ExpertCapacity is { } tokens)
             text += string.Create(CultureInfo.InvariantCulture, $", at most {tokens} tokens per expert");
+        if (Noise > 0)
+            text += string.Create(CultureInfo.InvariantCulture, $", noise {Noise:0.##}");
         return Normalization switch
         {
             WeightNormalization.Selected => text + ", weights normalised",
@@ -404,6 +482,8 @@ public sealed record Router
     /// <exception cref="ArgumentException">Later tokens matter, which is not allowed.</exception>
     internal Router Causal()
     {
+        if (Kind == RouterKind.Soft)
+            throw new ArgumentException("With Soft MoE every slot sees all tokens, later ones too, but the model writes text: choose another router.", nameof(Router));
         if (this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, AllowsLookahead: false })
             return this with { Scope = RoutingScope.Prefix };
         if (!IsCausal && !AllowsLookahead)

@@ -28,7 +28,7 @@ public abstract partial class Tape
                 $"Attention: qkvT3D {Check.Text(qkvT3D.Shape)} does not divide into three parts of {heads} heads.", nameof(qkvT3D));
         }
 
-        return AttentionCore(qkvT3D, layout, heads, IsTraining ? dropout : 0f);
+        return AttentionCore(qkvT3D, layout, heads, IsTraining ? dropout * DropoutFactor : 0f);
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Layers;
 using System.Runtime.CompilerServices;
 
 namespace Microsoft.ML.Moe.Tensors;
@@ -259,6 +260,18 @@ public abstract partial class Tape : IDisposable
         for (var i = 0; i < factors.Length; i++)
             factors[i] = 1f + amount * (2f * random.NextSingle() - 1f);
         return Multiply(x, Constant(factors, x.Shape));
+    }
+
+    /// <summary>Adds normally distributed numbers to each element when training.</summary>
+    /// <param name="x">[T, D].</param>
+    /// <param name="deviation">Their standard deviation, at least 0; 0 returns <paramref name="x"/> itself.</param>
+    internal Tensor AddNoise(Tensor x, float deviation)
+    {
+        if (deviation == 0f || !IsTraining)
+            return x;
+        var noise = new float[x.Length];
+        NormalNumbers.Fill(NextKey(), 0, deviation, noise);
+        return Add(x, Constant(noise, x.Shape));
     }
 
     /// <summary>Softmax over the last dimension.</summary>

@@ -109,6 +109,12 @@ public sealed class ImageClassifierTrainer : ModelTrainer<ImagePixels>
     private protected override Packer<ImagePixels> CreatePacker(Model<ImagePixels> model) =>
         ((PatchInput)model.Input).CreatePacker(_config.Augmentation);
 
+    private protected override ModelObjective<ImagePixels> CreateObjective(
+        Model<ImagePixels> model, Packer<ImagePixels> packer, TrainingRows<ImagePixels> rows, Func<(double Loss, double Metric)?> evaluate) =>
+        _config.Augmentation.Mixes
+            ? new MixedImageObjective(model, packer, rows.Training, rows.Validation, Training, evaluate)
+            : base.CreateObjective(model, packer, rows, evaluate);
+
     private protected override int EpochsFor(IReadOnlyList<Example<ImagePixels>> training) => EpochRule.EpochsFor(training);
 
     private protected override void Check(Example<ImagePixels> row, string parameter)

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
@@ -99,9 +100,13 @@ internal class ModelObjective<TRow> : ITrainingObjective
         using var tape = _model.Engine.LeaseTape(training: true, _batch.Seed);
         tape.DropoutFactor = _dropoutFactor;
         var scores = _model.Forward(tape, _batch, policies: _policies);
-        return tape.BackwardWithAuxiliary(_model.Head.Loss(tape, scores, _batch, _targets, _config), scale);
+        return tape.BackwardWithAuxiliary(Loss(tape, _model.Head, scores, _batch, _targets, _config), scale);
     }
 
     /// <inheritdoc/>
     public virtual ValidationResult? Evaluate() => _evaluate() is var (loss, metric) ? new ValidationResult(loss, metric) : null;
+
+    /// <summary>The loss of a batch.</summary>
+    protected virtual Tensor Loss(Tape tape, Head head, Tensor scores, Batch batch, Targets targets, TrainingConfig config) =>
+        head.Loss(tape, scores, batch, targets, config);
 }

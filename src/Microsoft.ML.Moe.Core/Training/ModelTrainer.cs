@@ -35,8 +35,7 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         using var optimizer = ModelOptimizer.Create(Engine, store, Training);
         Parameter[] parameters = [.. store.All.Select(p => p.Parameter)];
         var packer = CreatePacker(model);
-        var objective = new ModelObjective<TRow>(
-            model, packer, training, validation, Training, () => Evaluate(model, validation, packer));
+        var objective = CreateObjective(model, packer, rows, () => Evaluate(model, validation, packer));
         var checkpoint = Training.CheckpointFile is { } file
             ? new TrainingCheckpoint(file, DigestOf(model, parameters, training, validation))
             : null;
@@ -66,6 +65,11 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
 
     /// <summary>Packs rows for training, with noise.</summary>
     private protected abstract Packer<TRow> CreatePacker(Model<TRow> model);
+
+    /// <summary>What is learned of the rows.</summary>
+    private protected virtual ModelObjective<TRow> CreateObjective(
+        Model<TRow> model, Packer<TRow> packer, TrainingRows<TRow> rows, Func<(double Loss, double Metric)?> evaluate) =>
+        new(model, packer, rows.Training, rows.Validation, Training, evaluate);
 
     /// <summary>By what the best epoch is chosen: loss and metric on validation rows; null where there are none.</summary>
     private protected virtual (double Loss, double Metric)? Evaluate(

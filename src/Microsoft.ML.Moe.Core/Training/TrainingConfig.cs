@@ -140,6 +140,8 @@ public sealed record TrainingConfig
     {
         ArgumentNullException.ThrowIfNull(encoder);
         OptionCheck.Range(AccumulationSteps, 1, BatchSize, nameof(AccumulationSteps));
+        if (GlobalWorkspace is not null && encoder.Router.Kind == RouterKind.Soft)
+            throw new ArgumentException($"{Router.SoftChoosesNothing} A {nameof(GlobalWorkspace)} has nothing to do.", nameof(encoder));
         GlobalWorkspace?.Check(encoder.Experts, encoder.MoeLayers == 0 ? null : encoder.MoeBlocks);
         return this;
     }

@@ -101,4 +101,39 @@ public static class MoeDataCatalog
         var column = InputColumns.Find(data.Schema, columnName, "label");
         return new CorruptedView(data, column, ColumnCorruption.OfLabels(noise, data, column), changedColumnName);
     }
+
+    /// <summary>
+    /// The table with spoiled images: noise, blur, weather and digital damage, the fifteen of ImageNet-C (Hendrycks and Dietterich 2019),
+    /// to measure what
+    /// a classifier makes of them. As <see cref="CorruptText"/> it is a function of a table: apply it to what a model is tested on.
+    /// </summary>
+    /// <param name="catalog">The catalog: <c>mlContext.Data</c>.</param>
+    /// <param name="data">The table. It is read as rows of the result are.</param>
+    /// <param name="columnName">
+    /// Column of images: files, which become PNG files of the same size; or pixels, row by row from the top, all channels of a pixel
+    /// together, as
+    /// single-precision numbers within [0, 255], or as bytes in three dimensions. It keeps name, place and type. Images are at most 4096
+    /// pixels wide and
+    /// high; to spoil them at the size at which a model reads them, resize them before.
+    /// </param>
+    /// <param name="corruption">What is done, how much of it, and the seed.</param>
+    /// <param name="changedColumnName">Column that is added, Boolean, and tells which images were changed; null for none.</param>
+    /// <returns>The table, corrupted as it is read; see <see cref="CorruptText"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The column is missing, of another type, or of a size that makes no image.</exception>
+    /// <exception cref="ArgumentException">A column is named <paramref name="changedColumnName"/>.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var foggy = mlContext.Data.CorruptImages(split.TestSet, "Image", new ImageCorruption(ImageCorruptionKind.Fog) { Severity = 3, Seed
+    /// = 1 });
+    /// ]]></code>
+    /// </example>
+    public static IDataView CorruptImages(
+        this DataOperationsCatalog catalog, IDataView data, string columnName, ImageCorruption corruption, string? changedColumnName = null)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(corruption);
+        var column = ImageColumn.Find(data.Schema, columnName);
+        return new CorruptedView(data, column, ImageColumnCorruption.Of(corruption, column), changedColumnName);
+    }
 }

@@ -23,6 +23,9 @@ internal sealed class TableName
     /// <summary>Rows to compare routers on.</summary>
     public static TableName ToCompareOn { get; } = new("data to compare on", SameSteps);
 
+    /// <summary>Rows to measure a trained model on.</summary>
+    public static TableName ToMeasureOn { get; } = new("data to measure on", SameSteps);
+
     /// <summary>What it is called.</summary>
     public string Text { get; }
 

@@ -3,6 +3,7 @@ using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Trainers;
 
@@ -150,20 +151,16 @@ internal sealed class FittedModel<TRow>(
     /// <summary>What is to be told of the model and the rows of a table.</summary>
     public T Report<T>(IDataView data, Func<Model<TRow>, IEnumerable<TRow>, T> report) => report(shared.Model, Read(data, rows.Find(data.Schema)));
 
+    /// <summary>What is to be told of the model and the labelled rows of a table.</summary>
+    /// <exception cref="InvalidOperationException">There are none whose label is known.</exception>
+    public T Report<T>(IDataView data, string label, LabelValues? labels, Func<Model<TRow>, IReadOnlyList<Example<TRow>>, T> report) =>
+        report(shared.Model, ReadLabelled(data, label, labels, TableName.ToMeasureOn));
+
     /// <inheritdoc/>
     public override IReadOnlyList<RoutingComparison> CompareRouting(
         IDataView data, IReadOnlyList<Router> routers, string label, LabelValues? labels)
     {
-        var schema = new NamedSchema(data.Schema, TableName.ToCompareOn);
-        var columns = rows.Find(schema);
-        var labelColumn = InputColumns.Find(schema, label, "label");
-        var table = new LabelledTableReader<TRow>(checkGoesOn: null, rows, shared.Engine).Read(
-            data, columns, labelColumn, weight: null, row => LabelReader.Matching(row, labelColumn, Outputs, labels, schema.Table.Text));
-        table.BadRows.Tell(schema.Table, table.Rows.Count, channel: null);
-        if (table.Rows.Count == 0)
-            throw new InvalidOperationException(
-                $"The table has no rows whose label, in column '{label}', is among the training set's.");
-        return shared.Model.CompareRouting(table.Rows, routers);
+        return shared.Model.CompareRouting(ReadLabelled(data, label, labels, TableName.ToCompareOn), routers);
     }
 
     /// <inheritdoc/>
@@ -186,6 +183,20 @@ internal sealed class FittedModel<TRow>(
 
     /// <inheritdoc/>
     public override void SaveAdapters(string folder) => shared.Model.SaveAdapters(folder);
+
+    private IReadOnlyList<Example<TRow>> ReadLabelled(IDataView data, string label, LabelValues? labels, TableName name)
+    {
+        var schema = new NamedSchema(data.Schema, name);
+        var columns = rows.Find(schema);
+        var labelColumn = InputColumns.Find(schema, label, "label");
+        var table = new LabelledTableReader<TRow>(checkGoesOn: null, rows, shared.Engine).Read(
+            data, columns, labelColumn, weight: null, row => LabelReader.Matching(row, labelColumn, Outputs, labels, schema.Table.Text));
+        table.BadRows.Tell(schema.Table, table.Rows.Count, channel: null);
+        return table.Rows.Count > 0
+            ? table.Rows
+            : throw new InvalidOperationException(
+                $"The table has no rows whose label, in column '{label}', is among the training set's.");
+    }
 
     private IEnumerable<TRow> Read(IDataView data, DataViewSchema.Column[] columns)
     {

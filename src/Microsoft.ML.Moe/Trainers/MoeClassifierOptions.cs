@@ -128,6 +128,9 @@ public abstract class MoeClassifierOptions : MoeEncoderOptions
                 $"{nameof(RouterEntropyColumnName)} and {nameof(UncertainColumnName)} need MoE layers, and there are none with "
                 + $"{nameof(Layers)} = {Layers} and {nameof(MoeEvery)} = {MoeEvery}.",
                 nameof(MoeEvery));
+        if (DecidesArchitecture && Uncertainty is not null && Router.Kind == RouterKind.Soft)
+            throw new ArgumentException(
+                $"{nameof(RouterEntropyColumnName)} and {nameof(UncertainColumnName)} need a router that chooses. {Router.SoftChoosesNothing}", nameof(Router));
     }
 
     internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with

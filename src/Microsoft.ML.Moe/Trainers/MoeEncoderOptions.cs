@@ -28,13 +28,20 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
     /// </summary>
     public int MoeEvery { get; set; } = 1;
 
+    /// <summary>
+    /// How many of the blocks that <see cref="MoeEvery"/> tells have a MoE layer, the last ones: V-MoE's "last 2" is 2 with
+    /// <see cref="MoeEvery"/> = 2 (Riquelme et al. 2021). Within [1, 48]; null, the default, for all of them.
+    /// </summary>
+    public int? MoeLast { get; set; }
+
     /// <summary>Experts in a MoE layer, N. Within [1, 1024]. Default 4.</summary>
     [Choice(4, 8)]
     public int Experts { get; set; } = 4;
 
     /// <summary>
     /// How tokens and experts find each other: each token takes its best experts, each expert its best tokens, or the best pairs of
-    /// all are taken (USMoE, arXiv 2503.22996). Default <see cref="Router.TokenChoice"/> with two experts for each token.
+    /// all are taken (USMoE, arXiv 2503.22996), or each expert works on means of all tokens (<see cref="Router.Soft"/>). Default
+    /// <see cref="Router.TokenChoice"/> with two experts for each token.
     /// </summary>
     public Router Router { get; set; } = Router.TokenChoice();
 
@@ -49,6 +56,20 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
 
     /// <summary>Coefficient of the router z-loss (Zoph et al. 2022), within [0, 1000]. Default 0.</summary>
     public float RouterZLossCoefficient { get; set; }
+
+    /// <summary>
+    /// Coefficient of the importance loss, the squared coefficient of variation of the experts' summed probabilities (Shazeer et al. 2017);
+    /// 0.005 in V-MoE, beside <see cref="LoadCoefficient"/> and without <see cref="LoadBalancingCoefficient"/>. Within [0, 1000]. Default
+    /// 0.
+    /// </summary>
+    public float ImportanceCoefficient { get; set; }
+
+    /// <summary>
+    /// Coefficient of the load loss, the same of the experts' probabilities of being chosen were the logits perturbed a little (Riquelme
+    /// et al.
+    /// 2021, appendix A.2); 0.005 in V-MoE. Within [0, 1000]. Default 0.
+    /// </summary>
+    public float LoadCoefficient { get; set; }
 
     /// <summary>Dropout rate inside the encoder, within [0, 1). Default 0.2 for text classifiers, 0.1 elsewhere.</summary>
     [Range(0f, 0.4f, 0.1f)]
@@ -82,11 +103,14 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
         Layers = Layers,
         Heads = Heads,
         MoeEvery = MoeEvery,
+        MoeAt = MoeLast is { } last ? LastBlocks(OptionCheck.Range(last, 1, 48, nameof(MoeLast))) : null,
         Experts = Experts,
         Router = Router,
         ExpertWidth = ExpertWidth,
         LoadBalancingCoefficient = LoadBalancingCoefficient,
         RouterZLossCoefficient = RouterZLossCoefficient,
+        ImportanceCoefficient = ImportanceCoefficient,
+        LoadCoefficient = LoadCoefficient,
         Dropout = Dropout,
     };
 
@@ -97,4 +121,7 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
         if (DecidesArchitecture)
             TrainingMemory.Check(encoder);
     }
+
+    private BlockNumbers LastBlocks(int last) =>
+        new(Enumerable.Range(0, Math.Max(0, Layers)).Where(block => MoeEvery > 0 && (block + 1) % MoeEvery == 0).TakeLast(last));
 }

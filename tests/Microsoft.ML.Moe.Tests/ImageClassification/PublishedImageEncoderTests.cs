@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.ImageClassification;
@@ -79,6 +81,26 @@ public sealed class PublishedImageEncoderTests : IDisposable
         var other = Path.Combine(_folder.Path, "other");
         TinyVision.Write(other, preprocessing: TinyVision.Preprocessing.With(("size", new { height = 10, width = 10 })));
         Assert.Contains("set ImageWidth", Assert.Throws<InvalidDataException>(() => Fit(other)).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    [Trait("Category", "Goldens")]
+    public void FilesComeToTheModelBitForBitAsTheOriginalLibraryBringsThemThere()
+    {
+        var path = Goldens.Root is { } root ? Path.Combine(root, "models", "vit-image") : "";
+        Skip.IfNot(Directory.Exists(path), "There are no goldens of pictures: set MLNETMOE_GOLDENS to their folder.");
+        using var golden = GoldenModel.Open(path);
+        foreach (var test in golden.Cases)
+            foreach (var processor in new[] { "vit", "deit" })
+            {
+                var preprocessing = ImagePreprocessing.Read(Path.Combine(path, processor), channels: 3);
+                var images = new ImageInput(preprocessing, 3);
+                var pixels = new ImageDecoding(images).Decode(File.ReadAllBytes(Path.Combine(path, test.Member("file").GetString()!)));
+                var values = new float[images.Length];
+                preprocessing.Scale.CopyTo(pixels, values);
+                float[] planes = [.. Enumerable.Range(0, 3).SelectMany(channel => values.Where((_, i) => i % 3 == channel))];
+                Assert.Equal(golden.Tensor($"{test.Name}.{processor}.pixel_values")!.Value.Values, planes);
+            }
     }
 
     private TransformerChain<MoeImageClassificationTransformer> Fit(string type, Action<MoeImageClassificationTrainer.Options>? change = null) =>

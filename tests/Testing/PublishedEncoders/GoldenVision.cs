@@ -8,7 +8,9 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
-/// <summary>A published encoder of images with the layers that it was saved with, and how it is compared with a <see cref="GoldenModel"/>.</summary>
+/// <summary>
+/// A published encoder of images with the layers that it was saved with, and how it is compared with a <see cref="GoldenModel"/>.
+/// </summary>
 internal sealed class GoldenVision(PublishedFolder folder, Engine engine)
 {
     // gradients of the goldens are without dropout

@@ -46,4 +46,11 @@ internal sealed record ChannelScale(IReadOnlyList<float> Means, IReadOnlyList<fl
             c = c + 1 == Means.Count ? 0 : c + 1;
         }
     }
+
+    /// <summary>Makes a gradient by scaled values one by the values themselves.</summary>
+    public void ToGradient(Span<float> gradient)
+    {
+        for (var i = 0; i < gradient.Length; i++)
+            gradient[i] *= (float)(Factor / Deviations[i % Means.Count]);
+    }
 }

@@ -2,7 +2,8 @@ namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
 /// Changes images at random while training, in ways that do not change what they show: moved, zoomed and turned a little, mirrored where
-/// asked for, and a rectangle blanked (Zhong et al. 2020, "Random erasing data augmentation").
+/// asked for, and a rectangle blanked (Zhong et al. 2020, "Random erasing data augmentation"); where it is asked for also cropped, and in
+/// other colours.
 /// </summary>
 /// <param name="input">The images.</param>
 /// <param name="options">How much.</param>
@@ -12,7 +13,11 @@ internal sealed class ImageAugmentation(ImageInput input, AugmentationConfig opt
     private const float LeastErased = 0.02f;
     private const float MostErased = 0.2f;
 
+    /// <summary>How far the sides of a crop are from those of the image in proportion: by a factor of 3/4 to 4/3.</summary>
+    private const float CropAspect = 0.2876821f;
+
     private readonly float[] _original = new float[input.Length];
+    private readonly RandomOperations _operations = new(input);
 
     /// <summary>Changes an image.</summary>
     /// <param name="pixels">The image, each channel with mean 0.</param>
@@ -20,6 +25,10 @@ internal sealed class ImageAugmentation(ImageInput input, AugmentationConfig opt
     public void Apply(Span<float> pixels, Random random)
     {
         Move(pixels, random);
+        if (options.ColourJitter > 0)
+            Recolour(pixels, random);
+        for (var i = 0; i < options.RandomOperations; i++)
+            _operations.Apply(pixels, random, options.RandomMagnitude);
         if (random.NextSingle() < options.EraseRate)
             Erase(pixels, random);
     }
@@ -30,7 +39,10 @@ internal sealed class ImageAugmentation(ImageInput input, AugmentationConfig opt
         var scale = MathF.Exp(Within(random, options.MaxZoom));
         var angle = Within(random, options.MaxRotation) * MathF.PI / 180;
         var mirror = options.HorizontalFlip && random.Next(2) == 1 ? -1 : 1;
-        if ((shiftX, shiftY, scale, angle, mirror) == (0, 0, 1, 0, 1))
+        var (across, down) = (1f, 1f);
+        if (options.LeastCrop < 1)
+            (across, down, shiftX, shiftY) = Crop(random, shiftX, shiftY);
+        if ((shiftX, shiftY, scale, angle, mirror, across, down) == (0, 0, 1, 0, 1, 1, 1))
             return;
         pixels.CopyTo(_original);
         var (cos, sin) = (MathF.Cos(angle) / scale, MathF.Sin(angle) / scale);
@@ -38,12 +50,34 @@ internal sealed class ImageAugmentation(ImageInput input, AugmentationConfig opt
         for (var y = 0; y < input.Height; y++)
             for (var x = 0; x < input.Width; x++)
             {
-                var (dx, dy) = ((x - middleX) * mirror, y - middleY);
+                var (dx, dy) = ((x - middleX) * mirror * across, (y - middleY) * down);
                 Sample(
                     middleX + dx * cos - dy * sin + shiftX,
                     middleY + dx * sin + dy * cos + shiftY,
                     pixels.Slice((y * input.Width + x) * input.Channels, input.Channels));
             }
+    }
+
+    /// <summary>What a crop shows of width and height, and how far its middle is from the image's.</summary>
+    private (float Across, float Down, float ShiftX, float ShiftY) Crop(Random random, float shiftX, float shiftY)
+    {
+        var area = options.LeastCrop + (1 - options.LeastCrop) * random.NextSingle();
+        var aspect = MathF.Exp(Within(random, CropAspect));
+        var (across, down) = (Math.Min(1f, MathF.Sqrt(area * aspect)), Math.Min(1f, MathF.Sqrt(area / aspect)));
+        return (
+            across,
+            down,
+            shiftX + Within(random, (1 - across) / 2) * input.Width,
+            shiftY + Within(random, (1 - down) / 2) * input.Height);
+    }
+
+    private void Recolour(Span<float> pixels, Random random)
+    {
+        RandomOperations.Brighten(pixels, Within(random, options.ColourJitter));
+        RandomOperations.Contrast(pixels, 1 + Within(random, options.ColourJitter));
+        var factor = 1 + Within(random, options.ColourJitter);
+        if (input.Channels == 3)
+            RandomOperations.Saturate(pixels, factor);
     }
 
     /// <summary>A place of the original between its pixels; beyond the edge, the edge.</summary>

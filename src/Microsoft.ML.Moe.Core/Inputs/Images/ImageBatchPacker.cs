@@ -14,6 +14,9 @@ internal sealed class ImageBatch : Batch
     /// <summary>Number of each token within its image.</summary>
     public ReadOnlySpan<int> Positions => _positions.Span;
 
+    /// <summary>How the images were mixed; null where they were not.</summary>
+    public BatchMixture? Mixture { get; set; }
+
     /// <summary>The values as a tensor, where gradients by them are wanted; null, the default, for constants.</summary>
     public Tensor? Values { get; set; }
 
@@ -26,7 +29,7 @@ internal sealed class ImageBatch : Batch
     /// <returns>This batch.</returns>
     public ImageBatch Reset(SequenceLayout layout, ReadOnlyMemory<float> patches, ReadOnlyMemory<int> positions)
     {
-        (Layout, _patches, _positions, Values) = (layout, patches, positions, null);
+        (Layout, _patches, _positions, Values, Mixture) = (layout, patches, positions, null, null);
         return this;
     }
 }
@@ -35,14 +38,16 @@ internal sealed class ImageBatch : Batch
 /// <param name="config">The patches, and the scale of the channels.</param>
 /// <param name="keepsLayouts">See <see cref="Packing"/>.</param>
 /// <param name="augmentation">Changes images while training; null where there is no training.</param>
-internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayouts, ImageAugmentation? augmentation = null)
+/// <param name="mixing">Mixes the images of a batch while training; null for not.</param>
+internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayouts, ImageAugmentation? augmentation = null, ImageMixing? mixing = null)
     : Packer<ImagePixels>
 {
     private readonly PatchGrid _grid = config.Grid;
     private readonly ChannelScale _scale = config.Scale;
     private readonly ImageBatch _batch = new();
     private readonly SequenceLayout _layout = new();
-    private readonly float[] _pixels = new float[config.Size.Length];
+    private readonly int _length = config.Size.Length;
+    private float[] _pixels = [];
     private float[] _patches = [];
     private int[] _positions = [];
     private int[] _lengths = [];
@@ -62,18 +67,33 @@ internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayout
             _lengths = [.. Enumerable.Repeat(tokens, rows.Count)];
         }
 
+        // all images at once only where they are mixed
+        var mixer = withNoise && random is not null ? mixing : null;
+        var kept = mixer is null ? 1 : rows.Count;
+        if (_pixels.Length < kept * _length)
+            _pixels = new float[kept * _length];
         for (var i = 0; i < rows.Count; i++)
         {
-            _scale.CopyTo(rows[i], _pixels);
+            var pixels = _pixels.AsSpan(i % kept * _length, _length);
+            _scale.CopyTo(rows[i], pixels);
             if (withNoise && random is not null)
-                augmentation?.Apply(_pixels, random);
-            _grid.Cut(_pixels, _patches.AsSpan(i * perImage + config.SpecialTokens * _grid.Values, _grid.Patches * _grid.Values));
+                augmentation?.Apply(pixels, random);
+            if (mixer is null)
+                _grid.Cut(pixels, PatchesOf(i));
         }
+
+        var mixture = mixer?.Mix(_pixels, rows.Count, random!);
+        for (var i = 0; mixture is not null && i < rows.Count; i++)
+            _grid.Cut(_pixels.AsSpan(i * _length, _length), PatchesOf(i));
 
         var layout = keepsLayouts ? new SequenceLayout() : _layout;
         layout.Reset(_lengths.AsSpan(0, rows.Count), padded: 0);
         _batch.Seed = seed;
-        return _batch.Reset(
-            layout, _patches.AsMemory(0, rows.Count * perImage), _positions.AsMemory(0, rows.Count * tokens));
+        _batch.Reset(layout, _patches.AsMemory(0, rows.Count * perImage), _positions.AsMemory(0, rows.Count * tokens));
+        _batch.Mixture = mixture;
+        return _batch;
+
+        Span<float> PatchesOf(int image) =>
+            _patches.AsSpan(image * perImage + config.SpecialTokens * _grid.Values, _grid.Patches * _grid.Values);
     }
 }

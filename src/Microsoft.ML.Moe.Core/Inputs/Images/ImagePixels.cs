@@ -15,6 +15,9 @@ public sealed class ImagePixels
     /// <summary>Number of values: width × height × channels.</summary>
     public int Length => _bytes?.Length ?? _values!.Length;
 
+    /// <summary>Whether the values are bytes.</summary>
+    internal bool IsOfBytes => _bytes is not null;
+
     /// <summary>The values as they are held, for telling one image from another.</summary>
     internal ReadOnlySpan<byte> Raw => _bytes ?? System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(_values);
 

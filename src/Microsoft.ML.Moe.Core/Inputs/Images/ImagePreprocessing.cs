@@ -4,7 +4,8 @@ using Microsoft.ML.Moe.Models.Published;
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
-/// What a published model's library does to an image before the model sees it, as its <c>preprocessor_config.json</c> says: resizes it, cuts
+/// What a published model's library does to an image before the model sees it, as its <c>preprocessor_config.json</c> says: resizes it,
+/// cuts
 /// out the middle, and scales its values.
 /// </summary>
 internal sealed record ImagePreprocessing
@@ -55,7 +56,8 @@ internal sealed record ImagePreprocessing
     /// <param name="folder">Path of the folder.</param>
     /// <param name="channels">Channels of the model's images.</param>
     /// <exception cref="FileNotFoundException">There is none.</exception>
-    /// <exception cref="InvalidDataException">It is damaged, or asks for something that is not done here; the message says what.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or asks for something that is not done here; the message says
+    /// what.</exception>
     public static ImagePreprocessing Read(string folder, int channels)
     {
         var json = PublishedFolder.ReadConfig(Path.Combine(folder, FileName));
@@ -177,7 +179,9 @@ internal sealed record ImagePreprocessing
         return preprocessing with { CropWidth = cropWidth ?? square, CropHeight = cropHeight ?? square };
     }
 
-    /// <summary>A size as an object of height and width, an object of the shortest edge, or, in old files, one number for both sides.</summary>
+    /// <summary>
+    /// A size as an object of height and width, an object of the shortest edge, or, in old files, one number for both sides.
+    /// </summary>
     private static (int? Width, int? Height, int? ShortestEdge) Size(PublishedSettings json, string name)
     {
         if (json.IsNumber(name))

@@ -16,7 +16,8 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
     private const int SmallestSize = 2;
 
     /// <summary>
-    /// Whether the values of a patch stand channel by channel, as the kernels of published convolutions do; else pixel by pixel. Default false.
+    /// Whether the values of a patch stand channel by channel, as the kernels of published convolutions do; else pixel by pixel. Default
+    /// false.
     /// </summary>
     public bool ChannelsFirst { get; init; }
 
@@ -47,6 +48,22 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
     /// <summary>What a patch reads as, for people.</summary>
     public string TextOf(int patch) => $"row {patch / Columns + 1}, column {patch % Columns + 1}";
 
+    /// <summary>Which patches show an object.</summary>
+    /// <param name="mask">Of each pixel whether it does.</param>
+    /// <param name="share">Share of a patch's pixels from which it does, over 0.</param>
+    public bool[] Showing(bool[] mask, double share)
+    {
+        var (inside, all) = (new int[Patches], new int[Patches]);
+        for (var pixel = 0; pixel < mask.Length; pixel++)
+        {
+            var patch = pixel / Input.Width / Size * Columns + pixel % Input.Width / Size;
+            all[patch]++;
+            inside[patch] += mask[pixel] ? 1 : 0;
+        }
+
+        return [.. inside.Zip(all, (one, of) => one > 0 && one >= share * of)];
+    }
+
     /// <summary>Cuts an image into its patches.</summary>
     /// <param name="pixels">The image.</param>
     /// <param name="patches">Receives <see cref="Patches"/> × <see cref="Values"/> values.</param>
@@ -72,6 +89,17 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
                         .CopyTo(row[((first - left) * Input.Channels)..]);
             }
         }
+    }
+
+    /// <summary>Gives back to an image what was made of its patches: each pixel the sum over the places where patches see it.</summary>
+    /// <param name="patches"><see cref="Patches"/> × <see cref="Values"/> values.</param>
+    /// <param name="pixels">Receives the image's.</param>
+    public void Gather(ReadOnlySpan<float> patches, Span<float> pixels)
+    {
+        pixels.Clear();
+        for (var i = 0; i < Patches * Values; i++)
+            if (PixelOf(i) is >= 0 and var pixel)
+                pixels[pixel] += patches[i];
     }
 
     private void CutChannels(ReadOnlySpan<float> pixels, Span<float> patches)

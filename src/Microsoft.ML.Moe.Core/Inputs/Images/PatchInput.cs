@@ -46,7 +46,11 @@ public sealed class PatchInput : Input<ImagePixels>
     /// <summary>Packs images for training.</summary>
     /// <param name="augmentation">How much they are changed.</param>
     internal Packer<ImagePixels> CreatePacker(AugmentationConfig augmentation) =>
-        new ImageBatchPacker(_config, keepsLayouts: false, new ImageAugmentation(Images, augmentation));
+        new ImageBatchPacker(
+            _config,
+            keepsLayouts: false,
+            new ImageAugmentation(Images, augmentation),
+            augmentation.Mixes ? new ImageMixing(Images, augmentation) : null);
 
     /// <inheritdoc/>
     internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) =>

@@ -79,6 +79,8 @@ public sealed record Upcycling
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(Router));
+            if (value.Kind == RouterKind.Soft)
+                throw new ArgumentException("Soft MoE is trained from the start: choose a router that sends tokens to experts.", nameof(Router));
             field = value.ExpertsPerToken <= Experts ? value : throw new ArgumentOutOfRangeException(
                 nameof(Router), value.ExpertsPerToken, $"A token cannot go to {value.ExpertsPerToken} of {Experts} experts.");
         }

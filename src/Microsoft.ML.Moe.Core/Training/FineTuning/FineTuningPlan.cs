@@ -109,7 +109,9 @@ internal sealed record FineTuningPlan(
             wanted.WeightDecay);
     }
 
-    /// <summary>Whether a fine-tuning takes no more than is taken where the table decides; with fewer epochs where these are left open.</summary>
+    /// <summary>
+    /// Whether a fine-tuning takes no more than is taken where the table decides; with fewer epochs where these are left open.
+    /// </summary>
     private static bool Affordable(FineTuning wanted, double flops, ref int epochs)
     {
         if (wanted.Epochs is null && epochs > 1 && flops * epochs > MostFlops)

@@ -19,7 +19,8 @@ internal sealed class PublishedImageTrainer : PublishedTrainer<ImagePixels>
     /// <param name="source">The encoder.</param>
     /// <param name="classCount">Number of classes, C, at least 2.</param>
     /// <param name="engine">Where the model is trained and will live.</param>
-    /// <exception cref="ArgumentException">The encoder cannot be made such a mixture, or a global workspace is to be where there is none.</exception>
+    /// <exception cref="ArgumentException">The encoder cannot be made such a mixture, or a global workspace is to be where there is
+    /// none.</exception>
     public PublishedImageTrainer(PublishedTrainingConfig config, PublishedImageSource source, int classCount, Engine engine)
         : base(config, source.Encoder, source.Folder.Key, classCount, engine)
     {

@@ -7,7 +7,8 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
-/// Trains a classifier of texts that begins with a published encoder, beside a linear model over words. Texts whose language the encoder does
+/// Trains a classifier of texts that begins with a published encoder, beside a linear model over words. Texts whose language the encoder
+/// does
 /// not know are learned from nothing.
 /// </summary>
 internal sealed class PublishedTextTrainer : PublishedTrainer<EncodedText>

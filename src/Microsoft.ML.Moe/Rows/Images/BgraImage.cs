@@ -55,6 +55,15 @@ internal readonly ref struct BgraImage(
         }
     }
 
+    /// <summary>Red, green and blue of each pixel, upright, row by row from the top, and the upright image's size.</summary>
+    public (byte[] Pixels, int Width, int Height) ToColours()
+    {
+        var pixels = new byte[width * height * 3];
+        CopyTo(pixels, 3);
+        var lies = origin >= ImageOrigin.LeftTop;
+        return (pixels, lies ? height : width, lies ? width : height);
+    }
+
     private void CopyTo(Span<byte> destination, int channels)
     {
         var (first, across, down) = Walk();

@@ -49,7 +49,17 @@ internal sealed class ImageDecoding(ImageInput input)
     /// <param name="file">A PNG, JPEG, WebP, GIF or BMP file; of several frames the first is read.</param>
     /// <exception cref="InvalidDataException">It is none, is damaged, cut short or too large; the message says which.</exception>
     /// <exception cref="InvalidOperationException">The native part of SkiaSharp is missing.</exception>
-    public ImagePixels Decode(byte[] file)
+    public ImagePixels Decode(byte[] file) => Decode(file, (in BgraImage image) => image.Encode(input));
+
+    /// <summary>Decodes an image and turns it upright.</summary>
+    /// <param name="file">See <see cref="Decode(byte[])"/>.</param>
+    /// <returns>Red, green and blue of each pixel, row by row from the top, and the image's size.</returns>
+    /// <exception cref="InvalidDataException">It is no image file, is damaged, cut short or too large; the message says which.</exception>
+    /// <exception cref="InvalidOperationException">The native part of SkiaSharp is missing.</exception>
+    public static (byte[] Pixels, int Width, int Height) DecodeColours(byte[] file) =>
+        Decode(file, (in BgraImage image) => image.ToColours());
+
+    private static T Decode<T>(byte[] file, BgraReader<T> read)
     {
         CheckLength(file.Length);
         var format = FormatOf(file) ?? throw new InvalidDataException("it is no PNG, JPEG, WebP, GIF or BMP file");
@@ -60,7 +70,7 @@ internal sealed class ImageDecoding(ImageInput input)
             var (width, height) = SizeOf(file, format);
             if (format == ImageFormat.Jpeg)
                 file = JpegScans.Check(file, width, height);
-            return DecodedAtOnce.Run((long)width * height, () => Open(file, format, Decode));
+            return DecodedAtOnce.Run((long)width * height, () => Open(file, format, codec => Decode(codec, read)));
         });
     }
 
@@ -82,7 +92,7 @@ internal sealed class ImageDecoding(ImageInput input)
                 : $"the header of its {format} file is damaged, cut short or of a kind that is not supported");
     }
 
-    private ImagePixels Decode(SKCodec codec)
+    private static T Decode<T>(SKCodec codec, BgraReader<T> read)
     {
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         var alpha = codec.Info.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Premul;
@@ -96,7 +106,7 @@ internal sealed class ImageDecoding(ImageInput input)
                 result = codec.GetPixels(new SKImageInfo(width, height, SKColorType.Bgra8888, alpha), pinned.Address);
             if (result != SKCodecResult.Success)
                 throw new InvalidDataException(Explain(result, codec.EncodedFormat.ToString()));
-            return new BgraImage(pixels, width, height, (ImageOrigin)codec.EncodedOrigin).Encode(input);
+            return read(new BgraImage(pixels, width, height, (ImageOrigin)codec.EncodedOrigin));
         }
         finally
         {
@@ -121,6 +131,8 @@ internal sealed class ImageDecoding(ImageInput input)
         [(byte)'B', (byte)'M', ..] => ImageFormat.Bmp,
         _ => null,
     };
+
+    private delegate T BgraReader<out T>(in BgraImage image);
 
     /// <summary>An array that stays where it is, so that native code can reach it.</summary>
     private sealed class Pinned(byte[] array) : IDisposable

@@ -25,22 +25,26 @@ public sealed partial class MoeImageClassificationTrainer
 
         /// <summary>
         /// A published encoder of images to begin with, ViT or DeiT: <c>PublishedEncoder.FromFolder(path)</c> of a folder with
-        /// <c>config.json</c>, <c>model.safetensors</c> and <c>preprocessor_config.json</c>. null trains from nothing. With an encoder, images are
-        /// resized, cut and scaled as it expects, bit for bit as its own library does, and the options of architecture, patches, augmentation and
+        /// <c>config.json</c>, <c>model.safetensors</c> and <c>preprocessor_config.json</c>. null trains from nothing. With an encoder,
+        /// images are
+        /// resized, cut and scaled as it expects, bit for bit as its own library does, and the options of architecture, patches,
+        /// augmentation and
         /// training that name no encoder do not count, but for those of validation, weights, smoothing, seed, device, checkpoint and the
         /// like: <see cref="FineTuning"/> takes their place. Default null.
         /// </summary>
         public PublishedEncoder? Encoder { get; set; }
 
         /// <summary>
-        /// How much of <see cref="Encoder"/> is trained: <see cref="FineTuning.Auto"/> (the table decides: from 500 images on, the top third of
+        /// How much of <see cref="Encoder"/> is trained: <see cref="FineTuning.Auto"/> (the table decides: from 500 images on, the top
+        /// third of
         /// the layers), <see cref="FineTuning.None"/>, <see cref="FineTuning.TopLayers"/> or <see cref="FineTuning.AllLayers"/>. Default
         /// <see cref="FineTuning.Auto"/>.
         /// </summary>
         public FineTuning FineTuning { get; set; } = FineTuning.Auto;
 
         /// <summary>
-        /// Keeps what <see cref="Encoder"/>, frozen, makes of images, for further trainings on the same images. null keeps nothing. Default null.
+        /// Keeps what <see cref="Encoder"/>, frozen, makes of images, for further trainings on the same images. null keeps nothing.
+        /// Default null.
         /// </summary>
         public EncoderStateCache? KeptStates { get; set; }
 
@@ -49,7 +53,8 @@ public sealed partial class MoeImageClassificationTrainer
 
         /// <summary>
         /// Pixels in a row. With <see cref="Encoder"/> the size that it was trained on, or, where it is set, another, with positions
-        /// between the trained ones. Else files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images' fixed size (up to
+        /// between the trained ones. Else files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images'
+        /// fixed size (up to
         /// 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions, or else that of a
         /// square. Within [1, 1024]. Default null.
         /// </summary>
@@ -110,6 +115,42 @@ public sealed partial class MoeImageClassificationTrainer
         /// </summary>
         public BadImageHandling BadImages { get; set; }
 
+        /// <summary>
+        /// Least share of an image's area that is shown while training, enlarged to the whole: a random crop. Within [0.01, 1]. Default 1:
+        /// all of it.
+        /// </summary>
+        public float LeastCrop { get; set; } = 1f;
+
+        /// <summary>
+        /// How much brightness, contrast and, in colours, saturation change at random while training: each by a factor, or a share of the
+        /// deviation, of up
+        /// to this. Within [0, 1]. Default 0.
+        /// </summary>
+        public float ColourJitter { get; set; }
+
+        /// <summary>
+        /// Operations, drawn at random, that each image goes through while training: N of RandAugment (Cubuk et al. 2020), of eleven of
+        /// its fourteen
+        /// operations. Within [0, 10]. Default 0.
+        /// </summary>
+        public int RandomOperations { get; set; }
+
+        /// <summary>How strong they are: M of RandAugment as a share of its largest. Within [0, 1]. Default 0.3.</summary>
+        public float RandomMagnitude { get; set; } = 0.3f;
+
+        /// <summary>
+        /// α of mixup (Zhang et al. 2018) while training: images of a batch, and their labels, are mixed in pairs by a share from Beta(α,
+        /// α). Within
+        /// [0, 10]. Default 0: none.
+        /// </summary>
+        public float MixupAlpha { get; set; }
+
+        /// <summary>
+        /// α of CutMix (Yun et al. 2019) while training: a rectangle of each image comes from another, and as much of its label. With
+        /// <see cref="MixupAlpha"/> too, either is drawn for each batch. Within [0, 10]. Default 0: none.
+        /// </summary>
+        public float CutMixAlpha { get; set; }
+
         /// <inheritdoc/>
         internal override ImageClassificationColumns Columns =>
             new(FeatureColumnName, PredictedLabelColumnName, ScoreColumnName, Uncertainty, BadImages);
@@ -158,6 +199,12 @@ public sealed partial class MoeImageClassificationTrainer
                 MaxZoom = MaxZoom,
                 MaxRotation = MaxRotation,
                 EraseRate = EraseRate,
+                LeastCrop = LeastCrop,
+                ColourJitter = ColourJitter,
+                RandomOperations = RandomOperations,
+                RandomMagnitude = RandomMagnitude,
+                MixupAlpha = MixupAlpha,
+                CutMixAlpha = CutMixAlpha,
                 HorizontalFlip = HorizontalFlip,
             },
             Training = ToTrainingConfig(),

@@ -1,7 +1,9 @@
+using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Persistence;
+using Microsoft.ML.Moe.Reports;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Tensors;
@@ -60,6 +62,65 @@ public sealed class MoeImageClassificationTransformer
         var columns = _columns with { BadImages = OptionCheck.Defined(handling, nameof(handling)) };
         var model = (FittedModel<ImagePixels>)Model;
         return With(columns, hold => model.Reading(one => RowsOf(columns, one), hold));
+    }
+
+    /// <summary>
+    /// Measures what the classifier makes of spoiled images: the fifteen corruptions of ImageNet-C in five severities, on images as the
+    /// model reads them,
+    /// and attacks along the gradients of its own loss by the pixels, on those that it tells right.
+    /// </summary>
+    /// <param name="data">Labelled rows, read once and kept in memory. Rows whose label is missing or was not in the training set are left
+    /// out.</param>
+    /// <param name="options">What is measured; null for the defaults.</param>
+    /// <param name="labelColumnName">The label: keys with the training set's values behind them, or plain values of the same type.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ArgumentException">A column is missing or of the wrong type, or an option is impossible; the message names
+    /// it.</exception>
+    /// <exception cref="InvalidOperationException">The table has no rows with a known label.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var metrics = model.LastTransformer.EvaluateRobustness(testData);
+    /// Console.WriteLine(metrics);
+    /// ]]></code>
+    /// </example>
+    public RobustnessMetrics EvaluateRobustness(
+        IDataView data, RobustnessOptions? options = null, string labelColumnName = "Label", CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentException.ThrowIfNullOrEmpty(labelColumnName);
+        options ??= new RobustnessOptions();
+        options.Check();
+        using var hold = Hold();
+        return ((FittedModel<ImagePixels>)Model).Report(data, labelColumnName, Labels, (model, rows) =>
+            Robustness.Measure(model, rows, options, cancellationToken));
+    }
+
+    /// <summary>
+    /// Draws which expert each patch of images goes to, with several routers side by side and layer by layer, without training; with masks
+    /// it also measures
+    /// how well experts tell objects from background.
+    /// </summary>
+    /// <param name="data">Rows to draw; no label is needed. With masks all rows are read, else the first few.</param>
+    /// <param name="options">What is drawn; null for the defaults.</param>
+    /// <exception cref="ArgumentException">A column is missing or of the wrong type, or an option is impossible; the message names
+    /// it.</exception>
+    /// <exception cref="InvalidOperationException">The model has no MoE layers, the table no rows, or a mask another size.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// model.LastTransformer.DrawRouting(testData).SaveHtml("experts.html");
+    /// ]]></code>
+    /// </example>
+    public RoutingPictures DrawRouting(IDataView data, RoutingPicturesOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        options ??= new RoutingPicturesOptions();
+        options.Check();
+        var masks = options.MaskColumnName is { } name ? ImageReports.Masks(data, name) : null;
+        using var hold = Hold();
+        return ((FittedModel<ImagePixels>)Model).Report(data, (model, rows) => ImageReports.Of(model, rows, masks, options));
     }
 
     static MoeImageClassificationTransformer ISavedTransformer<MoeImageClassificationTransformer>.Read(ModelFolderReader folder) =>

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Tests.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.Inputs.Images;
 
@@ -83,5 +84,32 @@ public sealed class PublishedPatchesTests
         var read = ImagePreprocessing.Read(folder.Path, channels: 1);
         Assert.Equal(16, read.Apply(new byte[12 * 30], 12, 30, 1).Length);
         Assert.Equal((6, 9), (read.For(6, 6).CropWidth, read.For(6, 6).ShortestEdge));
+    }
+
+    [Fact]
+    public void APatchShowsAnObjectFromAShareOfItsPixels()
+    {
+        // 3 × 2 patches of 2 × 2, the last column of one pixel's width
+        var grid = new PatchGrid(new ImageInput(5, 4, 1), 2, 0);
+        var mask = new bool[20];
+        foreach (var pixel in new[] { 0, 1, 5, 2, 4, 19 })
+            mask[pixel] = true;
+        Assert.Equal([true, false, true, false, false, true], grid.Showing(mask, 0.5));
+        Assert.Equal([true, true, true, false, false, true], grid.Showing(mask, 0.25));
+        Assert.Equal([false, false, false, false, false, false], grid.Showing(mask, 1));
+    }
+
+    [Fact]
+    public void WhatIsGatheredFromPatchesIsTheAdjointOfCutting()
+    {
+        foreach (var (margin, channelsFirst) in new[] { (0, false), (1, false), (0, true) })
+        {
+            var grid = new PatchGrid(new ImageInput(5, 4, 2), 2, margin) { ChannelsFirst = channelsFirst };
+            var (pixels, patches) = (TestNumbers.Normal(1, 40), TestNumbers.Normal(2, grid.Patches * grid.Values));
+            var (cut, gathered) = (new float[patches.Length], new float[40]);
+            grid.Cut(pixels, cut);
+            grid.Gather(patches, gathered);
+            Assert.Equal(cut.Zip(patches, (a, b) => (double)a * b).Sum(), pixels.Zip(gathered, (a, b) => (double)a * b).Sum(), 1e-4);
+        }
     }
 }
