@@ -16,22 +16,14 @@ internal abstract class PostProcessor
 /// <summary>Post-processors one after another.</summary>
 internal sealed class SequencePostProcessor(IReadOnlyList<PostProcessor> processors) : PostProcessor
 {
-    private readonly IReadOnlyList<PostProcessor> _processors =
-        [.. processors.SelectMany(p => p is SequencePostProcessor sequence ? sequence._processors : [p])];
+    public override bool ReadsTokens => processors.Any(p => p.ReadsTokens);
 
-    public override bool ReadsTokens => _processors.Any(p => p.ReadsTokens);
-
-    public override int AddedTokens(bool isPair) => _processors.Sum(p => p.AddedTokens(isPair));
+    public override int AddedTokens(bool isPair) => processors.Sum(p => p.AddedTokens(isPair));
 
     public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addsSpecialTokens)
     {
-        var tokens = encodings.Sum(e => (long)e.Ids.Length);
-        foreach (var processor in _processors)
-        {
+        foreach (var processor in processors)
             encodings = processor.Process(encodings, addsSpecialTokens);
-            TextGrowth.Check(tokens, encodings.Sum(e => (long)e.Ids.Length));
-        }
-
         return encodings;
     }
 }
