@@ -24,12 +24,13 @@ internal static class Suite
         ["training-free"] = (arguments, _) => new TrainingFreeStudy(arguments),
         ["corruption"] = (arguments, folder) => new CorruptionStudy(arguments, folder),
         ["uncertainty"] = (arguments, folder) => new UncertaintyStudy(arguments, folder),
+        ["images"] = (arguments, _) => new ImageStudy(arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 
     // they take hours, or a model that was pretrained before
     private static readonly string[] Apart =
-        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty"];
+        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images"];
 
     public static IEnumerable<string> Names => Studies.Keys;
 

@@ -1,0 +1,33 @@
+using Microsoft.ML.Moe.Experiments.Data;
+
+namespace Microsoft.ML.Moe.Experiments.Tests;
+
+public class ImageStudyTests
+{
+    [Fact]
+    public void Every_arm_is_trained_corrupted_attacked_and_compared_with_masks()
+    {
+        using var folder = new TemporaryFolder();
+        string[] args =
+            ["images", "--data", folder.Path, "--out", folder["out"], "--seeds", "1", "--epochs", "1", "--rows", "8", "--sets", "shapes"];
+        Assert.Equal(0, CommandLine.Run(args));
+
+        var table = File.ReadAllLines(folder["out/images.md"]).Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1).ToList();
+        Assert.Equal(["dense", "Token Choice", "Expert Choice", "Unified", "Soft"], table.Select(line => line.Split('|')[1].Trim()));
+        // what chooses no expert separates nothing
+        Assert.Equal([2, 0, 0, 0, 2], table.Select(line => line.Count(c => c == '–')));
+    }
+
+    [Fact]
+    public void Shapes_are_made_of_their_number_and_lie_whole_within_the_image()
+    {
+        for (var number = 0; number < 200; number++)
+        {
+            var (pixels, mask, shape) = ShapesOnTextures.Create(number);
+            Assert.Equal(pixels, ShapesOnTextures.Create(number).Pixels);
+            Assert.Equal(number % ShapesOnTextures.Shapes, shape);
+            Assert.InRange(mask.Count(shows => shows), 15, ShapesOnTextures.Side * ShapesOnTextures.Side / 2);
+            Assert.DoesNotContain(Enumerable.Range(0, mask.Length), i => mask[i] && (i % ShapesOnTextures.Side == 0 || i < ShapesOnTextures.Side));
+        }
+    }
+}
