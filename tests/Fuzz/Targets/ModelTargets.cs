@@ -48,6 +48,15 @@ internal abstract class ZipTarget : FuzzTarget
         ((IDisposable)_ml.Model.Load(new MemoryStream(zip), out _)).Dispose();
     }
 
+    /// <summary>Whether an exception, or one inside it, says that the file is damaged.</summary>
+    protected static bool TellsOfDamage(Exception error)
+    {
+        for (var e = error; e is not null; e = e.InnerException)
+            if (e is InvalidDataException)
+                return true;
+        return false;
+    }
+
     private void Clean()
     {
         GC.Collect();
@@ -71,7 +80,7 @@ internal sealed class ModelTarget : ZipTarget
     /// A damaged entry; a tokenizer or a folder that is only named and not there; and what ML.NET says of an entry that is missing, or of a
     /// loader or an assembly whose name was changed.
     /// </summary>
-    public override bool IsDocumented(Exception exception) => Chain(exception).Any(e => e is InvalidDataException)
+    public override bool IsDocumented(Exception exception) => TellsOfDamage(exception)
         || exception.GetBaseException() is FormatException or FileNotFoundException or DirectoryNotFoundException
             or FileLoadException or CultureNotFoundException
         || Known.Any(k => exception.GetBaseException().Message.Contains(k, StringComparison.Ordinal));
@@ -100,12 +109,6 @@ internal sealed class ModelTarget : ZipTarget
             // ML.NET's own entries are its own to read
             yield return new FuzzInput([.. files.Where(f => !f.Name.StartsWith("TrainingInfo", StringComparison.Ordinal))]);
         }
-    }
-
-    private static IEnumerable<Exception> Chain(Exception error)
-    {
-        for (var e = error; e is not null; e = e.InnerException)
-            yield return e;
     }
 
     private byte[] Pack(FuzzInput input)
@@ -144,8 +147,8 @@ internal sealed class ModelZipTarget : ZipTarget
     public override string Name => "model-zip";
 
     /// <summary>ML.NET documents nothing; what it throws here for damaged zips.</summary>
-    public override bool IsDocumented(Exception exception) => exception.GetBaseException()
-        is InvalidDataException or FormatException or InvalidOperationException or IOException or CultureNotFoundException;
+    public override bool IsDocumented(Exception exception) => TellsOfDamage(exception) || exception.GetBaseException()
+        is FormatException or InvalidOperationException or IOException or CultureNotFoundException;
 
     public override void Read(FuzzInput input) => Load(input.Single);
 
