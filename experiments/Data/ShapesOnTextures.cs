@@ -2,8 +2,7 @@ namespace Microsoft.ML.Moe.Experiments.Data;
 
 /// <summary>
 /// Images whose objects are known: a shape of one texture on a ground of another, both stripes or spots of like colours, so that no pixel
-/// alone tells
-/// one from the other. Made of the image's number.
+/// alone tells one from the other. Made of the image's number.
 /// </summary>
 internal static class ShapesOnTextures
 {

@@ -13,8 +13,7 @@ namespace Microsoft.ML.Moe.Experiments.Studies;
 
 /// <summary>
 /// Images from scratch: dense blocks, Token Choice, Expert Choice, Unified and Soft MoE at equal cost; clean, corrupted and attacked; and,
-/// where
-/// masks are known, how well experts tell objects from background.
+/// where masks are known, how well experts tell objects from background.
 /// </summary>
 internal sealed class ImageStudy(Arguments arguments) : IStudy
 {

@@ -73,6 +73,18 @@ public class Images : Context
     /// <summary>Columns Label and ImagePath.</summary>
     protected IDataView data =>
         ml.Data.LoadFromTextFile("images.tsv", [new("Label", DataKind.String, 0), new("ImagePath", DataKind.String, 1)], hasHeader: true);
+
+    /// <summary>The same with the images, column Image, and the label as a key.</summary>
+    protected IDataView photos => Reading().Fit(data).Transform(data);
+
+    /// <summary>A classifier of the column Image, hardly trained.</summary>
+    protected TransformerChain<MoeImageClassificationTransformer> model => field ??= Reading()
+        .Append(ml.MulticlassClassification.Trainers.MoeImageClassifier(
+            new MoeImageClassificationTrainer.Options { FeatureColumnName = "Image", ImageWidth = 8, Width = 16, Heads = 2, MaxEpochs = 1 }))
+        .Fit(data);
+
+    private EstimatorChain<ImageLoadingTransformer> Reading() => ml.Transforms.Conversion.MapValueToKey("Label")
+        .Append(ml.Transforms.LoadRawImageBytes("Image", imageFolder: "photos", inputColumnName: "ImagePath"));
 }
 
 /// <summary>A block that has a language model, of random weights.</summary>

@@ -34,8 +34,7 @@ internal sealed record PooledClassesHeadConfig : ClassifierHeadConfig
 
     /// <summary>
     /// Whether the last state of a sequence's first token is read too, after the means: images have one there that stands for them. A row
-    /// is one
-    /// sequence then.
+    /// is one sequence then.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool ReadsFirstToken { get; init; }

@@ -103,16 +103,14 @@ public record EncoderConfig
 
     /// <summary>
     /// Coefficient of the importance loss, the squared coefficient of variation of the experts' summed probabilities (Shazeer et al. 2017;
-    /// V-MoE),
-    /// within [0, 1000]. Default 0.
+    /// V-MoE), within [0, 1000]. Default 0.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public float ImportanceCoefficient { get; init => field = OptionCheck.Range(value, 0f, 1000f, nameof(ImportanceCoefficient)); }
 
     /// <summary>
     /// Coefficient of the load loss, the same of the experts' probabilities of being chosen were the logits perturbed a little (V-MoE,
-    /// Riquelme et
-    /// al. 2021, appendix A.2), within [0, 1000]. Default 0.
+    /// Riquelme et al. 2021, appendix A.2), within [0, 1000]. Default 0.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public float LoadCoefficient { get; init => field = OptionCheck.Range(value, 0f, 1000f, nameof(LoadCoefficient)); }

@@ -17,8 +17,7 @@ public enum RouterKind
 
     /// <summary>
     /// No token is sent anywhere: each expert works on slots, which are means of all tokens of a sequence (Puigcerver et al. 2023, "From
-    /// sparse to
-    /// soft mixtures of experts").
+    /// sparse to soft mixtures of experts").
     /// </summary>
     Soft,
 }
@@ -83,8 +82,7 @@ public enum DroppedTokens
 /// <summary>
 /// A routing policy as a value: the same in options, in <c>WithRouting</c> and <c>CompareRouting</c>, in reports and in model files.
 /// Made by <see cref="TokenChoice"/>, <see cref="ExpertChoice"/>, <see cref="Unified"/> or <see cref="Soft"/>, and changed by <c>with</c>.
-/// Every value is
-/// checked when it is set.
+/// Every value is checked when it is set.
 /// </summary>
 /// <example>
 /// <code language="csharp"><![CDATA[
@@ -266,10 +264,20 @@ public sealed record Router
 
     /// <summary>
     /// What the capacity of <see cref="CapacityFactor"/> is rounded up to a multiple of, within [1, 1024]: 4 in V-MoE. Default 1: the next
-    /// whole
-    /// number.
+    /// whole number.
     /// </summary>
+    [JsonIgnore]
     public int CapacityMultiple { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(CapacityMultiple)); } = 1;
+
+    /// <summary><see cref="CapacityMultiple"/> as files hold it: only where it is another than usual.</summary>
+    [JsonInclude]
+    [JsonPropertyName("capacityMultiple")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal int? SavedCapacityMultiple
+    {
+        get => CapacityMultiple == 1 ? null : CapacityMultiple;
+        init => CapacityMultiple = value ?? 1;
+    }
 
     /// <summary>
     /// Standard deviation of normally distributed noise that is added to the logits while training, times the number of experts: 1 adds
@@ -288,9 +296,9 @@ public sealed record Router
 
     /// <summary>
     /// Slots of each expert with <see cref="Soft"/>, p, within [1, 1024]; the others have none, and 1 stands there. Changing it makes
-    /// another
-    /// model. Default 1.
+    /// another model. Default 1.
     /// </summary>
+    [JsonIgnore]
     public int SlotsPerExpert
     {
         get;
@@ -300,6 +308,16 @@ public sealed record Router
             field = value == 1 || Kind == RouterKind.Soft ? value : throw HasNoEffect(nameof(SlotsPerExpert));
         }
     } = 1;
+
+    /// <summary><see cref="SlotsPerExpert"/> as files hold it: only where it is another than usual.</summary>
+    [JsonInclude]
+    [JsonPropertyName("slotsPerExpert")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal int? SavedSlotsPerExpert
+    {
+        get => SlotsPerExpert == 1 ? null : SlotsPerExpert;
+        init => SlotsPerExpert = value ?? 1;
+    }
 
     /// <summary>
     /// Tokens of each group that an expert takes at most, at least 0: 64 in published Switch Transformers. With
@@ -395,12 +413,10 @@ public sealed record Router
 
     /// <summary>
     /// Soft MoE (Puigcerver et al. 2023, arXiv 2308.00951): each expert has p slots, each a mean of all tokens of a sequence by weights
-    /// that are
-    /// learned, and each token becomes a mean of what the experts make of all slots. Nothing is dropped, and everything has a gradient. For
-    /// models whose rows are read whole, trained with it from the start: a model that writes cannot have it, as every slot sees all
-    /// tokens; nor
-    /// can it take the place of a router that chooses, or give its place to one. There are no pairs of tokens and experts: routing reports,
-    /// router entropies, router losses and a global workspace are of routers that choose.
+    /// that are learned, and each token becomes a mean of what the experts make of all slots. Nothing is dropped, and everything has a
+    /// gradient. For models whose rows are read whole, trained with it from the start: a model that writes cannot have it, as every slot
+    /// sees all tokens; nor can it take the place of a router that chooses, or give its place to one. There are no pairs of tokens and
+    /// experts: routing reports, router entropies, router losses and a global workspace are of routers that choose.
     /// </summary>
     /// <param name="slotsPerExpert">
     /// p, within [1, 1024]. Experts · p slots cost what as many tokens do in a dense block; as many as tokens cost the same. Default 1.

@@ -104,17 +104,15 @@ public static class MoeDataCatalog
 
     /// <summary>
     /// The table with spoiled images: noise, blur, weather and digital damage, the fifteen of ImageNet-C (Hendrycks and Dietterich 2019),
-    /// to measure what
-    /// a classifier makes of them. As <see cref="CorruptText"/> it is a function of a table: apply it to what a model is tested on.
+    /// to measure what a classifier makes of them. As <see cref="CorruptText"/> it is a function of a table: apply it to what a model is
+    /// tested on.
     /// </summary>
     /// <param name="catalog">The catalog: <c>mlContext.Data</c>.</param>
     /// <param name="data">The table. It is read as rows of the result are.</param>
     /// <param name="columnName">
     /// Column of images: files, which become PNG files of the same size; or pixels, row by row from the top, all channels of a pixel
-    /// together, as
-    /// single-precision numbers within [0, 255], or as bytes in three dimensions. It keeps name, place and type. Images are at most 4096
-    /// pixels wide and
-    /// high; to spoil them at the size at which a model reads them, resize them before.
+    /// together, as single-precision numbers within [0, 255], or as bytes in three dimensions. It keeps name, place and type. Images are
+    /// at most 4096 pixels wide and high; to spoil them at the size at which a model reads them, resize them before.
     /// </param>
     /// <param name="corruption">What is done, how much of it, and the seed.</param>
     /// <param name="changedColumnName">Column that is added, Boolean, and tells which images were changed; null for none.</param>
@@ -124,8 +122,7 @@ public static class MoeDataCatalog
     /// <example>
     /// <code language="csharp"><![CDATA[
     /// var foggy = mlContext.Data.CorruptImages(split.TestSet, "Image", new ImageCorruption(ImageCorruptionKind.Fog) { Severity = 3, Seed
-    /// = 1 });
-    /// ]]></code>
+    /// = 1 }); ]]></code>
     /// </example>
     public static IDataView CorruptImages(
         this DataOperationsCatalog catalog, IDataView data, string columnName, ImageCorruption corruption, string? changedColumnName = null)

@@ -14,17 +14,14 @@ public sealed class RoutingPicturesOptions
 
     /// <summary>
     /// Routers side by side; null for Token Choice, Expert Choice and Unified with one expert a patch, as in figure 1 of USMoE (arXiv
-    /// 2503.22996).
-    /// Default null.
+    /// 2503.22996). Default null.
     /// </summary>
     public IReadOnlyList<Router>? Routers { get; set; }
 
     /// <summary>
     /// Column of masks, as many numbers as an image has pixels where the model reads it, row by row from the top: an object where a number
-    /// is over 0.5.
-    /// With it is measured how well experts tell objects from background, and how well those of a network that has not learned do. Default
-    /// null: no
-    /// masks.
+    /// is over 0.5. With it is measured how well experts tell objects from background, and how well those of a network that has not
+    /// learned do. Default null: no masks.
     /// </summary>
     public string? MaskColumnName { get; set; }
 

@@ -66,8 +66,7 @@ public abstract class MoeEncoderOptions : MoeTrainerOptions
 
     /// <summary>
     /// Coefficient of the load loss, the same of the experts' probabilities of being chosen were the logits perturbed a little (Riquelme
-    /// et al.
-    /// 2021, appendix A.2); 0.005 in V-MoE. Within [0, 1000]. Default 0.
+    /// et al. 2021, appendix A.2); 0.005 in V-MoE. Within [0, 1000]. Default 0.
     /// </summary>
     public float LoadCoefficient { get; set; }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
@@ -150,6 +151,18 @@ public sealed class VisionRouterTests : IDisposable
         var plan = router.CreatePolicy().Route(logits, 4, new SequenceLayout([0, 10]), training: false);
         Assert.Equal(expected, plan.Pairs);
         Assert.Equal(10 - expected, plan.DroppedPairs);
+    }
+
+    [Fact]
+    public void FilesHoldWhatIsAnotherThanUsualAlone()
+    {
+        var router = Router.TokenChoice(1) with { CapacityFactor = 1, CapacityMultiple = 4, Noise = 1 };
+        var json = JsonSerializer.Serialize(router);
+        Assert.Equal(router, JsonSerializer.Deserialize<Router>(json));
+        Assert.Contains("\"capacityMultiple\":4", json, StringComparison.Ordinal);
+        Assert.Equal(Router.Soft(3), JsonSerializer.Deserialize<Router>(JsonSerializer.Serialize(Router.Soft(3))));
+        Assert.DoesNotContain("apacityMultiple", JsonSerializer.Serialize(Router.TokenChoice()), StringComparison.Ordinal);
+        Assert.DoesNotContain("lotsPerExpert", JsonSerializer.Serialize(Router.TokenChoice()), StringComparison.Ordinal);
     }
 
     [Fact]

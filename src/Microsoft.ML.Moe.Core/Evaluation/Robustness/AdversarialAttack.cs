@@ -12,11 +12,9 @@ public enum AttackNorm
 
 /// <summary>
 /// A change of images, as small as is said, that makes a model as wrong as it can: one step along the gradient of the loss by the pixels
-/// (Goodfellow,
-/// Shlens and Szegedy 2015, "Explaining and harnessing adversarial examples"), or several, each brought back into the ball of allowed
-/// changes (Madry et
-/// al. 2018, "Towards deep learning models resistant to adversarial attacks"). Sizes are of values within [0, 1]: 8/255 are eight levels
-/// of a byte.
+/// (Goodfellow, Shlens and Szegedy 2015, "Explaining and harnessing adversarial examples"), or several, each brought back into the ball of
+/// allowed changes (Madry et al. 2018, "Towards deep learning models resistant to adversarial attacks"). Sizes are of values within [0,
+/// 1]: 8/255 are eight levels of a byte.
 /// </summary>
 /// <example>
 /// <code language="csharp"><![CDATA[

@@ -65,15 +65,13 @@ public sealed record RobustnessMetrics(
 {
     /// <summary>
     /// Mean error over corruptions and severities, not weighted by another model's (Hendrycks and Dietterich 2019, section 4.1,
-    /// "unnormalised"); NaN
-    /// without corruptions.
+    /// "unnormalised"); NaN without corruptions.
     /// </summary>
     public double MeanCorruptionError => Corruptions.Count == 0 ? double.NaN : Corruptions.Average(c => c.Error);
 
     /// <summary>
     /// mCE: for each corruption the sum of errors over the severities by that of another model on the same images, and the mean of these;
-    /// 1 where both
-    /// err alike. ImageNet-C takes AlexNet's errors.
+    /// 1 where both err alike. ImageNet-C takes AlexNet's errors.
     /// </summary>
     /// <param name="other">What was measured of the other model, of the same corruptions and severities.</param>
     /// <exception cref="ArgumentException">It is of other corruptions, or the other model makes no error of one.</exception>

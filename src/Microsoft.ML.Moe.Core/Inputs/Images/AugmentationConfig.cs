@@ -22,15 +22,13 @@ public sealed record AugmentationConfig
 
     /// <summary>
     /// Least share of an image's area that is shown, enlarged to the whole: a random crop (Szegedy et al. 2015, "Going deeper with
-    /// convolutions").
-    /// Within [0.01, 1]. Default 1: all of it.
+    /// convolutions"). Within [0.01, 1]. Default 1: all of it.
     /// </summary>
     public float LeastCrop { get; init => field = OptionCheck.Range(value, 0.01f, 1f, nameof(LeastCrop)); } = 1f;
 
     /// <summary>
     /// How much brightness, contrast and, in colours, saturation change at random: each by a factor, or a share of the deviation, of up to
-    /// this. Within
-    /// [0, 1]. Default 0.
+    /// this. Within [0, 1]. Default 0.
     /// </summary>
     public float ColourJitter { get; init => field = OptionCheck.Range(value, 0f, 1f, nameof(ColourJitter)); }
 
@@ -45,15 +43,13 @@ public sealed record AugmentationConfig
 
     /// <summary>
     /// α of mixup (Zhang et al. 2018): images of a batch, and their labels, are mixed in pairs by a share from Beta(α, α). Within [0, 10];
-    /// 0, the default,
-    /// mixes none.
+    /// 0, the default, mixes none.
     /// </summary>
     public float MixupAlpha { get; init => field = OptionCheck.Range(value, 0f, 10f, nameof(MixupAlpha)); }
 
     /// <summary>
     /// α of CutMix (Yun et al. 2019): a rectangle of each image of a batch comes from another, and as much of its label. Within [0, 10];
-    /// 0, the default, cuts
-    /// none. With <see cref="MixupAlpha"/> too, either is drawn for each batch.
+    /// 0, the default, cuts none. With <see cref="MixupAlpha"/> too, either is drawn for each batch.
     /// </summary>
     public float CutMixAlpha { get; init => field = OptionCheck.Range(value, 0f, 10f, nameof(CutMixAlpha)); }
 

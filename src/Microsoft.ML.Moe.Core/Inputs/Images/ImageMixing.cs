@@ -7,8 +7,7 @@ internal sealed record BatchMixture(int[] Partners, float OwnShare);
 
 /// <summary>
 /// Mixes the images of a batch in pairs: all of an image with all of another (Zhang et al. 2018, "mixup"), or a rectangle of it with the
-/// other's (Yun et al.
-/// 2019, "CutMix").
+/// other's (Yun et al. 2019, "CutMix").
 /// </summary>
 /// <param name="input">The images.</param>
 /// <param name="options">How much.</param>

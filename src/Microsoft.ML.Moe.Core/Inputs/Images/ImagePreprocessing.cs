@@ -5,8 +5,7 @@ namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
 /// What a published model's library does to an image before the model sees it, as its <c>preprocessor_config.json</c> says: resizes it,
-/// cuts
-/// out the middle, and scales its values.
+/// cuts out the middle, and scales its values.
 /// </summary>
 internal sealed record ImagePreprocessing
 {

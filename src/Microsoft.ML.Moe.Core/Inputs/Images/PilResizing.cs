@@ -12,9 +12,9 @@ internal enum ResizeFilter
 
 /// <summary>
 /// Resizes images bit for bit as Pillow 13 does, which published models were trained behind: one pass along rows and one along columns,
-/// each with
-/// weights in 22 bits behind the point and bytes as its result. A filter is as much wider as an image shrinks. The columns come first where
-/// that is less work by much; up to Pillow 12 the rows always did, which differs by one level with <see cref="ResizeFilter.Bilinear"/>, by
+/// each with weights in 22 bits behind the point and bytes as its result. A filter is as much wider as an image shrinks. The columns come
+/// first where that is less work by much; up to Pillow 12 the rows always did, which differs by one level with
+/// <see cref="ResizeFilter.Bilinear"/>, by
 /// up to
 /// seven with <see cref="ResizeFilter.Bicubic"/>, and in tall images alone.
 /// </summary>

@@ -2,10 +2,8 @@ namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
 /// The operations of RandAugment (Cubuk et al. 2020, "RandAugment: Practical automated data augmentation with a reduced search space")
-/// that make sense of
-/// values of any scale: eleven of its fourteen, without AutoContrast, Equalize and Posterize, which need bytes. Images have channels of
-/// mean 0 and
-/// deviation 1; what an operation brings in from beyond the edge is the edge.
+/// that make sense of values of any scale: eleven of its fourteen, without AutoContrast, Equalize and Posterize, which need bytes. Images
+/// have channels of mean 0 and deviation 1; what an operation brings in from beyond the edge is the edge.
 /// </summary>
 /// <param name="input">The images.</param>
 internal sealed class RandomOperations(ImageInput input)

@@ -5,8 +5,7 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// <summary>
 /// DeiT (Touvron et al. 2021, "Training data-efficient image transformers and distillation through attention"), as Hugging Face publishes
 /// it: ViT with a second token behind the first, which was trained to say what a teacher says. A published classifier reads the first
-/// token,
-/// one with a teacher takes the mean of both tokens' scores.
+/// token, one with a teacher takes the mean of both tokens' scores.
 /// </summary>
 internal sealed record DeitConfig : VisionConfig
 {

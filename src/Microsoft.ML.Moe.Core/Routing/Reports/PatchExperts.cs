@@ -27,8 +27,7 @@ internal sealed record PatchExperts(Router Router, IReadOnlyList<int> Blocks, IR
 
     /// <summary>
     /// How well the experts of a layer tell objects from background: adjusted mutual information of a patch's expert, none being one more,
-    /// with
-    /// whether it shows an object; 0 by chance, 1 where each tells the other.
+    /// with whether it shows an object; 0 by chance, 1 where each tells the other.
     /// </summary>
     /// <param name="layer">Number of the layer, in the order of <see cref="Blocks"/>.</param>
     /// <param name="isObject">Of each image whether each patch shows an object.</param>

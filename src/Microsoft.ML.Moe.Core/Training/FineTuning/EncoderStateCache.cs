@@ -8,8 +8,7 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>
 /// What published encoders, frozen, have made of rows, kept in memory: given to several trainings, of other folds, seeds or options on the same
 /// texts or images, all but the first begin behind the pass of the frozen encoder. Results are the same with it as without. Safe to use
-/// from several
-/// threads. Mixtures of experts and pairs of texts are not kept: what is made of a row depends on other rows there.
+/// from several threads. Mixtures of experts and pairs of texts are not kept: what is made of a row depends on other rows there.
 /// </summary>
 public sealed class EncoderStateCache
 {

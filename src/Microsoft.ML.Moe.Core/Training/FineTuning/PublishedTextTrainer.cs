@@ -8,8 +8,7 @@ namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
 /// Trains a classifier of texts that begins with a published encoder, beside a linear model over words. Texts whose language the encoder
-/// does
-/// not know are learned from nothing.
+/// does not know are learned from nothing.
 /// </summary>
 internal sealed class PublishedTextTrainer : PublishedTrainer<EncodedText>
 {

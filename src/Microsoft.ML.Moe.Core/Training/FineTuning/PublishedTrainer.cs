@@ -9,9 +9,8 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>
 /// Trains a classifier that begins with a published encoder. First the encoder runs once over all rows, frozen; a layer over its
 /// pooled last states and, beside it, perhaps a linear model are fitted, and how much each of the two counts, by scores of rows that
-/// neither has
-/// learned from. Then, where the table calls for it, the last blocks are fine-tuned, and take the frozen ones' place if they are better on
-/// rows held out. So the result is never worse than any of its parts, but for what a choice by a part of the rows can err.
+/// neither has learned from. Then, where the table calls for it, the last blocks are fine-tuned, and take the frozen ones' place if they
+/// are better on rows held out. So the result is never worse than any of its parts, but for what a choice by a part of the rows can err.
 /// </summary>
 /// <typeparam name="TRow">A row as the model reads it.</typeparam>
 internal abstract class PublishedTrainer<TRow> : Trainer<TRow>

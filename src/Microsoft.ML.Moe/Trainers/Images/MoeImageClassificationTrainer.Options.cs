@@ -26,18 +26,16 @@ public sealed partial class MoeImageClassificationTrainer
         /// <summary>
         /// A published encoder of images to begin with, ViT or DeiT: <c>PublishedEncoder.FromFolder(path)</c> of a folder with
         /// <c>config.json</c>, <c>model.safetensors</c> and <c>preprocessor_config.json</c>. null trains from nothing. With an encoder,
-        /// images are
-        /// resized, cut and scaled as it expects, bit for bit as its own library does, and the options of architecture, patches,
-        /// augmentation and
-        /// training that name no encoder do not count, but for those of validation, weights, smoothing, seed, device, checkpoint and the
-        /// like: <see cref="FineTuning"/> takes their place. Default null.
+        /// images are resized, cut and scaled as it expects, bit for bit as its own library does, and the options of architecture, patches,
+        /// augmentation and training that name no encoder do not count, but for those of validation, weights, smoothing, seed, device,
+        /// checkpoint and the like: <see cref="FineTuning"/> takes their place. Default null.
         /// </summary>
         public PublishedEncoder? Encoder { get; set; }
 
         /// <summary>
         /// How much of <see cref="Encoder"/> is trained: <see cref="FineTuning.Auto"/> (the table decides: from 500 images on, the top
-        /// third of
-        /// the layers), <see cref="FineTuning.None"/>, <see cref="FineTuning.TopLayers"/> or <see cref="FineTuning.AllLayers"/>. Default
+        /// third of the layers), <see cref="FineTuning.None"/>, <see cref="FineTuning.TopLayers"/> or <see cref="FineTuning.AllLayers"/>.
+        /// Default
         /// <see cref="FineTuning.Auto"/>.
         /// </summary>
         public FineTuning FineTuning { get; set; } = FineTuning.Auto;
@@ -54,9 +52,8 @@ public sealed partial class MoeImageClassificationTrainer
         /// <summary>
         /// Pixels in a row. With <see cref="Encoder"/> the size that it was trained on, or, where it is set, another, with positions
         /// between the trained ones. Else files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images'
-        /// fixed size (up to
-        /// 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions, or else that of a
-        /// square. Within [1, 1024]. Default null.
+        /// fixed size (up to 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions,
+        /// or else that of a square. Within [1, 1024]. Default null.
         /// </summary>
         public int? ImageWidth { get; set; }
 
@@ -123,15 +120,13 @@ public sealed partial class MoeImageClassificationTrainer
 
         /// <summary>
         /// How much brightness, contrast and, in colours, saturation change at random while training: each by a factor, or a share of the
-        /// deviation, of up
-        /// to this. Within [0, 1]. Default 0.
+        /// deviation, of up to this. Within [0, 1]. Default 0.
         /// </summary>
         public float ColourJitter { get; set; }
 
         /// <summary>
         /// Operations, drawn at random, that each image goes through while training: N of RandAugment (Cubuk et al. 2020), of eleven of
-        /// its fourteen
-        /// operations. Within [0, 10]. Default 0.
+        /// its fourteen operations. Within [0, 10]. Default 0.
         /// </summary>
         public int RandomOperations { get; set; }
 
@@ -140,8 +135,7 @@ public sealed partial class MoeImageClassificationTrainer
 
         /// <summary>
         /// α of mixup (Zhang et al. 2018) while training: images of a batch, and their labels, are mixed in pairs by a share from Beta(α,
-        /// α). Within
-        /// [0, 10]. Default 0: none.
+        /// α). Within [0, 10]. Default 0: none.
         /// </summary>
         public float MixupAlpha { get; set; }
 

@@ -66,8 +66,7 @@ public sealed class MoeImageClassificationTransformer
 
     /// <summary>
     /// Measures what the classifier makes of spoiled images: the fifteen corruptions of ImageNet-C in five severities, on images as the
-    /// model reads them,
-    /// and attacks along the gradients of its own loss by the pixels, on those that it tells right.
+    /// model reads them, and attacks along the gradients of its own loss by the pixels, on those that it tells right.
     /// </summary>
     /// <param name="data">Labelled rows, read once and kept in memory. Rows whose label is missing or was not in the training set are left
     /// out.</param>
@@ -99,8 +98,7 @@ public sealed class MoeImageClassificationTransformer
 
     /// <summary>
     /// Draws which expert each patch of images goes to, with several routers side by side and layer by layer, without training; with masks
-    /// it also measures
-    /// how well experts tell objects from background.
+    /// it also measures how well experts tell objects from background.
     /// </summary>
     /// <param name="data">Rows to draw; no label is needed. With masks all rows are read, else the first few.</param>
     /// <param name="options">What is drawn; null for the defaults.</param>

@@ -20,8 +20,7 @@ internal static class DigitalCorruptions
 
     /// <summary>
     /// See <see cref="ImageCorruptionKind.ElasticTransform"/>; how far places move, how smoothly, and how far three corners of a square in
-    /// the middle
-    /// do, which the rest follows in straight lines; each as a share of the shorter side.
+    /// the middle do, which the rest follows in straight lines; each as a share of the shorter side.
     /// </summary>
     public static UnitImage Elastic(UnitImage image, CorruptionStrength strength, CorruptionNoise noise)
     {

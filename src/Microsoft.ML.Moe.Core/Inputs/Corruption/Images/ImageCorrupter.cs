@@ -99,8 +99,7 @@ internal sealed class CorruptionNoise(int seed, long row, int stream)
 
     /// <summary>
     /// A field of clouds within [0, 1], by the diamond-square method (Fournier, Fussell and Carpenter 1982): each halving of the distance
-    /// between
-    /// places makes what is random smaller by a factor.
+    /// between places makes what is random smaller by a factor.
     /// </summary>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows of pixels.</param>

@@ -2,8 +2,7 @@ namespace Microsoft.ML.Moe;
 
 /// <summary>
 /// Ways to spoil an image: the fifteen of ImageNet-C and CIFAR-10-C (Hendrycks and Dietterich 2019, "Benchmarking neural network
-/// robustness to
-/// common corruptions and perturbations").
+/// robustness to common corruptions and perturbations").
 /// </summary>
 public enum ImageCorruptionKind
 {
@@ -57,16 +56,13 @@ public enum ImageCorruptionKind
 
 /// <summary>
 /// Spoiled images, to measure what a classifier makes of them. Strengths are those of the literature: images whose shorter side is at most
-/// 96 pixels
-/// have CIFAR-10-C's, which are milder, and larger ones ImageNet-C's; lengths are in proportion to the side, 32 and 224 pixels there, and
-/// no shorter than
-/// with 32.
+/// 96 pixels have CIFAR-10-C's, which are milder, and larger ones ImageNet-C's; lengths are in proportion to the side, 32 and 224 pixels
+/// there, and no shorter than with 32.
 /// </summary>
 /// <example>
 /// <code language="csharp"><![CDATA[
 /// var foggy = mlContext.Data.CorruptImages(split.TestSet, "Image", new ImageCorruption(ImageCorruptionKind.Fog) { Severity = 3, Seed = 1
-/// });
-/// ]]></code>
+/// }); ]]></code>
 /// </example>
 public sealed record ImageCorruption
 {

@@ -2,9 +2,8 @@ namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>
 /// What JPEG at a low quality leaves of an image: brightness and colours apart, colours at half the size, blocks of 8 × 8 as cosines, and
-/// these
-/// rounded by the tables of the standard (ITU-T T.81, annex K), scaled as the Independent JPEG Group does. What the files do without loss
-/// is left out.
+/// these rounded by the tables of the standard (ITU-T T.81, annex K), scaled as the Independent JPEG Group does. What the files do without
+/// loss is left out.
 /// </summary>
 internal static class JpegCorruption
 {

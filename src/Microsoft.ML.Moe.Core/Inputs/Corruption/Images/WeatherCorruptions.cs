@@ -9,8 +9,7 @@ internal static class WeatherCorruptions
 
     /// <summary>
     /// See <see cref="ImageCorruptionKind.Snow"/>; mean and deviation of the flakes, their size, least density, reach and deviation of
-    /// their trace, and
-    /// the share of the image's own colours.
+    /// their trace, and the share of the image's own colours.
     /// </summary>
     public static UnitImage Snow(UnitImage image, CorruptionStrength strength, CorruptionNoise noise)
     {
