@@ -99,7 +99,7 @@ public class SettingsTests : FolderTests
     [Theory]
     [InlineData("--epochs takes a whole number of at least 1, not 0.", "train-text", "--train", "a", "--epochs", "0")]
     [InlineData("--experts: A whole number is needed, not 'many'.", "train-text", "--train", "a", "--experts", "many")]
-    [InlineData("--router: Possible are token-choice, expert-choice, unified, not 'best'.", "train-text", "--train", "a", "--router=best")]
+    [InlineData("--router: Possible are token-choice, expert-choice, unified, soft, not 'best'.", "train-text", "--train", "a", "--router=best")]
     [InlineData("--device: Possible are automatic, cpu, cpu-lib-torch, gpu, not 'tpu'.", "train-images", "--data", "a", "--device", "tpu")]
     [InlineData("--alpha: A number is needed, not 'half'.", "train-text", "--train", "a", "--alpha", "half")]
     [InlineData("--moe-every takes a whole number of at least 0, not -1.", "train-text", "--train", "a", "--moe-every", "-1")]

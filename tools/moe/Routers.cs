@@ -18,6 +18,8 @@ internal static class Routers
         {
             RouterKind.ExpertChoice => Router.ExpertChoice(k),
             RouterKind.Unified => Router.Unified(k),
+            RouterKind.Soft when expertsPerToken is null => Router.Soft(),
+            RouterKind.Soft => throw new ArgumentException("Soft routing has no experts per token: every expert gets its slots of all tokens."),
             _ when k >= 1 && k == (int)k => Router.TokenChoice((int)k),
             _ => Router.TokenChoice() with { ExpertsPerToken = k },
         };
@@ -27,7 +29,7 @@ internal static class Routers
     public static Router Changed(Router router, RouterKind? kind, double? expertsPerToken) =>
         kind is null || kind == router.Kind
             ? router with { ExpertsPerToken = expertsPerToken ?? router.ExpertsPerToken }
-            : Create(kind.Value, expertsPerToken ?? router.ExpertsPerToken);
+            : Create(kind.Value, kind == RouterKind.Soft ? expertsPerToken : expertsPerToken ?? router.ExpertsPerToken);
 
     /// <summary>Routers worth a comparison: the model's own first, then others at the same cost, and cheaper ones.</summary>
     public static IReadOnlyList<Router> WorthComparing(Router own)

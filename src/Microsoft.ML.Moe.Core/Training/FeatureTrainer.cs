@@ -75,7 +75,8 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
         for (var network = 1; network < count && !stop.IsCancellationRequested; network++)
         {
             observer?.OnMessage($"Network {network + 1} of {count}.");
-            further.Add(Learn(RowsOf(rows, network), network, (FeatureInputConfig)first.Config.Input, observer, stop));
+            further.Add(Learn(
+                RowsOf(rows, network), network, (FeatureInputConfig)first.Config.Input, observer is null ? null : new StepsAlone(observer), stop));
         }
 
         return further.Count == 0 ? first : first.WithBranch(new FurtherNetworks(further, first.Head));
@@ -118,6 +119,22 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
     {
         ArgumentNullException.ThrowIfNull(config);
         return config;
+    }
+
+    /// <summary>Is told of steps, not of epochs: those are the first network's, of which a caller can draw one curve.</summary>
+    private sealed class StepsAlone(ITrainingObserver observer) : ITrainingObserver
+    {
+        public void OnStep(int epoch, int step, int steps, double loss) => observer.OnStep(epoch, step, steps, loss);
+
+        public void OnTimeLeft(TimeSpan left) => observer.OnTimeLeft(left);
+
+        public void OnEpoch(EpochReport report)
+        {
+        }
+
+        public void OnMessage(string message) => observer.OnMessage(message);
+
+        public void OnWarning(string message) => observer.OnWarning(message);
     }
 
     /// <summary>Trains with the settings for one table.</summary>

@@ -38,7 +38,7 @@ internal abstract class TrainingSettings : CommandSettings
     public string? Checkpoint { get; init; }
 
     [CommandOption("--router <NAME>")]
-    [Description("How tokens and experts find each other: token-choice, expert-choice or unified.")]
+    [Description("How tokens and experts find each other: token-choice, expert-choice, unified or soft.")]
     [TypeConverter(typeof(NameConverter<RouterKind>))]
     public RouterKind? Router { get; init; }
 

@@ -434,11 +434,12 @@ internal sealed class SweepRun<TOptions> : IDisposable
             ? Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"trial-{trial:0000}.checkpoint"))
             : null;
 
-    /// <summary>With the file that a second round of fine-tuning has.</summary>
+    /// <summary>Deletes a trial's checkpoint, with those of its further trainings beside it.</summary>
     private static void DeleteCheckpoint(string path)
     {
         File.Delete(path);
-        File.Delete(path + ".again");
+        foreach (var further in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + ".*"))
+            File.Delete(further);
     }
 
     private string LossesFile => Path.Combine(_journal.Folder!, "defaults.losses");

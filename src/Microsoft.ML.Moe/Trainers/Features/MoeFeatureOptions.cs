@@ -62,8 +62,8 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     /// <summary>
     /// Networks whose mean the model gives, trained one after the other. Without <see cref="ValidationSet"/> each holds out rows of its own (Krogh
     /// and Vedelsby 1995, "Neural network ensembles, cross validation, and active learning"), with it they differ by their seed. Scoring takes as
-    /// many times as long; <see cref="MoeTrainerOptions.CheckpointFile"/> gets a file of its own for each, named <c>.2</c> and so on. Within [1, 64];
-    /// null takes 5 on small tables and 1 on others. Default null.
+    /// many times as long; <see cref="MoeTrainerOptions.CheckpointFile"/> gets a file of its own for each, named <c>.2</c> and so on; epochs are told of
+    /// the first alone. Within [1, 64]; null takes 5 on small tables and 1 on others. Default null.
     /// </summary>
     public int? Networks { get; set; }
 
