@@ -23,4 +23,6 @@ foreach (var name in sets)
         Console.WriteLine(TableRun.Of(set, learner, seeds, folds));
 }
 
+using var process = System.Diagnostics.Process.GetCurrentProcess();
+Console.WriteLine($"Largest memory of the process: {process.PeakWorkingSet64 >> 20} MiB");
 return 0;

@@ -19,7 +19,7 @@ internal static class SweepPage
         if (importance.Count > 0)
         {
             html.Raw("<figure><h3>Importance of options</h3><p>Share of the differences in rank that go with the option's values alone. "
-                + "With few trials it is a hint, no proof: a fifth is what chance gives among a dozen.</p>\n");
+                + "With few trials it is a hint, no proof.</p>\n");
             BarChart.Write(html, "Importance of options", [.. importance.Select(option => new Bar(
                 option.Option, option.Share, option.Share.ToString("0 %", CultureInfo.InvariantCulture), BarSeries.First("share")))]);
             html.Raw("</figure>");
