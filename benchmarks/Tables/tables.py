@@ -140,7 +140,7 @@ def main(out):
     names = "age workclass fnlwgt education educationnum marital occupation relationship race sex gain loss hours country Label".split()
     adult = lambda f: [["" if v == "?" else v for v in r[:-1]] + ["1" if r[-1].startswith(">50K") else "0"] for r in table(os.path.join(uci, f)) if len(r) == 15]
     write(out, "adult", names, adult("adult-train.csv"), adult("adult-test.csv"))
-    wine = [r[:-1] + [c, r[-1]] for c, f in (("0", "white"), ("1", "red")) for r in table(os.path.join(uci, "winequality-%s.csv" % f), ";")]
+    wine = [r[:-1] + [c, r[-1]] for c, f in (("0", "white"), ("1", "red")) for r in table(os.path.join(uci, "winequality-%s.csv" % f))]
     write(out, "wine", ["f%d" % i for i in range(11)] + ["red", "Label"], *split(wine))
     for name, data, label, train in (("letter", "LetterRecognition", "lettr", 16000), ("satellite", "Satellite", "classes", 4435), ("vehicle", "Vehicle", "Class", 0),
                                      ("vowel", "Vowel", "Class", 0), ("sonar", "Sonar", "Class", 0), ("ionosphere", "Ionosphere", "Class", 0), ("glass", "Glass", "Type", 0),
