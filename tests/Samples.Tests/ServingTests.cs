@@ -1,23 +1,26 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Samples.Tests;
 
-/// <summary>The server, in a process of its own, on a port of its own.</summary>
+/// <summary>The server, in a process of its own, on a socket that is a file: no network takes part.</summary>
 public sealed class ServingTests : IDisposable
 {
     private const string Listening = "Now listening on: ";
     private readonly TemporaryFolder _folder = new();
     private readonly Process _process;
-    private readonly HttpClient _client = new();
+    private readonly HttpClient _client;
     private readonly string _output;
 
     public ServingTests()
     {
+        var socket = _folder["server"];
+        _client = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectCallback = async (_, stop) => await ConnectAsync(socket, stop) });
         var program = Path.Combine(AppContext.BaseDirectory, "Serving.dll");
-        _process = Process.Start(new ProcessStartInfo("dotnet", ["exec", program, "--urls", "http://127.0.0.1:0"])
+        _process = Process.Start(new ProcessStartInfo("dotnet", ["exec", program, "--urls", $"http://unix:{socket}"])
         {
             RedirectStandardOutput = true,
             Environment = { ["MODEL"] = _folder["model.zip"], ["MLNETMOE_SAMPLE_SHARE"] = "0.03" },
@@ -26,9 +29,9 @@ public sealed class ServingTests : IDisposable
         while (_process.StandardOutput.ReadLine() is { } line)
         {
             lines.Add(line);
-            if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var at)
+            if (line.Contains(Listening, StringComparison.Ordinal))
             {
-                _client.BaseAddress = new Uri(line[(at + Listening.Length)..].Trim());
+                _client.BaseAddress = new Uri("http://server/");
                 break;
             }
         }
@@ -81,6 +84,13 @@ public sealed class ServingTests : IDisposable
 
         foreach (var name in new[] { "moe.rows", "moe.score.duration", "moe.batch.size", "moe.expert.load", "moe.uncertain.share" })
             Assert.Contains($"Metric Name: {name}", output, StringComparison.Ordinal);
+    }
+
+    private static async Task<Stream> ConnectAsync(string path, CancellationToken stop)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), stop);
+        return new NetworkStream(socket, ownsSocket: true);
     }
 
     private async Task<(string Label, double Probability)> ScoreAsync(string text)
