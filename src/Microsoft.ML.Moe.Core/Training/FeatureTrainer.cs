@@ -87,19 +87,10 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
         TrainingRows<FeatureRow> rows, int network, FeatureInputConfig? encoding, ITrainingObserver? observer, CancellationToken stop)
     {
         var settings = _config.For(rows.Training.Count);
+        var training = settings.Training with { Seed = SeedOf(network) };
         if (network > 0)
-        {
-            settings = settings with
-            {
-                Training = settings.Training with
-                {
-                    Seed = SeedOf(network),
-                    CheckpointFile = settings.Training.CheckpointFile is { } file ? $"{file}.{network + 1}" : null,
-                },
-            };
-        }
-
-        return new TableTrainer(settings, WarmStart.EncoderOf(_start, settings.Encoder), _task, Engine, _start, encoding, Check)
+            training = training with { CheckpointFile = TrainingCheckpoint.Beside(training.CheckpointFile, $"{network + 1}") };
+        return new TableTrainer(settings with { Training = training }, WarmStart.EncoderOf(_start, settings.Encoder), _task, Engine, _start, encoding, Check)
             .Train(rows.Training, rows.Validation, observer, stop);
     }
 

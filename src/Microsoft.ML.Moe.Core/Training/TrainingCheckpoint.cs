@@ -58,6 +58,22 @@ internal sealed class TrainingCheckpoint(string path, string training)
         }
     }
 
+    /// <summary>The file of a further training beside the one that a caller has named.</summary>
+    /// <param name="path">The named file; null for none.</param>
+    /// <param name="name">Tells the training from the others of the same file.</param>
+    [return: NotNullIfNotNull(nameof(path))]
+    public static string? Beside(string? path, string name) => path is null ? null : $"{path}.{name}";
+
+    /// <summary>Deletes a file, and those that <see cref="Beside"/> names for it.</summary>
+    /// <param name="path">The file, which need not be there; its folder must.</param>
+    public static void Delete(string path)
+    {
+        File.Delete(path);
+        path = Path.GetFullPath(path);
+        foreach (var beside in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, Beside(Path.GetFileName(path), "*")))
+            File.Delete(beside);
+    }
+
     /// <summary>Writes the state.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>

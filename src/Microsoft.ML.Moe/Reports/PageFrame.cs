@@ -1,3 +1,6 @@
+using System.Text;
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Reports;
 
 /// <summary>
@@ -20,6 +23,11 @@ internal static class PageFrame
         html.Raw("</main>\n</body>\n</html>\n");
         return html.ToString();
     }
+
+    /// <summary>Writes a page; a file that is there is replaced when the new one is complete.</summary>
+    /// <param name="path">Path of the file.</param>
+    /// <param name="page">The page.</param>
+    public static void Save(string path, string page) => AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
 
     private static string StyleSheet()
     {

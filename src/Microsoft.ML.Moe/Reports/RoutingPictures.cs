@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Reports;
 using Microsoft.ML.Moe.Routing;
@@ -153,7 +152,7 @@ public sealed class RoutingPictures
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var page = ToHtml();
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
+        PageFrame.Save(path, page);
     }
 
     private string NameOf(int router)

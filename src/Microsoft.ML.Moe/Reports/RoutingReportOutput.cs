@@ -1,5 +1,3 @@
-using System.Text;
-using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Reports;
@@ -62,6 +60,6 @@ public static class RoutingReportOutput
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var page = report.ToHtml();
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
+        PageFrame.Save(path, page);
     }
 }

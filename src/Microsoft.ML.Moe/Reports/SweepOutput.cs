@@ -1,5 +1,3 @@
-using System.Text;
-using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Reports;
 
 namespace Microsoft.ML.Moe;
@@ -27,6 +25,6 @@ public static class SweepOutput
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var page = result.ToHtml();
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(page)));
+        PageFrame.Save(path, page);
     }
 }

@@ -155,7 +155,7 @@ internal sealed class TunedEncoder<TRow>(
             ],
         };
         var checkpoint = training.CheckpointFile is { } file
-            ? new TrainingCheckpoint(isAgain ? file + ".again" : file, DigestOf(model, task, learned))
+            ? new TrainingCheckpoint(isAgain ? TrainingCheckpoint.Beside(file, "again") : file, DigestOf(model, task, learned))
             : null;
         new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);

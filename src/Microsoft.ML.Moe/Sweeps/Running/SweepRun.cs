@@ -7,6 +7,7 @@ using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Sweeps.Journal;
 using Microsoft.ML.Moe.Sweeps.Schedule;
 using Microsoft.ML.Moe.Sweeps.Space;
+using Microsoft.ML.Moe.Training;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.Sweeps.Running;
@@ -265,7 +266,7 @@ internal sealed class SweepRun<TOptions> : IDisposable
         {
             _board.End(number);
             if (isOver && checkpoint is not null)
-                DeleteCheckpoint(checkpoint);
+                TrainingCheckpoint.Delete(checkpoint);
         }
     }
 
@@ -280,7 +281,7 @@ internal sealed class SweepRun<TOptions> : IDisposable
             catch (Exception e) when (e is EpochsLostException or InvalidDataException && checkpoint is not null && File.Exists(checkpoint))
             {
                 // same seed, same training: beginning anew costs nothing but time
-                DeleteCheckpoint(checkpoint);
+                TrainingCheckpoint.Delete(checkpoint);
                 return Train(number, threads, checkpoint);
             }
         }
@@ -310,7 +311,7 @@ internal sealed class SweepRun<TOptions> : IDisposable
         else
         {
             if (checkpoint is not null)
-                DeleteCheckpoint(checkpoint);
+                TrainingCheckpoint.Delete(checkpoint);
             var told = _space.ValuesOf(values).ToDictionary(value => value.Key, value => OptionText.ToJson(value.Value));
             Add(new BeginLine(number, told, _clock.Seconds));
         }
@@ -433,14 +434,6 @@ internal sealed class SweepRun<TOptions> : IDisposable
         _journal.Folder is { } folder && (trial == 0 || _journal[0]?.Duration >= WorthACheckpoint)
             ? Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"trial-{trial:0000}.checkpoint"))
             : null;
-
-    /// <summary>Deletes a trial's checkpoint, with those of its further trainings beside it.</summary>
-    private static void DeleteCheckpoint(string path)
-    {
-        File.Delete(path);
-        foreach (var further in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + ".*"))
-            File.Delete(further);
-    }
 
     private string LossesFile => Path.Combine(_journal.Folder!, "defaults.losses");
 
