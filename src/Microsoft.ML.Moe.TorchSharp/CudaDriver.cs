@@ -15,6 +15,11 @@ internal static class CudaDriver
 
     private delegate int GetAttribute(out int value, int attribute, int device);
 
+    /// <summary>
+    /// Whether the driver's library loads. Where it does not, no native library of TorchSharp finds a GPU, and none has to be loaded to ask.
+    /// </summary>
+    public static bool IsThere => TryLoad(out _);
+
     /// <summary>Whether a GPU has units for products in bfloat16; false where the driver cannot be asked.</summary>
     /// <param name="gpu">Its number among those that the process sees.</param>
     public static bool HasBFloat16(int gpu) => Generation(gpu) >= Ampere;
@@ -24,7 +29,7 @@ internal static class CudaDriver
     /// </summary>
     /// <param name="gpu">Its number among those that the process sees.</param>
     public static int? Generation(int gpu) =>
-        NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out var driver)
+        TryLoad(out var driver)
         && Function<Initialize>(driver, "cuInit") is { } initialize
         && Function<GetDevice>(driver, "cuDeviceGet") is { } getDevice
         && Function<GetAttribute>(driver, "cuDeviceGetAttribute") is { } getAttribute
@@ -33,6 +38,8 @@ internal static class CudaDriver
         && getAttribute(out var major, MajorVersionAttribute, device) == 0
             ? major
             : null;
+
+    private static bool TryLoad(out nint driver) => NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out driver);
 
     private static T? Function<T>(nint library, string name)
         where T : Delegate =>

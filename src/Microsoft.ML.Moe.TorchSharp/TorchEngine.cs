@@ -49,7 +49,7 @@ public sealed class TorchEngine : Engine
     /// <summary>
     /// Number of CUDA devices that an engine can be created on; 0 where there is none, or no native library of TorchSharp for CUDA.
     /// </summary>
-    public static int GpuCount => NativeLibraries.GpuCount;
+    public static int GpuCount => CudaDriver.IsThere ? NativeLibraries.GpuCount : 0;
 
     /// <inheritdoc/>
     public override string Description =>

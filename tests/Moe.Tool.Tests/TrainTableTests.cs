@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.ML;
 
 namespace MoeTool.Tests;
 
@@ -19,19 +18,26 @@ public class TrainTableTests : FolderTests
         Assert.True(Tool.Number(output, "Test accuracy") > 0.8, output);
         Assert.Matches(@"(?m)^Test log-loss: \d+\.\d{4}\r?$", output);
         Assert.Matches(@"(?m)^Fit seconds: \d+\r?$", output);
-        var ml = new MLContext();
-        using var loaded = (IDisposable)ml.Model.Load(model, out _);
-        Assert.NotNull(loaded);
+
+        Assert.Equal(Figures(output), Figures(Tool.Run("evaluate", "--model", model, "--data", test, "--label", "kind")));
+        Assert.Contains("layer", Tool.Run("report", "--model", model, "--data", test), StringComparison.Ordinal);
+        Assert.Contains(
+            "Unified", Tool.Run("report", "--model", model, "--data", test, "--label", "kind", "--compare"), StringComparison.OrdinalIgnoreCase);
+        var lines = Tool.Run("predict", "--model", model, "--data", test).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["PredictedLabel", "Probability", "size", "noise", "colour"], lines[0].TrimEnd().Split('\t'));
+        Assert.Equal(81, lines.Length);
+        Assert.All(lines[1..], line => Assert.Contains(line.Split('\t')[0], Colours.Append("big")));
+        Assert.Contains("needs --data", Tool.Fail(1, "predict", "--model", model), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Yes_or_no_is_learned_with_or_without_experts()
     {
-        var train = Write("train.csv", Rows(200, 1, "large"));
+        var (train, model) = (Write("train.csv", Rows(200, 1, "large")), Path.Combine(Folder, "m.zip"));
         foreach (var extra in new[] { Array.Empty<string>(), ["--dense"] })
         {
             var output = Tool.Run(
-                ["train-table", "--train", train, "--validation", train, "--label", "large", "--task", "binary", "--threads", "1", "--seed", "3",
+                ["train-table", "--train", train, "--validation", train, "--label", "large", "--task", "binary", "--threads", "1", "--seed", "3", "--model", model,
                     "--options", Small(), .. extra]);
             Assert.Contains("'yes' counts as true.", output, StringComparison.Ordinal);
             Assert.True(Tool.Number(output, "Test AUC") > 0.9, output);
@@ -42,11 +48,30 @@ public class TrainTableTests : FolderTests
     [Fact]
     public void A_number_is_learned()
     {
+        var (test, model) = (Write("test.csv", Rows(80, 2)), Path.Combine(Folder, "m.zip"));
         var output = Tool.Run(
-            "train-table", "--train", Write("train.csv", Rows(200, 1)), "--label", "size", "--task", "regression", "--threads", "1",
-            "--options", Small());
+            "train-table", "--train", Write("train.csv", Rows(200, 1)), "--test", test, "--label", "size", "--task", "regression", "--threads", "1",
+            "--model", model, "--options", Small());
         Assert.Matches(@"(?m)^Test RMSE: \d+\.\d{4}\r?$", output);
         Assert.True(Tool.Number(output, "Test RMSE") < 3, output);
+        Assert.Equal(Figures(output), Figures(Tool.Run("evaluate", "--model", model, "--data", test, "--label", "size")));
+        var lines = Tool.Run("predict", "--model", model, "--data", test).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("Prediction\t", lines[0], StringComparison.Ordinal);
+        Assert.All(lines[1..], line => Assert.InRange(float.Parse(line.Split('\t')[0], CultureInfo.InvariantCulture), -5f, 15f));
+    }
+
+    [Fact]
+    public void Numbers_are_categories_where_that_is_said()
+    {
+        var train = Write("train.csv", Rows(200, 1));
+        Assert.Contains(
+            "1 columns are numbers, 2 are categories.",
+            Tool.Run("train-table", "--train", train, "--label", "kind", "--task", "multiclass", "--threads", "1", "--categorical", "noise",
+                "--options", Small()),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "'nothing'", Tool.Fail(1, "train-table", "--train", train, "--label", "kind", "--task", "multiclass", "--categorical", "nothing"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -62,6 +87,9 @@ public class TrainTableTests : FolderTests
         Assert.Contains(
             "--dense", Tool.Fail(2, "train-table", "--train", train, "--task", "binary", "--dense", "--moe-every", "1"), StringComparison.Ordinal);
     }
+
+    private static string[] Figures(string output) =>
+        [.. output.Split('\n').Where(line => line.StartsWith("Test ", StringComparison.Ordinal)).Select(line => line.TrimEnd())];
 
     private string Small() => Write(
         "small.json", """{ "width": 16, "experts": 4, "expertWidth": 16, "members": 4, "maxEpochs": 15, "learningRate": 0.01, "batchSize": 16 }""");

@@ -54,10 +54,10 @@ internal static class App
             .WithExample("sweep-images", "--data", "photos", "--size", "64", "--minutes", "20", "--model", "photos.zip");
         config.AddCommand<PretrainCommand>("pretrain").WithDescription("Trains an encoder on plain text, for train-text to start from.")
             .WithExample("pretrain", "--text-file", "corpus.txt", "--model", "encoder.zip");
-        config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved classifier.")
+        config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved model of classes, or of a table.")
             .WithExample("evaluate", "--model", "intents.zip", "--data", "test.tsv");
         config.AddCommand<PredictCommand>("predict")
-            .WithDescription("Predicts with a saved classifier, rows of a file or lines of the standard input.")
+            .WithDescription("Predicts with a saved model, rows of a file or lines of the standard input.")
             .WithExample("predict", "--model", "intents.zip", "--data", "new.tsv", "--out", "predicted.tsv");
         config.AddCommand<EmbedCommand>("embed").WithDescription("Makes vectors of the texts of a table with a published encoder.")
             .WithExample("embed", "--encoder", "MiniLM", "--in", "texts.tsv", "--text", "Text", "--out", "vectors.tsv");
@@ -81,7 +81,7 @@ internal static class App
             .WithDescription("Tells what generated texts are worth: SQuAD, ROUGE, GLUE, GSM8K, pass@k, perplexity.")
             .WithExample("evaluate-text", "--task", "rouge", "--data", "summaries.tsv", "--prediction", "Summary", "--reference", "Abstract");
         config.AddCommand<ReportCommand>("report")
-            .WithDescription("Shows what the routers of a saved classifier do with rows, and compares routers.")
+            .WithDescription("Shows what the routers of a saved model do with rows, and compares routers.")
             .WithExample("report", "--model", "intents.zip", "--data", "test.tsv", "--html", "routing.html", "--compare");
     }
 

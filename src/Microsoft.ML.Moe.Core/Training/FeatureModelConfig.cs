@@ -26,6 +26,8 @@ public sealed record FeatureModelConfig
 
     private const int SmallRows = 1_000;
     private const int SmallNetworks = 5;
+    private const int MediumRows = 10_000;
+    private const int MediumNetworks = 3;
     private const float SmallValidationShare = 0.15f;
     private const int SmallBatchSize = 32;
     private const float SmallLearningRate = 4e-3f;
@@ -66,7 +68,7 @@ public sealed record FeatureModelConfig
     /// <summary>
     /// Networks whose mean the model gives, trained one after the other. Without validation rows of the caller's each holds out rows of its own
     /// (Krogh and Vedelsby 1995), with them they differ by their seed. Scoring takes as many times as long. Within [1, 64]; null takes 5 on small
-    /// tables and 1 on others. Default null.
+    /// tables, 3 up to 10,000 rows, and 1 from there on. Default null.
     /// </summary>
     public int? Networks { get; init => field = OptionCheck.Range(value, 1, MaximumNetworks, nameof(Networks)); }
 
@@ -81,6 +83,9 @@ public sealed record FeatureModelConfig
 
     /// <summary>Runs of slots that are said to stand for the values of a category.</summary>
     internal IReadOnlyList<SlotGroup> Groups { get; init; } = [];
+
+    /// <summary>Slots whose numbers are codes of a category.</summary>
+    internal IReadOnlySet<int> CategorySlots { get; init; } = new HashSet<int>();
 
     /// <summary>Default of <see cref="Encoder"/>.</summary>
     internal static EncoderConfig DefaultEncoder { get; } = new()
@@ -114,7 +119,7 @@ public sealed record FeatureModelConfig
 
     /// <summary>Number of networks for a table.</summary>
     /// <param name="rows">Number of rows, those held out too.</param>
-    internal int NetworksFor(int rows) => Networks ?? (IsSmall(rows) ? SmallNetworks : 1);
+    internal int NetworksFor(int rows) => Networks ?? (IsSmall(rows) ? SmallNetworks : rows <= MediumRows ? MediumNetworks : 1);
 
     private bool IsSmall(int rows) => Recipe == FeatureRecipe.Small || (Recipe == FeatureRecipe.Automatic && rows <= SmallRows);
 
@@ -145,6 +150,7 @@ public sealed record FeatureModelConfig
                 Bins = Bins ?? (isSmall ? SmallBins : UsualBins),
                 SlotNames = SlotNames,
                 Candidates = Groups,
+                CategorySlots = CategorySlots,
             },
             FitsTemperature: !isSmall);
     }

@@ -67,7 +67,7 @@ internal sealed class TrainingMemory
 
         if (input is FeatureInputConfig features)
         {
-            var columns = features.Numbers.Length * Math.Max(1.0, features.EmbeddingWidth) + features.Binaries.Length + features.MissingSlots.Length;
+            var columns = features.EmbeddedColumns + features.DirectColumns;
             Add(columns * encoder.Width, 1, $"{Setting(nameof(features.EmbeddingWidth), features.EmbeddingWidth)}, {width}, {features.Slots} slots");
             Add(
                 features.Numbers.Sum(number => (double)number.Edges.Length) * features.EmbeddingWidth,

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Torch;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.Trainers;
@@ -31,7 +32,7 @@ internal static class Engines
         if (device == MoeDevice.Gpu || (device == MoeDevice.Automatic && number is not null))
             Log(environment, ChannelMessageKind.Warning, $"GPU {number ?? 0} cannot be used; the CPU takes its place. {WhyNot(number ?? 0)}");
         else if (device == MoeDevice.Automatic && Interlocked.Exchange(ref _saidWithoutGpu, 1) == 0)
-            Log(environment, ChannelMessageKind.Info, $"Everything runs on the CPU, on the managed engine. {WhyNot(0)}");
+            Log(environment, ChannelMessageKind.Info, $"Everything runs on the CPU, on the managed engine. {(CudaDriver.IsThere ? WhyNot(0) : "There is no CUDA driver.")}");
         if (precision == TrainingPrecision.BFloat16)
             Log(environment, ChannelMessageKind.Warning, "The managed engine trains in single precision, not in bfloat16.");
         return new ManagedEngine(threads);

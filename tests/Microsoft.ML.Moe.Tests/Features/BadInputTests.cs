@@ -34,6 +34,13 @@ public sealed class BadInputTests
     }
 
     [Fact]
+    public void A_category_that_is_no_slot_is_named()
+    {
+        AssertNames("Nothing", () => Regressor(o => o.CategoricalSlots = ["Size", "Nothing"]).Fit(Featurized()));
+        AssertNames("5", () => Regressor(o => o.CategoricalSlots = ["5"]).Fit(Featurized()));
+    }
+
+    [Fact]
     public void A_label_that_says_nothing_is_an_error_that_names_the_column()
     {
         var rows = FeatureTables.Rows(60);

@@ -37,6 +37,19 @@ public sealed class TrainingTests
     }
 
     [Fact]
+    public void Codes_of_a_category_are_learned_as_such_and_stay_so_in_a_zip()
+    {
+        var rows = FeatureTables.Rows(300);
+        foreach (var (i, row) in rows.Index())
+            (row.Size, row.IsLarge) = (i % 30, i % 30 * 7919 % 13 > 6);
+        var data = _ml.Data.LoadFromEnumerable(rows);
+        using var model = FeatureTables.Binary(_ml, options => (options.CategoricalSlots, options.Bins) = (["Size"], 0)).Fit(data);
+        Assert.True(_ml.BinaryClassification.Evaluate(model.Transform(data), "IsLarge").Accuracy > 0.97);
+        using var loaded = (IDisposable)FeatureTables.Reload(_ml, model);
+        Assert.Equal(FeatureTables.Scores(model.Transform(data)), FeatureTables.Scores(((ITransformer)loaded).Transform(data)));
+    }
+
+    [Fact]
     public void Routing_can_change_and_is_reported_by_member()
     {
         using var model = FeatureTables.Classes(_ml).Fit(_data);

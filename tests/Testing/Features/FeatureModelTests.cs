@@ -16,10 +16,10 @@ public abstract class FeatureModelTests
 
     private static readonly FeatureRow[] Rows =
     [
-        FeatureRow.Dense([0.5f, 1f, 0f, 9f]),
-        FeatureRow.Dense([-2f, 0f, float.NaN, 9f]),
-        FeatureRow.Dense([3f, 1f, 2f, 0f]),
-        FeatureRow.Dense([0f, 0f, 0f, 0f]),
+        FeatureRow.Dense([0.5f, 1f, 0f, 9f, 6f]),
+        FeatureRow.Dense([-2f, 0f, float.NaN, 9f, float.NaN]),
+        FeatureRow.Dense([3f, 1f, 2f, 0f, -1f]),
+        FeatureRow.Dense([0f, 0f, 0f, 0f, 0f]),
     ];
 
     /// <summary>Creates the engine under test.</summary>
@@ -116,6 +116,8 @@ public abstract class FeatureModelTests
             columns.Add(row[binary.Slot] == binary.High ? 1 : 0);
         foreach (var slot in config.MissingSlots)
             columns.Add(float.IsNaN(row[slot]) ? 1 : 0);
+        foreach (var category in config.Categories)
+            columns.AddRange(category.Values.Select(value => row[category.Slot] == value ? 1.0 : 0.0));
         var result = (double)values["stem.bias"][column];
         for (var i = 0; i < columns.Count; i++)
             result += columns[i] * values["members.factors"][member * columns.Count + i] * values["stem.weight"][i * Width + column];
@@ -127,7 +129,7 @@ public abstract class FeatureModelTests
 
     private static FeatureInputConfig Config() => new()
     {
-        Slots = 4,
+        Slots = 5,
         Members = Members,
         EmbeddingWidth = 2,
         Numbers =
@@ -136,6 +138,7 @@ public abstract class FeatureModelTests
             new NumberSlot { Slot = 2, Mean = 1, Deviation = 1, Missing = 1f, Least = 0f, Most = 2f, Edges = [0f, 2f] },
         ],
         Binaries = [new BinarySlot { Slot = 1, Low = 0f, High = 1f, Missing = 0f }, new BinarySlot { Slot = 3, Low = 0f, High = 9f, Missing = 0f }],
+        Categories = [new CategorySlot { Slot = 4, Values = [-1f, 0f, 6f] }],
         MissingSlots = [2],
         TableSlots = [],
     };

@@ -98,7 +98,7 @@ internal sealed class ClassifierRun(ToolConsole console, MLContext ml, Classifie
 
     private void ShowRouters(ITransformer model, IDataView test, string label, string? reportFile)
     {
-        var classifier = SavedClassifier.StepsOf(model).OfType<MoeClassificationTransformer>().Single();
+        var classifier = SavedModel.StepsOf(model).OfType<MoeClassificationTransformer>().Single();
         if (reportFile is not null)
         {
             var report = classifier.ReportRouting(test);

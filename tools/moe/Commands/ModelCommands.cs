@@ -1,5 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Routing;
 using MoeTool.Data;
 using MoeTool.Settings;
 using Spectre.Console.Cli;
@@ -12,7 +14,16 @@ internal sealed class EvaluateCommand(ToolConsole console) : Command<EvaluateSet
     public override int Execute(CommandContext context, EvaluateSettings settings, CancellationToken cancellationToken)
     {
         var ml = new MLContext();
-        using var model = SavedClassifier.Load(ml, settings);
+        using var saved = SavedModel.Load(ml, settings.Model);
+        if (saved.IsOfFeatures)
+        {
+            var table = new SavedTable(ml, saved);
+            var labelled = table.Read(settings.Data, settings.Label, needsLabel: true);
+            TableResult.Show(console, ml, table.Task, labelled, table.Transform(labelled));
+            return 0;
+        }
+
+        var model = new SavedClassifier(ml, settings, saved);
         var rows = model.Read(settings.Data, settings.Label, needsLabel: true);
         var result = TestResult.Of(ml, model.Transform(rows), model.Label, Predictions.CountBy(rows, model.Label));
         result.ShowDetails(console);
@@ -32,7 +43,17 @@ internal sealed class PredictCommand(ToolConsole console) : Command<PredictSetti
     {
         var outFile = OutputFile.Prepare(settings.Out, "--out");
         var ml = new MLContext();
-        using var model = SavedClassifier.Load(ml, settings);
+        using var saved = SavedModel.Load(ml, settings.Model);
+        if (saved.IsOfFeatures)
+        {
+            if (settings.Data is null)
+                throw new UserException("A model of tables needs --data: a table with the columns that it was trained on.");
+            var table = new SavedTable(ml, saved);
+            OutputFile.Write(console, table.Predict(table.Read(settings.Data, label: null, needsLabel: false)), outFile, "Predictions");
+            return 0;
+        }
+
+        var model = new SavedClassifier(ml, settings, saved);
         var predictions = settings.Data is null
             ? Lines().Chunk(console.InputIsTyped ? 1 : LinesTogether).SelectMany(lines => Predict(model, model.Of(lines)))
             : Predict(model, model.Read(settings.Data, label: null, needsLabel: false));
@@ -62,12 +83,13 @@ internal sealed class ReportCommand(ToolConsole console) : Command<ReportSetting
     {
         var page = OutputFile.Prepare(settings.Html, "--html");
         var ml = new MLContext();
-        using var model = SavedClassifier.Load(ml, settings);
-        var rows = model.Prepared(model.Read(settings.Data, settings.Label, settings.Compare));
-        var report = model.Report(rows, cancellationToken);
+        using var saved = SavedModel.Load(ml, settings.Model);
+        var (report, comparisons) = saved.IsOfFeatures
+            ? OfTable(new SavedTable(ml, saved), settings, cancellationToken)
+            : OfClassifier(new SavedClassifier(ml, settings, saved), settings, cancellationToken);
         console.Write(report);
-        if (settings.Compare)
-            console.Write(model.Compare(rows));
+        if (comparisons is not null)
+            console.Write(comparisons);
         if (page is not null)
         {
             report.SaveHtml(page);
@@ -75,5 +97,19 @@ internal sealed class ReportCommand(ToolConsole console) : Command<ReportSetting
         }
 
         return 0;
+    }
+
+    private static (RoutingReport Report, IReadOnlyList<RoutingComparison>? Comparisons) OfTable(
+        SavedTable model, ReportSettings settings, CancellationToken stop)
+    {
+        var rows = model.Read(settings.Data, settings.Label, settings.Compare);
+        return (model.Report(rows, stop), settings.Compare ? model.Compare(rows) : null);
+    }
+
+    private static (RoutingReport Report, IReadOnlyList<RoutingComparison>? Comparisons) OfClassifier(
+        SavedClassifier model, ReportSettings settings, CancellationToken stop)
+    {
+        var rows = model.Prepared(model.Read(settings.Data, settings.Label, settings.Compare));
+        return (model.Report(rows, stop), settings.Compare ? model.Compare(rows) : null);
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Moe;
 using MoeTool.Data;
@@ -50,7 +49,8 @@ internal sealed class SweepTableCommand(ToolConsole console) : Command<SweepTabl
     {
         var ml = new MLContext(settings.Seed ?? 1);
         var (table, tables) = FeatureTable.LoadAll(
-            console, ml, settings.Train, settings.Validation, settings.Test, settings.Label, settings.Task == TableTask.Regression, settings.Seed ?? 1);
+            console, ml, settings.Train, settings.Validation, settings.Test, settings.Label, settings.Task == TableTask.Regression, settings.Seed ?? 1,
+            settings.Categorical);
         var run = new SweepRun(console, ml, settings);
         switch (settings.Task)
         {
@@ -62,7 +62,7 @@ internal sealed class SweepTableCommand(ToolConsole console) : Command<SweepTabl
                     options => ml.Regression.Trainers.Sweep(
                         settings.WithEpochs(SearchSpaces.RegressionTables), (own, o) => own.Regression.Trainers.MoeRegressor(o), options),
                     after: null,
-                    scored => Show("RMSE", ml.Regression.Evaluate(scored).RootMeanSquaredError));
+                    scored => TableResult.Show(console, ml, settings.Task, tables.Test, scored));
                 break;
             case TableTask.Binary:
                 run.Execute(
@@ -72,12 +72,7 @@ internal sealed class SweepTableCommand(ToolConsole console) : Command<SweepTabl
                     options => ml.BinaryClassification.Trainers.Sweep(
                         settings.WithEpochs(SearchSpaces.BinaryTables), (own, o) => own.BinaryClassification.Trainers.MoeBinaryClassifier(o), options),
                     after: null,
-                    scored =>
-                    {
-                        var metrics = ml.BinaryClassification.Evaluate(scored);
-                        Show("accuracy", metrics.Accuracy);
-                        Show("log-loss", metrics.LogLoss * Math.Log(2)); // in bits before
-                    });
+                    scored => TableResult.Show(console, ml, settings.Task, tables.Test, scored));
                 break;
             default:
                 new ClassifierSweep(console, ml, settings).Execute(
@@ -91,8 +86,6 @@ internal sealed class SweepTableCommand(ToolConsole console) : Command<SweepTabl
 
         return 0;
     }
-
-    private void Show(string name, double value) => console.Line(string.Create(CultureInfo.InvariantCulture, $"Test {name}: {value:0.0000}"));
 }
 
 /// <summary>A sweep over classes: the label becomes a key before it, and the predicted key a label after it.</summary>

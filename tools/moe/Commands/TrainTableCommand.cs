@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
@@ -18,9 +17,10 @@ internal sealed class TrainTableCommand(ToolConsole console) : Command<TrainTabl
         console.ShowMessages(ml);
         using var training = new LiveTraining(console);
         var (table, (train, validation, test)) = FeatureTable.LoadAll(
-            console, ml, settings.Train, settings.Validation, settings.Test, settings.Label, settings.Task == TableTask.Regression, settings.Seed ?? 1);
+            console, ml, settings.Train, settings.Validation, settings.Test, settings.Label, settings.Task == TableTask.Regression, settings.Seed ?? 1,
+            settings.Categorical);
         var run = new Run(ml, settings, training, validation, table.Featurize(ml));
-        var (model, show) = settings.Task switch
+        ITransformer model = settings.Task switch
         {
             TableTask.Regression => Regression(run, train),
             TableTask.Binary => Binary(run, train),
@@ -30,51 +30,33 @@ internal sealed class TrainTableCommand(ToolConsole console) : Command<TrainTabl
         if (modelFile is not null)
             ml.Model.SaveAtomically(model, train.Schema, modelFile);
         console.Line(modelFile is null ? "The model was not kept: --model FILE says where it goes." : $"Model: {modelFile}");
-        show(model.Transform(test));
+        TableResult.Show(console, ml, settings.Task, test, model.Transform(test));
         console.Line($"Fit seconds: {training.Elapsed.TotalSeconds:0}");
         return 0;
     }
 
-    private (ITransformer Model, Action<IDataView> Show) Multiclass(Run run, IDataView train)
+    private static TransformerChain<MoeFeatureClassificationTransformer> Multiclass(Run run, IDataView train)
     {
         var options = new MoeFeatureClassificationTrainer.Options();
         run.Apply(options);
         var steps = run.Ml.Transforms.Conversion.MapValueToKey(FeatureTable.Label).Append(run.Featurize);
-        return (run.Fit(steps, options, () => run.Ml.MulticlassClassification.Trainers.MoeClassifier(options), train), scored =>
-        {
-            var metrics = run.Ml.MulticlassClassification.Evaluate(scored);
-            Show("accuracy", metrics.MicroAccuracy);
-            Show("log-loss", metrics.LogLoss);
-        });
+        return run.Fit(steps, options, () => run.Ml.MulticlassClassification.Trainers.MoeClassifier(options), train);
     }
 
-    private (ITransformer Model, Action<IDataView> Show) Binary(Run run, IDataView train)
+    private TransformerChain<MoeBinaryClassificationTransformer> Binary(Run run, IDataView train)
     {
         var options = new MoeBinaryClassificationTrainer.Options();
         run.Apply(options);
         var steps = FeatureTable.ToTruth(console, run.Ml, train).Append(run.Featurize);
-        return (run.Fit(steps, options, () => run.Ml.BinaryClassification.Trainers.MoeBinaryClassifier(options), train), scored =>
-        {
-            var metrics = run.Ml.BinaryClassification.Evaluate(scored);
-            Show("accuracy", metrics.Accuracy);
-            Show("log-loss", metrics.LogLoss * Math.Log(2)); // in bits before
-            Show("AUC", metrics.AreaUnderRocCurve);
-        });
+        return run.Fit(steps, options, () => run.Ml.BinaryClassification.Trainers.MoeBinaryClassifier(options), train);
     }
 
-    private (ITransformer Model, Action<IDataView> Show) Regression(Run run, IDataView train)
+    private static TransformerChain<MoeRegressionTransformer> Regression(Run run, IDataView train)
     {
         var options = new MoeRegressionTrainer.Options();
         run.Apply(options);
-        return (run.Fit(run.Featurize, options, () => run.Ml.Regression.Trainers.MoeRegressor(options), train), scored =>
-        {
-            var metrics = run.Ml.Regression.Evaluate(scored);
-            Show("RMSE", metrics.RootMeanSquaredError);
-            Show("R²", metrics.RSquared);
-        });
+        return run.Fit(run.Featurize, options, () => run.Ml.Regression.Trainers.MoeRegressor(options), train);
     }
-
-    private void Show(string name, double value) => console.Line(string.Create(CultureInfo.InvariantCulture, $"Test {name}: {value:0.0000}"));
 
     /// <summary>What trainings of all tasks share.</summary>
     private sealed record Run(

@@ -15,7 +15,8 @@ internal sealed class FeatureTable
     public const string Features = "Features";
 
     private const string Option = "--label";
-    private const string GivenLabel = "GivenLabel";
+    private const string Given = "Given";
+    private const string GivenLabel = Given + Label;
     private const int MostLabelsNamed = 5;
     private static readonly string[] Yes = ["1", "true", "yes", "y", "t", "positive", "pos"];
 
@@ -32,12 +33,17 @@ internal sealed class FeatureTable
     /// <summary>Number of columns that are numbers, and of those that are categories.</summary>
     public (int Numbers, int Categories) Counts => (_numbers.Length, _categories.Length);
 
+    /// <summary>What a column is called in a file that <see cref="Of"/> has read.</summary>
+    public static string SourceOf(string column) =>
+        column.StartsWith(Given, StringComparison.Ordinal) && Taken.Contains(column[Given.Length..]) ? column[Given.Length..] : column;
+
     /// <summary>Reads the tables of a command; without a file of test rows a fifth of the training rows are drawn.</summary>
     public static (FeatureTable Table, Tables Rows) LoadAll(
-        ToolConsole console, MLContext ml, string train, string? validation, string? test, string label, bool labelIsNumber, int seed)
+        ToolConsole console, MLContext ml, string train, string? validation, string? test, string label, bool labelIsNumber, int seed,
+        IReadOnlyList<string> categorical)
     {
         var file = DelimitedFile.Open(train);
-        var table = Of(ml, file, label, labelIsNumber);
+        var table = Of(ml, file, label, labelIsNumber, categorical);
         var rows = Read(file);
         var chosen = validation is null ? null : Read(DelimitedFile.Open(validation));
         console.Line($"{table.Counts.Numbers} columns are numbers, {table.Counts.Categories} are categories.");
@@ -76,16 +82,19 @@ internal sealed class FeatureTable
     /// <param name="file">The training table.</param>
     /// <param name="label">Name of the label column.</param>
     /// <param name="labelIsNumber">Whether the label is a number.</param>
-    /// <exception cref="UserException">There is no such label, or nothing beside it.</exception>
-    public static FeatureTable Of(MLContext ml, DelimitedFile file, string label, bool labelIsNumber)
+    /// <param name="categorical">Columns whose numbers are codes of a category.</param>
+    /// <exception cref="UserException">There is no such label, or nothing beside it, or no such category.</exception>
+    public static FeatureTable Of(MLContext ml, DelimitedFile file, string label, bool labelIsNumber, params IReadOnlyList<string> categorical)
     {
+        if (categorical.FirstOrDefault(name => name == label || !file.Has(name)) is { } unknown)
+            throw new UserException($"--categorical '{unknown}' is no column of features. Columns: {string.Join(", ", file.Header)}.");
         SourceColumn[] all = [.. file.Header.Where(name => name != label).Select(name =>
-            new SourceColumn(name, Taken.Contains(name) ? $"Given{name}" : name, Option))];
+            new SourceColumn(name, Taken.Contains(name) ? Given + name : name, Option))];
         var own = new SourceColumn(label, Label, Option);
         var table = file.Load(ml, [.. all, own]);
         if (all.Length == 0)
             throw new UserException($"The table has no column beside the label '{label}'.");
-        var isNumber = all.ToDictionary(column => column, _ => true);
+        var isNumber = all.ToDictionary(column => column, column => !categorical.Contains(column.Source));
         var isFilled = all.ToDictionary(column => column, _ => false);
         using var cursor = table.GetRowCursor(table.Schema.Where(column => column.Name != Label));
         var getters = all.Select(column => cursor.GetGetter<ReadOnlyMemory<char>>(table.Schema[column.Name])).ToArray();

@@ -55,7 +55,9 @@ internal static class Predictions
             ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\""
             : text;
 
-    private static Func<string> TextOf(DataViewRow row, DataViewSchema.Column column)
+    /// <summary>Reads a column as text: labels behind keys, texts, numbers, true or false.</summary>
+    /// <exception cref="UserException">It is of another type.</exception>
+    public static Func<string> TextOf(DataViewRow row, DataViewSchema.Column column)
     {
         if (column.Type is KeyDataViewType)
         {
@@ -71,14 +73,23 @@ internal static class Predictions
             };
         }
 
+        if (column.Type == NumberDataViewType.Single)
+            return Shown<float>(row, column, number => float.IsNaN(number) ? "" : number.ToString(CultureInfo.InvariantCulture));
+        if (column.Type is BooleanDataViewType)
+            return Shown<bool>(row, column, truth => truth ? "true" : "false");
         if (column.Type is not TextDataViewType)
             throw new UserException(string.Create(CultureInfo.InvariantCulture, $"Column '{column.Name}' is of type {column.Type}, not text."));
-        var textOf = row.GetGetter<ReadOnlyMemory<char>>(column);
+        return Shown<ReadOnlyMemory<char>>(row, column, text => text.ToString());
+    }
+
+    private static Func<string> Shown<T>(DataViewRow row, DataViewSchema.Column column, Func<T, string> show)
+    {
+        var valueOf = row.GetGetter<T>(column);
         return () =>
         {
-            ReadOnlyMemory<char> text = default;
-            textOf(ref text);
-            return text.ToString();
+            T value = default!;
+            valueOf(ref value);
+            return show(value);
         };
     }
 }

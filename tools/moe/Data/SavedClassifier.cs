@@ -7,19 +7,19 @@ using MoeTool.Settings;
 
 namespace MoeTool.Data;
 
-/// <summary>A classifier that was saved, with what it reads.</summary>
-internal sealed class SavedClassifier : IDisposable
+/// <summary>A classifier of texts or images that was saved, with what it reads.</summary>
+internal sealed class SavedClassifier
 {
     private readonly MLContext _ml;
     private readonly ModelSettings _settings;
-    private readonly ITransformer _chain;
-    private readonly List<ITransformer> _steps;
+    private readonly SavedModel _saved;
 
-    private SavedClassifier(MLContext ml, ModelSettings settings, ITransformer chain, List<ITransformer> steps, DataViewSchema input)
+    /// <summary>Finds out what a classifier of texts or images reads.</summary>
+    /// <exception cref="UserException">A command line cannot give it that.</exception>
+    public SavedClassifier(MLContext ml, ModelSettings settings, SavedModel saved)
     {
-        (_ml, _settings, _chain, _steps) = (ml, settings, chain, steps);
-        Classifier = steps.OfType<MoeTransformer>().Single(IsClassifier);
-        var output = chain.GetOutputSchema(input);
+        (_ml, _settings, _saved) = (ml, settings, saved);
+        var (input, output) = (saved.Input, saved.Chain.GetOutputSchema(saved.Input));
         var keyed = input.Where(column => column.Type is not KeyDataViewType && output[column.Name].Type is KeyDataViewType).ToList();
         Label = keyed is [{ Type: TextDataViewType }] ? keyed[0].Name : throw Unfit("one column of labels, as text");
         Inputs = [.. input.Where(column => !column.IsHidden && column.Name != Label && column.Type is TextDataViewType)
@@ -29,7 +29,7 @@ internal sealed class SavedClassifier : IDisposable
     }
 
     /// <summary>The classifier itself: one of classes, or one that tells them by what it would write.</summary>
-    public MoeTransformer Classifier { get; }
+    public MoeTransformer Classifier => _saved.Model;
 
     /// <summary>The label's column, named as in training.</summary>
     public string Label { get; }
@@ -39,32 +39,6 @@ internal sealed class SavedClassifier : IDisposable
 
     /// <summary>Whether it classifies images.</summary>
     public bool IsOfImages => Classifier is MoeImageClassificationTransformer;
-
-    /// <summary>Loads a model.</summary>
-    /// <exception cref="UserException">There is no such file, or none with a classifier that a command line can use.</exception>
-    public static SavedClassifier Load(MLContext ml, ModelSettings settings)
-    {
-        if (!File.Exists(settings.Model))
-            throw new UserException($"There is no model '{settings.Model}'.");
-        ml.ComponentCatalog.RegisterAssembly(typeof(ImageLoadingTransformer).Assembly);
-        ITransformer chain;
-        DataViewSchema input;
-        try
-        {
-            chain = ml.Model.Load(settings.Model, out input);
-        }
-        catch (Exception e) when (e is InvalidDataException or FormatException or InvalidOperationException or ArgumentException)
-        {
-            throw new UserException($"'{settings.Model}' is no model that can be loaded: {e.Message}");
-        }
-
-        var steps = StepsOf(chain).ToList();
-        if (steps.Count(IsClassifier) != 1)
-            throw new UserException($"'{settings.Model}' does not contain one classifier of this library.");
-        if (input is null)
-            throw new UserException($"'{settings.Model}' was saved without the schema of its input.");
-        return new SavedClassifier(ml, settings, chain, steps, input);
-    }
 
     /// <summary>Reads rows as the model wants them.</summary>
     /// <param name="data">A table; for images also a folder.</param>
@@ -103,10 +77,6 @@ internal sealed class SavedClassifier : IDisposable
         return Unlabelled(_ml.Data.LoadFromEnumerable(rows, schema));
     }
 
-    /// <summary>Rows as the classifier itself reads them.</summary>
-    public IDataView Prepared(IDataView rows) =>
-        _steps.TakeWhile(step => step != Classifier).Aggregate(rows, (data, step) => step.Transform(data));
-
     /// <summary>What the routers do with rows as the classifier itself reads them.</summary>
     public RoutingReport Report(IDataView prepared, CancellationToken stop) => Classifier is MoeTextToTextClassificationTransformer writing
         ? writing.ReportRouting(prepared, cancellationToken: stop)
@@ -118,22 +88,17 @@ internal sealed class SavedClassifier : IDisposable
         ? classes.CompareRouting(prepared, Routers.WorthComparing(classes.Router), Label)
         : throw new UserException("--compare is not of classifiers that tell classes by what they would write.");
 
+    /// <summary>Rows as the classifier itself reads them.</summary>
+    public IDataView Prepared(IDataView rows) => _saved.Prepared(rows);
+
     /// <summary>Rows with predictions.</summary>
-    public IDataView Transform(IDataView rows) => _chain.Transform(rows);
-
-    public void Dispose() => (_chain as IDisposable)?.Dispose();
-
-    /// <summary>The transformers of a chain, and of the chains within it.</summary>
-    public static IEnumerable<ITransformer> StepsOf(ITransformer transformer) =>
-        transformer is IEnumerable<ITransformer> chain ? chain.SelectMany(StepsOf) : [transformer];
-
-    private static bool IsClassifier(ITransformer step) => step is MoeClassificationTransformer or MoeTextToTextClassificationTransformer;
+    public IDataView Transform(IDataView rows) => _saved.Chain.Transform(rows);
 
     // The label's mapping to keys asks for the column; a text is no label that it knows, which gives the missing key.
     private IDataView Unlabelled(IDataView rows) => _ml.Transforms.CopyColumns(Label, Inputs[0]).Fit(rows).Transform(rows);
 
     private UserException Unfit(string wanted) =>
-        new($"'{_settings.Model}' does not read {wanted}: write a program of a few lines that loads it, as the samples do.");
+        new($"'{_saved.File}' does not read {wanted}: write a program of a few lines that loads it, as the samples do.");
 
     private sealed class Pair
     {

@@ -8,7 +8,7 @@ namespace MoeTool.Settings;
 internal abstract class ModelSettings : CommandSettings
 {
     [CommandOption("--model <FILE>", isRequired: true)]
-    [Description("A saved classifier.")]
+    [Description("A saved model: a classifier, or one of a table.")]
     public string Model { get; init; } = "";
 
     [CommandOption("--text <COLUMN>")]
@@ -44,7 +44,7 @@ internal sealed class EvaluateSettings : ModelSettings
 internal sealed class PredictSettings : ModelSettings
 {
     [CommandOption("--data <FILE>")]
-    [Description("Rows; for images a folder or a table. Default: lines of the standard input.")]
+    [Description("Rows; for images a folder or a table. Default: lines of the standard input; of tables, none.")]
     public string? Data { get; init; }
 
     [CommandOption("--out <FILE>")]

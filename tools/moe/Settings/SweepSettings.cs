@@ -105,6 +105,10 @@ internal sealed class SweepTableSettings : SweepSettings
     [Description("Training rows, tab-separated (or by commas in a .csv file), with a header. All columns but the label are features.")]
     public string Train { get; init; } = "";
 
+    [CommandOption("--categorical <COLUMN>")]
+    [Description("Column whose numbers are codes of a category, not amounts. Can be given several times.")]
+    public string[] Categorical { get; init; } = [];
+
     [CommandOption("--task <TASK>", isRequired: true)]
     [Description("What is learned: multiclass, binary or regression.")]
     [TypeConverter(typeof(NameConverter<TableTask>))]

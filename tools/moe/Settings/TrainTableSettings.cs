@@ -38,6 +38,10 @@ internal sealed class TrainTableSettings : FitSettings
     [DefaultValue("Label")]
     public string Label { get; init; } = "Label";
 
+    [CommandOption("--categorical <COLUMN>")]
+    [Description("Column whose numbers are codes of a category, not amounts. Can be given several times.")]
+    public string[] Categorical { get; init; } = [];
+
     [CommandOption("--task <TASK>", isRequired: true)]
     [Description("What is learned: multiclass, binary or regression.")]
     [TypeConverter(typeof(NameConverter<TableTask>))]

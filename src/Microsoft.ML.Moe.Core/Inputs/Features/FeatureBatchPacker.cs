@@ -78,6 +78,13 @@ internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces p
                 case SlotKind.Binary:
                     direct[places.FirstBinary + place] = config.Binaries[place].Scale(value);
                     break;
+                case SlotKind.Category:
+                    var category = config.Categories[place];
+                    var columns = direct.Slice(places.FirstOfCategory(place), category.Values.Length);
+                    columns.Clear();
+                    if (category.ColumnOf(value) is >= 0 and var column)
+                        columns[column] = 1f;
+                    break;
                 case SlotKind.Table when value != 0f && float.IsFinite(value):
                     _tableIndices.Add(place);
                     _tableWeights.Add(Math.Clamp(value * config.TableSlots[place].Scale, -1f, 1f));

@@ -33,6 +33,9 @@ internal sealed record FeatureInputConfig : InputConfig
     /// <summary>Slots of two values.</summary>
     public required BinarySlot[] Binaries { get; init; }
 
+    /// <summary>Slots whose numbers are codes of a category.</summary>
+    public CategorySlot[] Categories { get; init; } = [];
+
     /// <summary>Slots of which a row is told whether the value is missing.</summary>
     public required int[] MissingSlots { get; init; }
 
@@ -42,9 +45,9 @@ internal sealed record FeatureInputConfig : InputConfig
     /// <summary>Groups of slots that stand for the values of one category.</summary>
     public SlotGroup[] Groups { get; init; } = [];
 
-    /// <summary>Columns that are used as they are: scaled numbers without a vector, numbers of two values, whether values are missing.</summary>
+    /// <summary>Columns that are used as they are: scaled numbers without a vector, numbers of two values, whether values are missing, values of categories.</summary>
     [JsonIgnore]
-    public int DirectColumns => (EmbeddingWidth == 0 ? Numbers.Length : 0) + Binaries.Length + MissingSlots.Length;
+    public int DirectColumns => (EmbeddingWidth == 0 ? Numbers.Length : 0) + Binaries.Length + MissingSlots.Length + Categories.Sum(category => category.Values.Length);
 
     /// <summary>Columns of the vectors of numbers.</summary>
     [JsonIgnore]
@@ -60,7 +63,7 @@ internal sealed record FeatureInputConfig : InputConfig
     /// <inheritdoc/>
     internal override void Check()
     {
-        object?[][] lists = [Numbers, Binaries, Groups, SlotNames ?? []];
+        object?[][] lists = [Numbers, Binaries, Categories, Groups, SlotNames ?? []];
         if (lists.Any(list => list.Contains(null)))
             throw new ArgumentException("A slot, its name or a group of slots is null.", nameof(Slots));
         if (SlotNames is not null && SlotNames.Length != Slots)
@@ -69,10 +72,13 @@ internal sealed record FeatureInputConfig : InputConfig
             number.Check();
         foreach (var binary in Binaries)
             binary.Check();
+        foreach (var category in Categories)
+            category.Check();
         foreach (var slot in TableSlots)
             if (!(slot.Scale > 0f && float.IsFinite(slot.Scale)))
                 throw new ArgumentException($"The scale of slot {slot.Slot} is impossible.", nameof(TableSlots));
-        var encoded = Numbers.Select(n => n.Slot).Concat(Binaries.Select(b => b.Slot)).Concat(TableSlots.Select(t => t.Slot)).ToList();
+        var encoded = Numbers.Select(n => n.Slot).Concat(Binaries.Select(b => b.Slot)).Concat(Categories.Select(c => c.Slot))
+            .Concat(TableSlots.Select(t => t.Slot)).ToList();
         if (encoded.Concat(MissingSlots).Any(slot => slot < 0 || slot >= Slots) || encoded.Distinct().Count() != encoded.Count)
             throw new ArgumentException($"Slots lie within [0, {Slots}), each encoded once.", nameof(Slots));
         if (encoded.Count + MissingSlots.Length == 0)

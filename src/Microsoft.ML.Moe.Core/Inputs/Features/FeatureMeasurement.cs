@@ -23,6 +23,9 @@ internal sealed record FeatureMeasurement
     /// <summary>Runs of slots that may stand for the values of a category; those for which the rows bear it out are kept.</summary>
     public IReadOnlyList<SlotGroup> Candidates { get; init; } = [];
 
+    /// <summary>Slots whose numbers are codes of a category.</summary>
+    public IReadOnlySet<int> CategorySlots { get; init; } = new HashSet<int>();
+
     /// <summary>Members of the ensemble.</summary>
     public int Members { get; init; } = 8;
 
@@ -34,18 +37,25 @@ internal sealed record FeatureMeasurement
 
     /// <summary>Measures rows.</summary>
     /// <param name="rows">Rows of one number of slots, at least one.</param>
-    /// <exception cref="InvalidOperationException">All rows are alike.</exception>
+    /// <exception cref="InvalidOperationException">All rows are alike, or a category has too many values.</exception>
     public FeatureInputConfig Measure(IReadOnlyList<FeatureRow> rows)
     {
         var columns = new SlotColumns(Sample(rows));
         var duplicates = columns.Duplicates();
         var (numbers, binaries, missing) = (new List<(NumberSlot Slot, int Filled)>(), new List<(BinarySlot Slot, int Filled)>(), new List<int>());
+        var categories = new List<CategorySlot>();
         for (var slot = 0; slot < columns.Slots; slot++)
         {
             if (duplicates.Contains(slot))
                 continue;
             var values = SlotValues.Of(columns, slot);
             var filled = columns.ValuesOf(slot).Length;
+            if (CategorySlots.Contains(slot) && values.Values.Length > 2)
+            {
+                categories.Add(new CategorySlot { Slot = slot, Values = values.Values });
+                continue;
+            }
+
             if (values.Missing > 0 && values.Missing < columns.Rows)
                 missing.Add(slot);
             if (values.Values.Length == 2)
@@ -54,6 +64,7 @@ internal sealed record FeatureMeasurement
                 numbers.Add((NumberOf(slot, values), filled));
         }
 
+        CheckCategories(categories);
         var table = new List<TableSlot>();
         Limit(numbers, binaries, table, columns);
         var config = new FeatureInputConfig
@@ -64,11 +75,12 @@ internal sealed record FeatureMeasurement
             EmbeddingWidth = EmbeddingWidth ?? (numbers.Count <= MostEmbedded ? UsualWidth : 0),
             Numbers = [.. numbers.Select(number => number.Slot)],
             Binaries = [.. binaries.Select(binary => binary.Slot)],
+            Categories = [.. categories],
             MissingSlots = [.. missing.Except(table.Select(slot => slot.Slot))],
             TableSlots = [.. table],
             Groups = [.. Candidates.Where(group => SlotGroups.IsOneHot(columns, group))],
         };
-        if (config.Numbers.Length + config.Binaries.Length + config.MissingSlots.Length + config.TableSlots.Length == 0)
+        if (config.Numbers.Length + config.Binaries.Length + config.Categories.Length + config.MissingSlots.Length + config.TableSlots.Length == 0)
             throw new InvalidOperationException("All training rows have the same features: there is nothing to learn from.");
         return config;
     }
@@ -78,6 +90,17 @@ internal sealed record FeatureMeasurement
         var mean = Math.Max(1, rows.Sum(row => (long)row.Values.Length) / rows.Count);
         var most = (int)Math.Clamp(MostValues / mean, 1, MostRows);
         return rows.Count <= most ? rows : [.. Enumerable.Range(0, most).Select(i => rows[(int)((long)i * rows.Count / most)])];
+    }
+
+    private void CheckCategories(List<CategorySlot> categories)
+    {
+        if (categories.Sum(category => category.Values.Length) is var values && values <= MostColumns)
+            return;
+        var largest = categories.MaxBy(category => category.Values.Length)!;
+        var name = SlotNames is { } names && names[largest.Slot].Length > 0 ? names[largest.Slot] : $"slot {largest.Slot}";
+        throw new InvalidOperationException(
+            $"The categories have {values} different values, {largest.Values.Length} of them '{name}'; at most {MostColumns} are possible. Leave out what "
+            + "is different in almost every row, or encode it by hashing first.");
     }
 
     private static BinarySlot BinaryOf(int slot, SlotValues values) => new()

@@ -12,6 +12,9 @@ internal enum SlotKind : byte
     /// <summary>As 0 or 1.</summary>
     Binary,
 
+    /// <summary>As one column for each of its values.</summary>
+    Category,
+
     /// <summary>As a row of a table of weights.</summary>
     Table,
 }
@@ -21,6 +24,7 @@ internal sealed class SlotPlaces
 {
     private readonly SlotKind[] _kinds;
     private readonly int[] _places;
+    private readonly int[] _firstOfCategories;
     private readonly Dictionary<int, int> _missing;
 
     public SlotPlaces(FeatureInputConfig config)
@@ -28,15 +32,23 @@ internal sealed class SlotPlaces
         (_kinds, _places) = (new SlotKind[config.Slots], new int[config.Slots]);
         Set(config.Numbers.Select(number => number.Slot), SlotKind.Number);
         Set(config.Binaries.Select(binary => binary.Slot), SlotKind.Binary);
+        Set(config.Categories.Select(category => category.Slot), SlotKind.Category);
         Set(config.TableSlots.Select(slot => slot.Slot), SlotKind.Table);
         _missing = config.MissingSlots.Select((slot, i) => (slot, i)).ToDictionary(pair => pair.slot, pair => pair.i);
         FirstBinary = config.EmbeddingWidth == 0 ? config.Numbers.Length : 0;
         FirstMissing = FirstBinary + config.Binaries.Length;
+        _firstOfCategories = new int[config.Categories.Length];
+        var column = FirstMissing + config.MissingSlots.Length;
+        for (var i = 0; i < config.Categories.Length; column += config.Categories[i++].Values.Length)
+            _firstOfCategories[i] = column;
         DirectOfZeros = new float[config.DirectColumns];
         for (var i = 0; i < FirstBinary; i++)
             DirectOfZeros[i] = config.Numbers[i].Scale(0f);
         for (var i = 0; i < config.Binaries.Length; i++)
             DirectOfZeros[FirstBinary + i] = config.Binaries[i].Scale(0f);
+        for (var i = 0; i < config.Categories.Length; i++)
+            if (config.Categories[i].ColumnOf(0f) is >= 0 and var zero)
+                DirectOfZeros[_firstOfCategories[i] + zero] = 1f;
     }
 
     /// <summary>First of the direct columns that is of a slot of two values.</summary>
@@ -47,6 +59,9 @@ internal sealed class SlotPlaces
 
     /// <summary>The direct columns of a row of zeros.</summary>
     public float[] DirectOfZeros { get; }
+
+    /// <summary>First of the direct columns of a category.</summary>
+    public int FirstOfCategory(int category) => _firstOfCategories[category];
 
     /// <summary>How a slot is encoded, and its number among those encoded so.</summary>
     public (SlotKind Kind, int Place) Of(int slot) => (_kinds[slot], _places[slot]);

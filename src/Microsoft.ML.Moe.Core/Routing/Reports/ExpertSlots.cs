@@ -17,7 +17,7 @@ public sealed record ExpertSlots(int Layer, int Expert, double ShareOfTokens, IR
 /// </param>
 public sealed record SlotShift(string Slot, double Shift);
 
-/// <summary>Measures by which slots experts' rows differ. Slots of the table of very many are left out.</summary>
+/// <summary>Measures by which slots experts' rows differ. Slots of the table of very many, and codes of categories, are left out.</summary>
 internal sealed class ExpertSlotsObserver : IRoutingObserver
 {
     private readonly FeatureInputConfig _config;

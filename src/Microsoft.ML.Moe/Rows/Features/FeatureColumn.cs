@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Scoring;
@@ -50,6 +51,29 @@ internal sealed record FeatureColumn(int Slots, string[]? SlotNames, IReadOnlyLi
         var names = NamesOf(column, slots);
         var groups = RangesOf(column, slots, names);
         return new FeatureColumn(slots, names, groups.Count > 0 || names is null ? groups : SlotGroups.ByName(names));
+    }
+
+    /// <summary>Numbers of slots that are named.</summary>
+    /// <param name="named">Names of slots, or their numbers.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such slot.</exception>
+    public IReadOnlySet<int> SlotsOf(IReadOnlyList<string> named)
+    {
+        var slots = new HashSet<int>();
+        foreach (var name in named)
+        {
+            var slot = SlotNames is null ? -1 : Array.IndexOf(SlotNames, name);
+            if (slot < 0 && !(int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out slot) && slot < Slots))
+            {
+                throw new ArgumentOutOfRangeException(
+                    $"{nameof(MoeFeatureOptions.CategoricalSlots)} has '{name}', which is neither the name of a slot nor a number below {Slots}."
+                    + (SlotNames is null ? " The slots have no names." : ""),
+                    innerException: null);
+            }
+
+            slots.Add(slot);
+        }
+
+        return slots;
     }
 
     private static string[]? NamesOf(DataViewSchema.Column column, int slots)

@@ -42,6 +42,13 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     public IDataView? ValidationSet { get; set; }
 
     /// <summary>
+    /// Slots whose numbers are codes of a category and not amounts, by name, or by number, counted from 0, where they have no names. Each value
+    /// that the training rows have becomes a column of its own; another value, or none, is none of them. One-hot encoded slots are not to be
+    /// named. null takes all slots as amounts. Default null.
+    /// </summary>
+    public IReadOnlyList<string>? CategoricalSlots { get; set; }
+
+    /// <summary>
     /// Members of the ensemble, K (Gorishniy et al. 2025, "TabM"): each sees the row through factors of its own and has an output of its own;
     /// what the model gives is their mean. A member is a token of the mixture. Within [1, 256]. Default 8.
     /// </summary>
@@ -63,7 +70,8 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     /// Networks whose mean the model gives, trained one after the other. Without <see cref="ValidationSet"/> each holds out rows of its own (Krogh
     /// and Vedelsby 1995, "Neural network ensembles, cross validation, and active learning"), with it they differ by their seed. Scoring takes as
     /// many times as long; <see cref="MoeTrainerOptions.CheckpointFile"/> gets a file of its own for each, named <c>.2</c> and so on; epochs are told of
-    /// the first alone. Within [1, 64]; null takes 5 on small tables and 1 on others. Default null.
+    /// the first alone. Within [1, 64]; null takes 5 on small tables, 3 up to 10,000 rows, and 1 from there on.
+    /// Default null.
     /// </summary>
     public int? Networks { get; set; }
 
@@ -95,7 +103,8 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     private protected override bool DecidesArchitecture => InitialModel is null;
 
     private protected override string[] OfArchitecture =>
-        [nameof(Width), nameof(Layers), nameof(MoeEvery), nameof(Experts), nameof(Router), nameof(ExpertWidth), nameof(Members), nameof(EmbeddingWidth), nameof(Bins)];
+        [nameof(Width), nameof(Layers), nameof(MoeEvery), nameof(Experts), nameof(Router), nameof(ExpertWidth), nameof(Members), nameof(EmbeddingWidth), nameof(Bins),
+            nameof(CategoricalSlots)];
 
     internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
     {
@@ -143,6 +152,7 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
         Recipe = Recipe,
         SlotNames = features?.SlotNames,
         Groups = features?.Groups ?? [],
+        CategorySlots = features?.SlotsOf(CategoricalSlots ?? []) ?? new HashSet<int>(),
         Training = ToTrainingConfig(),
     };
 }

@@ -92,6 +92,31 @@ public sealed class FeatureMeasurementTests
     }
 
     [Fact]
+    public void Codes_of_a_category_have_a_column_for_each_known_value()
+    {
+        FeatureRow[] rows = [Row(7, 0, 1), Row(-2, 5, 0), Row(0, 9, 1), Row(7, float.NaN, 0), Row(0, 5, 1)];
+        var config = new FeatureMeasurement { CategorySlots = new HashSet<int> { 0, 1, 2 } }.Measure(rows);
+        Assert.Equal([(0, "-2 0 7"), (1, "0 5 9")], config.Categories.Select(category => (category.Slot, string.Join(' ', category.Values))));
+        Assert.Equal([2], config.Binaries.Select(binary => binary.Slot));
+        Assert.Empty(config.Numbers);
+        Assert.Empty(config.MissingSlots);
+
+        FeatureRow[] seen = [Row(0, 9, 1), Row(7, float.NaN, 0), Row(8, -1, 0), FeatureRow.Sparse(3, [1], [5f]), FeatureRow.Sparse(3, [], [])];
+        var packed = ((FeatureBatch)new FeatureInput(config).CreatePacker(default).Pack(seen)).Direct.ToArray();
+        // a column of two values, then those of −2, 0, 7 and of 0, 5, 9; neither a missing nor a new value has one
+        Assert.Equal("1010001 0001000 0000000 0010010 0010100", string.Join(' ', packed.Chunk(7).Select(row => string.Concat(row))));
+    }
+
+    [Fact]
+    public void Categories_of_too_many_values_are_named()
+    {
+        var measurement = new FeatureMeasurement { CategorySlots = new HashSet<int> { 1 }, SlotNames = ["Size", "Id"] };
+        var error = Assert.Throws<InvalidOperationException>(
+            () => measurement.Measure([.. Enumerable.Range(0, FeatureMeasurement.MostColumns + 1).Select(i => Row(i % 7, i))]));
+        Assert.Contains("'Id'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Of_very_many_slots_those_that_few_rows_have_go_to_a_table()
     {
         var random = new Random(1);
