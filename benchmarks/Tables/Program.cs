@@ -1,5 +1,5 @@
 // Mixtures on tables beside ML.NET's own trainers, in one run:
-// FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,lightgbm-tuned,fasttree,sdca] [--seeds N] [--folds N].
+// FOLDER [--reach] [--sets a,b] [--learners mixture,dense,lightgbm,lightgbm-tuned,fasttree,sdca] [--seeds N] [--folds N].
 // FOLDER has NAME.train.csv and NAME.test.csv; tables.py makes them.
 using Microsoft.ML.Moe.Benchmarks.Tables;
 
@@ -10,7 +10,7 @@ if (args.Length == 0 || !Directory.Exists(args[0]) || !int.TryParse(Option("--se
     || !int.TryParse(Option("--folds", "0"), out var folds) || folds is 1 or < 0)
 {
     Console.Error.WriteLine(
-        "Usage: FOLDER [--sets a,b] [--learners mixture,dense,lightgbm,lightgbm-tuned,fasttree,sdca] [--seeds N] [--folds N]; tables.py makes the folder.");
+        "Usage: FOLDER [--reach] [--sets a,b] [--learners mixture,dense,lightgbm,lightgbm-tuned,fasttree,sdca] [--seeds N] [--folds N]; tables.py makes the folder.");
     return 2;
 }
 
@@ -19,6 +19,12 @@ var learners = Option("--learners", "mixture,dense,lightgbm,fasttree,sdca").Spli
 foreach (var name in sets)
 {
     var set = TableSet.Open(args[0], name);
+    if (args.Contains("--reach"))
+    {
+        Console.WriteLine(TimeToReach.Of(set));
+        continue;
+    }
+
     foreach (var learner in learners)
         Console.WriteLine(TableRun.Of(set, learner, seeds, folds));
 }
