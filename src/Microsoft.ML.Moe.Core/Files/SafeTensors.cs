@@ -78,14 +78,7 @@ internal sealed class SafeTensors : TensorSource
     /// <param name="name">Name.</param>
     /// <param name="shape">The shape that it must have.</param>
     /// <exception cref="InvalidDataException">There is no such tensor, or its shape differs.</exception>
-    public float[] Take(string name, int[] shape)
-    {
-        if (!_tensors.TryGetValue(name, out var tensor))
-            throw SafeTensorsHeader.Damaged(Name, $"tensor {name} is missing");
-        return tensor.Shape.AsSpan().SequenceEqual(shape)
-            ? Take(tensor)
-            : throw SafeTensorsHeader.Damaged(Name, $"tensor {name} has shape {tensor.ShapeText}, not {TensorInfo.TextOf(shape)}");
-    }
+    public float[] Take(string name, int[] shape) => Take(Find(name, shape));
 
     /// <summary>Hands out a tensor of weights, once.</summary>
     /// <param name="name">Name.</param>
@@ -96,6 +89,20 @@ internal sealed class SafeTensors : TensorSource
         var values = Take(name, shape);
         WeightValues.Check(values, Name, name);
         return values;
+    }
+
+    /// <summary>Hands out a tensor of weights, once, to be read where they shall lie.</summary>
+    /// <inheritdoc cref="TakeWeights"/>
+    public FillValues TakeFill(string name, int[] shape)
+    {
+        var tensor = Find(name, shape);
+        _tensors.Remove(name);
+        return values =>
+        {
+            ReadSingle(tensor, 0, values);
+            _values.Remove(name);
+            WeightValues.Check(values, Name, name);
+        };
     }
 
     /// <summary>Hands out all tensors that are left.</summary>
@@ -209,6 +216,15 @@ internal sealed class SafeTensors : TensorSource
         SafeTensorsHeader.Damaged(file, $"it ends within tensor {tensor.Name}");
 
     private static InvalidDataException ContinuesAfter(string file) => SafeTensorsHeader.Damaged(file, "there is data after the last tensor");
+
+    private TensorInfo Find(string name, int[] shape)
+    {
+        if (!_tensors.TryGetValue(name, out var tensor))
+            throw SafeTensorsHeader.Damaged(Name, $"tensor {name} is missing");
+        return tensor.Shape.AsSpan().SequenceEqual(shape)
+            ? tensor
+            : throw SafeTensorsHeader.Damaged(Name, $"tensor {name} has shape {tensor.ShapeText}, not {TensorInfo.TextOf(shape)}");
+    }
 
     private float[] Take(TensorInfo tensor)
     {

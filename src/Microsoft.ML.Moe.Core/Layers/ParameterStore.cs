@@ -10,7 +10,7 @@ internal sealed class ParameterStore
 {
     private readonly Engine _engine;
     private readonly int _seed;
-    private readonly Func<string, int[], float[]>? _saved;
+    private readonly Func<string, int[], FillValues>? _saved;
     private readonly Weights? _weights;
     private readonly Func<string, int[], float[], float[]>? _start;
     private readonly Dictionary<string, Parameter>? _shared;
@@ -26,9 +26,15 @@ internal sealed class ParameterStore
         _start = start;
     }
 
-    /// <summary>A store that takes saved values: given name and shape it returns them or throws.</summary>
-    public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
+    /// <summary>A store that takes saved values: given name and shape it returns what reads them, or throws.</summary>
+    public ParameterStore(Engine engine, Func<string, int[], FillValues> saved)
         : this(engine, 0) => _saved = saved;
+
+    /// <summary>As above, with values that are in memory.</summary>
+    public ParameterStore(Engine engine, Func<string, int[], float[]> saved)
+        : this(engine, (name, shape) => saved(name, shape).CopyTo)
+    {
+    }
 
     /// <summary>A store that takes weights, and initialises what these leave to it; <see cref="Weights.Complete"/> is the caller's.</summary>
     public ParameterStore(Engine engine, Weights weights, int seed = 0)

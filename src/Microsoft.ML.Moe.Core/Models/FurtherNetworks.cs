@@ -47,10 +47,10 @@ internal sealed class FurtherNetworks(IReadOnlyList<Model<FeatureRow>> networks,
     /// <param name="engine">Where they shall live.</param>
     /// <param name="config">What its configuration tells.</param>
     /// <param name="heads">Their heads.</param>
-    /// <param name="take">Gives values by name and shape, or throws.</param>
+    /// <param name="take">Gives what reads values, by name and shape, or throws.</param>
     /// <exception cref="InvalidDataException">The values are those of no such networks.</exception>
     public static FurtherNetworks Import(
-        Engine engine, ModelConfig config, IReadOnlyList<HeadConfig> heads, Func<string, int[], float[]> take)
+        Engine engine, ModelConfig config, IReadOnlyList<HeadConfig> heads, Func<string, int[], FillValues> take)
     {
         Model<FeatureRow>[] networks =
         [

@@ -288,8 +288,8 @@ public static class ModelFiles
                 PublishedTextInputConfig text => text.Restore(tokenizer),
                 _ => throw OtherRows(),
             },
-            (settings, input, take) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
-                ? LinearBranch.Import(branch, (TextInput)input, classes, take)
+            (settings, input, tensors) => settings is { Linear: { } branch, Head: ClassifierHeadConfig { Classes: var classes } }
+                ? LinearBranch.Import(branch, (TextInput)input, classes, tensors.TakeWeights)
                 : null);
 
     /// <summary>Loads a model that writes text, its weights in a precision for inference.</summary>
@@ -330,7 +330,8 @@ public static class ModelFiles
             weights,
             engine,
             input => new FeatureInput(input),
-            (settings, _, take) => settings.FurtherHeads is { Count: > 0 } heads ? FurtherNetworks.Import(engine, settings, heads, take) : null);
+            (settings, _, tensors) =>
+                settings.FurtherHeads is { Count: > 0 } heads ? FurtherNetworks.Import(engine, settings, heads, tensors.TakeFill) : null);
 
     private static InvalidDataException OtherRows() => new("Config.json is of a model that reads other rows.");
 
@@ -339,7 +340,7 @@ public static class ModelFiles
         Stream weights,
         Engine engine,
         Func<TInput, Input<TRow>> createInput,
-        Func<ModelConfig, Input<TRow>, Func<string, int[], float[]>, Branch<TRow>?> createBranch)
+        Func<ModelConfig, Input<TRow>, SafeTensors, Branch<TRow>?> createBranch)
         where TInput : InputConfig
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -349,8 +350,8 @@ public static class ModelFiles
         var inputConfig = settings.Input as TInput ?? throw OtherRows();
         var input = createInput(inputConfig);
         var tensors = SafeTensors.Read(weights);
-        var branch = createBranch(settings, input, tensors.TakeWeights);
-        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.TakeWeights) { HasDenseTables = settings.Encoder.HasDenseTables }, branch);
+        var branch = createBranch(settings, input, tensors);
+        var model = new Model<TRow>(engine, settings, input, new ParameterStore(engine, tensors.TakeFill) { HasDenseTables = settings.Encoder.HasDenseTables }, branch);
         tensors.CheckAllTaken();
         return model;
     }
