@@ -27,7 +27,7 @@ public sealed record FeatureModelConfig
     private const int SmallRows = 1_000;
     private const int SmallNetworks = 5;
     private const int MediumRows = 10_000;
-    private const int MediumNetworks = 3;
+    private const int MediumNetworks = 4;
     private const float SmallValidationShare = 0.15f;
     private const int SmallBatchSize = 32;
     private const float SmallLearningRate = 4e-3f;
@@ -68,7 +68,7 @@ public sealed record FeatureModelConfig
     /// <summary>
     /// Networks whose mean the model gives, trained one after the other. Without validation rows of the caller's each holds out rows of its own
     /// (Krogh and Vedelsby 1995), with them they differ by their seed. Scoring takes as many times as long. Within [1, 64]; null takes 5 on small
-    /// tables, 3 up to 10,000 rows, and 1 from there on. Default null.
+    /// tables, 4 up to 10,000 rows, and 1 from there on. Default null.
     /// </summary>
     public int? Networks { get; init => field = OptionCheck.Range(value, 1, MaximumNetworks, nameof(Networks)); }
 

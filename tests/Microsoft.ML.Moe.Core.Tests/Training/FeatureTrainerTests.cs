@@ -20,7 +20,7 @@ public sealed class FeatureTrainerTests
         Assert.Equal(Of(small), Of((config with { Recipe = FeatureRecipe.Small }).For(50_000)));
         Assert.Equal(Of(middle), Of((config with { Recipe = FeatureRecipe.Large }).For(500)));
         Assert.Equal([0.15f, 0.1f], new[] { 1000, 1001 }.Select(config.ValidationShareOf));
-        Assert.Equal([5, 5, 3, 3, 1], new[] { 20, 1000, 1001, 10_000, 10_001 }.Select(config.NetworksFor));
+        Assert.Equal([5, 5, 4, 4, 1], new[] { 20, 1000, 1001, 10_000, 10_001 }.Select(config.NetworksFor));
         Assert.Equal(2, (config with { Networks = 2 }).NetworksFor(100));
         Assert.Equal(0.3f, (config with { Training = config.Training with { ValidationShare = 0.3f } }).ValidationShareOf(100));
         var own = config with

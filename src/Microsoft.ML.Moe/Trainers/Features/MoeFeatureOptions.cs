@@ -70,7 +70,7 @@ public abstract class MoeFeatureOptions : MoeEncoderOptions
     /// Networks whose mean the model gives, trained one after the other. Without <see cref="ValidationSet"/> each holds out rows of its own (Krogh
     /// and Vedelsby 1995, "Neural network ensembles, cross validation, and active learning"), with it they differ by their seed. Scoring takes as
     /// many times as long; <see cref="MoeTrainerOptions.CheckpointFile"/> gets a file of its own for each, named <c>.2</c> and so on; epochs are told of
-    /// the first alone. Within [1, 64]; null takes 5 on small tables, 3 up to 10,000 rows, and 1 from there on.
+    /// the first alone. Within [1, 64]; null takes 5 on small tables, 4 up to 10,000 rows, and 1 from there on.
     /// Default null.
     /// </summary>
     public int? Networks { get; set; }
