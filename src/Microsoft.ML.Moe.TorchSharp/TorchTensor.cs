@@ -158,6 +158,52 @@ internal sealed class TorchTensor : Tensor
             DeviceMemory.Download(dense, target);
     }
 
+    internal override ParameterGradient? TakeGradient()
+    {
+        ThrowIfDisposed();
+        ParameterGradient? gradient = null;
+        using (torch.NewDisposeScope())
+        using (torch.set_grad_enabled(false))
+        {
+            if (_value.grad is null && RowGradient?.Sum(Engine.Device) is { } sum)
+            {
+                var order = Enumerable.Range(0, sum.Rows.Length).OrderBy(i => sum.Rows[i]).ToArray();
+                var values = DeviceMemory.ToArray(sum.GradientUD.index_select(0, Engine.Device.Upload(order)));
+                gradient = new ParameterGradient { Rows = [.. order.Select(i => sum.Rows[i])], Values = values };
+            }
+            else if (_value.grad is not null)
+            {
+                var values = new float[Length];
+                CopyGradientTo(values);
+                gradient = RowGradient is null
+                    ? new ParameterGradient { Values = values, Experts = ExpertsWithGradient }
+                    : new ParameterGradient { Rows = [.. Enumerable.Range(0, Shape[0])], Values = values };
+            }
+        }
+
+        ClearGradient();
+        return gradient;
+    }
+
+    internal override void PutGradient(ParameterGradient? gradient)
+    {
+        ThrowIfDisposed();
+        ClearGradient();
+        if (gradient is null)
+            return;
+        using var scope = torch.NewDisposeScope();
+        using var noGradient = torch.set_grad_enabled(false);
+        if (gradient.Rows is { } rows)
+        {
+            RowGradient!.Add(rows, Engine.Device.Upload(rows), Engine.Device.Upload(gradient.Values, [rows.Length, Length / Shape[0]]));
+            return;
+        }
+
+        _value.grad = Engine.Device.Upload(gradient.Values, Shape);
+        if (IsStackOfExperts && gradient.Experts is { } experts)
+            TouchedE = Engine.Device.Upload(experts).DetachFromDisposeScope();
+    }
+
     /// <summary>Makes the gradient zero.</summary>
     public void ClearGradient()
     {

@@ -2,6 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
+using Microsoft.ML.Moe.Training;
 
 namespace Docs.Tests;
 
@@ -25,6 +26,22 @@ public class Table : Context
 
     /// <summary>Rows to train on, and rows to test with.</summary>
     protected DataOperationsCatalog.TrainTestData split => ml.Data.TrainTestSplit(data, testFraction: 0.2);
+}
+
+/// <summary>A block of a program that <c>mpirun</c> has started.</summary>
+public class Ranks : Table
+{
+    /// <summary>The only one.</summary>
+    protected ICommunicator ranks { get; } = new One();
+
+    private sealed class One : ICommunicator
+    {
+        public int Rank => 0;
+
+        public int Size => 1;
+
+        public void Exchange(int partner, ReadOnlySpan<byte> send, Span<byte> receive) => throw new InvalidOperationException("There is no other rank.");
+    }
 }
 
 /// <summary>A block that has a trained classifier of texts.</summary>

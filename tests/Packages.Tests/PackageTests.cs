@@ -17,6 +17,7 @@ public sealed class PackageTests
                 "SkiaSharp.NativeAssets.Linux.NoDependencies",
             ]
         },
+        { "MlNetMoe.Mpi", "Microsoft.ML.Moe.Mpi", ["MlNetMoe.Core"] },
         { "MlNetMoe.Extensions.AI", "Microsoft.ML.Moe.Extensions.AI", ["Microsoft.Extensions.AI.Abstractions", "MlNetMoe"] },
     };
 

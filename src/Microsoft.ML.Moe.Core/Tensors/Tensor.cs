@@ -65,6 +65,12 @@ public abstract class Tensor
     /// <exception cref="NotSupportedException">The tensor is a result with a gradient; those of parameters only are kept.</exception>
     public abstract void CopyGradientTo(Span<float> destination);
 
+    /// <summary>Takes a parameter's gradient out, so that it is zero; null where no backward pass has reached it.</summary>
+    internal abstract ParameterGradient? TakeGradient();
+
+    /// <summary>Makes a parameter's gradient what was taken out of a parameter of the same shape; null for zero.</summary>
+    internal abstract void PutGradient(ParameterGradient? gradient);
+
     /// <summary>Reads the value of a tensor of one element later, so that nobody waits now for the device that computes it.</summary>
     /// <returns>The value, to be read when it is needed; the tensor's tape may be disposed by then.</returns>
     /// <exception cref="InvalidOperationException">The tensor has more elements than one, or none.</exception>

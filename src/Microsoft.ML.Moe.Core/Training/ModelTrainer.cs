@@ -51,7 +51,8 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         };
         new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         ModelOptimizer.Unfreeze(store);
-        return Finish(model, rows, observer, stop);
+        // what ranks do apart they do alike
+        return Finish(model, rows, observer, Training.DataParallel is { } parallel ? new CancellationToken(parallel.HasStopped) : stop);
     }
 
     /// <summary>Gets rows ready before there is a model.</summary>

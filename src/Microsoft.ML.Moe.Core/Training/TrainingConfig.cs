@@ -132,6 +132,14 @@ public sealed record TrainingConfig
             : throw new ArgumentException($"{nameof(CheckpointFile)} is empty; null keeps no checkpoint.", nameof(CheckpointFile));
     }
 
+    /// <summary>
+    /// Processes that train the model together: each reads the same rows, computes the gradient of its share of each batch, and ends with the same
+    /// model. The batch is cut into <see cref="DataParallel.Shards"/>, not <see cref="AccumulationSteps"/>; the first rank alone writes
+    /// <see cref="CheckpointFile"/>, which all of them read. null trains in this process alone. Default null.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DataParallel? DataParallel { get; init; }
+
     /// <summary>Checks that the values fit each other and a model.</summary>
     /// <param name="encoder">The model's architecture.</param>
     /// <returns>This configuration.</returns>

@@ -29,12 +29,28 @@ internal sealed class TrainingLoop(
     private readonly TrainingClock _clock = new();
     private Random _random = new(0);
     private bool _hasWarned;
+    private DataParallelSteps? _parallel;
     private TrainingProgress _progress = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
     /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
     /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
     public void Execute(CancellationToken stop)
+    {
+        if (schedule.Parallel is not { } parallel)
+        {
+            Run(stop);
+            return;
+        }
+
+        if (parallel.HasStopped)
+            return;
+        using var steps = new DataParallelSteps(parallel, parameters, stop);
+        _parallel = steps;
+        Run(steps.Stop);
+    }
+
+    private void Run(CancellationToken stop)
     {
         var isFinished = false;
         if (checkpoint?.TryRestore(schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished) == true)
@@ -111,6 +127,8 @@ internal sealed class TrainingLoop(
     /// <summary>Writes a checkpoint. Where that fails, training goes on: what there is in memory is worth more.</summary>
     private void Keep(Action save)
     {
+        if (schedule.Parallel?.IsFirst == false)
+            return;
         try
         {
             save();
@@ -132,7 +150,8 @@ internal sealed class TrainingLoop(
         var batch = BatchOf(order, _progress.Step);
         var factor = _rates.FactorAt(StepsBefore + _progress.Step);
         objective.BeginStep((StepsBefore + _progress.Step) / ((double)schedule.Epochs * _stepsPerEpoch));
-        for (var part = 0; part < PartsOf(batch); part++)
+        var loss = _parallel is null ? 0.0 : AccumulateShards(batch.ToArray());
+        for (var part = 0; _parallel is null && part < PartsOf(batch); part++)
         {
             if (part > 0)
                 Prepare(batch, part);
@@ -142,22 +161,38 @@ internal sealed class TrainingLoop(
         optimizer.ClipGradients(schedule.MaxGradientNorm);
         optimizer.Step(factor);
         PrepareStep(order, _progress.Step + 1);
-        var loss = 0.0;
-        for (var part = 0; part < PartsOf(batch); part++)
+        for (var part = 0; _parallel is null && part < PartsOf(batch); part++)
             loss += (double)_losses[part].Read() * ShareOf(batch, part);
         if (!double.IsFinite(loss) || !float.IsFinite(optimizer.GradientNorm))
             throw Diverged(loss, factor);
         _progress.Step++;
         _progress.LossSum += loss;
         _clock.Steps++;
+        if (_parallel?.Probe() is { } gain)
+            observer?.OnMessage(gain);
         observer?.OnTimeLeft(TimeLeft());
         observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
+    }
+
+    /// <summary>Computes the gradient of a batch together with other ranks.</summary>
+    private double AccumulateShards(int[] batch)
+    {
+        var shards = schedule.Parallel!.Shards;
+        return _parallel!.Accumulate(shard =>
+        {
+            var examples = batch.AsSpan((int)((long)batch.Length * shard / shards)..(int)((long)batch.Length * (shard + 1) / shards));
+            if (examples.Length == 0)
+                return 0.0;
+            objective.Prepare(examples, schedule.RandomOf(_progress.Epoch, _progress.Step + 1, shard));
+            var share = (float)examples.Length / batch.Length;
+            return objective.Accumulate(share).Read() * (double)share;
+        });
     }
 
     /// <summary>Prepares the first part of a step, if the epoch has that step.</summary>
     private void PrepareStep(int[] order, int step)
     {
-        if (step >= _stepsPerEpoch)
+        if (step >= _stepsPerEpoch || _parallel is not null)
             return;
         _random = schedule.RandomOf(_progress.Epoch, step + 1);
         Prepare(BatchOf(order, step), 0);

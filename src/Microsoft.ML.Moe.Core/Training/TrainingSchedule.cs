@@ -42,6 +42,7 @@ internal sealed record TrainingSchedule(
         config.Seed)
     {
         EvaluationSteps = config.EvaluationSteps,
+        Parallel = config.DataParallel,
         Sizes =
         [
             new(nameof(config.LearningRate), config.LearningRate, 1e-3),
@@ -50,6 +51,9 @@ internal sealed record TrainingSchedule(
         ],
     };
 
+    /// <summary>How a batch is shared among ranks; null where this process trains alone.</summary>
+    public DataParallel? Parallel { get; init; }
+
     /// <summary>Steps of an epoch.</summary>
     public int StepsPerEpoch(int examples) => (examples + BatchSize - 1) / BatchSize;
 
@@ -57,6 +61,9 @@ internal sealed record TrainingSchedule(
     /// <param name="epoch">Number of the epoch.</param>
     /// <param name="step">Number of the step.</param>
     public Random RandomOf(int epoch, int step) => new(Mix(SeedOf(Seed, epoch), step));
+
+    /// <summary>Random numbers of one part of a step, whichever rank computes it.</summary>
+    public Random RandomOf(int epoch, int step, int shard) => new(Mix(Mix(SeedOf(Seed, epoch), step), shard));
 
     /// <summary>Seeds what is random in one epoch.</summary>
     public static int SeedOf(int seed, int epoch) => Mix(seed ^ 0x5EED, epoch);

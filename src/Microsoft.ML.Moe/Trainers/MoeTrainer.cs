@@ -48,6 +48,8 @@ public abstract class MoeTrainer<TOptions, TTransformer> : IEstimator<TTransform
         ArgumentNullException.ThrowIfNull(input);
         if (Settings.CheckpointFile is { } checkpoint)
             TrainingCheckpoint.Try(checkpoint);
+        if (Settings.DataParallel is { } parallel)
+            parallel.HasStopped = false;
         using var channel = _host.Start("Training");
         foreach (var (option, reason) in Settings.WithoutEffect())
             channel.Warning(MessageSensitivity.None, $"{option} has no effect: {reason}.");

@@ -74,6 +74,13 @@ public abstract class MoeTrainerOptions
     public string? CheckpointFile { get; set; }
 
     /// <summary>
+    /// Processes that train the model together, as <c>mpirun</c> starts them with the package MlNetMoe.Mpi: each reads the same table, computes the gradient
+    /// of its share of each batch, and ends with the same model. A batch is cut into its shards, not <see cref="AccumulationSteps"/>. The first rank alone
+    /// writes <see cref="CheckpointFile"/>, which all of them read. null trains in this process alone. Default null.
+    /// </summary>
+    public DataParallel? DataParallel { get; set; }
+
+    /// <summary>
     /// What the model is trained on. A GPU needs one of TorchSharp's packages for CUDA in the application; a model that was trained
     /// on one is scored on any machine. Default <see cref="MoeDevice.Automatic"/>.
     /// </summary>
@@ -177,6 +184,7 @@ public abstract class MoeTrainerOptions
         EarlyStoppingPatience = EarlyStoppingPatience,
         Seed = Seed ?? 0,
         CheckpointFile = CheckpointFile,
+        DataParallel = DataParallel,
     };
 
     /// <summary>A copy that later changes do not reach.</summary>

@@ -344,6 +344,50 @@ internal sealed unsafe class ManagedTensor : Tensor
         GC.KeepAlive(this);
     }
 
+    internal override ParameterGradient? TakeGradient()
+    {
+        ThrowIfDisposed();
+        ParameterGradient? gradient = null;
+        if (SparseGradient is { Touched.Count: > 0 } sparse)
+        {
+            var slots = Enumerable.Range(0, sparse.Touched.Count).OrderBy(slot => sparse.Touched[slot]).ToArray();
+            var values = new float[slots.Length * sparse.Width];
+            for (var i = 0; i < slots.Length; i++)
+                new ReadOnlySpan<float>(sparse.Slot(slots[i]), sparse.Width).CopyTo(values.AsSpan(i * sparse.Width, sparse.Width));
+            gradient = new ParameterGradient { Rows = [.. slots.Select(slot => sparse.Touched[slot])], Values = values };
+        }
+        else if (SparseGradient is null && HasGradient)
+        {
+            var values = new float[Length];
+            CopyGradientTo(values);
+            gradient = new ParameterGradient { Values = values, Experts = TouchedExperts?.ToArray() };
+        }
+
+        ClearGradient();
+        return gradient;
+    }
+
+    internal override void PutGradient(ParameterGradient? gradient)
+    {
+        ThrowIfDisposed();
+        ClearGradient();
+        if (gradient is null)
+            return;
+        if (SparseGradient is { } sparse)
+        {
+            sparse.Reserve(gradient.Rows!.Length);
+            for (var i = 0; i < gradient.Rows.Length; i++)
+                gradient.Values.AsSpan(i * sparse.Width, sparse.Width)
+                    .CopyTo(new Span<float>(sparse.Slot(sparse.Touch(gradient.Rows[i], out _)), sparse.Width));
+            return;
+        }
+
+        gradient.Values.CopyTo(new Span<float>(Memory(), Length));
+        for (var expert = 0; expert < TouchedExperts?.Count; expert++)
+            if (gradient.Experts is not { } experts || experts[expert])
+                TouchedExperts.Touch(expert);
+    }
+
     private void ThrowIfDisposed()
     {
         ObjectDisposedException.ThrowIf(Engine.IsDisposed, Engine);

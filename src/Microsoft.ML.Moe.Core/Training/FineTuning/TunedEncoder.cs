@@ -145,6 +145,7 @@ internal sealed class TunedEncoder<TRow>(
             training.EarlyStoppingPatience,
             training.Seed)
         {
+            Parallel = training.DataParallel,
             Sizes =
             [
                 new($"{nameof(FineTuning)}.{nameof(plan.LearningRate)}", plan.LearningRate, 2e-4),

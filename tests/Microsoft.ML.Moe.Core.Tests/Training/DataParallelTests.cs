@@ -1,0 +1,165 @@
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
+
+namespace Microsoft.ML.Moe.Tests.Training;
+
+/// <summary>Trainings that several ranks share.</summary>
+public sealed class DataParallelTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void TheModelOfTextsIsTheSameWhateverTheNumberOfRanks()
+    {
+        var expected = Assert.Single(Texts(1));
+        Assert.All(Texts(2), weights => Assert.Equal(expected, weights));
+        Assert.All(Texts(4), weights => Assert.Equal(expected, weights));
+        Assert.NotEqual(expected, Assert.Single(Texts(1, shards: 4)));
+    }
+
+    [Fact]
+    public void TheModelOfFeaturesIsTheSameWhateverTheNumberOfRanks()
+    {
+        var expected = Assert.Single(Features(1));
+        Assert.All(Features(2), weights => Assert.Equal(expected, weights));
+        Assert.All(Features(8), weights => Assert.Equal(expected, weights));
+    }
+
+    [Fact]
+    public void OneShardIsTheTrainingOfOneProcess()
+    {
+        var rows = FeatureTrainerTests.Rows(60, row => row[0]);
+        using var engine = new ManagedEngine(1);
+        float[] Train(DataParallel? parallel)
+        {
+            var config = FeatureTrainerTests.Tiny();
+            config = config with
+            {
+                // random numbers of a step are those of its only shard
+                Encoder = config.Encoder with { Dropout = 0f },
+                Training = config.Training with { DataParallel = parallel },
+            };
+            return FeatureTrainerTests.Score(new FeatureTrainer(config, 3, FeatureTask.Value, engine).Train(rows), rows);
+        }
+
+        var (alone, shared) = (Train(null), ThreadRanks.Run(1, ranks => Train(new DataParallel(ranks, shards: 1)))[0]);
+        Assert.Equal(alone, shared);
+    }
+
+    [Fact]
+    public void RanksThatAreInterruptedGoOnFromTheCheckpointOfTheFirst()
+    {
+        var expected = Assert.Single(Texts(1));
+        var file = _folder["training.checkpoint"];
+        Assert.Throws<InvalidOperationException>(() => Texts(2, file, new Counter(stopAfter: 6, rank => throw new FormatException($"{rank}"))));
+        Assert.True(File.Exists(file));
+        Assert.All(Texts(4, file), weights => Assert.Equal(expected, weights));
+    }
+
+    [Fact]
+    public void AStopOfOneRankIsOneOfAll()
+    {
+        using var source = new CancellationTokenSource();
+        var counter = new Counter(stopAfter: 5, rank =>
+        {
+            if (rank == 1)
+                source.Cancel();
+        });
+        var models = Texts(2, checkpoint: null, counter, rank => rank == 1 ? source.Token : CancellationToken.None);
+        Assert.Equal(models[0], models[1]);
+        Assert.Equal(counter.Steps[0], counter.Steps[1]);
+        Assert.InRange(counter.Steps[0], 5, 7);
+    }
+
+    [Fact]
+    public void RanksThatCannotShareABatchAreRefused()
+    {
+        Assert.All(Refused(3, ranks => new DataParallel(ranks)), message => Assert.Contains("3 ranks", message, StringComparison.Ordinal));
+        Assert.All(Refused(2, ranks => new DataParallel(ranks, 1)), message => Assert.Contains("2 ranks", message, StringComparison.Ordinal));
+        Assert.All(Refused(1, ranks => new DataParallel(ranks, 6)), message => Assert.Contains("6 shards", message, StringComparison.Ordinal));
+        Assert.NotEmpty(Refused(1, ranks => new DataParallel(ranks, 2048)));
+
+        static string[] Refused(int size, Func<ICommunicator, DataParallel> create) =>
+            ThreadRanks.Run(size, ranks => Assert.ThrowsAny<ArgumentException>(() => create(ranks)).Message);
+    }
+
+    [Fact]
+    public void ModelsThatDifferAreTold()
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => ThreadRanks.Run(2, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var config = Texts(ranks, 8).WithEncoder(e => e with { ExpertWidth = (1 + ranks.Rank) * e.ExpertWidth });
+            var trainer = new TextClassifierTrainer(config, 3, engine);
+            return trainer.Train(ToyTable.Encoded(trainer.Input, 80, seed: 1));
+        }));
+        Assert.IsType<InvalidDataException>(error.InnerException);
+    }
+
+    [Theory]
+    [InlineData(new[] { 0, 3 }, new[] { 1, 3, 5 }, "0 1 3 5", "1 1 4 4 7 7 6 6")]
+    [InlineData(new int[0], new[] { 2 }, "2", "3 3")]
+    [InlineData(new[] { 2 }, new int[0], "2", "1 1")]
+    public void RowsOfTwoGradientsAreMerged(int[] one, int[] other, string rows, string values)
+    {
+        // rows of the first hold 1, 2, …, those of the second 4, 5, … or 3, 4, …
+        var sum = ParameterGradient.Sum(Of(one, 1), Of(other, one.Length == 2 ? 4 : 3))!;
+        Assert.Equal(rows, string.Join(' ', sum.Rows!));
+        Assert.Equal(values, string.Join(' ', sum.Values));
+
+        static ParameterGradient Of(int[] rows, int first) => new()
+        {
+            Rows = rows,
+            Values = [.. rows.SelectMany((_, i) => new[] { (float)(first + i), first + i })],
+        };
+    }
+
+    private static TextClassifierConfig Texts(ICommunicator ranks, int shards) => ToyTable.Config(3)
+        .WithTraining(t => t with { ValidationShare = 0.2f, DataParallel = new DataParallel(ranks, shards) });
+
+    private static float[][] Texts(
+        int size, string? checkpoint = null, Counter? counter = null, Func<int, CancellationToken>? stop = null, int shards = 8) =>
+        ThreadRanks.Run(size, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var trainer = new TextClassifierTrainer(Texts(ranks, shards).WithTraining(t => t with { CheckpointFile = checkpoint }), 3, engine);
+            var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
+            return trainer.Train(rows, observer: counter?.Of(ranks.Rank), stop: stop?.Invoke(ranks.Rank) ?? default).AllValues();
+        });
+
+    private static float[][] Features(int size) => ThreadRanks.Run(size, ranks =>
+    {
+        using var engine = new ManagedEngine(1);
+        var config = FeatureTrainerTests.Tiny();
+        config = config with { Networks = 2, Training = config.Training with { MaxEpochs = 3, DataParallel = new DataParallel(ranks) } };
+        var rows = FeatureTrainerTests.Rows(100, row => row[0] > 0 ? 1 : 0);
+        return FeatureTrainerTests.Score(new FeatureTrainer(config, 3, FeatureTask.Binary, engine).Train(rows), rows);
+    });
+
+    private sealed class Counter(int stopAfter, Action<int> end)
+    {
+        public int[] Steps { get; } = new int[8];
+
+        public ITrainingObserver Of(int rank) => new Observer(this, rank);
+
+        private sealed class Observer(Counter counter, int rank) : ITrainingObserver
+        {
+            public void OnStep(int epoch, int step, int steps, double loss)
+            {
+                if (++counter.Steps[rank] == counter.StopAfter)
+                    counter.End(rank);
+            }
+
+            public void OnEpoch(EpochReport report)
+            {
+            }
+        }
+
+        private int StopAfter => stopAfter;
+
+        private void End(int rank) => end(rank);
+    }
+}

@@ -1,0 +1,37 @@
+using System.Diagnostics;
+
+namespace Microsoft.ML.Moe.Tests.Mpi;
+
+/// <summary>Starts this program as ranks on this machine.</summary>
+internal static class MpiRun
+{
+    /// <summary>Skips the test where an <c>mpirun</c> is not installed.</summary>
+    public static void SkipWithout(string command) => Skip.If(Find(command) is null, $"There is no {command} here.");
+
+    /// <summary>Starts ranks and waits for their end.</summary>
+    /// <param name="command">The <c>mpirun</c>.</param>
+    /// <param name="ranks">Number of ranks.</param>
+    /// <param name="args">What <see cref="Program"/> is told.</param>
+    /// <returns>Exit code, and what all of them have written.</returns>
+    public static (int Code, string Output) Start(string command, int ranks, params string[] args)
+    {
+        var host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        var isOpenMpi = command.EndsWith("openmpi", StringComparison.Ordinal);
+        string[] options = isOpenMpi ? ["--allow-run-as-root", "--oversubscribe", "--mca", "btl", "self,vader,tcp"] : [];
+        var start = new ProcessStartInfo(
+            Find(command)!, [.. options, "-n", $"{ranks}", host, "exec", typeof(MpiRun).Assembly.Location, .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["OMPI_MCA_rmaps_base_oversubscribe"] = "1";
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output + errors.GetAwaiter().GetResult());
+    }
+
+    private static string? Find(string command) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Select(folder => Path.Combine(folder, command)).FirstOrDefault(File.Exists);
+}
