@@ -1,0 +1,48 @@
+using Microsoft.ML.Moe.Onnx.Graph;
+using Microsoft.ML.Moe.Onnx.Tracing;
+using Microsoft.ML.Moe.Tensors;
+using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
+
+namespace Microsoft.ML.Moe.Onnx.Inputs;
+
+/// <summary>What graphs of texts have in common: tokens of B rows, filled to the length L of the longest, and the mask that tells them from padding.</summary>
+internal static class TextGraphInputs
+{
+    /// <summary>Ids of tokens, [B, L].</summary>
+    public const string Ids = "input_ids";
+
+    /// <summary>1 for tokens, 0 for the padding behind them, [B, L].</summary>
+    public const string Mask = "attention_mask";
+
+    /// <summary>0 for tokens of the first text of a pair, 1 for the second, [B, L].</summary>
+    public const string Types = "token_type_ids";
+
+    /// <summary>1 for tokens that occur in both texts of a pair, else 0, [B, L].</summary>
+    public const string Shared = "shared_token_marks";
+
+    /// <summary>Adds the mask.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="maximumTokens">Most tokens of a row.</param>
+    /// <param name="sizes">Sizes of the model's parameters.</param>
+    /// <returns>Traced rows of that many tokens, of which each row has other ones than padding.</returns>
+    public static TracedRows AddMask(GraphBuilder graph, int maximumTokens, IEnumerable<int> sizes)
+    {
+        var mask = AddIntegers(graph, Mask);
+        // distances between tokens are numbered from −(L − 1) to L − 1
+        var count = TracedRows.CountFor([.. sizes, maximumTokens, 2 * maximumTokens - 1]);
+        var isToken = new bool[count * maximumTokens];
+        for (var row = 0; row < count; row++)
+            isToken.AsSpan(row * maximumTokens, Math.Max(1, maximumTokens - row)).Fill(true);
+        return new TracedRows
+        {
+            Count = count,
+            Tokens = new SequenceLayout([.. Enumerable.Range(0, count + 1).Select(row => row * maximumTokens)], isToken),
+            Rows = graph.SizeOf(mask, 0),
+            Length = graph.SizeOf(mask, 1),
+            IsToken = graph.Greater(mask, graph.Whole(0)),
+        };
+    }
+
+    /// <summary>Adds an input of whole numbers, one for each token.</summary>
+    public static Value AddIntegers(GraphBuilder graph, string name) => graph.Input(name, DataType.Int64, "rows", "tokens");
+}

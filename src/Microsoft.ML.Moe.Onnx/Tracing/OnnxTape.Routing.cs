@@ -1,0 +1,130 @@
+using Microsoft.ML.Moe.Onnx.Graph;
+using Microsoft.ML.Moe.Onnx.Routing;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Onnx.Tracing;
+
+// Routers and experts. A plan of the graph has all T·E pairs, and a matrix that says which of them are chosen: their number is known when
+// the graph runs.
+internal sealed partial class OnnxTape
+{
+    private readonly Dictionary<RoutingPlan, TracedPlan> _plans = [];
+    private readonly Dictionary<Tensor, Lazy<float[]>> _stacks = [];
+
+    /// <inheritdoc/>
+    protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
+        LinearCore(xTD, routerDE, biasE, Activation.None);
+
+    /// <inheritdoc/>
+    protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
+    {
+        var (tokens, experts) = (logitsTE.Shape[0], logitsTE.Columns);
+        var choice = new PairChoice(graph, LayoutOf(layout), experts, layout.Tokens / rows.Count);
+        var (pairsTE, weights) = choice.Of(policy, ValueOf(logitsTE), choiceBiasE is null ? null : ValueOf(choiceBiasE));
+        var plan = new RoutingPlan(tokens, experts, checked(tokens * experts), weights, () => throw Unsupported.Numbers());
+        _plans.Add(plan, new TracedPlan(policy, pairsTE));
+        return plan;
+    }
+
+    /// <summary>Weights of the plan's pairs: a vector of T·E for the model, a matrix [T, E] in the graph.</summary>
+    protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan)
+    {
+        var traced = _plans[plan];
+        traced.LogitsTE = ValueOf(logitsTE);
+        return new TracedTensor(PairWeights.Of(graph, plan.Weights, traced.LogitsTE.Value, traced.PairsTE, plan.Experts), plan.Pairs);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor GroupedExpertsCore(Tensor xTD, Tensor weightsP, RoutingPlan plan, Experts experts)
+    {
+        var x = ValueOf(xTD);
+        if (!_plans.TryGetValue(plan, out var traced))
+            return Like(xTD, OfFixedPlan(x, weightsP, plan, experts));
+        if (operators == OnnxOperators.Microsoft)
+            return Like(xTD, MicrosoftMixture.Of(this, graph, x, traced, plan, experts));
+        var weightsTE = ValueOf(weightsP);
+        var sum = graph.Zeros(graph.Shape(x));
+        for (var expert = 0; expert < experts.Count; expert++)
+        {
+            var chosen = graph.Squeeze(graph.Gather(traced.PairsTE, graph.Vector(expert), axis: 1), 1);
+            var tokensN = graph.Squeeze(graph.Each("NonZero", chosen), 0);
+            var weightsN1 = graph.Gather(graph.Gather(weightsTE, graph.Vector(expert), axis: 1), tokensN);
+            var yND = graph.Multiply(OfExpert(graph.Gather(x, tokensN), experts, expert), weightsN1);
+            sum = graph.ScatterAdd(sum, graph.Unsqueeze(tokensN, 1), yND);
+        }
+
+        return Like(xTD, sum);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) => throw Unsupported.Operation(nameof(ExpertLinear));
+
+    /// <inheritdoc/>
+    protected override Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan) => throw Unsupported.Operation(nameof(SumPairs));
+
+    /// <summary>One expert's part of stacked weights, as a constant of its own.</summary>
+    /// <param name="stack">[E, …].</param>
+    /// <param name="expert">Its number.</param>
+    public Value OfStack(Tensor stack, int expert)
+    {
+        int[] shape = [.. stack.Shape[1..]];
+        var length = shape.Aggregate(1, (product, size) => product * size);
+        if (!_stacks.TryGetValue(stack, out var all))
+            _stacks.Add(stack, all = new Lazy<float[]>(stack.ToArray));
+        return graph.Constant(
+            $"{names[stack]}.{expert}", [.. shape.Select(size => (long)size)], () => all.Value.AsSpan(expert * length, length).ToArray());
+    }
+
+    /// <summary>Experts over a plan that the model made itself, each row's tokens to the same experts.</summary>
+    private Value OfFixedPlan(Value x, Tensor weightsP, RoutingPlan plan, Experts experts)
+    {
+        if (weightsP is not TracedTensor { IsOfOnes: true } || plan.Tokens % rows.Count != 0)
+            throw Unsupported.Because("a layer of the model routes by a plan of its own", "Score with the model itself");
+        var slots = plan.Tokens / rows.Count;
+        var xBSD = graph.Reshape(x, -1, slots, experts.Width);
+        var outputs = new Value[experts.Count];
+        var order = new List<int>();
+        for (var expert = 0; expert < experts.Count; expert++)
+        {
+            // tokens of an expert ascend, so that they stand row by row
+            if (RowPattern.Of(plan.TokensOf(expert), rows.Count) is not var (stride, places) || stride != slots)
+                throw Unsupported.Because("a layer of the model routes rows differently", "Score with the model itself");
+            order.AddRange(places);
+            var own = graph.Reshape(graph.Gather(xBSD, Places(places), axis: 1), -1, experts.Width);
+            outputs[expert] = graph.Reshape(OfExpert(own, experts, expert), -1, places.Length, experts.Width);
+        }
+
+        int[] back = [.. Enumerable.Range(0, slots).Select(slot => order.IndexOf(slot))];
+        if (order.Count != slots || back.Contains(-1))
+            throw Unsupported.Because("a layer of the model has tokens without experts by a plan of its own", "Score with the model itself");
+        return graph.Reshape(graph.Gather(graph.Concat(1, outputs), Places(back), axis: 1), -1, experts.Width);
+    }
+
+    private Value OfExpert(Value xND, Experts experts, int expert)
+    {
+        var hidden = Activations.Apply(graph, Product(xND, experts.W1, experts.B1), experts.Activation);
+        if (experts.Gate is not null)
+            hidden = graph.Multiply(hidden, Activations.Apply(graph, Product(xND, experts.Gate, experts.GateBias), experts.GateActivation));
+        return Product(hidden, experts.W2, experts.B2);
+
+        Value Product(Value x, Tensor weights, Tensor? biases) => biases is null
+            ? graph.MatMul(x, OfStack(weights, expert))
+            : graph.Gemm(x, OfStack(weights, expert), OfStack(biases, expert));
+    }
+}
+
+/// <summary>A plan of the graph.</summary>
+/// <param name="policy">The policy that chose.</param>
+/// <param name="pairsTE">[T, E]: 1 for its pairs, 0 for the rest.</param>
+internal sealed class TracedPlan(RoutingPolicy policy, Value pairsTE)
+{
+    /// <summary>The policy that chose.</summary>
+    public RoutingPolicy Policy => policy;
+
+    /// <summary>[T, E]: 1 for its pairs, 0 for the rest.</summary>
+    public Value PairsTE => pairsTE;
+
+    /// <summary>[T, E]: the logits that it chose by.</summary>
+    public Value? LogitsTE { get; set; }
+}
