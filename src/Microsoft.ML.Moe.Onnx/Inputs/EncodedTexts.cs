@@ -1,0 +1,71 @@
+using Microsoft.ML.Moe.Inputs;
+
+namespace Microsoft.ML.Moe.Onnx.Inputs;
+
+/// <summary>Encoded texts as numbers for the inputs of a graph, filled to the length L of the longest.</summary>
+/// <param name="texts">B texts, encoded by the model's input.</param>
+internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
+{
+    private readonly int _length = texts.Count == 0 ? 0 : texts.Max(text => text.Length);
+
+    /// <summary>The numbers.</summary>
+    /// <param name="input">The model's input.</param>
+    /// <param name="isPair">Whether the graph reads pairs.</param>
+    public IReadOnlyList<OnnxInput> For(TextInput input, bool isPair)
+    {
+        var inputs = new List<OnnxInput>();
+        switch (input)
+        {
+            case PublishedTextInput { Config.PaddingId: var padding }:
+                inputs.Add(Integers(TextGraphInputs.Ids, (text, token) => text.Ids!.Ids[token], padding));
+                if (isPair)
+                    inputs.Add(Integers(TextGraphInputs.Types, (text, token) => text.Ids!.Types?[token] ?? 0));
+                break;
+            case SubwordInput:
+                inputs.Add(Integers(TextGraphInputs.Ids, (text, token) => text.Tokens[token].Rows[0]));
+                break;
+            default:
+                inputs.AddRange(Bags());
+                break;
+        }
+
+        if (isPair && input is TableTextInput { Config.MarksSharedTokens: var marks })
+        {
+            inputs.Add(Integers(TextGraphInputs.Types, (text, token) => token >= text.SecondStart ? 1 : 0));
+            if (marks)
+                inputs.Add(Integers(TextGraphInputs.Shared, (text, token) => text.IsShared(token) ? 1 : 0));
+        }
+
+        inputs.Add(Integers(TextGraphInputs.Mask, (_, _) => 1));
+        return inputs;
+    }
+
+    private OnnxInput Integers(string name, Func<EncodedText, int, int> of, long padding = 0)
+    {
+        var values = new long[texts.Count * _length];
+        Array.Fill(values, padding);
+        for (var row = 0; row < texts.Count; row++)
+            for (var token = 0; token < texts[row].Length; token++)
+                values[row * _length + token] = of(texts[row], token);
+        return new OnnxInput(name, values, [texts.Count, _length]);
+    }
+
+    /// <summary>A word counts once as itself, and its n-grams once together.</summary>
+    private IEnumerable<OnnxInput> Bags()
+    {
+        var parts = texts.SelectMany(text => text.Tokens).Select(token => token.Rows.Length).DefaultIfEmpty(1).Max();
+        var (rows, weights) = (new long[texts.Count * _length * parts], new float[texts.Count * _length * parts]);
+        for (var row = 0; row < texts.Count; row++)
+        {
+            foreach (var (number, token) in texts[row].Tokens.Index())
+            {
+                var start = (row * _length + number) * parts;
+                for (var part = 0; part < token.Rows.Length; part++)
+                    (rows[start + part], weights[start + part]) = (token.Rows[part], part == 0 ? 1f : 1f / (token.Rows.Length - 1));
+            }
+        }
+
+        int[] shape = [texts.Count, _length, parts];
+        return [new OnnxInput(TableTextGraphInput.TableRows, rows, shape), new OnnxInput(TableTextGraphInput.RowWeights, weights, shape)];
+    }
+}
