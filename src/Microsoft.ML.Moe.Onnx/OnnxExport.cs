@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
@@ -26,14 +27,25 @@ internal static class OnnxExport
         IReadOnlyList<Model<TRow>> networks = [model, .. Further(model, options)];
         var hasTypes = isPair && model.Config.Encoder is not PublishedConfig { TokenTypes: < 2 };
         var merged = networks.Select(network => network.Config.Adaptation is null ? network : network.Merged()).ToList();
-        var input = GraphInput.Of(graph, model.Input, hasTypes, [.. merged.SelectMany(SizesOf)]);
+        var input = GraphInput.Of(graph, model, hasTypes, [.. merged.SelectMany(SizesOf)]);
         var traced = merged.Select((network, number) => Trace(graph, input, network, options, number == 0 ? "" : $"networks.{number}.")).ToList();
         var outputs = new HeadOutputs(graph);
         if (model.Config.Head is EmbeddingHeadConfig or VectorHeadConfig)
             outputs.AddVectors(traced[0], model.Outputs);
         else
             outputs.Add([.. merged.Zip(traced, (network, scores) => (network.Config.Head, scores))]);
-        OnnxWriter.Write(graph, path, options.ExternalData, []);
+        OnnxWriter.Write(graph, path, options.ExternalData, Properties(model, input));
+    }
+
+    /// <summary>What a reader may want to know of the model.</summary>
+    private static IEnumerable<(string Name, string Value)> Properties<TRow>(Model<TRow> model, GraphInput input)
+    {
+        if (model.Config.Encoder.MoeLayers > 0)
+            yield return ("router", model.Router.ToString());
+        if (input.Rows.Length is not null)
+            yield return ("maximum_tokens", input.Rows.TracedLength.ToString(CultureInfo.InvariantCulture));
+        if (model.Config.BaseModel is { } published)
+            yield return ("base_model", published.Name);
     }
 
     private static Value Trace<TRow>(GraphBuilder graph, GraphInput input, Model<TRow> model, OnnxOptions options, string prefix)

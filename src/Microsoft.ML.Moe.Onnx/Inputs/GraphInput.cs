@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Moe.Onnx.Tracing;
 
@@ -18,16 +19,16 @@ internal abstract class GraphInput
 
     /// <summary>The inputs for a model's rows, added to a graph.</summary>
     /// <param name="graph">The graph.</param>
-    /// <param name="input">The model's input.</param>
+    /// <param name="model">The model.</param>
     /// <param name="isPair">Whether rows are pairs of texts.</param>
     /// <param name="sizes">Sizes of the model's parameters.</param>
     /// <exception cref="NotSupportedException">Such rows cannot be read.</exception>
-    public static GraphInput Of<TRow>(GraphBuilder graph, Input<TRow> input, bool isPair, IReadOnlyCollection<int> sizes) => (object)input switch
+    public static GraphInput Of<TRow>(GraphBuilder graph, Model<TRow> model, bool isPair, IReadOnlyCollection<int> sizes) => (object)model.Input switch
     {
         FeatureInput features => new FeatureGraphInput(graph, features, sizes),
         PatchInput images => new ImageGraphInput(graph, images, sizes),
-        PublishedTextInput text => new TokenIdGraphInput(graph, text, isPair, sizes),
-        TableTextInput text => new TableTextGraphInput(graph, text, isPair, sizes),
-        _ => throw Unsupported.Because($"{input.GetType().Name} is not known to the export", "Score with the model itself"),
+        PublishedTextInput text => new TokenIdGraphInput(graph, text, model.Config.Encoder, isPair, sizes),
+        TableTextInput text => new TableTextGraphInput(graph, text, model.Config.Encoder, isPair, sizes),
+        _ => throw Unsupported.Because($"{model.Input.GetType().Name} is not known to the export", "Score with the model itself"),
     };
 }

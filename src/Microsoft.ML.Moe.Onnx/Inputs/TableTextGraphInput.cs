@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Moe.Onnx.Tracing;
 using Microsoft.ML.Moe.Tensors;
@@ -24,7 +25,7 @@ internal sealed class TableTextGraphInput : GraphInput
     private readonly Value? _types;
     private readonly Value? _shared;
 
-    public TableTextGraphInput(GraphBuilder graph, TableTextInput input, bool isPair, IReadOnlyCollection<int> sizes)
+    public TableTextGraphInput(GraphBuilder graph, TableTextInput input, EncoderConfig encoder, bool isPair, IReadOnlyCollection<int> sizes)
     {
         _graph = graph;
         if (input is SubwordInput)
@@ -45,11 +46,11 @@ internal sealed class TableTextGraphInput : GraphInput
             _shared = input.Config.MarksSharedTokens ? TextGraphInputs.AddIntegers(graph, TextGraphInputs.Shared) : null;
         }
 
-        Rows = TextGraphInputs.AddMask(graph, input.MaximumTokens, sizes);
+        Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), sizes);
         var tokens = Rows.Tokens.Tokens;
         var (positions, segments) = (new int[tokens], new int[tokens]);
         for (var i = 0; i < tokens; i++)
-            positions[i] = i % input.MaximumTokens;
+            positions[i] = i % Rows.TracedLength;
         // a batch has pairs where a token is of a second text
         Array.Fill(segments, isPair ? 1 : 0);
         var bags = new RaggedIndices([.. Enumerable.Range(0, tokens + 1)], new int[tokens], new float[tokens]);

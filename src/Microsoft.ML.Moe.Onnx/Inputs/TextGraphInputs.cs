@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Moe.Onnx.Tracing;
 using Microsoft.ML.Moe.Tensors;
@@ -19,6 +21,25 @@ internal static class TextGraphInputs
 
     /// <summary>1 for tokens that occur in both texts of a pair, else 0, [B, L].</summary>
     public const string Shared = "shared_token_marks";
+
+    /// <summary>Most tokens that a graph reads of a row, whatever the model can: constants for each position are in the file.</summary>
+    private const int MostTokens = 8192;
+
+    /// <summary>
+    /// Tokens that a graph reads of a row: as many as the model does, as far as positions turn alike for rows of every length.
+    /// </summary>
+    /// <param name="maximumTokens">As many as the model does.</param>
+    /// <param name="encoder">Its encoder.</param>
+    public static int Longest(int maximumTokens, EncoderConfig encoder)
+    {
+        var alike = encoder switch
+        {
+            NomicBertConfig { RotaryScale: not null, TrainedPositions: var trained } => trained,
+            PhiMoeConfig { LongRope: { } longRope } => longRope.TrainedPositions,
+            _ => MostTokens,
+        };
+        return Math.Min(maximumTokens, Math.Min(alike, MostTokens));
+    }
 
     /// <summary>Adds the mask.</summary>
     /// <param name="graph">The graph.</param>

@@ -1,4 +1,6 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Moe.Onnx.Tracing;
 
@@ -12,7 +14,7 @@ internal sealed class TokenIdGraphInput : GraphInput
     private readonly Value _ids;
     private readonly Value? _types;
 
-    public TokenIdGraphInput(GraphBuilder graph, PublishedTextInput input, bool isPair, IReadOnlyCollection<int> sizes)
+    public TokenIdGraphInput(GraphBuilder graph, PublishedTextInput input, EncoderConfig encoder, bool isPair, IReadOnlyCollection<int> sizes)
     {
         _graph = graph;
         var config = input.Config;
@@ -23,9 +25,11 @@ internal sealed class TokenIdGraphInput : GraphInput
                 "Train it with texts that MaximumTokens has room for, in one column");
         }
 
+        if (encoder is JetMoeConfig)
+            throw Unsupported.Because("JetMoE's attention sends tokens to experts, which is not known to the export", "Score with the model itself");
         _ids = TextGraphInputs.AddIntegers(graph, TextGraphInputs.Ids);
         _types = isPair ? TextGraphInputs.AddIntegers(graph, TextGraphInputs.Types) : null;
-        Rows = TextGraphInputs.AddMask(graph, input.MaximumTokens, sizes);
+        Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), sizes);
         var ids = new int[Rows.Tokens.Tokens];
         // none of them is padding, whose positions would be others
         Array.Fill(ids, config.PaddingId == 0 ? Math.Min(1, config.VocabularySize - 1) : 0);

@@ -9,7 +9,7 @@ internal sealed partial class OnnxTape
     /// <summary>Score of a key that is not seen: its exponential is 0, and a row of them alone still has a softmax.</summary>
     private const float Unseen = -1e30f;
 
-    private readonly Dictionary<RotaryFrequencies, (Value Cosines, Value Sines)> _turns = [];
+    private readonly List<(RotaryFrequencies Turns, (Value Cosines, Value Sines) Tables)> _turns = [];
 
     /// <inheritdoc/>
     protected override Tensor AttentionCore(Tensor qkvT3D, SequenceLayout layout, int heads, float dropout)
@@ -62,8 +62,14 @@ internal sealed partial class OnnxTape
     /// <inheritdoc/>
     protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary)
     {
-        if (rotary.Length != 1 || RowPattern.Of(positions, rows.Count) is not (0, var places) || places.Length != rows.TracedLength)
-            throw Unsupported.Because("its rotary positions depend on how long a row is", "Score with the model itself");
+        if (RowPattern.Of(positions, rows.Count) is not (0, var places) || places.Length != rows.TracedLength || rotary.Length == 0)
+            throw Unsupported.Because("its rotary positions are not those of a row's tokens", "Score with the model itself");
+        foreach (var others in rotary)
+        {
+            if (!AreEqual(others, rotary[0]))
+                throw Unsupported.Because("its rotary positions turn differently from row to row", "Score with the model itself");
+        }
+
         var turns = rotary[0];
         var (pairs, first, width) = (turns.Pairs, turns.FirstColumn, xTD.Columns / heads);
         var xBLHK = LayoutOf(rows.Tokens).Split(graph, ValueOf(xTD), heads, width);
@@ -74,11 +80,11 @@ internal sealed partial class OnnxTape
         var (a, b) = (graph.Gather(xBLHK, Places(columnsOfFirst), axis: 3), graph.Gather(xBLHK, Places(columnsOfSecond), axis: 3));
         var firsts = graph.Subtract(graph.Multiply(a, cosinesL1P), graph.Multiply(b, sinesL1P));
         var seconds = graph.Add(graph.Multiply(a, sinesL1P), graph.Multiply(b, cosinesL1P));
-        int[] others = [.. Enumerable.Range(0, width).Except(columnsOfFirst).Except(columnsOfSecond)];
+        int[] rest = [.. Enumerable.Range(0, width).Except(columnsOfFirst).Except(columnsOfSecond)];
         var turned = graph.Concat(3, firsts, seconds);
-        if (others.Length > 0)
-            turned = graph.Concat(3, turned, graph.Gather(xBLHK, Places(others), axis: 3));
-        int[] order = [.. columnsOfFirst, .. columnsOfSecond, .. others];
+        if (rest.Length > 0)
+            turned = graph.Concat(3, turned, graph.Gather(xBLHK, Places(rest), axis: 3));
+        int[] order = [.. columnsOfFirst, .. columnsOfSecond, .. rest];
         int[] back = [.. Enumerable.Range(0, width).Select(column => Array.IndexOf(order, column))];
         return Like(xTD, graph.Reshape(graph.Gather(turned, Places(back), axis: 3), -1, xTD.Columns));
     }
@@ -138,15 +144,25 @@ internal sealed partial class OnnxTape
     /// <summary>Cosines and sines, [L, 1, P], which all layers share.</summary>
     private (Value Cosines, Value Sines) Turns(RotaryFrequencies turns, int[] places)
     {
-        if (_turns.TryGetValue(turns, out var made))
-            return made;
+        foreach (var (known, made) in _turns)
+        {
+            if (AreEqual(known, turns))
+                return made;
+        }
+
         var (cosines, sines) = (new float[places.Length * turns.Pairs], new float[places.Length * turns.Pairs]);
         for (var i = 0; i < cosines.Length; i++)
             (cosines[i], sines[i]) = turns.Turn(places[i / turns.Pairs], i % turns.Pairs);
-        return _turns[turns] = (Table(cosines), Table(sines));
+        var tables = (Table(cosines), Table(sines));
+        _turns.Add((turns, tables));
+        return tables;
 
         Value Table(float[] values) => UpToLength(graph.Floats(values, places.Length, 1, turns.Pairs), places.Length);
     }
+
+    private static bool AreEqual(RotaryFrequencies one, RotaryFrequencies other) => one == other
+        || ((one.Amplitude, one.FirstColumn, one.IsInterleaved) == (other.Amplitude, other.FirstColumn, other.IsInterleaved)
+            && one.Values.SequenceEqual(other.Values));
 
     /// <summary>What was pooled of each row, zeros of one without tokens.</summary>
     private TracedTensor OfRows(Value pooled, RowLayout layout, int columns)

@@ -14,6 +14,7 @@ namespace Microsoft.ML.Moe.Onnx.Tracing;
 /// <param name="operators">Which operators mixtures become.</param>
 internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IReadOnlyDictionary<Tensor, string> names, OnnxOperators operators) : Tape
 {
+    private readonly TokenCounts _counts = new(graph, rows);
     private readonly Dictionary<Tensor, Value> _parameters = [];
     private readonly Dictionary<SequenceLayout, RowLayout> _layouts = [];
     private readonly List<(Func<ReadOnlySpan<float>> Values, Value Value)> _boundValues = [];
@@ -73,6 +74,8 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
         long[] sizes = [.. shape.ToArray().Select(size => (long)size)];
         if (!GrowsWithRows(shape))
             return new TracedTensor(graph.Floats(values.ToArray(), sizes), shape) { IsOfOnes = isOfOnes };
+        if (_counts.SquareRoots(values, shape) is { } roots)
+            return new TracedTensor(roots, shape);
         var own = values[..(values.Length / rows.Count)];
         for (var start = own.Length; start < values.Length; start += own.Length)
         {
@@ -92,6 +95,8 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
         int[] shape = [indices.Length, tableVD.Columns];
         if (Bound(indices) is { } bound)
             return new TracedTensor(graph.Gather(table, bound), shape);
+        if (_counts.LastTokens(indices) is { } last)
+            return new TracedTensor(graph.Gather(table, last), shape);
         var pattern = RowPattern.Of(indices, rows.Count);
         if (pattern is null && indices.Length % rows.Count != 0 && !GrowsWithRows(tableVD.Shape))
             return new TracedTensor(graph.Gather(table, Places(indices.ToArray())), shape);
@@ -222,8 +227,10 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
     {
         if (rows.Length is { } length && stride == rows.TracedLength)
         {
-            if (places.Length == stride && places.Index().All(place => place.Item == place.Index))
-                return table;
+            // each token as often as its attention has heads, say
+            var times = places.Length / stride;
+            if (places.Length == times * stride && times > 0 && places.Index().All(place => place.Item == place.Index / times))
+                return graph.Reshape(graph.Expand(graph.Unsqueeze(table, 1), graph.Vector(1, times, 1)), -1, columns);
             if (places is not [0])
                 throw Unsupported.Because("a layer picks tokens by their number in the row", "Choose another pooling, such as FirstToken or Mean");
             var ofRows = graph.ReshapeTo(table, graph.Concat(0, graph.Vector(-1), length, graph.Vector(columns)));
