@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Onnx.Inputs;
 using Microsoft.ML.Moe.Onnx.Tracing;
 using Microsoft.ML.Moe.Trainers;
 
@@ -46,4 +47,50 @@ public static class MoeOnnxExtensions
                 throw Unsupported.Because($"{model.GetType().Name} reads rows that are not known to the export", "Score with the model itself");
         }
     }
+
+    /// <summary>
+    /// What an exported model of texts reads of some: ids of the model's own tokenizer with its special tokens and the model's prompt, or rows of the
+    /// table of hashed words, cut as the model cuts them and filled to the length of the longest. For programs that run the file beside this
+    /// library, and to try others that tokenise by themselves.
+    /// </summary>
+    /// <param name="model">A text classifier or a text embedder.</param>
+    /// <param name="texts">The texts.</param>
+    /// <param name="secondTexts">As many second texts, of a model that reads pairs; else null.</param>
+    /// <returns>One for each input of the graph.</returns>
+    /// <exception cref="ArgumentException">There are second texts and the model reads none, or the other way round, or not as many.</exception>
+    /// <exception cref="NotSupportedException">The model reads no texts, or writes some, or a text is longer than a graph of it can read.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public static IReadOnlyList<OnnxInput> EncodeForOnnx(
+        this MoeTransformer model, IReadOnlyList<string> texts, IReadOnlyList<string>? secondTexts = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(texts);
+        using var hold = model.Hold();
+        var isPair = model is MoeTextClassificationTransformer { ReadsPairs: true };
+        if (isPair != secondTexts is not null || (secondTexts is not null && secondTexts.Count != texts.Count))
+        {
+            throw new ArgumentException(
+                isPair ? "The model reads pairs: give as many second texts." : "The model reads one text of each row.", nameof(secondTexts));
+        }
+
+        var (input, encoded) = model switch
+        {
+            MoeTextEmbeddingTransformer embedding => (InputOf(model), texts.Select(embedding.Embedder.Encode)),
+            MoeTextClassificationTransformer when InputOf(model) is var own => (own, texts.Select((text, i) => own.Encode(text, secondTexts?[i]))),
+            _ => throw Unsupported.Because($"{model.GetType().Name} is no text classifier and no embedder", "Give it what docs/onnx.md says"),
+        };
+        var network = ((FittedModel<EncodedText>)model.Model).Network;
+        List<EncodedText> rows = [.. encoded];
+        var longest = TextGraphInputs.Longest(input.MaximumTokens, network.Config.Encoder);
+        if (rows.FindIndex(row => row.Length > longest) is >= 0 and var text)
+        {
+            throw new NotSupportedException(
+                $"Text {text} has {rows[text].Length} tokens, and the exported model reads {longest} tokens at most. Train or load it with "
+                + $"MaximumTokens = {longest}, which cuts texts off.");
+        }
+
+        return new EncodedTexts(rows).For(input, OnnxExport.HasTypes(network, isPair));
+    }
+
+    private static TextInput InputOf(MoeTransformer model) => (TextInput)((FittedModel<EncodedText>)model.Model).Network.Input;
 }

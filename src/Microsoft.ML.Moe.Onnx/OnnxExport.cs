@@ -25,17 +25,20 @@ internal static class OnnxExport
         OptionCheck.Defined(options.Operators, nameof(options.Operators));
         var graph = new GraphBuilder();
         IReadOnlyList<Model<TRow>> networks = [model, .. Further(model, options)];
-        var hasTypes = isPair && model.Config.Encoder is not PublishedConfig { TokenTypes: < 2 };
         var merged = networks.Select(network => network.Config.Adaptation is null ? network : network.Merged()).ToList();
-        var input = GraphInput.Of(graph, model, hasTypes, [.. merged.SelectMany(SizesOf)]);
+        var input = GraphInput.Of(graph, model, HasTypes(model, isPair), [.. merged.SelectMany(SizesOf)]);
         var traced = merged.Select((network, number) => Trace(graph, input, network, options, number == 0 ? "" : $"networks.{number}.")).ToList();
         var outputs = new HeadOutputs(graph);
         if (model.Config.Head is EmbeddingHeadConfig or VectorHeadConfig)
             outputs.AddVectors(traced[0], model.Outputs);
         else
             outputs.Add([.. merged.Zip(traced, (network, scores) => (network.Config.Head, scores))]);
+        graph.RemoveUnused();
         OnnxWriter.Write(graph, path, options.ExternalData, Properties(model, input));
     }
+
+    /// <summary>Whether the graph is told which text of a pair a token is of: not where the encoder does not tell them apart.</summary>
+    public static bool HasTypes<TRow>(Model<TRow> model, bool isPair) => isPair && model.Config.Encoder is not PublishedConfig { TokenTypes: < 2 };
 
     /// <summary>What a reader may want to know of the model.</summary>
     private static IEnumerable<(string Name, string Value)> Properties<TRow>(Model<TRow> model, GraphInput input)

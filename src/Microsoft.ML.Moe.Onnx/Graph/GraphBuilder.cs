@@ -48,6 +48,21 @@ internal sealed partial class GraphBuilder
         _graph.Output.Add(Info(name, type, shape));
     }
 
+    /// <summary>Takes out what no output depends on.</summary>
+    public void RemoveUnused()
+    {
+        var used = _graph.Output.Select(output => output.Name).ToHashSet();
+        for (var node = _graph.Node.Count - 1; node >= 0; node--)
+        {
+            if (_graph.Node[node].Output.Any(used.Contains))
+                used.UnionWith(_graph.Node[node].Input);
+            else
+                _graph.Node.RemoveAt(node);
+        }
+
+        Initializers.RemoveAll(constant => !used.Contains(constant.Name));
+    }
+
     /// <summary>Constant numbers of a parameter, under its name.</summary>
     public Value Constant(string name, long[] shape, Func<float[]> read)
     {

@@ -23,16 +23,17 @@ internal sealed partial class OnnxTape
         var choice = new PairChoice(graph, LayoutOf(layout), experts, layout.Tokens / rows.Count);
         var (pairsTE, weights) = choice.Of(policy, ValueOf(logitsTE), choiceBiasE is null ? null : ValueOf(choiceBiasE));
         var plan = new RoutingPlan(tokens, experts, checked(tokens * experts), weights, () => throw Unsupported.Numbers());
-        _plans.Add(plan, new TracedPlan(policy, pairsTE));
+        _plans.Add(plan, new TracedPlan(policy, pairsTE, choiceBiasE is not null));
         return plan;
     }
 
     /// <summary>Weights of the plan's pairs: a vector of T·E for the model, a matrix [T, E] in the graph.</summary>
     protected override Tensor CombineWeightsCore(Tensor logitsTE, RoutingPlan plan)
     {
-        var traced = _plans[plan];
-        traced.LogitsTE = ValueOf(logitsTE);
-        return new TracedTensor(PairWeights.Of(graph, plan.Weights, traced.LogitsTE.Value, traced.PairsTE, plan.Experts), plan.Pairs);
+        var (traced, logits) = (_plans[plan], ValueOf(logitsTE));
+        var weights = new TracedTensor(PairWeights.Of(graph, plan.Weights, logits, traced.PairsTE, plan.Experts), plan.Pairs);
+        traced.Weighted = (logits, weights);
+        return weights;
     }
 
     /// <inheritdoc/>
@@ -42,7 +43,7 @@ internal sealed partial class OnnxTape
         if (!_plans.TryGetValue(plan, out var traced))
             return Like(xTD, OfFixedPlan(x, weightsP, plan, experts));
         if (operators == OnnxOperators.Microsoft)
-            return Like(xTD, MicrosoftMixture.Of(this, graph, x, traced, plan, experts));
+            return Like(xTD, OfOperator(x, weightsP, traced, experts));
         var weightsTE = ValueOf(weightsP);
         var sum = graph.Zeros(graph.Shape(x));
         for (var expert = 0; expert < experts.Count; expert++)
@@ -101,6 +102,15 @@ internal sealed partial class OnnxTape
         return graph.Reshape(graph.Gather(graph.Concat(1, outputs), Places(back), axis: 1), -1, experts.Width);
     }
 
+    private Value OfOperator(Value x, Tensor weightsP, TracedPlan plan, Experts experts)
+    {
+        if (plan.HasChoiceBias)
+            throw MicrosoftMixture.Refused("has no bias for the choice");
+        if (plan.Weighted is not var (logits, weights) || weights != weightsP)
+            throw MicrosoftMixture.Refused("has no factor of the experts' weights");
+        return new MicrosoftMixture(graph, this).Of(x, logits, plan.Policy, experts);
+    }
+
     private Value OfExpert(Value xND, Experts experts, int expert)
     {
         var hidden = Activations.Apply(graph, Product(xND, experts.W1, experts.B1), experts.Activation);
@@ -117,7 +127,8 @@ internal sealed partial class OnnxTape
 /// <summary>A plan of the graph.</summary>
 /// <param name="policy">The policy that chose.</param>
 /// <param name="pairsTE">[T, E]: 1 for its pairs, 0 for the rest.</param>
-internal sealed class TracedPlan(RoutingPolicy policy, Value pairsTE)
+/// <param name="hasChoiceBias">Whether a layer added to the scores for the choice.</param>
+internal sealed class TracedPlan(RoutingPolicy policy, Value pairsTE, bool hasChoiceBias)
 {
     /// <summary>The policy that chose.</summary>
     public RoutingPolicy Policy => policy;
@@ -125,6 +136,9 @@ internal sealed class TracedPlan(RoutingPolicy policy, Value pairsTE)
     /// <summary>[T, E]: 1 for its pairs, 0 for the rest.</summary>
     public Value PairsTE => pairsTE;
 
-    /// <summary>[T, E]: the logits that it chose by.</summary>
-    public Value? LogitsTE { get; set; }
+    /// <summary>Whether a layer added to the scores for the choice.</summary>
+    public bool HasChoiceBias => hasChoiceBias;
+
+    /// <summary>[T, E] the logits, and the weights that were made of them; null where none were yet.</summary>
+    public (Value LogitsTE, TracedTensor Weights)? Weighted { get; set; }
 }

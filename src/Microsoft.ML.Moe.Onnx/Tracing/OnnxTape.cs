@@ -37,6 +37,9 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
     /// <summary>Has bags of a table's rows come from the graph.</summary>
     public void Bind(RaggedIndices bags, BoundBags value) => _bags.Add(bags, value);
 
+    /// <summary>The name of a parameter.</summary>
+    public string NameOf(Tensor parameter) => names[parameter];
+
     /// <summary>The value of a tensor: what a node gives, or a parameter as a constant.</summary>
     public Value ValueOf(Tensor tensor)
     {
