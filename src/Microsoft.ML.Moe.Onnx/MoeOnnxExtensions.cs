@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Onnx.Inputs;
 using Microsoft.ML.Moe.Onnx.Tracing;
 using Microsoft.ML.Moe.Trainers;
@@ -56,7 +57,10 @@ public static class MoeOnnxExtensions
     /// <param name="model">A text classifier or a text embedder.</param>
     /// <param name="texts">The texts.</param>
     /// <param name="secondTexts">As many second texts, of a model that reads pairs; else null.</param>
-    /// <returns>One for each input of the graph.</returns>
+    /// <returns>
+    /// One for each input of the graph; the last two, of a model with a linear branch, are for a graph that reads them
+    /// (<see cref="OnnxLinearBranch.AsInput"/>).
+    /// </returns>
     /// <exception cref="ArgumentException">There are second texts and the model reads none, or the other way round, or not as many.</exception>
     /// <exception cref="NotSupportedException">The model reads no texts, or writes some, or a text is longer than a graph of it can read.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
@@ -89,7 +93,9 @@ public static class MoeOnnxExtensions
                 + $"MaximumTokens = {longest}, which cuts texts off.");
         }
 
-        return new EncodedTexts(rows).For(input, OnnxExport.HasTypes(network, isPair));
+        var filled = new EncodedTexts(rows);
+        var inputs = filled.For(input, OnnxExport.HasTypes(network, isPair));
+        return network.Branch is LinearBranch branch ? [.. inputs, .. filled.For(branch)] : inputs;
     }
 
     private static TextInput InputOf(MoeTransformer model) => (TextInput)((FittedModel<EncodedText>)model.Model).Network.Input;

@@ -23,12 +23,13 @@ internal static class OnnxExport
     {
         options ??= new OnnxOptions();
         OptionCheck.Defined(options.Operators, nameof(options.Operators));
+        OptionCheck.Defined(options.LinearBranch, nameof(options.LinearBranch));
         var graph = new GraphBuilder();
         IReadOnlyList<Model<TRow>> networks = [model, .. Further(model, options)];
         var merged = networks.Select(network => network.Config.Adaptation is null ? network : network.Merged()).ToList();
         var input = GraphInput.Of(graph, model, HasTypes(model, isPair), [.. merged.SelectMany(SizesOf)]);
         var traced = merged.Select((network, number) => Trace(graph, input, network, options, number == 0 ? "" : $"networks.{number}.")).ToList();
-        var outputs = new HeadOutputs(graph);
+        var outputs = new HeadOutputs(graph, options.LinearBranch == OnnxLinearBranch.AsInput ? (object?)model.Branch as LinearBranch : null);
         if (model.Config.Head is EmbeddingHeadConfig or VectorHeadConfig)
             outputs.AddVectors(traced[0], model.Outputs);
         else
@@ -64,11 +65,11 @@ internal static class OnnxExport
     {
         null => [],
         FurtherNetworks further => (IReadOnlyList<Model<TRow>>)further.Networks,
-        LinearBranch when options.NetworkAlone => [],
+        LinearBranch when options.LinearBranch != OnnxLinearBranch.Refused => [],
         LinearBranch => throw Unsupported.Because(
             "a linear branch over words and hashed n-grams counts beside its network, and ONNX has no operator for these",
-            $"Set {nameof(OnnxOptions)}.{nameof(OnnxOptions.NetworkAlone)} = true to write the network's own probabilities, or train with "
-            + "LinearBranch = false"),
+            $"Set {nameof(OnnxOptions)}.{nameof(OnnxOptions.LinearBranch)} to {nameof(OnnxLinearBranch.AsInput)}, so that C# computes its features, or to "
+            + $"{nameof(OnnxLinearBranch.LeftOut)}, which gives the network's own scores; or train with LinearBranch = false"),
         var other => throw Unsupported.Because($"{other.GetType().Name} is not known to the export", "Score with the model itself"),
     };
 

@@ -12,10 +12,24 @@ public sealed class OnnxOptions
     /// </summary>
     public bool? ExternalData { get; set; }
 
+    /// <summary>What becomes of the linear branch that a text classifier may have beside its network. Default <see cref="OnnxLinearBranch.Refused"/>.</summary>
+    public OnnxLinearBranch LinearBranch { get; set; }
+}
+
+/// <summary>
+/// What becomes of a text classifier's linear branch. It reads words and hashed n-grams of the text, for which ONNX has no operator.
+/// </summary>
+public enum OnnxLinearBranch
+{
+    /// <summary>A model that has one is not written, so that nobody takes other scores for the model's.</summary>
+    Refused,
+
     /// <summary>
-    /// Whether a text classifier that has a linear branch beside its network is written without the branch: the file then gives the network's own
-    /// probabilities, which are others than the model's. The branch reads hashed n-grams of the text, for which ONNX has no operator, so that with
-    /// false, the default, such a model is refused.
+    /// It is in the graph, which reads its features as <c>linear_rows</c> and <c>linear_values</c>; C# computes them, as
+    /// <see cref="MoeOnnxExtensions.EncodeForOnnx"/> does. The scores are the model's.
     /// </summary>
-    public bool NetworkAlone { get; set; }
+    AsInput,
+
+    /// <summary>It is left out: the scores are the network's own, which are others than the model's.</summary>
+    LeftOut,
 }

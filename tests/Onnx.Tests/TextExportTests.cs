@@ -46,7 +46,7 @@ public sealed class TextExportTests : IDisposable
     }
 
     [Fact]
-    public void A_linear_branch_is_refused_or_left_out_as_it_is_asked_for()
+    public void A_linear_branch_is_refused_or_left_out_or_read_as_it_is_asked_for()
     {
         var trainer = new TextClassifierTrainer(ToyTable.Config(epochs: 1), 3, _engine);
         var model = trainer.Train(ToyTable.Encoded(trainer.Input, 90, seed: 1));
@@ -56,10 +56,13 @@ public sealed class TextExportTests : IDisposable
 
         var error = Assert.Throws<NotSupportedException>(() => OnnxExport.Save(model, _folder["model.onnx"]));
 
-        Assert.Contains(nameof(OnnxOptions.NetworkAlone), error.Message, StringComparison.Ordinal);
+        Assert.Contains(nameof(OnnxLinearBranch.AsInput), error.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.Files);
-        var scores = TextModels.Run(model, _folder["model.onnx"], rows, "Score", new OnnxOptions { NetworkAlone = true });
-        OnnxFile.Close(alone.Scores(rows), scores, 3, fewRows: 1);
+        OnnxFile.Close(alone.Scores(rows), Run(OnnxLinearBranch.LeftOut), 3, fewRows: 1);
+        OnnxFile.Close(model.Scores(rows), Run(OnnxLinearBranch.AsInput), 3, fewRows: 1);
+
+        float[] Run(OnnxLinearBranch branch) =>
+            TextModels.Run(model, _folder["model.onnx"], rows, "Score", new OnnxOptions { LinearBranch = branch });
     }
 
     /// <summary>One subword a letter.</summary>

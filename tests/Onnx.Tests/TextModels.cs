@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Onnx;
 using Microsoft.ML.Moe.Onnx.Inputs;
@@ -35,7 +36,10 @@ internal static class TextModels
         // chunks of different lengths: neither number of rows nor of tokens is fixed
         foreach (var chunk in rows.Chunk(130))
         {
-            var inputs = new EncodedTexts(chunk).For((TextInput)model.Input, isPair);
+            var filled = new EncodedTexts(chunk);
+            var inputs = filled.For((TextInput)model.Input, isPair);
+            if (model.Branch is LinearBranch branch)
+                inputs = [.. inputs, .. filled.For(branch)];
             results.AddRange(file.Run(output, [.. inputs.Where(input => file.Inputs.Contains(input.Name)).Select(Value)]));
         }
 

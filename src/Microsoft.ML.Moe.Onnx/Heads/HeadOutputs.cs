@@ -1,5 +1,7 @@
 using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.LinearModels;
 using Microsoft.ML.Moe.Onnx.Graph;
+using Microsoft.ML.Moe.Onnx.Inputs;
 using Microsoft.ML.Moe.Onnx.Tracing;
 using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 
@@ -7,7 +9,8 @@ namespace Microsoft.ML.Moe.Onnx.Heads;
 
 /// <summary>What heads make of the scores that they compute, and the mean over several networks: their <c>Write</c> and <c>Average</c> as nodes.</summary>
 /// <param name="graph">Receives the nodes.</param>
-internal sealed class HeadOutputs(GraphBuilder graph)
+/// <param name="branch">What counts beside a classifier's network; null for nothing.</param>
+internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = null)
 {
     /// <summary>Probabilities of classes, log-odds, or values.</summary>
     public const string Score = "Score";
@@ -42,7 +45,8 @@ internal sealed class HeadOutputs(GraphBuilder graph)
             case PairClassesHeadConfig:
                 throw Unsupported.Because("its head aligns the tokens of two texts in C#", "Train it with Method = FineTuned, whose head is part of the network");
             case ClassifierHeadConfig { Classes: var classes }:
-                AddClasses(graph.Softmax(networks[0].Scores), classes);
+                var probabilities = graph.Softmax(networks[0].Scores);
+                AddClasses(branch is null ? probabilities : LinearGraphInput.Combine(graph, branch, probabilities), classes);
                 break;
             case PublishedClassesHeadConfig { Classes: var classes, Task: var task }:
                 AddClasses(

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.LinearModels;
 
 namespace Microsoft.ML.Moe.Onnx.Inputs;
 
@@ -38,6 +39,27 @@ internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
 
         inputs.Add(Integers(TextGraphInputs.Mask, (_, _) => 1));
         return inputs;
+    }
+
+    /// <summary>What a linear branch reads of them, filled up to as many features as the text with most has.</summary>
+    public IReadOnlyList<OnnxInput> For(LinearBranch branch)
+    {
+        var read = texts.Select(text =>
+        {
+            var (indices, values) = (new List<int>(), new List<float>());
+            branch.Transform(text, indices, values);
+            return (Indices: indices, Values: values);
+        }).ToList();
+        var most = read.Select(text => text.Indices.Count).DefaultIfEmpty().Max();
+        var (rows, weights) = (new long[texts.Count * most], new float[texts.Count * most]);
+        foreach (var (row, (indices, values)) in read.Index())
+        {
+            for (var i = 0; i < indices.Count; i++)
+                (rows[row * most + i], weights[row * most + i]) = (indices[i], values[i]);
+        }
+
+        int[] shape = [texts.Count, most];
+        return [new OnnxInput(LinearGraphInput.Rows, rows, shape), new OnnxInput(LinearGraphInput.Values, weights, shape)];
     }
 
     private OnnxInput Integers(string name, Func<EncodedText, int, int> of, long padding = 0)
