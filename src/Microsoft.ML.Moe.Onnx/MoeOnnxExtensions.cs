@@ -86,7 +86,7 @@ public static class MoeOnnxExtensions
         var network = ((FittedModel<EncodedText>)model.Model).Network;
         List<EncodedText> rows = [.. encoded];
         var longest = TextGraphInputs.Longest(input.MaximumTokens, network.Config.Encoder);
-        if (rows.FindIndex(row => row.Length > longest) is >= 0 and var text)
+        if (rows.FindIndex(row => row.Length > longest * (row.Ids is { SecondWindow: > 0 } ? 2 : 1)) is >= 0 and var text)
         {
             throw new NotSupportedException(
                 $"Text {text} has {rows[text].Length} tokens, and the exported model reads {longest} tokens at most. Train or load it with "

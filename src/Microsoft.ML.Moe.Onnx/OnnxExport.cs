@@ -24,6 +24,7 @@ internal static class OnnxExport
         options ??= new OnnxOptions();
         OptionCheck.Defined(options.Operators, nameof(options.Operators));
         OptionCheck.Defined(options.LinearBranch, nameof(options.LinearBranch));
+        HeadOutputs.Check(model.Config.Head);
         var graph = new GraphBuilder();
         IReadOnlyList<Model<TRow>> networks = [model, .. Further(model, options)];
         var merged = networks.Select(network => network.Config.Adaptation is null ? network : network.Merged()).ToList();

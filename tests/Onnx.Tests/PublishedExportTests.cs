@@ -66,6 +66,41 @@ public sealed class PublishedExportTests : IDisposable
         AssertAgrees(folder.Load(_engine, Input(folder), new PooledClassesHeadConfig { Classes = 4, Layers = 2, ReadsFirstToken = true }), "Score");
     }
 
+    [SkippableTheory]
+    [InlineData("bert")]
+    [InlineData("mpnet")]
+    [InlineData("nomic-bert-moe")]
+    public void Both_ends_of_texts(string name)
+    {
+        var folder = Open(name);
+        var input = new PublishedTextInput(
+            PublishedTextInputConfig.Of(folder.Encoder, 9) with { Windows = TextWindows.BothEnds }, new Ids(folder.Encoder.VocabularySize));
+        var model = folder.Load(_engine, input, new PooledClassesHeadConfig { Classes = 3, Layers = 2, Windows = 2 });
+        AssertAgrees(model, "Score", windows: 2);
+    }
+
+    [SkippableFact]
+    public void Pairs_whose_states_are_aligned_are_refused()
+    {
+        var folder = Open("bert");
+        var input = new PublishedTextInput(
+            PublishedTextInputConfig.Of(folder.Encoder, 9) with { Windows = TextWindows.Apart, Linear = LinearInput.Words },
+            new Ids(folder.Encoder.VocabularySize));
+        var model = folder.Load(
+            _engine, input, new PairClassesHeadConfig { Classes = 3, Layers = 1, VocabularySize = folder.Encoder.VocabularySize });
+        var error = Assert.Throws<NotSupportedException>(() => OnnxExport.Save(model, _folder["model.onnx"]));
+        Assert.Contains("aligns", error.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void Models_that_write_are_refused()
+    {
+        var folder = Open("mixtral");
+        var model = folder.Load(_engine, Input(folder), new NextTokenHeadConfig());
+        var error = Assert.Throws<NotSupportedException>(() => OnnxExport.Save(model, _folder["model.onnx"]));
+        Assert.Contains("writes text", error.Message, StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void Pairs_with_types()
     {
@@ -83,14 +118,16 @@ public sealed class PublishedExportTests : IDisposable
         OnnxFile.Close(embedder.Model.Scores(rows), TextModels.Run(embedder.Model, _folder["model.onnx"], rows, "Embedding"), embedder.Width);
     }
 
-    private void AssertAgrees(Model<EncodedText> model, string output, bool isPair = false)
+    private void AssertAgrees(Model<EncodedText> model, string output, bool isPair = false, int windows = 1)
     {
         var random = new Random(7);
         var input = (PublishedTextInput)model.Input;
+        var known = Enumerable.Range(0, input.Config.VocabularySize).Where(id => id != input.Config.PaddingId).ToArray();
         var rows = Enumerable.Range(0, 200).Select(_ =>
         {
-            var ids = random.GetItems(Enumerable.Range(0, input.Config.VocabularySize).Where(id => id != input.Config.PaddingId).ToArray(), random.Next(1, Math.Min(14, input.MaximumTokens) + 1));
-            return new EncodedText(new TokenIds(ids, isPair ? [.. ids.Select((_, i) => i > ids.Length / 2 ? 1 : 0)] : null), 0, isEmpty: false, isPair);
+            var ids = random.GetItems(known, random.Next(windows, Math.Min(14, input.MaximumTokens) + 1));
+            var types = isPair ? ids.Select((_, i) => i > ids.Length / 2 ? 1 : 0).ToArray() : null;
+            return new EncodedText(new TokenIds(ids, types, windows == 1 ? 0 : random.Next(1, ids.Length)), 0, isEmpty: false, isPair);
         }).ToList();
         // classes that have not learned have zeros
         foreach (var (parameter, _) in model.Parameters.All.Where(p => p.Parameter.Name == "head.weight"))

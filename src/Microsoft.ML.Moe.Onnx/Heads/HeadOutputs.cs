@@ -28,7 +28,6 @@ internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = nul
 
     /// <summary>Adds the outputs of a model.</summary>
     /// <param name="networks">Head and scores of each network; several have their mean told.</param>
-    /// <exception cref="NotSupportedException">The head is not one that can be exported.</exception>
     public void Add(IReadOnlyList<(HeadConfig Head, Value Scores)> networks)
     {
         switch (networks[0].Head)
@@ -42,8 +41,6 @@ internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = nul
             case MemberClassesHeadConfig { Classes: var classes }:
                 AddClasses(Average([.. networks.Select(network => ClassesOf((MemberClassesHeadConfig)network.Head, network.Scores))]), classes);
                 break;
-            case PairClassesHeadConfig:
-                throw Unsupported.Because("its head aligns the tokens of two texts in C#", "Train it with Method = FineTuned, whose head is part of the network");
             case ClassifierHeadConfig { Classes: var classes }:
                 var probabilities = graph.Softmax(networks[0].Scores);
                 AddClasses(branch is null ? probabilities : LinearGraphInput.Combine(graph, branch, probabilities), classes);
@@ -59,9 +56,20 @@ internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = nul
                     classes);
                 break;
             default:
-                throw Unsupported.Because(
-                    $"what its head gives, {networks[0].Head.GetType().Name}, is not known to the export",
-                    "Export a classifier, a regression or an embedder");
+                throw Unknown(networks[0].Head);
+        }
+    }
+
+    /// <summary>Checks that what a head gives can be written, before its model runs.</summary>
+    /// <exception cref="NotSupportedException">It cannot; the message says why.</exception>
+    public static void Check(HeadConfig head)
+    {
+        switch (head)
+        {
+            case PairClassesHeadConfig:
+                throw Unsupported.Because("its head aligns the tokens of two texts in C#", "Score with the model itself");
+            case not (BinaryHeadConfig or ValueHeadConfig or ClassifierHeadConfig or PublishedClassesHeadConfig or EmbeddingHeadConfig or VectorHeadConfig):
+                throw Unknown(head);
         }
     }
 
@@ -149,4 +157,10 @@ internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = nul
     private Value Precise(Value x) => graph.Cast(x, DataType.Double);
 
     private Value Single(Value x) => graph.Cast(x, DataType.Float);
+
+    private static NotSupportedException Unknown(HeadConfig head) => Unsupported.Because(
+        head is NextTokenHeadConfig or DecoderHeadConfig
+            ? "it writes text, token by token with a cache"
+            : $"what its head gives, {head.GetType().Name}, is not known to the export",
+        "Export a classifier, a regression or an embedder");
 }

@@ -17,6 +17,8 @@ internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
         var inputs = new List<OnnxInput>();
         switch (input)
         {
+            case PublishedTextInput { Config: { Windows: not TextWindows.Whole, PaddingId: var padding } }:
+                return Windows(padding);
             case PublishedTextInput { Config.PaddingId: var padding }:
                 inputs.Add(Integers(TextGraphInputs.Ids, (text, token) => text.Ids!.Ids[token], padding));
                 if (isPair)
@@ -60,6 +62,24 @@ internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
 
         int[] shape = [texts.Count, most];
         return [new OnnxInput(LinearGraphInput.Rows, rows, shape), new OnnxInput(LinearGraphInput.Values, weights, shape)];
+    }
+
+    /// <summary>Ids and mask of two sequences for each text, [B, 2, L].</summary>
+    private IReadOnlyList<OnnxInput> Windows(long padding)
+    {
+        var parts = texts.SelectMany(text => new[] { text.Ids!.Ids[..text.Ids.SecondWindow], text.Ids.Ids[text.Ids.SecondWindow..] }).ToList();
+        var length = parts.Select(part => part.Length).DefaultIfEmpty().Max();
+        var (ids, mask) = (new long[parts.Count * length], new long[parts.Count * length]);
+        Array.Fill(ids, padding);
+        foreach (var (number, part) in parts.Index())
+        {
+            mask.AsSpan(number * length, part.Length).Fill(1);
+            for (var token = 0; token < part.Length; token++)
+                ids[number * length + token] = part[token];
+        }
+
+        int[] shape = [texts.Count, 2, length];
+        return [new OnnxInput(TextGraphInputs.Ids, ids, shape), new OnnxInput(TextGraphInputs.Mask, mask, shape)];
     }
 
     private OnnxInput Integers(string name, Func<EncodedText, int, int> of, long padding = 0)

@@ -26,7 +26,7 @@ internal sealed class FeatureGraphInput : GraphInput
         var count = TracedRows.CountFor([.. sizes, input.Members, _config.Edges, _config.Numbers.Length]);
         var zeros = FeatureRow.Dense(new float[input.Slots]);
         _batch = (FeatureBatch)input.CreatePacker(default).Pack([.. Enumerable.Repeat(zeros, count)]);
-        Rows = new TracedRows { Count = count, Tokens = _batch.Layout, Rows = graph.SizeOf(_features, 0) };
+        Rows = new TracedRows { Count = count, Tokens = _batch.Layout, Runtime = graph.SizeOf(_features, 0) };
     }
 
     /// <inheritdoc/>
@@ -64,7 +64,7 @@ internal sealed class FeatureGraphInput : GraphInput
         long[] places = [.. Enumerable.Range(0, count).SelectMany(number => new long[] { number, count + number })];
         var scaled = _graph.Unsqueeze(Scaled(numbers), 2);
         var ones = _graph.Expand(_graph.Number(1f), _graph.Shape(scaled));
-        var indices = _graph.Expand(_graph.Integers(places, 1, count, 2), _graph.Concat(0, Rows.Rows, _graph.Vector(1, 1)));
+        var indices = _graph.Expand(_graph.Integers(places, 1, count, 2), _graph.Concat(0, Rows.Runtime, _graph.Vector(1, 1)));
         tape.Bind(_batch.Affine, BoundBags.OfSome(Pairs(indices), Pairs(_graph.Concat(2, scaled, ones))));
         if (_config.Edges == 0)
             return;

@@ -28,7 +28,7 @@ internal sealed class ImageGraphInput : GraphInput
         var count = TracedRows.CountFor([.. sizes, tokens, input.Grid.Patches]);
         var black = new ImagePixels(new byte[size.Length]);
         _batch = (ImageBatch)input.CreatePacker(default(Packing)).Pack([.. Enumerable.Repeat(black, count)]);
-        Rows = new TracedRows { Count = count, Tokens = _batch.Layout, Rows = graph.SizeOf(_pixels, 0) };
+        Rows = new TracedRows { Count = count, Tokens = _batch.Layout, Runtime = graph.SizeOf(_pixels, 0) };
     }
 
     /// <inheritdoc/>
@@ -48,7 +48,7 @@ internal sealed class ImageGraphInput : GraphInput
             _graph.Subtract(pixels, _graph.Floats([.. scale.Means], scale.Means.Count)),
             _graph.Floats([.. scale.Deviations], scale.Deviations.Count));
         // a zero before the pixels: what patches have beyond the image, and special tokens
-        var before = _graph.Zeros(_graph.Concat(0, Rows.Rows, _graph.Vector(1)));
+        var before = _graph.Zeros(_graph.Concat(0, Rows.Runtime, _graph.Vector(1)));
         var row = _graph.Concat(1, before, _graph.Reshape(pixels, -1, _input.Images.Length));
         long[] places = [.. Enumerable.Repeat(0L, _input.SpecialTokens * grid.Values), .. PlacesOfPatches(grid)];
         tape.Bind(() => _batch.Patches, _graph.Reshape(_graph.Gather(row, _graph.Integers(places, places.Length), axis: 1), -1, grid.Values));

@@ -46,7 +46,7 @@ internal sealed class TableTextGraphInput : GraphInput
             _shared = input.Config.MarksSharedTokens ? TextGraphInputs.AddIntegers(graph, TextGraphInputs.Shared) : null;
         }
 
-        Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), sizes);
+        Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), windows: 1, sizes);
         var tokens = Rows.Tokens.Tokens;
         var (positions, segments) = (new int[tokens], new int[tokens]);
         for (var i = 0; i < tokens; i++)

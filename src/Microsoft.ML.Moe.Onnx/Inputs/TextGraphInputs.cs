@@ -43,27 +43,40 @@ internal static class TextGraphInputs
 
     /// <summary>Adds the mask.</summary>
     /// <param name="graph">The graph.</param>
-    /// <param name="maximumTokens">Most tokens of a row.</param>
+    /// <param name="maximumTokens">Most tokens of a sequence.</param>
+    /// <param name="windows">Sequences of each row.</param>
     /// <param name="sizes">Sizes of the model's parameters.</param>
-    /// <returns>Traced rows of that many tokens, of which each row has other ones than padding.</returns>
-    public static TracedRows AddMask(GraphBuilder graph, int maximumTokens, IEnumerable<int> sizes)
+    /// <returns>Traced rows of that many tokens, of which each sequence has other ones than padding.</returns>
+    public static TracedRows AddMask(GraphBuilder graph, int maximumTokens, int windows, IEnumerable<int> sizes)
     {
-        var mask = AddIntegers(graph, Mask);
+        var mask = AddIntegers(graph, Mask, windows);
         // distances between tokens are numbered from −(L − 1) to L − 1
-        var count = TracedRows.CountFor([.. sizes, maximumTokens, 2 * maximumTokens - 1]);
+        var rows = TracedRows.CountFor([.. sizes, maximumTokens, 2 * maximumTokens - 1]);
+        var count = windows * rows;
         var isToken = new bool[count * maximumTokens];
-        for (var row = 0; row < count; row++)
-            isToken.AsSpan(row * maximumTokens, Math.Max(1, maximumTokens - row)).Fill(true);
+        for (var sequence = 0; sequence < count; sequence++)
+            isToken.AsSpan(sequence * maximumTokens, Math.Max(1, maximumTokens - sequence)).Fill(true);
         return new TracedRows
         {
-            Count = count,
-            Tokens = new SequenceLayout([.. Enumerable.Range(0, count + 1).Select(row => row * maximumTokens)], isToken),
-            Rows = graph.SizeOf(mask, 0),
+            Count = rows,
+            Windows = windows,
+            Tokens = new SequenceLayout([.. Enumerable.Range(0, count + 1).Select(sequence => sequence * maximumTokens)], isToken) { SequencesOfRow = windows },
+            Runtime = graph.SizeOf(mask, 0),
             Length = graph.SizeOf(mask, 1),
             IsToken = graph.Greater(mask, graph.Whole(0)),
         };
     }
 
     /// <summary>Adds an input of whole numbers, one for each token.</summary>
-    public static Value AddIntegers(GraphBuilder graph, string name) => graph.Input(name, DataType.Int64, "rows", "tokens");
+    /// <param name="graph">The graph.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="windows">Sequences of each row.</param>
+    /// <returns>[sequences, tokens].</returns>
+    public static Value AddIntegers(GraphBuilder graph, string name, int windows = 1)
+    {
+        if (windows == 1)
+            return graph.Input(name, DataType.Int64, "rows", "tokens");
+        var ofRows = graph.Input(name, DataType.Int64, "rows", windows, "tokens");
+        return graph.ReshapeTo(ofRows, graph.Concat(0, graph.Vector(-1), graph.SizeOf(ofRows, 2)));
+    }
 }

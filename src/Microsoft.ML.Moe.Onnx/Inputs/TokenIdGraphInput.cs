@@ -18,18 +18,12 @@ internal sealed class TokenIdGraphInput : GraphInput
     {
         _graph = graph;
         var config = input.Config;
-        if (config.Windows != TextWindows.Whole)
-        {
-            throw Unsupported.Because(
-                "it reads two parts of each row apart, the beginning and the end of a text or the two texts of a pair",
-                "Train it with texts that MaximumTokens has room for, in one column");
-        }
-
+        var windows = config.Windows == TextWindows.Whole ? 1 : 2;
         if (encoder is JetMoeConfig)
             throw Unsupported.Because("JetMoE's attention sends tokens to experts, which is not known to the export", "Score with the model itself");
-        _ids = TextGraphInputs.AddIntegers(graph, TextGraphInputs.Ids);
+        _ids = TextGraphInputs.AddIntegers(graph, TextGraphInputs.Ids, windows);
         _types = isPair ? TextGraphInputs.AddIntegers(graph, TextGraphInputs.Types) : null;
-        Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), sizes);
+        Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), windows, sizes);
         var ids = new int[Rows.Tokens.Tokens];
         // none of them is padding, whose positions would be others
         Array.Fill(ids, config.PaddingId == 0 ? Math.Min(1, config.VocabularySize - 1) : 0);

@@ -20,7 +20,7 @@ internal sealed partial class OnnxTape
     protected override RoutingPlan RouteCore(Tensor logitsTE, RoutingPolicy policy, SequenceLayout layout, Tensor? choiceBiasE)
     {
         var (tokens, experts) = (logitsTE.Shape[0], logitsTE.Columns);
-        var choice = new PairChoice(graph, LayoutOf(layout), experts, layout.Tokens / rows.Count);
+        var choice = new PairChoice(graph, LayoutOf(layout), experts, layout.Tokens / rows.Sequences);
         var (pairsTE, weights) = choice.Of(policy, ValueOf(logitsTE), choiceBiasE is null ? null : ValueOf(choiceBiasE));
         var plan = new RoutingPlan(tokens, experts, checked(tokens * experts), weights, () => throw Unsupported.Numbers());
         _plans.Add(plan, new TracedPlan(policy, pairsTE, choiceBiasE is not null));
@@ -80,16 +80,16 @@ internal sealed partial class OnnxTape
     /// <summary>Experts over a plan that the model made itself, each row's tokens to the same experts.</summary>
     private Value OfFixedPlan(Value x, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
-        if (weightsP is not TracedTensor { IsOfOnes: true } || plan.Tokens % rows.Count != 0)
+        if (weightsP is not TracedTensor { IsOfOnes: true } || plan.Tokens % rows.Sequences != 0)
             throw Unsupported.Because("a layer of the model routes by a plan of its own", "Score with the model itself");
-        var slots = plan.Tokens / rows.Count;
+        var slots = plan.Tokens / rows.Sequences;
         var xBSD = graph.Reshape(x, -1, slots, experts.Width);
         var outputs = new Value[experts.Count];
         var order = new List<int>();
         for (var expert = 0; expert < experts.Count; expert++)
         {
             // tokens of an expert ascend, so that they stand row by row
-            if (RowPattern.Of(plan.TokensOf(expert), rows.Count) is not var (stride, places) || stride != slots)
+            if (RowPattern.Of(plan.TokensOf(expert), rows.Sequences) is not var (stride, places) || stride != slots)
                 throw Unsupported.Because("a layer of the model routes rows differently", "Score with the model itself");
             order.AddRange(places);
             var own = graph.Reshape(graph.Gather(xBSD, Places(places), axis: 1), -1, experts.Width);

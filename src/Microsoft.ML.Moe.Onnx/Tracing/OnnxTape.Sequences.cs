@@ -62,7 +62,7 @@ internal sealed partial class OnnxTape
     /// <inheritdoc/>
     protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary)
     {
-        if (RowPattern.Of(positions, rows.Count) is not (0, var places) || places.Length != rows.TracedLength || rotary.Length == 0)
+        if (RowPattern.Of(positions, rows.Sequences) is not (0, var places) || places.Length != rows.TracedLength || rotary.Length == 0)
             throw Unsupported.Because("its rotary positions are not those of a row's tokens", "Score with the model itself");
         foreach (var others in rotary)
         {
@@ -173,7 +173,7 @@ internal sealed partial class OnnxTape
             pooled = graph.Where(hasTokens, pooled, graph.Number(0f));
         }
 
-        return new TracedTensor(pooled, rows.Count, columns);
+        return new TracedTensor(pooled, rows.Sequences, columns);
     }
 
     private Value Attend(Value q, Value k, Value v, float scale, Value? bias, Value? seen)

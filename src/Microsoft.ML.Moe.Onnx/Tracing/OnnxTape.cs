@@ -79,14 +79,14 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
             return new TracedTensor(graph.Floats(values.ToArray(), sizes), shape) { IsOfOnes = isOfOnes };
         if (_counts.SquareRoots(values, shape) is { } roots)
             return new TracedTensor(roots, shape);
-        var own = values[..(values.Length / rows.Count)];
+        var own = values[..(values.Length / rows.Sequences)];
         for (var start = own.Length; start < values.Length; start += own.Length)
         {
             if (!values.Slice(start, own.Length).SequenceEqual(own))
                 throw Unsupported.Because("a layer's numbers depend on how many tokens a row has", "Choose another pooling, such as Mean");
         }
 
-        sizes[0] /= rows.Count;
+        sizes[0] /= rows.Sequences;
         var once = UpToLength(graph.Floats(own.ToArray(), sizes), sizes[0]);
         return new TracedTensor(ForEachRow(once, sizes), shape) { IsOfOnes = isOfOnes };
     }
@@ -100,7 +100,8 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
             return new TracedTensor(graph.Gather(table, bound), shape);
         if (_counts.LastTokens(indices) is { } last)
             return new TracedTensor(graph.Gather(table, last), shape);
-        var pattern = RowPattern.Of(indices, rows.Count);
+        // of the sequences, or of rows that pick from their sequences
+        var pattern = RowPattern.Of(indices, rows.Sequences) ?? (rows.Windows > 1 ? RowPattern.Of(indices, rows.Count) : null);
         if (pattern is null && indices.Length % rows.Count != 0 && !GrowsWithRows(tableVD.Shape))
             return new TracedTensor(graph.Gather(table, Places(indices.ToArray())), shape);
         if (pattern is not var (stride, places) || stride > 0 != GrowsWithRows(tableVD.Shape))
@@ -221,7 +222,7 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
     /// <summary>[m, …] once for each row: [B·m, …].</summary>
     private Value ForEachRow(Value x, long[] shape)
     {
-        Value[] sizes = [rows.Rows, .. Enumerable.Repeat(graph.Vector(1), shape.Length)];
+        Value[] sizes = [rows.Runtime, .. Enumerable.Repeat(graph.Vector(1), shape.Length)];
         return graph.Reshape(graph.Expand(graph.Unsqueeze(x, 0), graph.Concat(0, sizes)), [-1, .. shape[1..]]);
     }
 

@@ -3,7 +3,7 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Onnx.Tracing;
 
-/// <summary>Sequences of equal length in the graph, one a row: a packed matrix [B·L, D] is also one [B, L, D].</summary>
+/// <summary>Sequences of equal length in the graph, as many as rows: a packed matrix [B·L, D] is also one [B, L, D].</summary>
 /// <param name="Length">L, a vector of one.</param>
 /// <param name="Fixed">L where it is always the same; null where it is known when the graph runs.</param>
 /// <param name="IsToken">[B, L]: whether a token is one, and not padding; null where there is none.</param>
@@ -15,10 +15,10 @@ internal readonly record struct RowLayout(Value Length, int? Fixed, Value? IsTok
     /// <param name="layout">Their tokens, or those of them that count, or as many slots of each.</param>
     public static RowLayout Of(GraphBuilder graph, TracedRows rows, SequenceLayout layout)
     {
-        if (layout.Sequences != rows.Count || layout.Tokens % rows.Count != 0)
+        if (layout.Sequences != rows.Sequences || layout.Tokens % rows.Sequences != 0)
             throw Ragged();
-        var length = layout.Tokens / rows.Count;
-        for (var row = 0; row < rows.Count; row++)
+        var length = layout.Tokens / rows.Sequences;
+        for (var row = 0; row < rows.Sequences; row++)
         {
             if (layout.Offsets[row] != row * length)
                 throw Ragged();

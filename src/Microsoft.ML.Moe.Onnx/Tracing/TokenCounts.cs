@@ -13,13 +13,13 @@ internal sealed class TokenCounts(GraphBuilder graph, TracedRows rows)
 {
     private readonly int[] _counts =
     [
-        .. Enumerable.Range(0, rows.Count).Select(row => Enumerable.Range(row * rows.TracedLength, rows.TracedLength).Count(rows.Tokens.IsToken)),
+        .. Enumerable.Range(0, rows.Sequences).Select(row => Enumerable.Range(row * rows.TracedLength, rows.TracedLength).Count(rows.Tokens.IsToken)),
     ];
 
     /// <summary>Rows of a packed matrix as indices [B], where some indices are the last token of each row; else null.</summary>
     public Value? LastTokens(ReadOnlySpan<int> indices)
     {
-        if (rows.Length is not { } length || indices.Length != rows.Count)
+        if (rows.Length is not { } length || indices.Length != rows.Sequences)
             return null;
         for (var row = 0; row < indices.Length; row++)
         {
@@ -27,16 +27,16 @@ internal sealed class TokenCounts(GraphBuilder graph, TracedRows rows)
                 return null;
         }
 
-        var starts = graph.Multiply(graph.Range(graph.Squeeze(rows.Rows, 0)), length);
+        var starts = graph.Multiply(graph.Range(graph.Squeeze(rows.Runtime, 0)), length);
         return graph.Subtract(graph.Add(starts, Counts()), graph.Whole(1));
     }
 
     /// <summary>[B, D], the same in all columns, where some numbers are the square roots of the rows' numbers of tokens; else null.</summary>
     public Value? SquareRoots(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
     {
-        if (rows.Length is null || shape.Length != 2 || shape[0] != rows.Count)
+        if (rows.Length is null || shape.Length != 2 || shape[0] != rows.Sequences)
             return null;
-        for (var row = 0; row < rows.Count; row++)
+        for (var row = 0; row < rows.Sequences; row++)
         {
             if (values.Slice(row * shape[1], shape[1]).ContainsAnyExcept(MathF.Sqrt(_counts[row])))
                 return null;

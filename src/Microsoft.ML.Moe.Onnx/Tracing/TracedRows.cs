@@ -13,20 +13,26 @@ internal sealed class TracedRows
     /// <summary>Number of traced rows, B.</summary>
     public required int Count { get; init; }
 
-    /// <summary>The rows' tokens: as many of each row, padding among them.</summary>
+    /// <summary>Sequences that each row is read as, one after the other: 2 of texts whose both ends are read.</summary>
+    public int Windows { get; init; } = 1;
+
+    /// <summary>Number of traced sequences.</summary>
+    public int Sequences => Windows * Count;
+
+    /// <summary>The sequences' tokens: as many of each, padding among them.</summary>
     public required SequenceLayout Tokens { get; init; }
 
-    /// <summary>The number of rows when the graph runs, a vector of one.</summary>
-    public required Value Rows { get; init; }
+    /// <summary>The number of sequences when the graph runs, a vector of one.</summary>
+    public required Value Runtime { get; init; }
 
-    /// <summary>The number of tokens of each row when the graph runs, a vector of one; null where it is always that of the traced rows.</summary>
+    /// <summary>The number of tokens of each sequence when the graph runs, a vector of one; null where it is always that of the traced ones.</summary>
     public Value? Length { get; init; }
 
     /// <summary>[B, L]: whether a token is one, and not padding; null where there is no padding.</summary>
     public Value? IsToken { get; init; }
 
-    /// <summary>Tokens of each traced row, L.</summary>
-    public int TracedLength => Tokens.Tokens / Count;
+    /// <summary>Tokens of each traced sequence, L.</summary>
+    public int TracedLength => Tokens.Tokens / Sequences;
 
     /// <summary>The smallest prime from 11 on that divides none of some sizes.</summary>
     public static int CountFor(IEnumerable<int> sizes)
