@@ -10,18 +10,19 @@ namespace Microsoft.ML.Moe.Onnx;
 public static class MoeOnnxExtensions
 {
     /// <summary>
-    /// Writes a model as an ONNX file of operator set 17. It gives what <see cref="MoeTransformer.Transform"/> gives, to about 1e-5: the routers
-    /// route in the graph, by the policy of <see cref="MoeTransformer.Router"/>. Where a token's scores for two experts differ by less than single
-    /// precision tells, it can go to the other one, which moves its row's scores by more.
+    /// Writes a model as an ONNX file of operator set 17. It gives what <see cref="MoeTransformer.Transform"/> gives, to about 1e-5: the
+    /// routers route in the graph, by the policy of <see cref="MoeTransformer.Router"/>. Where a token's scores for two experts differ by
+    /// less than single precision tells, it can go to the other one, which moves its row's scores by more.
     /// </summary>
     /// <param name="model">
-    /// The transformer: of a pipeline, <c>LastTransformer</c>. Classifiers, regressions and embedders are exported; models that write text are not.
+    /// The transformer: of a pipeline, <c>LastTransformer</c>. Classifiers, regressions and embedders are exported; models that write text
+    /// are not.
     /// </param>
     /// <param name="path">Path of the file, which is replaced as a whole.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <remarks>
-    /// The graph reads what the model reads, not what the pipeline reads: <c>Features</c>, the vector of a table; <c>Pixels</c>, an image of the
-    /// model's size; <c>input_ids</c> and <c>attention_mask</c>, texts as ids of the model's tokenizer. It gives <c>Score</c> (and
+    /// The graph reads what the model reads, not what the pipeline reads: <c>Features</c>, the vector of a table; <c>Pixels</c>, an image
+    /// of the model's size; <c>input_ids</c> and <c>attention_mask</c>, texts as ids of the model's tokenizer. It gives <c>Score</c> (and
     /// <c>Probability</c> or <c>Spread</c>), or <c>Embedding</c>. Shapes are in docs/onnx.md.
     /// </remarks>
     /// <exception cref="NotSupportedException">
@@ -45,14 +46,14 @@ public static class MoeOnnxExtensions
                 OnnxExport.Save(texts.Network, path, options, isPair: model is MoeTextClassificationTransformer { ReadsPairs: true });
                 break;
             default:
-                throw Unsupported.Because($"{model.GetType().Name} reads rows that are not known to the export", "Score with the model itself");
+                throw Unsupported.Because($"{model.GetType().Name} reads rows that are not known to the export");
         }
     }
 
     /// <summary>
-    /// What an exported model of texts reads of some: ids of the model's own tokenizer with its special tokens and the model's prompt, or rows of the
-    /// table of hashed words, cut as the model cuts them and filled to the length of the longest. For programs that run the file beside this
-    /// library, and to try others that tokenise by themselves.
+    /// What an exported model of texts reads of some: ids of the model's own tokenizer with its special tokens and the model's prompt, or
+    /// rows of the table of hashed words, cut as the model cuts them and filled to the length of the longest. For programs that run the
+    /// file beside this library, and to try others that tokenise by themselves.
     /// </summary>
     /// <param name="model">A text classifier or a text embedder.</param>
     /// <param name="texts">The texts.</param>
@@ -61,8 +62,12 @@ public static class MoeOnnxExtensions
     /// One for each input of the graph; the last two, of a model with a linear branch, are for a graph that reads them
     /// (<see cref="OnnxLinearBranch.AsInput"/>).
     /// </returns>
-    /// <exception cref="ArgumentException">There are second texts and the model reads none, or the other way round, or not as many.</exception>
-    /// <exception cref="NotSupportedException">The model reads no texts, or writes some, or a text is longer than a graph of it can read.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are second texts and the model reads none, or the other way round, or not as many.
+    /// </exception>
+    /// <exception cref="NotSupportedException">
+    /// The model reads no texts, or writes some, or a text is longer than a graph of it can read.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public static IReadOnlyList<OnnxInput> EncodeForOnnx(
         this MoeTransformer model, IReadOnlyList<string> texts, IReadOnlyList<string>? secondTexts = null)
@@ -74,14 +79,17 @@ public static class MoeOnnxExtensions
         if (isPair != secondTexts is not null || (secondTexts is not null && secondTexts.Count != texts.Count))
         {
             throw new ArgumentException(
-                isPair ? "The model reads pairs: give as many second texts." : "The model reads one text of each row.", nameof(secondTexts));
+                isPair ? "The model reads pairs: give as many second texts." : "The model reads one text of each row.",
+                nameof(secondTexts));
         }
 
         var (input, encoded) = model switch
         {
             MoeTextEmbeddingTransformer embedding => (InputOf(model), texts.Select(embedding.Embedder.Encode)),
-            MoeTextClassificationTransformer when InputOf(model) is var own => (own, texts.Select((text, i) => own.Encode(text, secondTexts?[i]))),
-            _ => throw Unsupported.Because($"{model.GetType().Name} is no text classifier and no embedder", "Give it what docs/onnx.md says"),
+            MoeTextClassificationTransformer when InputOf(model) is var own =>
+                (own, texts.Select((text, i) => own.Encode(text, secondTexts?[i]))),
+            _ => throw Unsupported.Because(
+                $"{model.GetType().Name} is no text classifier and no embedder", "Give its file what docs/onnx.md says"),
         };
         var network = ((FittedModel<EncodedText>)model.Model).Network;
         List<EncodedText> rows = [.. encoded];

@@ -29,8 +29,10 @@ internal static class OnnxExport
         IReadOnlyList<Model<TRow>> networks = [model, .. Further(model, options)];
         var merged = networks.Select(network => network.Config.Adaptation is null ? network : network.Merged()).ToList();
         var input = GraphInput.Of(graph, model, HasTypes(model, isPair), [.. merged.SelectMany(SizesOf)]);
-        var traced = merged.Select((network, number) => Trace(graph, input, network, options, number == 0 ? "" : $"networks.{number}.")).ToList();
-        var outputs = new HeadOutputs(graph, options.LinearBranch == OnnxLinearBranch.AsInput ? (object?)model.Branch as LinearBranch : null);
+        var traced = merged
+            .Select((network, number) => Trace(graph, input, network, options, number == 0 ? "" : $"networks.{number}.")).ToList();
+        var branch = options.LinearBranch == OnnxLinearBranch.AsInput ? (object?)model.Branch as LinearBranch : null;
+        var outputs = new HeadOutputs(graph, branch);
         if (model.Config.Head is EmbeddingHeadConfig or VectorHeadConfig)
             outputs.AddVectors(traced[0], model.Outputs);
         else
@@ -40,7 +42,8 @@ internal static class OnnxExport
     }
 
     /// <summary>Whether the graph is told which text of a pair a token is of: not where the encoder does not tell them apart.</summary>
-    public static bool HasTypes<TRow>(Model<TRow> model, bool isPair) => isPair && model.Config.Encoder is not PublishedConfig { TokenTypes: < 2 };
+    public static bool HasTypes<TRow>(Model<TRow> model, bool isPair) =>
+        isPair && model.Config.Encoder is not PublishedConfig { TokenTypes: < 2 };
 
     /// <summary>What a reader may want to know of the model.</summary>
     private static IEnumerable<(string Name, string Value)> Properties<TRow>(Model<TRow> model, GraphInput input)
@@ -69,9 +72,10 @@ internal static class OnnxExport
         LinearBranch when options.LinearBranch != OnnxLinearBranch.Refused => [],
         LinearBranch => throw Unsupported.Because(
             "a linear branch over words and hashed n-grams counts beside its network, and ONNX has no operator for these",
-            $"Set {nameof(OnnxOptions)}.{nameof(OnnxOptions.LinearBranch)} to {nameof(OnnxLinearBranch.AsInput)}, so that C# computes its features, or to "
-            + $"{nameof(OnnxLinearBranch.LeftOut)}, which gives the network's own scores; or train with LinearBranch = false"),
-        var other => throw Unsupported.Because($"{other.GetType().Name} is not known to the export", "Score with the model itself"),
+            $"Set {nameof(OnnxOptions)}.{nameof(OnnxOptions.LinearBranch)} to {nameof(OnnxLinearBranch.AsInput)}, so that C# computes its "
+            + $"features, or to {nameof(OnnxLinearBranch.LeftOut)}, which gives the network's own scores; or train with "
+            + "LinearBranch = false"),
+        var other => throw Unsupported.Because($"{other.GetType().Name} is not known to the export"),
     };
 
     private static IEnumerable<int> SizesOf<TRow>(Model<TRow> model) =>

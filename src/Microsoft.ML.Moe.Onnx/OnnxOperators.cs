@@ -10,9 +10,9 @@ public enum OnnxOperators
     Portable,
 
     /// <summary>
-    /// ONNX Runtime's operator <c>com.microsoft.MoE</c> for each mixture. Runs in ONNX Runtime 1.23 and later alone; about three times as fast on
-    /// single tokens, no faster on batches. Only of Token Choice over softmax, without capacity, groups, skipping or shared choice biases, with
-    /// experts of one activation and without a gate; of other mixtures the export is refused.
+    /// ONNX Runtime's operator <c>com.microsoft.MoE</c> for each mixture. Runs in ONNX Runtime 1.23 and later alone; about three times as
+    /// fast on single tokens, no faster on batches. Only of Token Choice over softmax, without capacity, groups, skipping or shared choice
+    /// biases, with experts of one activation and without a gate; of other mixtures the export is refused.
     /// </summary>
     Microsoft,
 }

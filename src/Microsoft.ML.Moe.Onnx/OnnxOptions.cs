@@ -7,12 +7,15 @@ public sealed class OnnxOptions
     public OnnxOperators Operators { get; set; }
 
     /// <summary>
-    /// Whether weights are written to a file beside the model's, whose name has <c>.data</c> added, and which has to lie beside it wherever it is
-    /// loaded. null, the default: where they take more than one file can hold, 2 GB.
+    /// Whether weights are written to a file beside the model's, whose name has <c>.data</c> added, and which has to lie beside it wherever
+    /// it is loaded. null, the default: where they take more than one file can hold, 2 GB. Each of the two files is replaced as a whole, the weights first.
     /// </summary>
     public bool? ExternalData { get; set; }
 
-    /// <summary>What becomes of the linear branch that a text classifier may have beside its network. Default <see cref="OnnxLinearBranch.Refused"/>.</summary>
+    /// <summary>
+    /// What becomes of the linear branch that a text classifier may have beside its network. Default <see
+    /// cref="OnnxLinearBranch.Refused"/>.
+    /// </summary>
     public OnnxLinearBranch LinearBranch { get; set; }
 }
 

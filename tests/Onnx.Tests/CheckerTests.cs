@@ -61,7 +61,8 @@ public sealed class CheckerTests : IDisposable
     }
 
     /// <summary>The first Python that has the package: another one may stand before that of the system.</summary>
-    private static string? Python { get; } = new[] { "python3", "/usr/bin/python3" }.FirstOrDefault(python => Run(python, "import onnx") == "");
+    private static string? Python { get; } =
+        new[] { "python3", "/usr/bin/python3" }.FirstOrDefault(python => Run(python, "import onnx") == "");
 
     private static bool HasChecker => Python is not null;
 

@@ -94,9 +94,8 @@ public sealed class FeatureExportTests : IDisposable
         using var file = new OnnxFile(_folder["model.onnx"]);
         Assert.Equal(["Features"], file.Inputs);
         var slots = rows[0].Slots;
-        return file.Run(
-            output,
-            OnnxFile.Input("Features", [.. rows.SelectMany(row => Enumerable.Range(0, slots).Select(slot => row[slot]))], rows.Count, slots));
+        float[] values = [.. rows.SelectMany(row => Enumerable.Range(0, slots).Select(slot => row[slot]))];
+        return file.Run(output, OnnxFile.Input("Features", values, rows.Count, slots));
     }
 
     private Model<FeatureRow> Create(HeadConfig head, int embeddingWidth = 3, bool hasExperts = true, int seed = 7)
@@ -118,7 +117,14 @@ public sealed class FeatureExportTests : IDisposable
         };
         var encoder = FeatureEncoderConfig.From(new EncoderConfig
         {
-            Width = 16, Heads = 1, Layers = 2, MoeEvery = hasExperts ? 1 : 0, Experts = 4, ExpertWidth = 16, Router = Router.TokenChoice(2), DenseWidth = 16,
+            Width = 16,
+            Heads = 1,
+            Layers = 2,
+            MoeEvery = hasExperts ? 1 : 0,
+            Experts = 4,
+            ExpertWidth = 16,
+            DenseWidth = 16,
+            Router = Router.TokenChoice(2),
         });
         var store = new ParameterStore(_engine, seed) { HasDenseTables = true };
         var model = new Model<FeatureRow>(

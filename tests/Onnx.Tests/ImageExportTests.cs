@@ -9,7 +9,9 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.Onnx;
 
-/// <summary>Models of images: patches that overlap and reach beyond the image, convolutions, and a published architecture's tokens.</summary>
+/// <summary>
+/// Models of images: patches that overlap and reach beyond the image, convolutions, and a published architecture's tokens.
+/// </summary>
 public sealed class ImageExportTests : IDisposable
 {
     private const int Rows = 1000;
@@ -55,7 +57,8 @@ public sealed class ImageExportTests : IDisposable
                 _ => Router.Soft(),
             },
         };
-        AssertAgrees(new ModelConfig { Input = input, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, new PatchInput(input));
+        AssertAgrees(
+            new ModelConfig { Input = input, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, new PatchInput(input));
     }
 
     [Fact]
@@ -63,13 +66,26 @@ public sealed class ImageExportTests : IDisposable
     {
         var encoder = new VitConfig
         {
-            Width = 16, Layers = 2, Heads = 2, DenseWidth = 24, ImageWidth = 8, ImageHeight = 8, PatchSize = 4, Channels = 3, VocabularySize = 0, Positions = 5,
+            Width = 16,
+            Layers = 2,
+            Heads = 2,
+            DenseWidth = 24,
+            ImageWidth = 8,
+            ImageHeight = 8,
+            PatchSize = 4,
+            Channels = 3,
+            VocabularySize = 0,
+            Positions = 5,
         };
         // other sizes than the encoder's: its positions are interpolated
         var input = PublishedImageInputConfig.Of(
-            encoder, new ImagePreprocessing { ResizeWidth = 12, ResizeHeight = 8, Means = [0.5f, 0.4f, 0.3f], Deviations = [0.2f, 0.3f, 0.4f] });
+            encoder,
+            new ImagePreprocessing { ResizeWidth = 12, ResizeHeight = 8, Means = [0.5f, 0.4f, 0.3f], Deviations = [0.2f, 0.3f, 0.4f] });
         AssertAgrees(
-            new ModelConfig { Input = input, Encoder = encoder, Head = new PooledClassesHeadConfig { Classes = 3, Layers = 1, ReadsFirstToken = true } },
+            new ModelConfig
+            {
+                Input = input, Encoder = encoder, Head = new PooledClassesHeadConfig { Classes = 3, Layers = 1, ReadsFirstToken = true },
+            },
             new PatchInput(input));
     }
 

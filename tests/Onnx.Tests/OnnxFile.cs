@@ -32,8 +32,8 @@ internal sealed class OnnxFile : IDisposable
     }
 
     /// <summary>
-    /// Compares row by row. A few rows may be off, where two experts' scores differ by less than single precision tells: a token then goes to the
-    /// other.
+    /// Compares row by row. A few rows may be off, where two experts' scores differ by less than single precision tells: a token then goes
+    /// to the other.
     /// </summary>
     public static void Close(float[] expected, float[] actual, int columns, int fewRows = 0)
     {

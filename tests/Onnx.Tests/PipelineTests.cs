@@ -38,7 +38,14 @@ public sealed class PipelineTests : IDisposable
         var data = Prepared(_ml.Data.LoadFromEnumerable(TableRows()));
         using var model = _ml.BinaryClassification.Trainers.MoeBinaryClassifier(new MoeBinaryClassificationTrainer.Options
         {
-            LabelColumnName = nameof(TableRow.IsLarge), Width = 16, Experts = 4, ExpertWidth = 16, Members = 4, Networks = 1, Threads = 1, MaxEpochs = 2,
+            LabelColumnName = nameof(TableRow.IsLarge),
+            Width = 16,
+            Experts = 4,
+            ExpertWidth = 16,
+            Members = 4,
+            Networks = 1,
+            Threads = 1,
+            MaxEpochs = 2,
         }).Fit(data);
         model.SaveOnnx(_folder["model.onnx"]);
         AssertAgrees(model, data, "Probability", 1);
@@ -51,8 +58,15 @@ public sealed class PipelineTests : IDisposable
         var data = Prepared(_ml.Data.LoadFromEnumerable(TableRows()));
         using var model = _ml.Regression.Trainers.MoeRegressor(new MoeRegressionTrainer.Options
         {
-            LabelColumnName = nameof(TableRow.Sum), SpreadColumnName = "Spread", Width = 16, Experts = 4, ExpertWidth = 16, Members = 4, Networks = 1,
-            Threads = 1, MaxEpochs = 2,
+            LabelColumnName = nameof(TableRow.Sum),
+            SpreadColumnName = "Spread",
+            Width = 16,
+            Experts = 4,
+            ExpertWidth = 16,
+            Members = 4,
+            Networks = 1,
+            Threads = 1,
+            MaxEpochs = 2,
         }).Fit(data);
         model.SaveOnnx(_folder["model.onnx"]);
         AssertAgrees(model, data, "Score", 1);
@@ -70,8 +84,18 @@ public sealed class PipelineTests : IDisposable
         var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
             .Append(_ml.MulticlassClassification.Trainers.MoeImageClassifier(new MoeImageClassificationTrainer.Options
             {
-                FeatureColumnName = nameof(ImageRow.Pixels), ImageWidth = Side, ImageHeight = Side, Channels = 1, Width = 16, Layers = 1, Heads = 2,
-                Experts = 4, ExpertWidth = 16, Threads = 1, MaxEpochs = 1, Router = Router.Unified(1.5),
+                FeatureColumnName = nameof(ImageRow.Pixels),
+                ImageWidth = Side,
+                ImageHeight = Side,
+                Channels = 1,
+                Width = 16,
+                Layers = 1,
+                Heads = 2,
+                Experts = 4,
+                ExpertWidth = 16,
+                Threads = 1,
+                MaxEpochs = 1,
+                Router = Router.Unified(1.5),
             }));
         using var model = pipeline.Fit(data);
         model.LastTransformer.SaveOnnx(_folder["model.onnx"]);
@@ -87,8 +111,9 @@ public sealed class PipelineTests : IDisposable
         TinyPublished.WriteTokenizer(encoder);
         var texts = TextModels.Texts(200, 8, seed: 6);
         var data = _ml.Data.LoadFromEnumerable(texts.Select(text => new TextRow { Text = text }).ToList());
-        using var model = _ml.Transforms.Text.EmbedText(
-            "Vector", nameof(TextRow.Text), PublishedEncoder.FromFolder(encoder), new EmbedTextOptions { Device = MoeDevice.Cpu, Prompt = "find " }).Fit(data);
+        var options = new EmbedTextOptions { Device = MoeDevice.Cpu, Prompt = "find " };
+        var embed = _ml.Transforms.Text.EmbedText("Vector", nameof(TextRow.Text), PublishedEncoder.FromFolder(encoder), options);
+        using var model = embed.Fit(data);
         model.SaveOnnx(_folder["model.onnx"]);
 
         var inputs = model.EncodeForOnnx(texts).ToDictionary(input => input.Name);
@@ -102,14 +127,33 @@ public sealed class PipelineTests : IDisposable
             Ids = ((long[])inputs["input_ids"].Values)[(row * length)..((row + 1) * length)],
             Mask = ((long[])inputs["attention_mask"].Values)[(row * length)..((row + 1) * length)],
         }).ToList(), schema);
-        var shapes = new Dictionary<string, int[]> { ["input_ids"] = [1, length], ["attention_mask"] = [1, length], ["Embedding"] = [1, model.Width] };
-        var onnx = _ml.Transforms.ApplyOnnxModel(["Embedding"], ["input_ids", "attention_mask"], _folder["model.onnx"], shapes, recursionLimit: 100).Fit(ids);
+        var shapes = new Dictionary<string, int[]>
+        {
+            ["input_ids"] = [1, length], ["attention_mask"] = [1, length], ["Embedding"] = [1, model.Width],
+        };
+        string[] columns = ["input_ids", "attention_mask"];
+        var onnx = _ml.Transforms.ApplyOnnxModel(["Embedding"], columns, _folder["model.onnx"], shapes, recursionLimit: 100).Fit(ids);
 
         OnnxFile.Close(
             [.. model.Transform(data).GetColumn<float[]>("Vector").SelectMany(vector => vector)],
             [.. onnx.Transform(ids).GetColumn<float[]>("Embedding").SelectMany(vector => vector)],
             model.Width,
             fewRows: 1);
+    }
+
+    [Fact]
+    public void Embeddings_of_a_published_encoder()
+    {
+        var texts = TextModels.Texts(60, 12, seed: 8);
+        var data = _ml.Data.LoadFromEnumerable(texts.Select(text => new TextRow { Text = text }).ToList());
+        using var model = _ml.Transforms.Text.EmbedText("Vector", nameof(TextRow.Text), PublishedEncoder.MiniLM).Fit(data);
+        model.SaveOnnx(_folder["model.onnx"]);
+        using var file = new OnnxFile(_folder["model.onnx"]);
+        var inputs = model.EncodeForOnnx(texts).Select(input => OnnxFile.Input(input.Name, (long[])input.Values, [.. input.Shape]));
+        OnnxFile.Close(
+            [.. model.Transform(data).GetColumn<float[]>("Vector").SelectMany(vector => vector)],
+            file.Run("Embedding", [.. inputs]),
+            model.Width);
     }
 
     [Fact]
@@ -121,8 +165,9 @@ public sealed class PipelineTests : IDisposable
         TinyPublished.Write(encoder, TinyPublished.NomicMixture);
         TinyPublished.WriteTokenizer(encoder);
         var data = _ml.Data.LoadFromEnumerable<TextRow>([new() { Text = "rain" }]);
-        using var model = _ml.Transforms.Text.EmbedText(
-            "Vector", nameof(TextRow.Text), PublishedEncoder.FromFolder(encoder), new EmbedTextOptions { Device = MoeDevice.Cpu }).Fit(data);
+        var options = new EmbedTextOptions { Device = MoeDevice.Cpu };
+        var embed = _ml.Transforms.Text.EmbedText("Vector", nameof(TextRow.Text), PublishedEncoder.FromFolder(encoder), options);
+        using var model = embed.Fit(data);
         Assert.NotEmpty(model.EncodeForOnnx(["a"]));
         var error = Assert.Throws<NotSupportedException>(() => model.EncodeForOnnx(["rain and sun and wind and bread"]));
         Assert.Contains("6 tokens", error.Message, StringComparison.Ordinal);
@@ -168,11 +213,17 @@ public sealed class PipelineTests : IDisposable
         [
             .. Enumerable.Range(0, Rows).Select(_ =>
             {
-                var (first, second, kind) = (random.NextSingle() * 100, random.Next(15) == 0 ? float.NaN : random.NextSingle(), random.Next(4));
+                var (first, kind) = (random.NextSingle() * 100, random.Next(4));
+                var second = random.Next(15) == 0 ? float.NaN : random.NextSingle();
                 var sum = first / 100 + (float.IsNaN(second) ? 0 : second) + kind;
                 return new TableRow
                 {
-                    First = first, Second = second, Kind = $"kind {kind}", Sum = sum, IsLarge = sum > 2.5f, Label = sum > 3 ? "large" : sum > 2 ? "middle" : "small",
+                    First = first,
+                    Second = second,
+                    Kind = $"kind {kind}",
+                    Sum = sum,
+                    IsLarge = sum > 2.5f,
+                    Label = sum > 3 ? "large" : sum > 2 ? "middle" : "small",
                 };
             }),
         ];

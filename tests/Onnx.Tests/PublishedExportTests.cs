@@ -26,7 +26,8 @@ public sealed class PublishedExportTests : IDisposable
         json.First("architectures") is { } name && name.EndsWith("ForSequenceClassification", StringComparison.Ordinal));
 
     public static TheoryData<string> Embedders { get; } = new(Goldens.Folders("models")
-        .Where(folder => File.Exists(Path.Combine(folder, "tokenizer.json")) && Path.GetFileName(folder).StartsWith("st-", StringComparison.Ordinal))
+        .Where(folder => Path.GetFileName(folder).StartsWith("st-", StringComparison.Ordinal))
+        .Where(folder => File.Exists(Path.Combine(folder, "tokenizer.json")))
         .Select(folder => Path.GetFileName(folder)).DefaultIfEmpty(NoFolder));
 
     public void Dispose()
@@ -63,7 +64,8 @@ public sealed class PublishedExportTests : IDisposable
     public void Classes_of_pooled_layers(string name)
     {
         var folder = Open(name);
-        AssertAgrees(folder.Load(_engine, Input(folder), new PooledClassesHeadConfig { Classes = 4, Layers = 2, ReadsFirstToken = true }), "Score");
+        var head = new PooledClassesHeadConfig { Classes = 4, Layers = 2, ReadsFirstToken = true };
+        AssertAgrees(folder.Load(_engine, Input(folder), head), "Score");
     }
 
     [SkippableTheory]
@@ -115,7 +117,8 @@ public sealed class PublishedExportTests : IDisposable
         Skip.If(name == NoFolder, "There are no goldens of sentence-transformers: set MLNETMOE_GOLDENS to their folder.");
         var embedder = TextEmbedder.Load(_engine, Path.Combine(Goldens.Root!, "models", name));
         var rows = Texts(name).Select(embedder.Encode).ToList();
-        OnnxFile.Close(embedder.Model.Scores(rows), TextModels.Run(embedder.Model, _folder["model.onnx"], rows, "Embedding"), embedder.Width);
+        var embeddings = TextModels.Run(embedder.Model, _folder["model.onnx"], rows, "Embedding");
+        OnnxFile.Close(embedder.Model.Scores(rows), embeddings, embedder.Width);
     }
 
     private void AssertAgrees(Model<EncodedText> model, string output, bool isPair = false, int windows = 1)
@@ -149,7 +152,8 @@ public sealed class PublishedExportTests : IDisposable
 
     private static PublishedFolder Open(string name)
     {
-        Skip.If(name == NoFolder || Goldens.Root is null, "There are no goldens of published models: set MLNETMOE_GOLDENS to their folder.");
+        Skip.If(
+            name == NoFolder || Goldens.Root is null, "There are no goldens of published models: set MLNETMOE_GOLDENS to their folder.");
         return PublishedFolder.Open(Path.Combine(Goldens.Root!, "models", name));
     }
 

@@ -34,7 +34,8 @@ public sealed class RoutingExportTests : IDisposable
         ["capacity by score, multiples"] =
             Router.TokenChoice(2) with { CapacityFactor = 0.6, CapacityMultiple = 2, CapacityPriority = CapacityPriority.Score },
         ["capacity by choice"] = Router.TokenChoice(3) with { CapacityFactor = 0.5, CapacityPriority = CapacityPriority.Choice },
-        ["capacity by batch priority"] = Router.TokenChoice(2) with { ExpertCapacity = 2, CapacityPriority = CapacityPriority.BatchPriority },
+        ["capacity by batch priority"] =
+            Router.TokenChoice(2) with { ExpertCapacity = 2, CapacityPriority = CapacityPriority.BatchPriority },
         ["experts choose"] = Router.ExpertChoice(1.5),
         ["experts choose, capacity"] = Router.ExpertChoice(2) with { ExpertCapacity = 1 },
         ["unified"] = Router.Unified(1.5),
@@ -80,7 +81,10 @@ public sealed class RoutingExportTests : IDisposable
     [Fact]
     public void A_choice_bias_and_a_shared_expert()
     {
-        var mixture = new MixtureConfig { SharedWidth = 8, HasSharedGate = true, HasRouterBias = true, HasChoiceBias = true, RoutedScale = 2.5f };
+        var mixture = new MixtureConfig
+        {
+            SharedWidth = 8, HasSharedGate = true, HasRouterBias = true, HasChoiceBias = true, RoutedScale = 2.5f,
+        };
         var model = Create(Router.TokenChoice(2) with { ScoreFunction = ScoreFunction.Sigmoid }, mixture);
         foreach (var (parameter, _) in model.Parameters.All.Where(p => p.Parameter.Name.Contains(".router.", StringComparison.Ordinal)))
             if (parameter.Value.Rank == 1)
@@ -128,7 +132,10 @@ public sealed class RoutingExportTests : IDisposable
         };
         var store = new ParameterStore(_engine, seed: 3);
         var model = new Model<EncodedText>(
-            _engine, new ModelConfig { Input = input.Config, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, input, store);
+            _engine,
+            new ModelConfig { Input = input.Config, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } },
+            input,
+            store);
         // sharper routers and classes than those that have not learned
         foreach (var (parameter, role) in store.All)
             if (role == ParameterRole.Router || parameter.Name is "head.weight" or "tokens")

@@ -32,7 +32,10 @@ public sealed class TextExportTests : IDisposable
     public void Words_and_subwords_alone_and_in_pairs(bool hasTokenizer, bool isPair)
     {
         var input = TableTextInput.Create(new TextInputConfig { HashBits = 9, MaximumTokens = 12 }, hasTokenizer ? new Letters() : null);
-        var encoder = new EncoderConfig { Width = 16, Layers = 1, Heads = 2, Experts = 4, ExpertWidth = 16, Router = Router.TokenChoice(2) };
+        var encoder = new EncoderConfig
+        {
+            Width = 16, Layers = 1, Heads = 2, Experts = 4, ExpertWidth = 16, Router = Router.TokenChoice(2),
+        };
         var model = new Model<EncodedText>(
             _engine,
             new ModelConfig { Input = input.Config, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } },
@@ -70,6 +73,7 @@ public sealed class TextExportTests : IDisposable
     {
         public int VocabularySize => 27;
 
-        public IReadOnlyList<int> Encode(string text) => [.. text.Where(letter => letter is >= 'a' and <= 'z').Select(letter => letter - 'a')];
+        public IReadOnlyList<int> Encode(string text) =>
+            [.. text.Where(letter => letter is >= 'a' and <= 'z').Select(letter => letter - 'a')];
     }
 }

@@ -11,7 +11,10 @@ namespace Microsoft.ML.Moe.Tests.Onnx;
 internal static class TextModels
 {
     private static readonly string[] Words =
-        ["rain", "sun", "cloud", "storm", "wind", "bread", "soup", "apple", "cheese", "train", "plane", "ticket", "hotel", "road", "a", "cafe", "music"];
+    [
+        "rain", "sun", "cloud", "storm", "wind", "bread", "soup", "apple", "cheese", "train", "plane", "ticket", "hotel", "road", "a",
+        "cafe", "music",
+    ];
 
     /// <summary>Sentences of different lengths.</summary>
     public static List<string> Texts(int count, int longest, int seed)

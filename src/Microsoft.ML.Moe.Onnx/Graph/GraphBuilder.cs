@@ -66,7 +66,7 @@ internal sealed partial class GraphBuilder
     /// <summary>Constant numbers of a parameter, under its name.</summary>
     public Value Constant(string name, long[] shape, Func<float[]> read)
     {
-        var constant = new Value(Unique(name));
+        var constant = new Value(Unique(name, isOwnName: true));
         Initializers.Add(Initializer.Of(constant.Name, shape, read));
         return constant;
     }
@@ -114,7 +114,8 @@ internal sealed partial class GraphBuilder
     }
 
     /// <summary>A node of two outputs.</summary>
-    public (Value First, Value Second) NodeOfTwo(string operation, ReadOnlySpan<Value?> inputs, params ReadOnlySpan<AttributeProto> attributes)
+    public (Value First, Value Second) NodeOfTwo(
+        string operation, ReadOnlySpan<Value?> inputs, params ReadOnlySpan<AttributeProto> attributes)
     {
         var (first, second) = (Unique(operation), Unique(operation));
         Emit(operation, inputs, [first, second], attributes);
@@ -165,10 +166,11 @@ internal sealed partial class GraphBuilder
         return value;
     }
 
-    private string Unique(string name)
+    /// <summary>A name that no other value has: the first of a parameter keeps its own.</summary>
+    private string Unique(string name, bool isOwnName = false)
     {
         var count = _counts[name] = _counts.GetValueOrDefault(name) + 1;
-        return count == 1 && name.Contains('.', StringComparison.Ordinal) ? name : $"{name}_{count}";
+        return isOwnName && count == 1 ? name : $"{name}_{count}";
     }
 
     private static ValueInfoProto Info(string name, DataType type, ReadOnlySpan<object> shape)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using Google.Protobuf;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Onnx.Format;
@@ -19,10 +20,16 @@ internal static class OnnxWriter
 
     private const int FormatVersion = 8;
 
+    /// <summary>This library's, without the commit that it was built from.</summary>
+    private static string Version { get; } =
+        typeof(OnnxWriter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
     /// <summary>Writes the file. Either all of it is there when the method returns, or the file that was there before.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="path">Path of the file.</param>
-    /// <param name="outside">Whether constants go to the file <paramref name="path"/>.data; null: where they are too many for one file.</param>
+    /// <param name="outside">
+    /// Whether constants go to the file <paramref name="path"/>.data; null: where they are too many for one file.
+    /// </param>
     /// <param name="properties">What else the file tells, by name.</param>
     public static void Write(GraphBuilder graph, string path, bool? outside, IEnumerable<(string Name, string Value)> properties)
     {
@@ -30,7 +37,7 @@ internal static class OnnxWriter
         {
             IrVersion = FormatVersion,
             ProducerName = "MlNetMoe",
-            ProducerVersion = typeof(OnnxWriter).Assembly.GetName().Version!.ToString(),
+            ProducerVersion = Version,
             Graph = graph.Graph,
         };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = GraphBuilder.Operators });

@@ -7,7 +7,9 @@ using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Microsoft.ML.Moe.Onnx.Heads;
 
-/// <summary>What heads make of the scores that they compute, and the mean over several networks: their <c>Write</c> and <c>Average</c> as nodes.</summary>
+/// <summary>
+/// What heads make of the scores that they compute, and the mean over several networks: their <c>Write</c> and <c>Average</c> as nodes.
+/// </summary>
 /// <param name="graph">Receives the nodes.</param>
 /// <param name="branch">What counts beside a classifier's network; null for nothing.</param>
 internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = null)
@@ -39,7 +41,8 @@ internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = nul
                 AddValue([.. networks.Select(network => ValueOf((ValueHeadConfig)network.Head, network.Scores))]);
                 break;
             case MemberClassesHeadConfig { Classes: var classes }:
-                AddClasses(Average([.. networks.Select(network => ClassesOf((MemberClassesHeadConfig)network.Head, network.Scores))]), classes);
+                var ofNetworks = networks.Select(network => ClassesOf((MemberClassesHeadConfig)network.Head, network.Scores));
+                AddClasses(Average([.. ofNetworks]), classes);
                 break;
             case ClassifierHeadConfig { Classes: var classes }:
                 var probabilities = graph.Softmax(networks[0].Scores);
@@ -67,8 +70,11 @@ internal sealed class HeadOutputs(GraphBuilder graph, LinearBranch? branch = nul
         switch (head)
         {
             case PairClassesHeadConfig:
-                throw Unsupported.Because("its head aligns the tokens of two texts in C#", "Score with the model itself");
-            case not (BinaryHeadConfig or ValueHeadConfig or ClassifierHeadConfig or PublishedClassesHeadConfig or EmbeddingHeadConfig or VectorHeadConfig):
+                throw Unsupported.Because("its head aligns the tokens of two texts in C#");
+            case BinaryHeadConfig or ValueHeadConfig or ClassifierHeadConfig or PublishedClassesHeadConfig:
+            case EmbeddingHeadConfig or VectorHeadConfig:
+                break;
+            default:
                 throw Unknown(head);
         }
     }

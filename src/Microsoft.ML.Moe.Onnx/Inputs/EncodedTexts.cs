@@ -67,7 +67,8 @@ internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
     /// <summary>Ids and mask of two sequences for each text, [B, 2, L].</summary>
     private IReadOnlyList<OnnxInput> Windows(long padding)
     {
-        var parts = texts.SelectMany(text => new[] { text.Ids!.Ids[..text.Ids.SecondWindow], text.Ids.Ids[text.Ids.SecondWindow..] }).ToList();
+        var parts = texts.Select(text => text.Ids!)
+            .SelectMany(ids => new[] { ids.Ids[..ids.SecondWindow], ids.Ids[ids.SecondWindow..] }).ToList();
         var length = parts.Select(part => part.Length).DefaultIfEmpty().Max();
         var (ids, mask) = (new long[parts.Count * length], new long[parts.Count * length]);
         Array.Fill(ids, padding);

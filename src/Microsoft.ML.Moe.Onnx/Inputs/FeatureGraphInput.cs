@@ -6,8 +6,8 @@ using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 namespace Microsoft.ML.Moe.Onnx.Inputs;
 
 /// <summary>
-/// Rows of features: the graph reads what the pipeline gives the model, [B, slots], and does itself what <see cref="FeatureInput"/> does: missing
-/// and infinite values, the scales of numbers and of binary slots, and between which edges a number lies.
+/// Rows of features: the graph reads what the pipeline gives the model, [B, slots], and does itself what <see cref="FeatureInput"/> does:
+/// missing and infinite values, the scales of numbers and of binary slots, and between which edges a number lies.
 /// </summary>
 internal sealed class FeatureGraphInput : GraphInput
 {
@@ -69,7 +69,7 @@ internal sealed class FeatureGraphInput : GraphInput
         if (_config.Edges == 0)
             return;
         var (edges, shares) = Located(numbers);
-        var first = _graph.Add(_graph.Multiply(edges, _graph.Whole(count)), _graph.Integers([.. Enumerable.Range(0, count).Select(i => (long)i)], count));
+        var first = _graph.Add(_graph.Multiply(edges, _graph.Whole(count)), _graph.Range(_graph.Whole(count)));
         var second = _graph.Add(first, _graph.Whole(count));
         var rest = _graph.Subtract(_graph.Number(1f), shares);
         tape.Bind(_batch.Edges, BoundBags.OfSome(Beside(first, second), Beside(rest, shares)));
@@ -107,8 +107,8 @@ internal sealed class FeatureGraphInput : GraphInput
     }
 
     /// <summary>
-    /// The edge below each number, [B, N], and its share of the way to the next, [B, N]; see <see cref="NumberSlot.Locate"/>. A number without
-    /// edges stays at the first.
+    /// The edge below each number, [B, N], and its share of the way to the next, [B, N]; see <see cref="NumberSlot.Locate"/>. A number
+    /// without edges stays at the first.
     /// </summary>
     private (Value Edges, Value Shares) Located(Value x)
     {
@@ -138,7 +138,8 @@ internal sealed class FeatureGraphInput : GraphInput
     private Value Binaries()
     {
         var x = Slots(_config.Binaries.Select(binary => binary.Slot));
-        x = _graph.Where(_graph.Each("IsNaN", x), _graph.Floats([.. _config.Binaries.Select(binary => binary.Missing)], _config.Binaries.Length), x);
+        var missing = _graph.Floats([.. _config.Binaries.Select(binary => binary.Missing)], _config.Binaries.Length);
+        x = _graph.Where(_graph.Each("IsNaN", x), missing, x);
         var low = Of(binary => binary.Low);
         var share = _graph.Divide(_graph.Subtract(Precise(x), low), Of(binary => (double)binary.High - binary.Low));
         return Single(_graph.Smaller(_graph.Larger(share, _graph.Double(0)), _graph.Double(1)));

@@ -23,12 +23,13 @@ internal abstract class GraphInput
     /// <param name="isPair">Whether rows are pairs of texts.</param>
     /// <param name="sizes">Sizes of the model's parameters.</param>
     /// <exception cref="NotSupportedException">Such rows cannot be read.</exception>
-    public static GraphInput Of<TRow>(GraphBuilder graph, Model<TRow> model, bool isPair, IReadOnlyCollection<int> sizes) => (object)model.Input switch
+    public static GraphInput Of<TRow>(
+        GraphBuilder graph, Model<TRow> model, bool isPair, IReadOnlyCollection<int> sizes) => (object)model.Input switch
     {
         FeatureInput features => new FeatureGraphInput(graph, features, sizes),
         PatchInput images => new ImageGraphInput(graph, images, sizes),
         PublishedTextInput text => new TokenIdGraphInput(graph, text, model.Config.Encoder, isPair, sizes),
         TableTextInput text => new TableTextGraphInput(graph, text, model.Config.Encoder, isPair, sizes),
-        _ => throw Unsupported.Because($"{model.Input.GetType().Name} is not known to the export", "Score with the model itself"),
+        _ => throw Unsupported.Because($"{model.Input.GetType().Name} is not known to the export"),
     };
 }

@@ -51,7 +51,8 @@ internal sealed class ImageGraphInput : GraphInput
         var before = _graph.Zeros(_graph.Concat(0, Rows.Runtime, _graph.Vector(1)));
         var row = _graph.Concat(1, before, _graph.Reshape(pixels, -1, _input.Images.Length));
         long[] places = [.. Enumerable.Repeat(0L, _input.SpecialTokens * grid.Values), .. PlacesOfPatches(grid)];
-        tape.Bind(() => _batch.Patches, _graph.Reshape(_graph.Gather(row, _graph.Integers(places, places.Length), axis: 1), -1, grid.Values));
+        var patches = _graph.Gather(row, _graph.Integers(places, places.Length), axis: 1);
+        tape.Bind(() => _batch.Patches, _graph.Reshape(patches, -1, grid.Values));
     }
 
     /// <summary>For each value of each patch the number of its pixel's value, from 1; 0 beyond the image.</summary>

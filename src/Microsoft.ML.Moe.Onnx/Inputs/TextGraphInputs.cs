@@ -7,7 +7,9 @@ using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Microsoft.ML.Moe.Onnx.Inputs;
 
-/// <summary>What graphs of texts have in common: tokens of B rows, filled to the length L of the longest, and the mask that tells them from padding.</summary>
+/// <summary>
+/// What graphs of texts have in common: tokens of B rows, filled to the length L of the longest, and the mask that tells them from padding.
+/// </summary>
 internal static class TextGraphInputs
 {
     /// <summary>Ids of tokens, [B, L].</summary>
@@ -56,11 +58,12 @@ internal static class TextGraphInputs
         var isToken = new bool[count * maximumTokens];
         for (var sequence = 0; sequence < count; sequence++)
             isToken.AsSpan(sequence * maximumTokens, Math.Max(1, maximumTokens - sequence)).Fill(true);
+        int[] offsets = [.. Enumerable.Range(0, count + 1).Select(sequence => sequence * maximumTokens)];
         return new TracedRows
         {
             Count = rows,
             Windows = windows,
-            Tokens = new SequenceLayout([.. Enumerable.Range(0, count + 1).Select(sequence => sequence * maximumTokens)], isToken) { SequencesOfRow = windows },
+            Tokens = new SequenceLayout(offsets, isToken) { SequencesOfRow = windows },
             Runtime = graph.SizeOf(mask, 0),
             Length = graph.SizeOf(mask, 1),
             IsToken = graph.Greater(mask, graph.Whole(0)),

@@ -14,13 +14,14 @@ internal sealed class TokenIdGraphInput : GraphInput
     private readonly Value _ids;
     private readonly Value? _types;
 
-    public TokenIdGraphInput(GraphBuilder graph, PublishedTextInput input, EncoderConfig encoder, bool isPair, IReadOnlyCollection<int> sizes)
+    public TokenIdGraphInput(
+        GraphBuilder graph, PublishedTextInput input, EncoderConfig encoder, bool isPair, IReadOnlyCollection<int> sizes)
     {
         _graph = graph;
         var config = input.Config;
         var windows = config.Windows == TextWindows.Whole ? 1 : 2;
         if (encoder is JetMoeConfig)
-            throw Unsupported.Because("JetMoE's attention sends tokens to experts, which is not known to the export", "Score with the model itself");
+            throw Unsupported.Because("JetMoE's attention sends tokens to experts, which is not known to the export");
         _ids = TextGraphInputs.AddIntegers(graph, TextGraphInputs.Ids, windows);
         _types = isPair ? TextGraphInputs.AddIntegers(graph, TextGraphInputs.Types) : null;
         Rows = TextGraphInputs.AddMask(graph, TextGraphInputs.Longest(input.MaximumTokens, encoder), windows, sizes);

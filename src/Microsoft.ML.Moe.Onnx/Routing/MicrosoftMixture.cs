@@ -6,8 +6,8 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Onnx.Routing;
 
 /// <summary>
-/// A mixture of experts as ONNX Runtime's operator <c>com.microsoft.MoE</c>, which routes by itself: softmax over the logits, the k largest, each
-/// with its probability, or that divided by the sum over the chosen.
+/// A mixture of experts as ONNX Runtime's operator <c>com.microsoft.MoE</c>, which routes by itself: softmax over the logits, the k
+/// largest, each with its probability, or that divided by the sum over the chosen.
 /// </summary>
 /// <param name="graph">Receives the node.</param>
 /// <param name="tape">Has the weights.</param>

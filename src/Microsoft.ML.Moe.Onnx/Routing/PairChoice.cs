@@ -5,8 +5,9 @@ using Microsoft.ML.Moe.Routing;
 namespace Microsoft.ML.Moe.Onnx.Routing;
 
 /// <summary>
-/// What the policies of this library choose, as nodes: a matrix [T, E] of 1 for pairs and 0 for the rest. Of B rows with L tokens each, T = B·L.
-/// Scores are in single precision, where the policies take double: pairs whose scores differ by less than that rounds are chosen otherwise.
+/// What the policies of this library choose, as nodes: a matrix [T, E] of 1 for pairs and 0 for the rest. Of B rows with L tokens each, T =
+/// B·L. Scores are in single precision, where the policies take double: pairs whose scores differ by less than that rounds are chosen
+/// otherwise.
 /// </summary>
 /// <param name="graph">Receives the nodes.</param>
 /// <param name="layout">The rows' tokens.</param>
@@ -29,7 +30,8 @@ internal sealed class PairChoice(GraphBuilder graph, RowLayout layout, int exper
         GlobalWorkspace workspace => Of(workspace.Inner, logitsTE, choiceBiasE),
         ReluRouting => (OfTokensAlone(Ones(graph.Greater(logitsTE, graph.Number(0f)))), ReluRouting.Weights),
         RandomExperts => throw Unsupported.Because(
-            $"{nameof(RandomExperts)} draws experts by a hash of the logits' bits, which ONNX has no operator for", "Export the model without it"),
+            $"{nameof(RandomExperts)} draws experts by a hash of the logits' bits, which ONNX has no operator for",
+            "Export the model without it"),
         _ => throw Unsupported.Because($"its policy {policy.GetType().Name} is not one of this library", "Export the model with a Router"),
     };
 

@@ -50,7 +50,8 @@ internal static class PairWeights
             graph.Divide(graph.Subtract(own, other), graph.Larger(graph.Each("Abs", other), own)), graph.Number(tolerance));
         var isBeside = graph.And(
             graph.And(graph.LessOrEqual(other, own), graph.Not(isEqualAndBefore)), graph.Not(isFar));
-        var shares = graph.Where(isBeside, graph.Each("Exp", graph.Smaller(graph.Subtract(other, own), graph.Number(0f))), graph.Number(0f));
+        var exponents = graph.Smaller(graph.Subtract(other, own), graph.Number(0f));
+        var shares = graph.Where(isBeside, graph.Each("Exp", exponents), graph.Number(0f));
         return graph.Divide(graph.Number(1f), graph.Sum(shares, axis: 2, keeps: false));
     }
 }

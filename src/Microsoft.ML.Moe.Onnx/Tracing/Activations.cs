@@ -18,7 +18,7 @@ internal static class Activations
         Activation.ClampedSwish => ClampedSwish(graph, graph.Smaller(x, graph.Number(7f))),
         Activation.ClampedIncrement => graph.Add(
             graph.Number(1f), graph.Smaller(graph.Larger(x, graph.Number(-7f)), graph.Number(7f))),
-        _ => throw Unsupported.Because($"the activation {activation} is not known to the export", "Score with the model itself"),
+        _ => throw Unsupported.Because($"the activation {activation} is not known to the export"),
     };
 
     /// <summary>x/2·(1 + part).</summary>

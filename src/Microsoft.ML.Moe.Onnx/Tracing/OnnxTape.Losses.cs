@@ -6,7 +6,8 @@ namespace Microsoft.ML.Moe.Onnx.Tracing;
 internal sealed partial class OnnxTape
 {
     /// <inheritdoc/>
-    protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) => throw Unsupported.Operation(nameof(LoadBalancingLoss));
+    protected override Tensor LoadBalancingLossCore(Tensor logitsTE, SequenceLayout layout) =>
+        throw Unsupported.Operation(nameof(LoadBalancingLoss));
 
     /// <inheritdoc/>
     protected override Tensor RouterZLossCore(Tensor logitsTE, SequenceLayout layout) => throw Unsupported.Operation(nameof(RouterZLoss));

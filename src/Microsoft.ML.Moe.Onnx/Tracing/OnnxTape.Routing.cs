@@ -59,7 +59,8 @@ internal sealed partial class OnnxTape
     }
 
     /// <inheritdoc/>
-    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) => throw Unsupported.Operation(nameof(ExpertLinear));
+    protected override Tensor ExpertLinearCore(Tensor xTI, Tensor weightEIO, RoutingPlan plan) =>
+        throw Unsupported.Operation(nameof(ExpertLinear));
 
     /// <inheritdoc/>
     protected override Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan) => throw Unsupported.Operation(nameof(SumPairs));
@@ -81,7 +82,7 @@ internal sealed partial class OnnxTape
     private Value OfFixedPlan(Value x, Tensor weightsP, RoutingPlan plan, Experts experts)
     {
         if (weightsP is not TracedTensor { IsOfOnes: true } || plan.Tokens % rows.Sequences != 0)
-            throw Unsupported.Because("a layer of the model routes by a plan of its own", "Score with the model itself");
+            throw Unsupported.Because("a layer of the model routes by a plan of its own");
         var slots = plan.Tokens / rows.Sequences;
         var xBSD = graph.Reshape(x, -1, slots, experts.Width);
         var outputs = new Value[experts.Count];
@@ -90,7 +91,7 @@ internal sealed partial class OnnxTape
         {
             // tokens of an expert ascend, so that they stand row by row
             if (RowPattern.Of(plan.TokensOf(expert), rows.Sequences) is not var (stride, places) || stride != slots)
-                throw Unsupported.Because("a layer of the model routes rows differently", "Score with the model itself");
+                throw Unsupported.Because("a layer of the model routes rows differently");
             order.AddRange(places);
             var own = graph.Reshape(graph.Gather(xBSD, Places(places), axis: 1), -1, experts.Width);
             outputs[expert] = graph.Reshape(OfExpert(own, experts, expert), -1, places.Length, experts.Width);
@@ -98,7 +99,7 @@ internal sealed partial class OnnxTape
 
         int[] back = [.. Enumerable.Range(0, slots).Select(slot => order.IndexOf(slot))];
         if (order.Count != slots || back.Contains(-1))
-            throw Unsupported.Because("a layer of the model has tokens without experts by a plan of its own", "Score with the model itself");
+            throw Unsupported.Because("a layer of the model has tokens without experts by a plan of its own");
         return graph.Reshape(graph.Gather(graph.Concat(1, outputs), Places(back), axis: 1), -1, experts.Width);
     }
 

@@ -63,11 +63,11 @@ internal sealed partial class OnnxTape
     protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary)
     {
         if (RowPattern.Of(positions, rows.Sequences) is not (0, var places) || places.Length != rows.TracedLength || rotary.Length == 0)
-            throw Unsupported.Because("its rotary positions are not those of a row's tokens", "Score with the model itself");
+            throw Unsupported.Because("its rotary positions are not those of a row's tokens");
         foreach (var others in rotary)
         {
             if (!AreEqual(others, rotary[0]))
-                throw Unsupported.Because("its rotary positions turn differently from row to row", "Score with the model itself");
+                throw Unsupported.Because("its rotary positions turn differently from row to row");
         }
 
         var turns = rotary[0];

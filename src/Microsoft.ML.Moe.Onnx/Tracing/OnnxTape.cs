@@ -5,14 +5,16 @@ namespace Microsoft.ML.Moe.Onnx.Tracing;
 
 /// <summary>
 /// A tape whose operations compute nothing, but write the nodes that compute it: a model that runs on it once is a graph, whatever its
-/// architecture. The model's own rows are a few traced ones; see <see cref="TracedRows"/> for how they come to stand for any number. Numbers and
-/// indices that the input of the graph gives are bound to it by <see cref="Bind(Func{ReadOnlySpan{float}}, Value)"/> and its like.
+/// architecture. The model's own rows are a few traced ones; see <see cref="TracedRows"/> for how they come to stand for any number.
+/// Numbers and indices that the input of the graph gives are bound to it by <see cref="Bind(Func{ReadOnlySpan{float}}, Value)"/> and its
+/// like.
 /// </summary>
 /// <param name="graph">Receives the nodes.</param>
 /// <param name="rows">The traced rows.</param>
 /// <param name="names">Names of the model's parameters.</param>
 /// <param name="operators">Which operators mixtures become.</param>
-internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IReadOnlyDictionary<Tensor, string> names, OnnxOperators operators) : Tape
+internal sealed partial class OnnxTape(
+    GraphBuilder graph, TracedRows rows, IReadOnlyDictionary<Tensor, string> names, OnnxOperators operators) : Tape
 {
     private readonly TokenCounts _counts = new(graph, rows);
     private readonly Dictionary<Tensor, Value> _parameters = [];
@@ -46,7 +48,7 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
         if (tensor is TracedTensor traced)
             return traced.Value;
         if (!_parameters.TryGetValue(tensor, out var value))
-            _parameters.Add(tensor, value = graph.Constant(names[tensor], [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray));
+            _parameters.Add(tensor, value = graph.Constant(names[tensor], SizesOf(tensor.Shape), tensor.ToArray));
         return value;
     }
 
@@ -74,7 +76,7 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
         if (Bound(values) is { } bound)
             return new TracedTensor(bound, shape);
         var isOfOnes = !values.ContainsAnyExcept(1f);
-        long[] sizes = [.. shape.ToArray().Select(size => (long)size)];
+        var sizes = SizesOf(shape);
         if (!GrowsWithRows(shape))
             return new TracedTensor(graph.Floats(values.ToArray(), sizes), shape) { IsOfOnes = isOfOnes };
         if (_counts.SquareRoots(values, shape) is { } roots)
@@ -105,9 +107,13 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
         if (pattern is null && indices.Length % rows.Count != 0 && !GrowsWithRows(tableVD.Shape))
             return new TracedTensor(graph.Gather(table, Places(indices.ToArray())), shape);
         if (pattern is not var (stride, places) || stride > 0 != GrowsWithRows(tableVD.Shape))
-            throw Unsupported.Because("a layer picks tokens by their number in the row", "Choose another pooling, such as FirstToken or Mean");
+            throw PicksTokens();
         if (stride == 0)
-            return new TracedTensor(ForEachRow(graph.Gather(table, UpToLength(Places(places), places.Length)), [places.Length, shape[1]]), shape);
+        {
+            var once = graph.Gather(table, UpToLength(Places(places), places.Length));
+            return new TracedTensor(ForEachRow(once, [places.Length, shape[1]]), shape);
+        }
+
         return new TracedTensor(OfOwnRows(table, stride, places, shape[1]), shape);
     }
 
@@ -115,7 +121,7 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
     protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags)
     {
         if (!_bags.TryGetValue(bags, out var bound))
-            throw Unsupported.Because("a layer makes bags of its own", "Score with the model itself");
+            throw Unsupported.Because("a layer makes bags of its own");
         return new TracedTensor(bound.SumOf(graph, ValueOf(tableVD)), bags.Count, tableVD.Columns);
     }
 
@@ -181,7 +187,7 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
     /// <inheritdoc/>
     protected override Tensor ReshapeCore(Tensor x, ReadOnlySpan<int> shape)
     {
-        long[] sizes = [.. shape.ToArray().Select(size => (long)size)];
+        var sizes = SizesOf(shape);
         if (GrowsWithRows(shape))
             sizes[0] = -1;
         return new TracedTensor(graph.Reshape(ValueOf(x), sizes), shape);
@@ -202,6 +208,11 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
     }
 
     private static TracedTensor Like(Tensor x, Value value) => new(value, x.Shape);
+
+    private static long[] SizesOf(ReadOnlySpan<int> shape) => [.. shape.ToArray().Select(size => (long)size)];
+
+    private static NotSupportedException PicksTokens() => Unsupported.Because(
+        "a layer picks tokens by their number in the row", "Choose another pooling, such as FirstToken or Mean");
 
     private bool GrowsWithRows(ReadOnlySpan<int> shape) => shape.Length > 0 && shape[0] > 0 && shape[0] % rows.Count == 0;
 
@@ -236,7 +247,7 @@ internal sealed partial class OnnxTape(GraphBuilder graph, TracedRows rows, IRea
             if (places.Length == times * stride && times > 0 && places.Index().All(place => place.Item == place.Index / times))
                 return graph.Reshape(graph.Expand(graph.Unsqueeze(table, 1), graph.Vector(1, times, 1)), -1, columns);
             if (places is not [0])
-                throw Unsupported.Because("a layer picks tokens by their number in the row", "Choose another pooling, such as FirstToken or Mean");
+                throw PicksTokens();
             var ofRows = graph.ReshapeTo(table, graph.Concat(0, graph.Vector(-1), length, graph.Vector(columns)));
             return graph.Reshape(graph.Slice(ofRows, 0, 1, axis: 1), -1, columns);
         }

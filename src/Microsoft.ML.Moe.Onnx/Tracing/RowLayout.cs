@@ -53,7 +53,7 @@ internal readonly record struct RowLayout(Value Length, int? Fixed, Value? IsTok
         for (var token = 0; token < layout.Tokens; token++)
         {
             if (layout.IsToken(token) != (rows.Tokens.IsToken(token) && token % length >= excluded))
-                throw Unsupported.Because("a layer reads some of a row's tokens, by another rule than leaving out the first", "Score with the model itself");
+                throw Unsupported.Because("a layer reads some of a row's tokens, by another rule than leaving out the first");
         }
 
         var positions = graph.Range(graph.Squeeze(rows.Length!.Value, 0));
@@ -61,5 +61,5 @@ internal readonly record struct RowLayout(Value Length, int? Fixed, Value? IsTok
     }
 
     private static NotSupportedException Ragged() =>
-        Unsupported.Because("a layer divides a row's tokens into sequences", "Score with the model itself");
+        Unsupported.Because("a layer divides a row's tokens into sequences");
 }

@@ -4,8 +4,8 @@ using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 namespace Microsoft.ML.Moe.Onnx.Tracing;
 
 /// <summary>
-/// What poolings make in C# of the rows' numbers of tokens, known by what it is for the traced rows, which have different ones: the last token of
-/// each, and the square root of their number.
+/// What poolings make in C# of the rows' numbers of tokens, known by what it is for the traced rows, which have different ones: the last
+/// token of each, and the square root of their number.
 /// </summary>
 /// <param name="graph">Receives the nodes.</param>
 /// <param name="rows">The traced rows.</param>
@@ -13,7 +13,8 @@ internal sealed class TokenCounts(GraphBuilder graph, TracedRows rows)
 {
     private readonly int[] _counts =
     [
-        .. Enumerable.Range(0, rows.Sequences).Select(row => Enumerable.Range(row * rows.TracedLength, rows.TracedLength).Count(rows.Tokens.IsToken)),
+        .. Enumerable.Range(0, rows.Sequences)
+            .Select(row => Enumerable.Range(row * rows.TracedLength, rows.TracedLength).Count(rows.Tokens.IsToken)),
     ];
 
     /// <summary>Rows of a packed matrix as indices [B], where some indices are the last token of each row; else null.</summary>
@@ -31,7 +32,9 @@ internal sealed class TokenCounts(GraphBuilder graph, TracedRows rows)
         return graph.Subtract(graph.Add(starts, Counts()), graph.Whole(1));
     }
 
-    /// <summary>[B, D], the same in all columns, where some numbers are the square roots of the rows' numbers of tokens; else null.</summary>
+    /// <summary>
+    /// [B, D], the same in all columns, where some numbers are the square roots of the rows' numbers of tokens; else null.
+    /// </summary>
     public Value? SquareRoots(ReadOnlySpan<float> values, ReadOnlySpan<int> shape)
     {
         if (rows.Length is null || shape.Length != 2 || shape[0] != rows.Sequences)

@@ -25,7 +25,9 @@ internal sealed class TracedRows
     /// <summary>The number of sequences when the graph runs, a vector of one.</summary>
     public required Value Runtime { get; init; }
 
-    /// <summary>The number of tokens of each sequence when the graph runs, a vector of one; null where it is always that of the traced ones.</summary>
+    /// <summary>
+    /// The number of tokens of each sequence when the graph runs, a vector of one; null where it is always that of the traced ones.
+    /// </summary>
     public Value? Length { get; init; }
 
     /// <summary>[B, L]: whether a token is one, and not padding; null where there is no padding.</summary>

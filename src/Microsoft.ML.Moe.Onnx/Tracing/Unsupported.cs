@@ -5,7 +5,7 @@ internal static class Unsupported
 {
     /// <summary>A layer that decides in C# by numbers that the graph computes.</summary>
     public static NotSupportedException Numbers() =>
-        Because("a layer of the model looks at numbers that are only known when the graph runs", "Score with the model itself");
+        Because("a layer of the model looks at numbers that are only known when the graph runs");
 
     /// <summary>An operation of training, or of models that write.</summary>
     public static NotSupportedException Operation(string operation) =>
@@ -14,5 +14,6 @@ internal static class Unsupported
     /// <summary>Anything else.</summary>
     /// <param name="reason">What is in the way.</param>
     /// <param name="advice">What to do.</param>
-    public static NotSupportedException Because(string reason, string advice) => new($"The model cannot be exported as ONNX: {reason}. {advice}.");
+    public static NotSupportedException Because(string reason, string advice = "Score with the model itself") =>
+        new($"The model cannot be exported as ONNX: {reason}. {advice}.");
 }
