@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Onnx;
 using Microsoft.ML.Moe.Onnx.Format;
+using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 
@@ -77,6 +78,19 @@ public sealed class OperatorTests : IDisposable
         var shapes = written.Graph.Initializer.Where(tensor => tensor is { DataType: (int)TensorProto.Types.DataType.Int64, Dims: [< 9] });
         Assert.NotEmpty(shapes);
         Assert.All(shapes, tensor => Assert.Equal(TensorProto.Types.DataLocation.Default, tensor.DataLocation));
+    }
+
+    [Fact]
+    public void More_than_one_file_can_hold_goes_beside_it()
+    {
+        var graph = new GraphBuilder();
+        // 4 GB by its shape; what is read is less, so that the test need not write them
+        var large = graph.Constant("large", [1L << 30], () => [1f, 2f]);
+        graph.Output(large, "y", TensorProto.Types.DataType.Float, 1 << 30);
+        OnnxWriter.Write(graph, _folder["model.onnx"], outside: null, []);
+        var written = ModelProto.Parser.ParseFrom(File.ReadAllBytes(_folder["model.onnx"]));
+        Assert.Equal(TensorProto.Types.DataLocation.External, Assert.Single(written.Graph.Initializer).DataLocation);
+        Assert.Equal(2 * sizeof(float), new FileInfo(_folder["model.onnx.data"]).Length);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Models.Published;
@@ -101,6 +102,40 @@ public sealed class PublishedExportTests : IDisposable
         var model = folder.Load(_engine, Input(folder), new NextTokenHeadConfig());
         var error = Assert.Throws<NotSupportedException>(() => OnnxExport.Save(model, _folder["model.onnx"]));
         Assert.Contains("writes text", error.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void An_upcycled_mixture()
+    {
+        var folder = Open("bert");
+        var upcycling = Upcycling.Slices(4, router: Router.Unified(1.5));
+        AssertAgrees(folder.Load(_engine, Input(folder), new VectorHeadConfig(), upcycling: upcycling), "Embedding");
+    }
+
+    [SkippableFact]
+    public void States_of_several_layers_with_the_routers_weights()
+    {
+        var folder = Open("nomic-bert-moe");
+        var head = new EmbeddingHeadConfig
+        {
+            Pooling = [TextPooling.WeightedMean, TextPooling.FirstToken],
+            Layers = [0, 1],
+            HasRouterWeights = true,
+            Modules = [new StandardizeModule(), new NormalizeModule()],
+        };
+        AssertAgrees(folder.Load(_engine, Input(folder), head), "Embedding");
+    }
+
+    [SkippableFact]
+    public void Adapters_are_merged()
+    {
+        var folder = Open("nomic-bert-moe");
+        var plain = folder.Load(_engine, Input(folder), new VectorHeadConfig());
+        var adapted = plain.WithAdapters(new LowRankAdaptation(), seed: 5);
+        var random = new Random(3);
+        foreach (var parameter in adapted.Parameters.Of(ParameterRole.Adapter))
+            parameter.Value.CopyFrom([.. Enumerable.Range(0, parameter.Value.Length).Select(_ => random.NextSingle() - 0.5f)]);
+        AssertAgrees(adapted, "Embedding");
     }
 
     [SkippableFact]

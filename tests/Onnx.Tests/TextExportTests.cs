@@ -49,6 +49,20 @@ public sealed class TextExportTests : IDisposable
     }
 
     [Fact]
+    public void Vectors_of_an_encoder()
+    {
+        var input = TableTextInput.Create(new TextInputConfig { HashBits = 9, MaximumTokens = 12 });
+        var encoder = new EncoderConfig { Width = 16, Layers = 1, Heads = 2, Experts = 4, ExpertWidth = 16 };
+        var model = new Model<EncodedText>(
+            _engine,
+            new ModelConfig { Input = input.Config, Encoder = encoder, Head = new VectorHeadConfig() },
+            input,
+            new ParameterStore(_engine, seed: 3));
+        var rows = TextModels.Texts(Rows, 14, seed: 1).Select(text => input.Encode(text)).ToList();
+        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Embedding"), 16, fewRows: 3);
+    }
+
+    [Fact]
     public void A_linear_branch_is_refused_or_left_out_or_read_as_it_is_asked_for()
     {
         var trainer = new TextClassifierTrainer(ToyTable.Config(epochs: 1), 3, _engine);
