@@ -79,6 +79,14 @@ public sealed class RoutingExportTests : IDisposable
     }
 
     [Fact]
+    public void Soft_with_as_many_slots_as_tokens()
+    {
+        var model = Create(Router.Soft(2), maximumTokens: 12);
+        var rows = Encoded(model);
+        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3);
+    }
+
+    [Fact]
     public void A_choice_bias_and_a_shared_expert()
     {
         var mixture = new MixtureConfig
@@ -123,9 +131,9 @@ public sealed class RoutingExportTests : IDisposable
     private static List<EncodedText> Encoded(Model<EncodedText> model, int count = Rows) =>
         [.. TextModels.Texts(count, longest: 14, seed: 4).Select(text => model.Input.Encode(text))];
 
-    private Model<EncodedText> Create(Router router, MixtureConfig? mixture = null)
+    private Model<EncodedText> Create(Router router, MixtureConfig? mixture = null, int maximumTokens = 16)
     {
-        var input = TableTextInput.Create(new TextInputConfig { HashBits = 9, MaximumTokens = 16 });
+        var input = TableTextInput.Create(new TextInputConfig { HashBits = 9, MaximumTokens = maximumTokens });
         var encoder = new EncoderConfig
         {
             Width = 16, Layers = 2, Heads = 2, Experts = 6, ExpertWidth = 16, Router = router, Mixture = mixture,

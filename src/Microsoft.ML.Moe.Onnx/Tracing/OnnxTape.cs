@@ -89,7 +89,10 @@ internal sealed partial class OnnxTape(
         }
 
         sizes[0] /= rows.Sequences;
-        var once = UpToLength(graph.Floats(own.ToArray(), sizes), sizes[0]);
+        // what has one number for each token is of the tokens, and not of as many slots
+        var once = graph.Floats(own.ToArray(), sizes);
+        if (own.Length == rows.TracedLength)
+            once = UpToLength(once, sizes[0]);
         return new TracedTensor(ForEachRow(once, sizes), shape) { IsOfOnes = isOfOnes };
     }
 

@@ -24,8 +24,9 @@ internal readonly record struct RowLayout(Value Length, int? Fixed, Value? IsTok
                 throw Ragged();
         }
 
-        if (length != rows.TracedLength || rows.Length is not { } dynamicLength)
-            return new RowLayout(graph.Vector(length), length, length == rows.TracedLength ? rows.IsToken : null);
+        // traced tokens have padding wherever their number is free, and slots have none
+        if (length != rows.TracedLength || rows.Length is not { } dynamicLength || layout.Mask.IsEmpty)
+            return new RowLayout(graph.Vector(length), length, null);
         return new RowLayout(dynamicLength, null, MaskOf(graph, rows, layout));
     }
 
