@@ -4,6 +4,7 @@ using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Onnx;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Serving;
 using Microsoft.ML.Moe.Training;
@@ -98,6 +99,9 @@ public sealed partial class OptionTests
 
     [Fact]
     public void Options_of_serving() => AssertTable("Serving", new MoeScorerOptions<string>(), typeof(MoeScorerOptions<string>), []);
+
+    [Fact]
+    public void Options_of_ONNX_files() => AssertTable("ONNX", new OnnxOptions(), typeof(OnnxOptions), []);
 
     [Fact]
     public void Members_of_corruptions()

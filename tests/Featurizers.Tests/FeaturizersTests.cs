@@ -1,5 +1,7 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Transforms.Image;
+using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Microsoft.ML.Moe.Tests.Featurizers;
 
@@ -28,7 +30,9 @@ public sealed class FeaturizersTests
     public void Vectors_of_an_onnx_file()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder["abs.onnx"], OnnxFile.Of("Abs", 2));
+        var graph = new GraphBuilder();
+        graph.Output(graph.Each("Abs", graph.Input("x", DataType.Float, 2)), "y", DataType.Float, 2);
+        OnnxWriter.Write(graph, folder["abs.onnx"], outside: false, []);
         var random = new Random(1);
         var rows = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 200).Select(_ =>
         {

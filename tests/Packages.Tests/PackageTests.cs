@@ -19,6 +19,7 @@ public sealed class PackageTests
         },
         { "MlNetMoe.Mpi", "Microsoft.ML.Moe.Mpi", ["MlNetMoe.Core"] },
         { "MlNetMoe.Extensions.AI", "Microsoft.ML.Moe.Extensions.AI", ["Microsoft.Extensions.AI.Abstractions", "MlNetMoe"] },
+        { "MlNetMoe.Onnx", "Microsoft.ML.Moe.Onnx", ["Google.Protobuf", "MlNetMoe"] },
     };
 
     [Theory]

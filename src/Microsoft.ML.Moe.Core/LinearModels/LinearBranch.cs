@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// </summary>
 internal sealed class LinearBranch : Branch<EncodedText>
 {
-    private const float SmallestProbability = 1e-30f;
+    public const float SmallestProbability = 1e-30f;
     /// <summary>The table of models of version 2 and before.</summary>
     private const string HashedName = "wide.weight";
 
@@ -28,6 +28,9 @@ internal sealed class LinearBranch : Branch<EncodedText>
 
     /// <summary>a and b: how much the encoder and the linear model count.</summary>
     public (float Encoder, float Linear) Weights { get; }
+
+    /// <summary>What the linear model reads of a row; see <see cref="LinearModel.Transform"/>.</summary>
+    public void Transform(EncodedText row, List<int> indices, List<float> values) => Model.Transform(_input.LinearRowOf(row), indices, values);
 
     /// <inheritdoc/>
     public override ModelConfig AddTo(ModelConfig config) => config with

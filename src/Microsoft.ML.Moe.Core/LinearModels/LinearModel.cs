@@ -57,16 +57,22 @@ internal sealed class LinearModel
         var (indices, values) = _scratch ??= ([], []);
         indices.Clear();
         values.Clear();
-        if (_isHashed)
-            TransformHashed(row, indices, values);
-        else
-            Features.Transform(row, indices, values);
+        Transform(row, indices, values);
         Span<float> sum = stackalloc float[_stride <= 1024 ? _stride : 0];
         if (sum.IsEmpty)
             sum = new float[_stride];
         sum.Clear();
         Gather.Add(_weights, CollectionsMarshal.AsSpan(indices), CollectionsMarshal.AsSpan(values), sum);
         sum[..Classes].CopyTo(scores);
+    }
+
+    /// <summary>Rows of <see cref="Weights"/> that a row's features are, and how much each counts; both are added to.</summary>
+    internal void Transform(LinearRow row, List<int> indices, List<float> values)
+    {
+        if (_isHashed)
+            TransformHashed(row, indices, values);
+        else
+            Features.Transform(row, indices, values);
     }
 
     /// <summary>Natural logarithms of the probabilities of a row, [C].</summary>

@@ -79,6 +79,18 @@ public sealed class ExpertCapacity : RoutingPolicy
         return new ExpertCapacity(inner, (_, _) => tokens, scope, priority, maskPadding);
     }
 
+    /// <summary>Chooses the pairs.</summary>
+    internal RoutingPolicy Inner => _inner;
+
+    /// <summary>Which tokens form a group.</summary>
+    internal RoutingScope Scope => _scope;
+
+    /// <summary>Who keeps an expert that is full.</summary>
+    internal CapacityPriority Priority => _priority;
+
+    /// <summary>Tokens that an expert takes at most of a group.</summary>
+    internal int CapacityOf(int tokens, int experts) => _capacityOf(tokens, experts);
+
     /// <summary>What a token gives that has lost all its pairs.</summary>
     internal DroppedTokens DroppedTokens { get; private init; }
 

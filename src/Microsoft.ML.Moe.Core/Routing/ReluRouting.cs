@@ -12,6 +12,9 @@ internal sealed class ReluRouting : RoutingPolicy
     /// <inheritdoc/>
     public override bool RoutesSequencesApart => true;
 
+    /// <summary>How pairs are weighted.</summary>
+    internal static CombineRule Weights { get; } = new(0f, WeightNormalization.None) { Score = ScoreFunction.Relu };
+
     /// <inheritdoc/>
     public override RoutingPlan Route(ReadOnlySpan<float> logitsTE, int experts, SequenceLayout layout, bool training) =>
         PlanOfChosen(logitsTE, [], experts, layout, training);
@@ -34,6 +37,6 @@ internal sealed class ReluRouting : RoutingPolicy
                 selectedE[expert] = logitsTE[token * pairs.Experts + expert] > 0f;
         }
 
-        return new PlanTerms(new CombineRule(0f, WeightNormalization.None) { Score = ScoreFunction.Relu });
+        return new PlanTerms(Weights);
     }
 }

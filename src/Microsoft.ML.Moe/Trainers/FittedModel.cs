@@ -89,6 +89,9 @@ internal abstract class FittedModel
 internal sealed class FittedModel<TRow>(
     SharedModel<Model<TRow>> shared, RowSource<TRow> rows, RowResults.Factory<TRow>? createResults = null) : FittedModel
 {
+    /// <summary>The model, while it is held.</summary>
+    public Model<TRow> Network => shared.Model;
+
     /// <inheritdoc/>
     public override ModelConfig Config => shared.Model.Config;
 

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.Heads;
 internal sealed class BinaryHead(ParameterStore store, BinaryHeadConfig config, EncoderConfig encoder) : Head
 {
     /// <summary>Probabilities nearer to 0 or 1 count as this: their log-odds stay finite.</summary>
-    private const double SmallestProbability = 1e-7;
+    public const double SmallestProbability = 1e-7;
 
     private readonly MemberScores _scores = new(store, config.Members, encoder.Width, 1);
 

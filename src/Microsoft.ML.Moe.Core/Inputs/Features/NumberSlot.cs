@@ -4,7 +4,7 @@ namespace Microsoft.ML.Moe.Inputs;
 internal sealed record NumberSlot
 {
     /// <summary>From where on scaled values are compressed, in deviations.</summary>
-    private const double Bend = 3;
+    internal const double Bend = 3;
 
     /// <summary>Number of the slot.</summary>
     public required int Slot { get; init => field = OptionCheck.Range(value, 0, FeatureRow.MaximumSlots - 1, nameof(Slot)); }

@@ -57,6 +57,9 @@ public sealed class MoeTextEmbeddingTransformer : MoeTransformer, ISavedTransfor
         _embedder.SaveHuggingFace(folder, weights);
     }
 
+    /// <summary>The encoder with its tokenizer and prompt.</summary>
+    internal TextEmbedder Embedder => _embedder;
+
     /// <summary>Embeds texts.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="outputs">Receives <see cref="Width"/> numbers for each.</param>

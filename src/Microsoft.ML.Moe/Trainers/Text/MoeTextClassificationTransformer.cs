@@ -28,6 +28,9 @@ public sealed class MoeTextClassificationTransformer : MoeClassificationTransfor
         ModelRegistration.TextClassifierLoader,
         (folder, transformer) => ModelZip.Write(folder, ((MoeTextClassificationTransformer)transformer)._saved));
 
+    /// <summary>Whether rows are pairs of texts.</summary>
+    internal bool ReadsPairs => _saved.Columns.Sentence2 is not null;
+
     /// <summary>The tokenizer that text goes through, if any.</summary>
     internal TextTokenizer? Tokenizer => _saved.Tokenizer;
 

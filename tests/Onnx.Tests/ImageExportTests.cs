@@ -1,0 +1,112 @@
+using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Onnx;
+using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Onnx;
+
+/// <summary>
+/// Models of images: patches that overlap and reach beyond the image, convolutions, and a published architecture's tokens.
+/// </summary>
+public sealed class ImageExportTests : IDisposable
+{
+    private const int Rows = 1000;
+
+    private readonly ManagedEngine _engine = new(2);
+    private readonly TemporaryFolder _folder = new();
+
+    public static TheoryData<string> Routers { get; } = ["token", "experts", "unified", "soft"];
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _engine.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Routers))]
+    public void Classes_of_overlapping_patches(string router)
+    {
+        var input = new ImageInputConfig
+        {
+            ImageWidth = 7,
+            ImageHeight = 5,
+            Channels = 2,
+            PatchSize = 3,
+            PatchMargin = 1,
+            Convolutions = 1,
+            Means = [100f, 120f],
+            Deviations = [60f, 70f],
+        };
+        var encoder = new EncoderConfig
+        {
+            Width = 16,
+            Layers = 2,
+            Heads = 2,
+            Experts = 4,
+            ExpertWidth = 16,
+            Router = router switch
+            {
+                "token" => Router.TokenChoice(2),
+                "experts" => Router.ExpertChoice(1.5),
+                "unified" => Router.Unified(1.5),
+                _ => Router.Soft(),
+            },
+        };
+        AssertAgrees(
+            new ModelConfig { Input = input, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, new PatchInput(input));
+    }
+
+    [Fact]
+    public void Classes_of_a_published_architecture()
+    {
+        var encoder = new VitConfig
+        {
+            Width = 16,
+            Layers = 2,
+            Heads = 2,
+            DenseWidth = 24,
+            ImageWidth = 8,
+            ImageHeight = 8,
+            PatchSize = 4,
+            Channels = 3,
+            VocabularySize = 0,
+            Positions = 5,
+        };
+        // other sizes than the encoder's: its positions are interpolated
+        var input = PublishedImageInputConfig.Of(
+            encoder,
+            new ImagePreprocessing { ResizeWidth = 12, ResizeHeight = 8, Means = [0.5f, 0.4f, 0.3f], Deviations = [0.2f, 0.3f, 0.4f] });
+        AssertAgrees(
+            new ModelConfig
+            {
+                Input = input, Encoder = encoder, Head = new PooledClassesHeadConfig { Classes = 3, Layers = 1, ReadsFirstToken = true },
+            },
+            new PatchInput(input));
+    }
+
+    private void AssertAgrees(ModelConfig config, PatchInput input)
+    {
+        var store = new ParameterStore(_engine, seed: 3);
+        var model = new Model<ImagePixels>(_engine, config, input, store);
+        var random = new Random(5);
+        foreach (var (parameter, _) in store.All.Where(p => p.Parameter.Name is "head.weight"))
+            parameter.Value.CopyFrom([.. Enumerable.Range(0, parameter.Value.Length).Select(_ => random.NextSingle() - 0.5f)]);
+        var size = input.Images;
+        var rows = Enumerable.Range(0, Rows).Select(_ =>
+        {
+            var pixels = new byte[size.Length];
+            random.NextBytes(pixels);
+            return size.EncodeAsItIs(pixels);
+        }).ToList();
+        OnnxExport.Save(model, _folder["model.onnx"]);
+        using var file = new OnnxFile(_folder["model.onnx"]);
+        var values = rows.SelectMany(row => row.Raw.ToArray().Select(value => (float)value)).ToArray();
+        var scores = file.Run("Score", OnnxFile.Input("Pixels", values, Rows, size.Height, size.Width, size.Channels));
+        OnnxFile.Close(model.Scores(rows), scores, 3, fewRows: 3);
+    }
+}
