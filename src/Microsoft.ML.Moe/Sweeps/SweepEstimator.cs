@@ -60,7 +60,8 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         using var channel = _host.Start("Sweep");
-        using var run = new SweepRun<TOptions>(_space, _factory, _task(_options), _options, _host, channel, input);
+        var setup = new SweepSetup<TOptions>(_space, _factory, _task(_options), _options, _host, input);
+        using var run = new SweepRun<TOptions>(setup, channel);
         try
         {
             return run.Execute();
@@ -68,7 +69,7 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
         finally
         {
             Result = run.Result;
-            BestOptions = Result.Best is { } best ? run.OptionsOf(best.Number) : null;
+            BestOptions = Result.Best is { } best ? setup.OptionsOf(best.Number) : null;
         }
     }
 
