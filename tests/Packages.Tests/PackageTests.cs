@@ -17,6 +17,7 @@ public sealed class PackageTests
                 "SkiaSharp.NativeAssets.Linux.NoDependencies",
             ]
         },
+        { "MlNetMoe.Cluster", "Microsoft.ML.Moe.Cluster", ["Microsoft.Orleans.Server", "MlNetMoe"] },
         { "MlNetMoe.Extensions.AI", "Microsoft.ML.Moe.Extensions.AI", ["Microsoft.Extensions.AI.Abstractions", "MlNetMoe"] },
     };
 

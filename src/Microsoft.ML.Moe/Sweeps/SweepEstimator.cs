@@ -14,7 +14,7 @@ namespace Microsoft.ML.Moe;
 /// space under asynchronous successive halving (Li et al. 2020, ASHA): after a ninth and a third of its epochs a trial goes on only if it is among the best
 /// third so far. That needs a trainer of this library; anything else is fitted as a whole. See <see cref="SweepOptions"/>.
 /// </remarks>
-public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
+public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>, IQueueSource
     where TOptions : class, new()
 {
     private readonly IHost _host;
@@ -60,7 +60,7 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         using var channel = _host.Start("Sweep");
-        var setup = new SweepSetup<TOptions>(_space, _factory, _task(_options), _options, _host, input);
+        var setup = SetUp(input);
         using var run = new SweepRun<TOptions>(setup, channel);
         try
         {
@@ -83,6 +83,12 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
         var defaults = _space.Create(new Proposals<TOptions>(_space, seed)[0]!);
         return _factory(Environments.Beside(_host, seed), defaults).GetOutputSchema(inputSchema);
     }
+
+    SweepOptions IQueueSource.Options => _options;
+
+    IQueueWork IQueueSource.Prepare(IDataView table) => new SweepWork<TOptions>(SetUp(table));
+
+    private SweepSetup<TOptions> SetUp(IDataView input) => new(_space, _factory, _task(_options), _options, _host, input);
 
     /// <summary>Refuses values that the options themselves refuse, each by itself.</summary>
     private void CheckSpace()

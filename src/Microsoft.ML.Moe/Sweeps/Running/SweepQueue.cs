@@ -51,6 +51,15 @@ internal sealed class SweepQueue : IDisposable
     /// <summary>A trial; null where it has not begun.</summary>
     public SweepTrial? this[int trial] => _journal[trial];
 
+    /// <summary>The trials whose models are kept, best first.</summary>
+    public IReadOnlyList<int> Kept => _models.Trials;
+
+    /// <summary>Which worker has what, on several machines, and the greatest number of a lease.</summary>
+    public (IReadOnlyList<LeaseLine> Leases, long Last) Leases => _journal.Leases;
+
+    /// <summary>How the sweep has ended on several machines; null where it has not.</summary>
+    public FinishLine? Finish => _journal.Finish;
+
     /// <summary>Whether a trial is still to be trained, or trained on.</summary>
     public bool IsUnfinished(int trial) => this[trial] is null or { Verdict: SweepVerdict.Running or SweepVerdict.OutOfTime };
 
@@ -64,22 +73,57 @@ internal sealed class SweepQueue : IDisposable
         }
     }
 
+    /// <summary>Whether there is a trial to give out, and time for it.</summary>
+    public bool HasMore
+    {
+        get
+        {
+            lock (_lock)
+                return !Clock.Search.IsCancellationRequested && !IsTooLateForAnother()
+                    && ((_unfinished.Count > 0 && _unfinished.Min < _options.TrialLimit) || (_next < _options.TrialLimit && _told(_next) is not null));
+        }
+    }
+
     /// <summary>The next trial; null when there is none or no time for it.</summary>
     public TrialLease? Take()
     {
         lock (_lock)
         {
-            if (Clock.Search.IsCancellationRequested || IsTooLateForAnother())
+            if (!HasMore)
                 return null;
-            if (_unfinished.Count > 0 && _unfinished.Min < _options.TrialLimit)
-            {
-                var number = _unfinished.Min;
-                _unfinished.Remove(number);
-                return LeaseOf(number);
-            }
-
-            return _next < _options.TrialLimit && _told(_next) is not null ? LeaseOf(_next++) : null;
+            if (_unfinished.Count == 0 || _unfinished.Min >= _options.TrialLimit)
+                return LeaseOf(_next++);
+            var number = _unfinished.Min;
+            _unfinished.Remove(number);
+            return LeaseOf(number);
         }
+    }
+
+    /// <summary>Whether a trial that was given back waits for a worker, and others at a rung for it.</summary>
+    /// <param name="trial">Number of the trial that waits.</param>
+    public bool IsHeldUp(int trial)
+    {
+        lock (_lock)
+            return _unfinished.Count > 0 && _unfinished.Min < trial;
+    }
+
+    /// <summary>A trial is with a worker, and not to be given out.</summary>
+    public void Withhold(int trial)
+    {
+        lock (_lock)
+        {
+            for (; _next <= trial; _next++)
+                _unfinished.Add(_next);
+            _unfinished.Remove(trial);
+        }
+    }
+
+    /// <summary>A trial that its worker no longer has is to be given out again.</summary>
+    public void Return(int trial)
+    {
+        lock (_lock)
+            if (IsUnfinished(trial))
+                _unfinished.Add(trial);
     }
 
     /// <summary>A trial begins, or begins anew.</summary>
@@ -136,9 +180,17 @@ internal sealed class SweepQueue : IDisposable
     public bool IsToBeConfirmed(SweepResult result) => _options.ConfirmWinner && result.Best is { Number: > 0 } best
         && result.Confirmation?.Trial != best.Number && !Clock.End.IsCancellationRequested;
 
-    /// <summary>Writes down what no trial is told of.</summary>
+    /// <summary>The winner was fitted with another seed.</summary>
     /// <exception cref="JournalException">The journal cannot be written.</exception>
     public void Note(ConfirmationLine confirmation) => Add(confirmation with { At = Clock.Seconds });
+
+    /// <summary>A worker has been given a trial.</summary>
+    /// <exception cref="JournalException">The journal cannot be written.</exception>
+    public void Note(LeaseLine lease) => Add(lease with { At = Clock.Seconds });
+
+    /// <summary>The sweep has ended, and its model is kept.</summary>
+    /// <exception cref="JournalException">The journal cannot be written.</exception>
+    public void Note(FinishLine finish) => Add(finish with { At = Clock.Seconds });
 
     /// <summary>The error of a sweep that has found nothing.</summary>
     public static InvalidOperationException NothingFound(SweepResult result) =>

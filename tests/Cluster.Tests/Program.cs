@@ -1,0 +1,6 @@
+namespace Microsoft.ML.Moe.Tests.Cluster;
+
+internal static class Program
+{
+    private static int Main(string[] args) => args.Length;
+}
