@@ -14,6 +14,7 @@ internal sealed class Coordinator : IDisposable
     private readonly WorkIdentity _identity;
     private readonly TimeSpan _duration;
     private readonly TimeProvider _time;
+    private readonly bool _hasWinner;
     private readonly Dictionary<long, Held> _leases = [];
     private long _last;
     private bool _isConfirmed;
@@ -22,9 +23,10 @@ internal sealed class Coordinator : IDisposable
     /// <param name="identity">What workers must have in common with this process.</param>
     /// <param name="duration">How long a lease lasts after its worker was heard of.</param>
     /// <param name="time">The time.</param>
-    public Coordinator(SweepQueue queue, WorkIdentity identity, TimeSpan duration, TimeProvider time)
+    /// <param name="hasWinner">See <see cref="IQueueWork.HasWinner"/>.</param>
+    public Coordinator(SweepQueue queue, WorkIdentity identity, TimeSpan duration, TimeProvider time, bool hasWinner = true)
     {
-        (_queue, _identity, _duration, _time) = (queue, identity, duration, time);
+        (_queue, _identity, _duration, _time, _hasWinner) = (queue, identity, duration, time, hasWinner);
         var (leases, last) = queue.Leases;
         _last = last;
         foreach (var lease in leases)
@@ -61,6 +63,14 @@ internal sealed class Coordinator : IDisposable
         if (_leases.Count > 0)
             return new(SweepState.Running);
         var result = _queue.Result;
+        if (!_hasWinner && result.Trials.FirstOrDefault(part => part.Verdict is not SweepVerdict.Completed) is { } failed)
+        {
+            Fail($"Part {failed.Number}: {failed.Error ?? "it was stopped."}");
+            return new(State);
+        }
+
+        if (!_hasWinner)
+            return Grant(worker, LeaseLine.Finishing, id => new(id, LeaseLine.Finishing, _identity, Trials: []));
         if (result.Best is not { } best)
         {
             Fail(SweepQueue.NothingFound(result).Message);

@@ -24,7 +24,40 @@ public static class MoeClusterClient
     /// <exception cref="InvalidOperationException">The sweep cannot be done; the message says why.</exception>
     /// <exception cref="TimeoutException">The cluster has not answered for minutes.</exception>
     public static async Task<SweepResult> SweepAsync(
+        this IGrainFactory client, string name, IProgress<SweepResult>? progress = null, CancellationToken cancellationToken = default) =>
+        (await RunAsync(client, name, progress, cancellationToken)).Result;
+
+    /// <summary>Starts a cross-validation and waits for its end; or takes it up after an interruption.</summary>
+    /// <param name="client">The cluster: its client, or the grain factory of a silo.</param>
+    /// <param name="name">Name that the cross-validation has in all silos.</param>
+    /// <param name="progress">Is told of the folds so far, whenever there is something new.</param>
+    /// <param name="cancellationToken">Ends the waiting, not the cross-validation.</param>
+    /// <returns>The folds: loss and further metrics of each, of the rows that were kept from it.</returns>
+    /// <exception cref="InvalidOperationException">A fold could not be fitted, or the whole cannot be done; the message says why.</exception>
+    /// <exception cref="TimeoutException">The cluster has not answered for minutes.</exception>
+    public static async Task<IReadOnlyList<SweepTrial>> CrossValidateAsync(
+        this IGrainFactory client, string name, IProgress<SweepResult>? progress = null, CancellationToken cancellationToken = default) =>
+        (await RunAsync(client, name, progress, cancellationToken)).Result.Trials;
+
+    /// <summary>Starts the scoring of a table and waits for its end; or takes it up after an interruption.</summary>
+    /// <param name="client">The cluster: its client, or the grain factory of a silo.</param>
+    /// <param name="name">Name that the scoring has in all silos.</param>
+    /// <param name="progress">Is told of the shards so far, whenever there is something new.</param>
+    /// <param name="cancellationToken">Ends the waiting, not the scoring.</param>
+    /// <returns>
+    /// The files of the scored rows in the order of the table, as the coordinating machine names them; for <c>ml.Data.LoadFromBinary</c>.
+    /// </returns>
+    /// <exception cref="InvalidOperationException">A shard could not be scored, or the whole cannot be done; the message says why.</exception>
+    /// <exception cref="TimeoutException">The cluster has not answered for minutes.</exception>
+    public static async Task<IReadOnlyList<string>> ScoreAsync(
         this IGrainFactory client, string name, IProgress<SweepResult>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var (result, journal) = await RunAsync(client, name, progress, cancellationToken);
+        return [.. result.Trials.Select(part => ScoringWork.FileOf(journal, part.Number))];
+    }
+
+    private static async Task<(SweepResult Result, string JournalFile)> RunAsync(
+        IGrainFactory client, string name, IProgress<SweepResult>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
@@ -53,7 +86,7 @@ public static class MoeClusterClient
                 if (status.Length > told)
                     progress?.Report(result);
                 if (isOver)
-                    return result;
+                    return (result, status.JournalFile);
                 told = status.Length;
             }
 

@@ -74,6 +74,56 @@ public sealed class MoeSweepCollection
         return this;
     }
 
+    /// <summary>Adds a cross-validation, whose folds are fitted side by side.</summary>
+    /// <typeparam name="TOptions">Class of the options.</typeparam>
+    /// <param name="name">Its name, by which it is started.</param>
+    /// <param name="table">Reads the table, on each machine by itself, as for a sweep.</param>
+    /// <param name="sweep">
+    /// Makes a sweep, whose defaults are fitted without each fold and measured there: fix options that are not to be the defaults. Its columns,
+    /// metric, seed and journal count.
+    /// </param>
+    /// <param name="folds">How many folds. Within [2, 1000].</param>
+    /// <param name="samplingKeyColumnName">Column whose equal values stay in the same fold; null for none.</param>
+    /// <returns>The same collection.</returns>
+    public MoeSweepCollection AddCrossValidation<TOptions>(
+        string name,
+        Func<MLContext, IDataView> table,
+        Func<MLContext, SweepEstimator<TOptions>> sweep,
+        int folds = 5,
+        string? samplingKeyColumnName = null)
+        where TOptions : class, new()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(sweep);
+        ArgumentOutOfRangeException.ThrowIfLessThan(folds, 2);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(folds, 1000);
+        Add(new WorkDefinition(name, table, ml => new FoldsSource<TOptions>(sweep(ml), folds, samplingKeyColumnName)));
+        return this;
+    }
+
+    /// <summary>Adds the scoring of a table, whose rows are divided into shards.</summary>
+    /// <param name="name">Its name, by which it is started.</param>
+    /// <param name="table">Reads the table, on each machine by itself, as for a sweep.</param>
+    /// <param name="modelFile">Zip of the model, which all machines see.</param>
+    /// <param name="journalFile">
+    /// The journal, in a folder that all machines see. The scored rows are written beside it, in <c>FILE.files</c>.
+    /// </param>
+    /// <param name="shards">How many shards. Within [1, 100000].</param>
+    /// <returns>The same collection.</returns>
+    public MoeSweepCollection AddScoring(
+        string name, Func<MLContext, IDataView> table, string modelFile, string journalFile, int shards = 64)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentException.ThrowIfNullOrWhiteSpace(modelFile);
+        ArgumentException.ThrowIfNullOrWhiteSpace(journalFile);
+        ArgumentOutOfRangeException.ThrowIfLessThan(shards, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(shards, 100_000);
+        Add(new WorkDefinition(name, table, ml => new ScoringSource(ml, modelFile, journalFile, shards)));
+        return this;
+    }
+
     private void Add(WorkDefinition definition)
     {
         if (_services.Any(service => service.ImplementationInstance is WorkDefinition other && other.Name == definition.Name))

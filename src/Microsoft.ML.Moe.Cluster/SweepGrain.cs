@@ -129,12 +129,12 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
 
     private void Open()
     {
-        var (registry, name, lease, time1) = (_registry!, Name, _lease, _time);
+        var (registry, name, lease, clock) = (_registry!, Name, _lease, _time);
         _opening = Task.Factory.StartNew(
             () =>
             {
                 var (work, identity) = registry.Prepare(name);
-                return new Coordinator(work.Open(), identity, lease, time1)
+                return new Coordinator(work.Open(), identity, lease, clock, work.HasWinner)
                 {
                     Expired = (part, worker) => Messages.Expired(logger, worker, part, name),
                 };

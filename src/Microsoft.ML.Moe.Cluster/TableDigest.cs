@@ -28,6 +28,26 @@ internal static class TableDigest
         return string.Create(CultureInfo.InvariantCulture, $"{rows} rows {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}");
     }
 
+    /// <summary>Digest of a file.</summary>
+    public static string OfFile(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream))[..16];
+    }
+
+    /// <summary>Number of a table's rows.</summary>
+    public static long Count(IDataView table)
+    {
+        if (table.GetRowCount() is { } count)
+            return count;
+        using var cursor = table.GetRowCursor([]);
+        for (count = 0; cursor.MoveNext(); count++)
+        {
+        }
+
+        return count;
+    }
+
     private static Action? ReaderOf(IncrementalHash hash, DataViewRow row, DataViewSchema.Column column)
     {
         var item = column.Type is VectorDataViewType vector ? vector.ItemType : column.Type;

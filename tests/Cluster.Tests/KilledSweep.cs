@@ -48,6 +48,7 @@ internal static class KilledSweep
                 File.AppendAllText(
                     Path.Combine(folder, $"{Trained}.{Environment.ProcessId}"),
                     string.Create(CultureInfo.InvariantCulture, $"{trial} {epoch.Epoch}\n"));
+                SiloProcess.Tell();
                 report?.Invoke(epoch);
                 SiloProcess.Tell();
             };
@@ -75,8 +76,8 @@ internal static class KilledSweep
             var (random, killed, lost, clock) = (new Random(seed), 0, 0, System.Diagnostics.Stopwatch.StartNew());
             while (killed < kills && !sweep.IsCompleted)
             {
-                // after so many epochs, wherever it is by then in the next
-                for (var epochs = random.Next(2, 6); epochs > 0 && !sweep.IsCompleted; epochs--)
+                // amid epochs, or when one has ended: before the coordinator has heard of it, or after
+                for (var lines = random.Next(4, 12); lines > 0 && !sweep.IsCompleted; lines--)
                 {
                     await Task.WhenAny(silos.Select(silo => silo.Told).Append(sweep));
                     foreach (var gone in silos.Where(silo => silo.Told.IsCompleted && !silo.Answer()).ToArray())
@@ -90,6 +91,8 @@ internal static class KilledSweep
                 if (sweep.IsCompleted || await CoordinatorAsync() is not { } coordinator)
                     continue;
                 killed++;
+                if (random.Next(2) == 0 && coordinator.Told.IsCompleted)
+                    coordinator.Answer();
                 Replace(coordinator);
             }
 

@@ -10,8 +10,8 @@ using StackExchange.Redis;
 namespace Microsoft.ML.Moe.Tests.Cluster;
 
 /// <summary>
-/// This program once more, as a silo that is to be killed: it tells of each epoch in a line, and goes on when it is answered, or at the end of its
-/// input. Each epoch that it trains is a line of a file too, before the coordinator hears of it.
+/// This program once more, as a silo that is to be killed: it tells of each epoch in a line, before the coordinator hears of it and after, and
+/// goes on when it is answered, or at the end of its input. Each epoch that it has trained is a line of a file too.
 /// </summary>
 internal sealed class SiloProcess : IDisposable
 {

@@ -88,6 +88,10 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>, IQueueS
 
     IQueueWork IQueueSource.Prepare(IDataView table) => new SweepWork<TOptions>(SetUp(table));
 
+    /// <summary>Prepares a cross-validation of the defaults.</summary>
+    internal IQueueWork PrepareFolds(IDataView table, int folds, string? samplingKeyColumn, string rows) =>
+        new FoldsWork<TOptions>(SetUp(table), table, folds, samplingKeyColumn, rows);
+
     private SweepSetup<TOptions> SetUp(IDataView input) => new(_space, _factory, _task(_options), _options, _host, input);
 
     /// <summary>Refuses values that the options themselves refuse, each by itself.</summary>

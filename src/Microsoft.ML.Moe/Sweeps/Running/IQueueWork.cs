@@ -25,6 +25,11 @@ internal interface IQueueWork : IDisposable
     /// <summary>Which work it is: the same for queue and workers.</summary>
     SweepLine Sweep { get; }
 
+    /// <summary>
+    /// Whether one of the parts is the best, which is confirmed and kept; if not, all are wanted, and one that fails, or is stopped, ends the work.
+    /// </summary>
+    bool HasWinner { get; }
+
     /// <summary>Opens the queue.</summary>
     /// <exception cref="InvalidDataException">The journal is damaged, or that of other work.</exception>
     /// <exception cref="IOException">It cannot be written, or another process is writing it.</exception>

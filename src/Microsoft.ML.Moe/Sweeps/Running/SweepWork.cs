@@ -22,6 +22,8 @@ internal sealed class SweepWork<TOptions> : IQueueWork
 
     public SweepLine Sweep => _setup.Sweep;
 
+    public bool HasWinner => true;
+
     public SweepQueue Open()
     {
         var journal = SweepJournal.Open(Options.JournalFile, Sweep);
