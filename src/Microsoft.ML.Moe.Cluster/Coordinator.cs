@@ -5,8 +5,8 @@ using Microsoft.ML.Moe.Sweeps.Running;
 namespace Microsoft.ML.Moe.Cluster;
 
 /// <summary>
-/// Gives out what a queue has as leases, and again those whose worker is no longer heard of. Which worker has what stands in the journal too, so
-/// that another process can take the coordination up, and workers go on as if nothing had happened. Not for several threads at once.
+/// Gives out what a queue has as leases, and again those whose worker is no longer heard of. Which worker has what stands in the journal
+/// too, so that another process can take the coordination up, and workers go on as if nothing had happened. Not for several threads at once.
 /// </summary>
 internal sealed class Coordinator : IDisposable
 {
@@ -173,7 +173,9 @@ internal sealed class Coordinator : IDisposable
         return held;
     }
 
-    /// <summary>Takes back what workers have that were not heard of; whoever waits for it at a rung may be the one to go on with it.</summary>
+    /// <summary>
+    /// Takes back what workers have that were not heard of. Whoever waits for it at a rung may be the one to go on with it.
+    /// </summary>
     private void EndLeases()
     {
         foreach (var (number, held) in _leases.Where(lease => _time.GetElapsedTime(lease.Value.Since) > _duration).ToArray())

@@ -11,15 +11,16 @@ public static class MoeClusterClient
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Starts a sweep and waits for its end; or takes it up after an interruption, or prolongs it where its definition now has more trials or time.
-    /// One that has ended gives its result at once.
+    /// Starts a sweep and waits for its end; or takes it up after an interruption, or prolongs it where its definition now has more trials or
+    /// time. One that has ended gives its result at once.
     /// </summary>
     /// <param name="client">The cluster: its client, or the grain factory of a silo.</param>
     /// <param name="name">Name that the sweep has in all silos.</param>
     /// <param name="progress">Is told what was found so far, whenever there is something new.</param>
     /// <param name="cancellationToken">Ends the waiting, not the sweep.</param>
     /// <returns>
-    /// What was found, the same as on one machine; the model is in <see cref="SweepResult.ModelFile"/>, named as the coordinating machine names it.
+    /// What was found, the same as on one machine; the model is in <see cref="SweepResult.ModelFile"/>, named as the coordinating machine
+    /// names it.
     /// </returns>
     /// <exception cref="InvalidOperationException">The sweep cannot be done; the message says why.</exception>
     /// <exception cref="TimeoutException">The cluster has not answered for minutes.</exception>

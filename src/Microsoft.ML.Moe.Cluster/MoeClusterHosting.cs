@@ -7,8 +7,8 @@ namespace Microsoft.ML.Moe.Cluster;
 public static class MoeClusterHosting
 {
     /// <summary>
-    /// Adds sweeps to a silo: it may coordinate them, and its workers train trials of them. All silos of a cluster add the same sweeps. How silos
-    /// find each other is up to the application; no storage of grains is needed, as the journals hold what there is to know.
+    /// Adds sweeps to a silo: it may coordinate them, and its workers train trials of them. All silos of a cluster add the same sweeps. How
+    /// silos find each other is up to the application; no storage of grains is needed, as the journals hold what there is to know.
     /// </summary>
     /// <param name="silo">The silo.</param>
     /// <param name="add">Adds the sweeps.</param>
@@ -26,7 +26,8 @@ public static class MoeClusterHosting
     ///             new SweepOptions { JournalFile = "/shared/houses.jsonl" }))));
     /// ]]></code>
     /// </example>
-    public static ISiloBuilder AddMoeSweeps(this ISiloBuilder silo, Action<MoeSweepCollection> add, Action<MoeClusterOptions>? configure = null)
+    public static ISiloBuilder AddMoeSweeps(
+        this ISiloBuilder silo, Action<MoeSweepCollection> add, Action<MoeClusterOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(silo);
         ArgumentNullException.ThrowIfNull(add);

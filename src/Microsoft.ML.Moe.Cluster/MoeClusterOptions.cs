@@ -4,18 +4,18 @@ namespace Microsoft.ML.Moe.Cluster;
 public sealed class MoeClusterOptions
 {
     /// <summary>
-    /// Trials that this silo trains side by side. Within [0, 1024]: one uses all threads, several one each; 0 trains none, and coordinates alone.
-    /// Default 1.
+    /// Trials that this silo trains side by side. Within [0, 1024]: one uses all threads, several one each; 0 trains none, and coordinates
+    /// alone. Default 1.
     /// </summary>
     public int Workers { get; set; } = 1;
 
     /// <summary>
-    /// How long a trial stays with a worker that is not heard of; then another goes on with it. A living worker is heard of three times as often,
-    /// however long its epochs are. The same in all silos. At least one second. Default one minute.
+    /// How long a trial stays with a worker that is not heard of; then another goes on with it. A living worker is heard of three times as
+    /// often, however long its epochs are. The same in all silos. Within a second and a day. Default one minute.
     /// </summary>
     public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long a worker without a trial waits before it asks again. At least 10 ms. Default one second.</summary>
+    /// <summary>How long a worker without a trial waits before it asks again. Within 10 ms and an hour. Default one second.</summary>
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Checks every option.</summary>

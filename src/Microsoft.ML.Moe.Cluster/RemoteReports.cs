@@ -4,7 +4,9 @@ using Microsoft.ML.Moe.Sweeps.Running;
 
 namespace Microsoft.ML.Moe.Cluster;
 
-/// <summary>The queue of another process, as a worker tells it of its trial. While there is this, the coordinator hears of the worker.</summary>
+/// <summary>
+/// The queue of another process, as a worker tells it of its trial. While there is this, the coordinator hears of the worker.
+/// </summary>
 internal sealed class RemoteReports : ITrialReports, IDisposable
 {
     private readonly SweepCalls _calls;

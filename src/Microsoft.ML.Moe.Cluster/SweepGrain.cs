@@ -7,8 +7,8 @@ using Microsoft.ML.Moe.Sweeps.Running;
 namespace Microsoft.ML.Moe.Cluster;
 
 /// <summary>
-/// The coordinator as a grain. It has no state of its own: what there is to know stands in the journal. The table is read on a thread of its own,
-/// and callers ask again until that is done.
+/// The coordinator as a grain. It has no state of its own: what there is to know stands in the journal. The table is read on a thread of
+/// its own, and callers ask again until that is done.
 /// </summary>
 internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> logger, TimeProvider? time = null) : Grain, ISweepGrain
 {
@@ -70,7 +70,11 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
             : SweepState.Idle;
         var file = new FileInfo(_journal.Length > 0 ? _journal : "-");
         return Task.FromResult(new SweepStatus(
-            state, _failure ?? coordinator?.Failure, file.Exists ? file.Length : 0, $"{Environment.MachineName} {Environment.ProcessId}", _journal));
+            state,
+            _failure ?? coordinator?.Failure,
+            file.Exists ? file.Length : 0,
+            $"{Environment.MachineName} {Environment.ProcessId}",
+            _journal));
     }
 
     public async Task<byte[]> JournalAsync()
@@ -81,14 +85,7 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
     }
 
     public Task<LeaseAnswer> TakeAsync(string worker) => Task.FromResult(Ask(
-        coordinator =>
-        {
-            var answer = coordinator.Take(worker);
-            if (answer.Lease is { } lease)
-                Messages.Granted(logger, worker, lease.Part, Name, lease.Id.Number);
-            return answer;
-        },
-        new LeaseAnswer(_failure is null ? SweepState.Idle : SweepState.Failed)));
+        coordinator => coordinator.Take(worker), new LeaseAnswer(_failure is null ? SweepState.Idle : SweepState.Failed)));
 
     public Task<TrialAnswer> BeginAsync(LeaseId lease) => Answer(coordinator => coordinator.Begin(lease));
 
@@ -136,7 +133,7 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
                 var (work, identity) = registry.Prepare(name);
                 return new Coordinator(work.Open(), identity, lease, clock, work.HasWinner)
                 {
-                    Expired = (part, worker) => Messages.Expired(logger, worker, part, name),
+                    Expired = (part, worker) => Messages.Expired(logger, worker, Messages.PartOf(part), name),
                 };
             },
             CancellationToken.None,

@@ -7,8 +7,8 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Moe.Cluster;
 
 /// <summary>
-/// A digest of a table: names and types of its columns, and the values of all rows, as far as they are numbers, truth values, keys or texts, or
-/// vectors of them. Of other columns, such as images, names and types count alone.
+/// A digest of a table: names and types of its columns, and the values of all rows, as far as they are numbers, truth values, keys or
+/// texts, or vectors of them. Of other columns, such as images, names and types count alone.
 /// </summary>
 internal static class TableDigest
 {

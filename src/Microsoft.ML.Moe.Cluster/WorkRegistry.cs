@@ -20,8 +20,8 @@ internal sealed class WorkRegistry : IDisposable
 {
     private readonly Dictionary<string, Entry> _entries;
 
-    public WorkRegistry(IEnumerable<WorkDefinition> definitions, ILogger<WorkRegistry> logger) =>
-        _entries = definitions.ToDictionary(definition => definition.Name, definition => new Entry(definition, logger), StringComparer.Ordinal);
+    public WorkRegistry(IEnumerable<WorkDefinition> definitions, ILogger<WorkRegistry> logger) => _entries =
+        definitions.ToDictionary(definition => definition.Name, definition => new Entry(definition, logger), StringComparer.Ordinal);
 
     /// <summary>All names.</summary>
     public IReadOnlyCollection<string> Names => _entries.Keys;
@@ -41,8 +41,8 @@ internal sealed class WorkRegistry : IDisposable
     }
 
     private Entry Find(string name) => _entries.GetValueOrDefault(name) ?? throw new InvalidOperationException(
-        $"There is no sweep '{name}' in this silo, only {(_entries.Count == 0 ? "none" : string.Join(", ", _entries.Keys))}: add it in all silos by "
-        + $"{nameof(MoeClusterHosting.AddMoeSweeps)}.");
+        $"There is no sweep '{name}' in this silo; there is {(_entries.Count == 0 ? "none" : string.Join(", ", _entries.Keys))}. Add it in all "
+        + $"silos by {nameof(MoeClusterHosting.AddMoeSweeps)}.");
 
     private sealed class Entry(WorkDefinition definition, ILogger logger) : IDisposable
     {
@@ -57,7 +57,8 @@ internal sealed class WorkRegistry : IDisposable
             {
                 lock (_lock)
                     return Path.GetFullPath(Source.Options.JournalFile ?? throw new InvalidOperationException(
-                        $"'{definition.Name}' has no {nameof(SweepOptions.JournalFile)}: on several machines it has to be in a folder that all of them see."));
+                        $"'{definition.Name}' has no {nameof(SweepOptions.JournalFile)}: on several machines it has to be in a folder that all "
+                        + "of them see."));
             }
         }
 

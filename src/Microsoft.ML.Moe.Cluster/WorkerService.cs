@@ -63,6 +63,7 @@ internal sealed class WorkerService(
 
         if (lease.Identity.Refusal(prepared.Identity) is { } refusal)
             return refusal;
+        Messages.Works(logger, Messages.PartOf(lease.Part), name, lease.Id.Number);
         try
         {
             reports.End(Do(prepared.Work, lease, trial, reports));

@@ -6,7 +6,9 @@ using Microsoft.ML.Moe.Sweeps.Schedule;
 
 namespace Microsoft.ML.Moe.Tests.Cluster;
 
-/// <summary>Who is given what, and what becomes of it when workers or the coordinator die. Nothing is trained here, and time is made up.</summary>
+/// <summary>
+/// Who is given what, and what becomes of it when workers or the coordinator die. Nothing is trained here, and time is made up.
+/// </summary>
 public sealed class CoordinatorTests : IDisposable
 {
     private const int Epochs = 9;
@@ -255,7 +257,8 @@ public sealed class CoordinatorTests : IDisposable
         return _coordinator.End(lease.Id, new EndLine(lease.Part, SweepVerdict.Completed, 1, 0, 0) { Loss = loss });
     }
 
-    private void Keep(int trial, string extension = "zip") => File.WriteAllText(Path.Combine(Journal + ".files", $"trial-{trial:0000}.{extension}"), "");
+    private void Keep(int trial, string extension = "zip") =>
+        File.WriteAllText(Path.Combine(Journal + ".files", $"trial-{trial:0000}.{extension}"), "");
 
     private void Restart()
     {

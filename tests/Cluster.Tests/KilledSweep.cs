@@ -12,7 +12,8 @@ using Orleans.Hosting;
 namespace Microsoft.ML.Moe.Tests.Cluster;
 
 /// <summary>
-/// A sweep on two silos, each a process, of which the one that coordinates is killed time and again, and replaced. It ends with what one machine finds.
+/// A sweep on two silos, each a process, of which the one that coordinates is killed time and again, and replaced. It ends with what one
+/// machine finds.
 /// </summary>
 internal static class KilledSweep
 {
@@ -133,8 +134,9 @@ internal static class KilledSweep
         var data = TinySweeps.Table(ml);
         var alone = TinySweeps.Prices(ml, Options);
         var model = alone.Fit(data);
+        var loaded = ml.Model.Load(result.ModelFile!, out _);
         var isSame = TinySweeps.Lines(alone.Result!).SequenceEqual(TinySweeps.Lines(result))
-            && FeatureTables.Scores(model.Transform(data)).SequenceEqual(FeatureTables.Scores(ml.Model.Load(result.ModelFile!, out _).Transform(data)));
+            && FeatureTables.Scores(model.Transform(data)).SequenceEqual(FeatureTables.Scores(loaded.Transform(data)));
         // the confirmation of the winner has another seed, and no checkpoint
         string[] epochs =
         [

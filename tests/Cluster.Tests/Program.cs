@@ -30,9 +30,10 @@ internal static class Program
         {
             var report = await KilledSweep.RunAsync(kills - done, seed);
             done += Math.Max(1, report.Kills);
+            var same = report.IsSame ? "yes" : "no";
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {report.Kills} | {report.Lost} | {(report.IsSame ? "yes" : "no")} | {report.Epochs} | {report.Repeated} | {report.MostEnds} | {report.Time.TotalSeconds:0} |"));
+                $"| {report.Kills} | {report.Lost} | {same} | {report.Epochs} | {report.Repeated} | {report.MostEnds} | {report.Time.TotalSeconds:0} |"));
         }
 
         return 0;

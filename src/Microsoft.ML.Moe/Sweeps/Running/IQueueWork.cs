@@ -26,7 +26,8 @@ internal interface IQueueWork : IDisposable
     SweepLine Sweep { get; }
 
     /// <summary>
-    /// Whether one of the parts is the best, which is confirmed and kept; if not, all are wanted, and one that fails, or is stopped, ends the work.
+    /// Whether one of the parts is the best, which is confirmed and kept; if not, all are wanted, and one that fails, or is stopped, ends the
+    /// work.
     /// </summary>
     bool HasWinner { get; }
 

@@ -79,8 +79,11 @@ internal sealed class SweepQueue : IDisposable
         get
         {
             lock (_lock)
+            {
+                var isLeft = _unfinished.Count > 0 && _unfinished.Min < _options.TrialLimit;
                 return !Clock.Search.IsCancellationRequested && !IsTooLateForAnother()
-                    && ((_unfinished.Count > 0 && _unfinished.Min < _options.TrialLimit) || (_next < _options.TrialLimit && _told(_next) is not null));
+                    && (isLeft || (_next < _options.TrialLimit && _told(_next) is not null));
+            }
         }
     }
 

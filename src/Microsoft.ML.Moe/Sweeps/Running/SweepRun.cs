@@ -7,9 +7,9 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.Moe.Sweeps.Running;
 
 /// <summary>
-/// A sweep within this process: the defaults alone first, on all threads, then further trials side by side, then the winner with another seed. What a
-/// trial achieves, and whether it is stopped at a rung, depends on seed, space and rows alone, not on how many run side by side or how often the
-/// process is killed in between; when the budget ends does depend on the machine.
+/// A sweep within this process: the defaults alone first, on all threads, then further trials side by side, then the winner with another
+/// seed. What a trial achieves, and whether it is stopped at a rung, depends on seed, space and rows alone, not on how many run side by side
+/// or how often the process is killed in between; when the budget ends does depend on the machine.
 /// </summary>
 internal sealed class SweepRun<TOptions> : IDisposable
     where TOptions : class, new()
@@ -58,7 +58,8 @@ internal sealed class SweepRun<TOptions> : IDisposable
             Result = _queue.Result;
             if (Result.Best is not { } best)
                 throw SweepQueue.NothingFound(Result);
-            if (_queue.IsToBeConfirmed(Result) && _worker.Confirm(best.Number, new Reports(this, best.Number, _queue.Clock.End)) is { } confirmation)
+            var reports = new Reports(this, best.Number, _queue.Clock.End);
+            if (_queue.IsToBeConfirmed(Result) && _worker.Confirm(best.Number, reports) is { } confirmation)
                 _queue.Note(confirmation);
             Result = _queue.Result;
             return Finish(best);

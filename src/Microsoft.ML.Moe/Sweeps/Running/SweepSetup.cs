@@ -10,7 +10,9 @@ namespace Microsoft.ML.Moe.Sweeps.Running;
 internal sealed class SweepSetup<TOptions>
     where TOptions : class, new()
 {
-    /// <exception cref="ArgumentException">A column is missing or of the wrong type, or the defaults are impossible; the message says which.</exception>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of the wrong type, or the defaults are impossible; the message says which.
+    /// </exception>
     public SweepSetup(
         SearchSpace<TOptions> space,
         Func<MLContext, TOptions, IEstimator<ITransformer>> factory,

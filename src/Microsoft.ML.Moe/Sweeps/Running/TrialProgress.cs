@@ -22,7 +22,9 @@ internal sealed class TrialProgress(int trial, ITrialReports reports, Func<Epoch
         CheckGoesOn(reports.GoesOn());
     }
 
-    /// <summary>Training has been taken up after an epoch, which may have been completed, but not written down, before the interruption.</summary>
+    /// <summary>
+    /// Training has been taken up after an epoch, which may have been completed, but not written down, before the interruption.
+    /// </summary>
     /// <exception cref="TrialStoppedException">The trial stops at a rung.</exception>
     public void OnRecalled(EpochReport report)
     {

@@ -75,7 +75,8 @@ internal sealed class TrialWorker<TOptions>(SweepSetup<TOptions> setup, KeptMode
         var ensemble = Ensemble.Of(setup.Host, setup.Ml, setup.Task, members, setup.Schema);
         var average = setup.Task.Join(setup.Task.Measure(ensemble.Transform(setup.Rows.Validation)).Losses);
         channel.Info(
-            MessageSensitivity.None, string.Create(CultureInfo.InvariantCulture, $"The average of trials {string.Join(", ", trials)}: {average:0.0000}."));
+            MessageSensitivity.None,
+            string.Create(CultureInfo.InvariantCulture, $"The average of trials {string.Join(", ", trials)}: {average:0.0000}."));
         if (average <= loss)
             return (ensemble, trials, average);
         foreach (var member in members[..^1])
@@ -143,7 +144,8 @@ internal sealed class TrialWorker<TOptions>(SweepSetup<TOptions> setup, KeptMode
                 KeepLossesOfDefaults(losses);
             models.Offer(lease.Trial, loss, model);
             model = null;
-            return new EndLine(lease.Trial, isShort ? SweepVerdict.OutOfTime : SweepVerdict.Completed, 0, 0, 0) { Loss = loss, Metrics = metrics };
+            var verdict = isShort ? SweepVerdict.OutOfTime : SweepVerdict.Completed;
+            return new EndLine(lease.Trial, verdict, 0, 0, 0) { Loss = loss, Metrics = metrics };
         }
         finally
         {
