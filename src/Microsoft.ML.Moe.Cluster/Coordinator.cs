@@ -160,6 +160,7 @@ internal sealed class Coordinator : IDisposable
     private void Release(long number, Held held)
     {
         _leases.Remove(number);
+        _queue.Note(new LeaseLine(held.Part, number, "", 0));
         if (held.Part >= 0)
             _queue.Return(held.Part);
     }

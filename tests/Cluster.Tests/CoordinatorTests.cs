@@ -77,6 +77,19 @@ public sealed class CoordinatorTests : IDisposable
     }
 
     [Fact]
+    public void What_is_given_back_is_nobodys_for_another_process_too()
+    {
+        var first = Take("a", 0);
+        _coordinator.Begin(first.Id);
+        Report(first, 1, 0.5);
+        _coordinator.Return(first.Id);
+        Restart();
+        Assert.Equal(TrialAnswer.Lost, _coordinator.Renew(first.Id));
+        Assert.Single(Trial(Take("b", 0)).Epochs);
+        Take("c", 1);
+    }
+
+    [Fact]
     public void A_call_that_is_repeated_changes_nothing()
     {
         var lease = Take("a", 0);
@@ -137,7 +150,7 @@ public sealed class CoordinatorTests : IDisposable
         var confirmation = Take("c", LeaseLine.Confirmation);
         Assert.Equal([1], confirmation.Trials!);
         Assert.Null(_coordinator.Take("a").Lease);
-        _coordinator.End(confirmation.Id, new ConfirmationLine(1, 8, 0.41, -0.1, 0.02, 0));
+        _coordinator.End(confirmation.Id, null); // it could not be fitted
         var last = Take("a", LeaseLine.Finishing);
         Assert.Equal([1], last.Trials!);
         Assert.Equal(0.4, last.Loss);

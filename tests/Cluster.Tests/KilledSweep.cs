@@ -60,11 +60,15 @@ internal static class KilledSweep
     /// <param name="seed">After how many epochs.</param>
     public static async Task<KilledSweepReport> RunAsync(int kills, int seed)
     {
+        // for a machine on which nothing goes on any more
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10 + (5 * kills)));
         using var folder = new TemporaryFolder();
         using var redis = new RedisServer(folder.Path);
-        var silos = new List<SiloProcess> { new(redis.Port, folder.Path), new(redis.Port, folder.Path) };
+        var silos = new List<SiloProcess>();
         try
         {
+            for (var silo = 0; silo < 2; silo++)
+                silos.Add(SiloProcess.Start(redis.Port, folder.Path));
             using var client = new HostBuilder()
                 .UseOrleansClient(own => own
                     .UseRedisClustering(options => SiloProcess.Connect(options.ConfigurationOptions = new(), redis.Port))
@@ -73,7 +77,7 @@ internal static class KilledSweep
                 .Build();
             await client.StartAsync();
             var cluster = client.Services.GetRequiredService<IClusterClient>();
-            var sweep = cluster.SweepAsync(Sweep);
+            var sweep = cluster.SweepAsync(Sweep, cancellationToken: limit.Token);
             var (random, killed, lost, clock) = (new Random(seed), 0, 0, System.Diagnostics.Stopwatch.StartNew());
             while (killed < kills && !sweep.IsCompleted)
             {
@@ -105,7 +109,7 @@ internal static class KilledSweep
             void Replace(SiloProcess silo)
             {
                 silo.Dispose();
-                silos[silos.IndexOf(silo)] = new SiloProcess(redis.Port, folder.Path);
+                silos[silos.IndexOf(silo)] = SiloProcess.Start(redis.Port, folder.Path);
             }
 
             async Task<SiloProcess?> CoordinatorAsync()

@@ -22,22 +22,35 @@ internal sealed class SiloProcess : IDisposable
     private readonly Process _process;
     private Task<string?> _line;
 
-    /// <summary>Starts it, and waits until it is one of the cluster.</summary>
-    public SiloProcess(int redis, string folder)
+    private SiloProcess(Process process)
     {
-        _process = Process.Start(new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        _process = process;
+        _line = process.StandardOutput.ReadLineAsync();
+    }
+
+    /// <summary>Starts it, and waits until it is one of the cluster.</summary>
+    public static SiloProcess Start(int redis, string folder)
+    {
+        for (var attempt = 1; ; attempt++)
         {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            ArgumentList =
+            var process = Process.Start(new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
             {
-                "exec", typeof(SiloProcess).Assembly.Location, Verb, redis.ToString(CultureInfo.InvariantCulture), folder,
-            },
-        })!;
-        var line = _process.StandardOutput.ReadLine();
-        if (line != Started)
-            throw new InvalidOperationException($"The silo has not started: {line}{_process.StandardOutput.ReadToEnd()}");
-        _line = _process.StandardOutput.ReadLineAsync();
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                ArgumentList =
+                {
+                    "exec", typeof(SiloProcess).Assembly.Location, Verb, redis.ToString(CultureInfo.InvariantCulture), folder,
+                },
+            })!;
+            var line = process.StandardOutput.ReadLine();
+            if (line == Started)
+                return new SiloProcess(process);
+            // somebody else may have taken a port that was free
+            var output = $"{line}\n{process.StandardOutput.ReadToEnd()}";
+            process.Dispose();
+            if (attempt == 3)
+                throw new InvalidOperationException($"The silo has not started: {output}");
+        }
     }
 
     /// <summary>Number of the process.</summary>

@@ -80,6 +80,32 @@ public sealed class TwoSilosTests : IDisposable
     }
 
     [Fact]
+    public async Task A_silo_that_is_told_to_end_gives_its_trial_back()
+    {
+        // so long that the test would fail if anyone waited for it
+        static void Long(MoeClusterOptions options) => options.LeaseDuration = TimeSpan.FromHours(5);
+        await StartAsync(TinyTable, options => (options.Workers, options.LeaseDuration) = (0, TimeSpan.FromHours(5)));
+        using var trained = new ManualResetEventSlim();
+        await StartAsync(TinyTable, Long, made: made => made.EpochCompleted += _ =>
+        {
+            trained.Set();
+            made.StopToken.WaitHandle.WaitOne();
+        });
+        var sweep = Client.SweepAsync("prices");
+        Assert.True(await Task.Run(() => trained.Wait(TimeSpan.FromMinutes(5))));
+        await _hosts[1].StopAsync();
+
+        await StartAsync(TinyTable, Long);
+        var result = await sweep.WaitAsync(TimeSpan.FromMinutes(5));
+        var ml = new MLContext(seed: 6);
+        var alone = TinySweeps.Prices(ml, Options);
+        alone.Fit(TinySweeps.Table(ml));
+        Assert.Equal(TinySweeps.Lines(alone.Result!), TinySweeps.Lines(result));
+        // it went on after the epoch that was trained
+        Assert.Single(File.ReadAllLines(Journal), line => line.StartsWith("{\"kind\":\"begin\",\"trial\":0,", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task What_nobody_can_do_is_told_to_who_waits()
     {
         await StartAsync(TinyTable);

@@ -76,10 +76,10 @@ internal sealed record EndLine(int Trial, SweepVerdict Verdict, double Seconds, 
 /// <summary>The winner was fitted with another seed.</summary>
 internal sealed record ConfirmationLine(int Trial, int Seed, double Loss, double Difference, double StandardError, double At) : JournalLine;
 
-/// <summary>On several machines: a trial is given to a worker; a lease of it before counts no more.</summary>
+/// <summary>On several machines: a trial is given to a worker, or is no longer a worker's; a lease of it before counts no more.</summary>
 /// <param name="Trial">Its number, or <see cref="Confirmation"/>, or <see cref="Finishing"/>.</param>
-/// <param name="Lease">Number of the lease, greater than those before.</param>
-/// <param name="Worker">Name of the worker.</param>
+/// <param name="Lease">Number of the lease, greater than those before where it is given.</param>
+/// <param name="Worker">Name of the worker; empty where it is nobody's.</param>
 /// <param name="At">Seconds since the sweep began.</param>
 internal sealed record LeaseLine(int Trial, long Lease, string Worker, double At) : JournalLine
 {

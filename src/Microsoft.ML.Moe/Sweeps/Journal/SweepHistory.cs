@@ -94,6 +94,7 @@ internal sealed class SweepHistory
             case BeginLine begin:
                 _trials[begin.Trial] = new SweepTrial(
                     begin.Trial, begin.Options.ToDictionary(option => option.Key, option => option.Value?.ToString() ?? OptionText.Of(null)));
+                Finish = null;
                 Seconds = begin.At;
                 break;
             case EpochLine epoch:
@@ -123,7 +124,10 @@ internal sealed class SweepHistory
                 Seconds = confirmation.At;
                 break;
             case LeaseLine lease:
-                _leases[lease.Trial] = lease;
+                if (lease.Worker.Length == 0)
+                    _leases.Remove(lease.Trial);
+                else
+                    _leases[lease.Trial] = lease;
                 LastLease = Math.Max(LastLease, lease.Lease);
                 if (lease.Trial >= 0)
                     Finish = null;
@@ -131,7 +135,7 @@ internal sealed class SweepHistory
                 break;
             case FinishLine finish:
                 Finish = finish;
-                _leases.Remove(LeaseLine.Finishing);
+                _leases.Clear();
                 Seconds = finish.At;
                 break;
         }
