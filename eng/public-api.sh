@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 LC_ALL=C
 
 header='#nullable enable'
-for project in Microsoft.ML.Moe.Core Microsoft.ML.Moe.TorchSharp Microsoft.ML.Moe Microsoft.ML.Moe.Extensions.AI Microsoft.ML.Moe.Mpi Microsoft.ML.Moe.Onnx; do
+for project in Microsoft.ML.Moe.Core Microsoft.ML.Moe.TorchSharp Microsoft.ML.Moe Microsoft.ML.Moe.Extensions.AI Microsoft.ML.Moe.Mpi Microsoft.ML.Moe.Onnx Microsoft.ML.Moe.Cluster; do
     shipped="src/$project/PublicAPI.Shipped.txt" unshipped="src/$project/PublicAPI.Unshipped.txt"
     echo "$header" > "$unshipped"
     [[ "${1:-}" != --ship ]] || echo "$header" > "$shipped"

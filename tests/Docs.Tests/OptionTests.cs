@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Cluster;
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Models;
@@ -87,6 +88,9 @@ public sealed partial class OptionTests
 
     [Fact]
     public void Options_of_sweeps() => AssertTable("Sweeps", new SweepOptions(), typeof(SweepOptions), []);
+
+    [Fact]
+    public void Options_of_silos() => AssertTable("Silos", new MoeClusterOptions(), typeof(MoeClusterOptions), []);
 
     [Fact]
     public void Members_of_upcycling() => AssertTable("Upcycling", Upcycling.Copies(), typeof(Upcycling), []);

@@ -18,6 +18,7 @@ public sealed class PackageTests
             ]
         },
         { "MlNetMoe.Mpi", "Microsoft.ML.Moe.Mpi", ["MlNetMoe.Core"] },
+        { "MlNetMoe.Cluster", "Microsoft.ML.Moe.Cluster", ["Microsoft.Orleans.Server", "MlNetMoe"] },
         { "MlNetMoe.Extensions.AI", "Microsoft.ML.Moe.Extensions.AI", ["Microsoft.Extensions.AI.Abstractions", "MlNetMoe"] },
         { "MlNetMoe.Onnx", "Microsoft.ML.Moe.Onnx", ["Google.Protobuf", "MlNetMoe"] },
     };

@@ -29,6 +29,14 @@ public interface ITrainingObserver
     /// <param name="report">What it achieved.</param>
     void OnEpoch(EpochReport report);
 
+    /// <summary>
+    /// Training goes on from a checkpoint. Whoever was told of epochs before the interruption may not have been told of this one.
+    /// </summary>
+    /// <param name="last">What the last epoch before it achieved.</param>
+    void OnResumed(EpochReport last)
+    {
+    }
+
     /// <summary>Something was chosen or done besides: a line for the log.</summary>
     /// <param name="message">The line.</param>
     void OnMessage(string message)

@@ -255,6 +255,9 @@ internal sealed record TrainingProgress
     /// <summary>Whether it has gone without improvement for as long as it was allowed to.</summary>
     public bool HasConverged { get; init; }
 
+    /// <summary>What the epoch before the one under way achieved; null in the first.</summary>
+    public EpochReport? LastEpoch { get; init; }
+
     /// <summary>Checks numbers that come from a file.</summary>
     /// <param name="epochs">Epochs of the training.</param>
     /// <param name="stepsOfEpoch">Steps of each.</param>
@@ -263,7 +266,8 @@ internal sealed record TrainingProgress
     {
         var isPossible = Epoch >= 1 && Epoch <= epochs + 1 && Step >= 0 && Step <= stepsOfEpoch
             && EvaluatedStep >= 0 && EvaluatedStep <= Step && EpochsSinceBest >= 0 && EpochsSinceBest <= epochs
-            && double.IsFinite(LossSum) && !double.IsNaN(Best) && (EpochState is null || EpochState.All(double.IsFinite));
+            && double.IsFinite(LossSum) && !double.IsNaN(Best) && (EpochState is null || EpochState.All(double.IsFinite))
+            && (LastEpoch is null || (LastEpoch.Epoch == Epoch - 1 && LastEpoch.Epochs == epochs));
         if (!isPossible)
             throw new InvalidDataException($"its progress is impossible: {this}");
     }

@@ -57,6 +57,8 @@ internal sealed class TrainingLoop(
             _progress = progress;
         if (isFinished)
             return;
+        if (_progress.LastEpoch is { } last)
+            observer?.OnResumed(last);
         var (epoch, step) = (_progress.Epoch, _progress.Step);
         while (_progress.Epoch <= schedule.Epochs && !_progress.HasConverged && !stop.IsCancellationRequested)
             RunEpoch(stop);
@@ -272,12 +274,12 @@ internal sealed class TrainingLoop(
             TimeLeft = TimeLeft(),
         };
         if (_progress.Step == _stepsPerEpoch)
-            BeginNextEpoch(result is not null, isBest);
+            BeginNextEpoch(result is not null, isBest, report);
         // last, so that an observer that throws loses nothing
         observer?.OnEpoch(report);
     }
 
-    private void BeginNextEpoch(bool isEvaluated, bool isBest)
+    private void BeginNextEpoch(bool isEvaluated, bool isBest, EpochReport report)
     {
         var sinceBest = isBest ? 0 : _progress.EpochsSinceBest + 1;
         _progress = new TrainingProgress
@@ -286,6 +288,7 @@ internal sealed class TrainingLoop(
             Best = _progress.Best,
             EpochsSinceBest = sinceBest,
             HasConverged = isEvaluated && sinceBest >= schedule.Patience,
+            LastEpoch = report,
         };
         SaveCheckpoint();
     }

@@ -14,7 +14,7 @@ namespace Microsoft.ML.Moe;
 /// space under asynchronous successive halving (Li et al. 2020, ASHA): after a ninth and a third of its epochs a trial goes on only if it is among the best
 /// third so far. That needs a trainer of this library; anything else is fitted as a whole. See <see cref="SweepOptions"/>.
 /// </remarks>
-public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
+public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>, IQueueSource
     where TOptions : class, new()
 {
     private readonly IHost _host;
@@ -60,7 +60,8 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         using var channel = _host.Start("Sweep");
-        using var run = new SweepRun<TOptions>(_space, _factory, _task(_options), _options, _host, channel, input);
+        var setup = SetUp(input);
+        using var run = new SweepRun<TOptions>(setup, channel);
         try
         {
             return run.Execute();
@@ -68,7 +69,7 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
         finally
         {
             Result = run.Result;
-            BestOptions = Result.Best is { } best ? run.OptionsOf(best.Number) : null;
+            BestOptions = Result.Best is { } best ? setup.OptionsOf(best.Number) : null;
         }
     }
 
@@ -82,6 +83,16 @@ public sealed class SweepEstimator<TOptions> : IEstimator<ITransformer>
         var defaults = _space.Create(new Proposals<TOptions>(_space, seed)[0]!);
         return _factory(Environments.Beside(_host, seed), defaults).GetOutputSchema(inputSchema);
     }
+
+    SweepOptions IQueueSource.Options => _options;
+
+    IQueueWork IQueueSource.Prepare(IDataView table) => new SweepWork<TOptions>(SetUp(table));
+
+    /// <summary>Prepares a cross-validation of the defaults.</summary>
+    internal IQueueWork PrepareFolds(IDataView table, int folds, string? samplingKeyColumn, string rows) =>
+        new FoldsWork<TOptions>(SetUp(table), table, folds, samplingKeyColumn, rows);
+
+    private SweepSetup<TOptions> SetUp(IDataView input) => new(_space, _factory, _task(_options), _options, _host, input);
 
     /// <summary>Refuses values that the options themselves refuse, each by itself.</summary>
     private void CheckSpace()

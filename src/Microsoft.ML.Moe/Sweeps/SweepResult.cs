@@ -40,6 +40,9 @@ public sealed class SweepResult
     /// <summary>What trials are compared by, of the average of <see cref="Members"/>; null where it is the best alone.</summary>
     public double? EnsembleLoss { get; init; }
 
+    /// <summary>File of the model that a sweep on several machines leaves beside its journal; null elsewhere.</summary>
+    public string? ModelFile { get; init; }
+
     /// <summary>What the journal of a sweep says, which may be running.</summary>
     /// <param name="journalFile">The file.</param>
     /// <exception cref="FileNotFoundException">It is not there.</exception>

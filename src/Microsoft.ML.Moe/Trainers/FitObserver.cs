@@ -57,6 +57,8 @@ internal sealed class FitObserver : ITrainingObserver
         _options.EpochCompleted?.Invoke(report);
     }
 
+    public void OnResumed(EpochReport last) => _options.EpochRecalled?.Invoke(last);
+
     public void OnProgress(string stage, int done, int total)
     {
         HasLearned |= done >= total;

@@ -95,6 +95,9 @@ public abstract class MoeTrainerOptions
     /// <summary>Is called after each epoch, on the training thread. Default null.</summary>
     public Action<EpochReport>? EpochCompleted { get; set; }
 
+    /// <summary>Is called when training goes on from a checkpoint, with its last epoch: see <see cref="ITrainingObserver.OnResumed"/>.</summary>
+    internal Action<EpochReport>? EpochRecalled { get; set; }
+
     /// <summary>
     /// Is called whenever the validation rows were evaluated, on the training thread: after each epoch, and within it where a trainer evaluates
     /// by steps. Default null.

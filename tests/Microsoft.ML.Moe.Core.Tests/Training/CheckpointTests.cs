@@ -34,8 +34,25 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(expected, resumed);
         Assert.Equal(epochs.TakeLast(rest.Count).Select(Comparable), rest.Select(Comparable));
         Assert.Equal(((stepsBefore - 1) / 4) + 1, rest[0].Epoch);
+    }
 
-        static object Comparable(EpochReport e) => e with { RowsPerSecond = 0, TimeLeft = default };
+    [Theory]
+    [InlineData(3)]
+    [InlineData(6)]
+    [InlineData(11)]
+    public void WhoGoesOnIsToldOfTheLastEpoch(int stepsBefore)
+    {
+        Weights(Config(), stop: null, out var epochs);
+        var config = Kept(Config());
+        Interrupted(config, stepsBefore);
+        using var engine = new ManagedEngine(1);
+        var watcher = new Watcher(null, new object());
+        var trainer = new TextClassifierTrainer(config, 3, engine);
+
+        trainer.Train(ToyTable.Encoded(trainer.Input, 80, seed: 1), observer: watcher);
+
+        var last = (stepsBefore - 1) / 4;
+        Assert.Equal(last == 0 ? null : Comparable(epochs[last - 1]), watcher.Resumed is { } resumed ? Comparable(resumed) : null);
     }
 
     [Fact]
@@ -259,6 +276,8 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(3, rest[^1].Epoch);
     }
 
+    private static EpochReport Comparable(EpochReport e) => e with { RowsPerSecond = 0, TimeLeft = default };
+
     private static TextClassifierConfig Config() => ToyTable.Config(3).WithTraining(t => t with { ValidationShare = 0.2f });
 
     private TextClassifierConfig Kept(TextClassifierConfig config) => config.WithTraining(t => t with { CheckpointFile = File });
@@ -289,7 +308,11 @@ public sealed class CheckpointTests : IDisposable
 
         public List<EpochReport> Epochs { get; } = [];
 
+        public EpochReport? Resumed { get; private set; }
+
         public void OnEpoch(EpochReport report) => Epochs.Add(report);
+
+        public void OnResumed(EpochReport last) => Resumed = last;
 
         public void OnStep(int epoch, int step, int steps1, double loss)
         {

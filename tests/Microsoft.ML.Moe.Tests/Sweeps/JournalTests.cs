@@ -88,6 +88,29 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public void An_epoch_that_was_kept_but_not_written_down_is_not_trained_again()
+    {
+        var data = TinySweeps.Table(_ml);
+        var interrupted = Path.Combine(_folder, "interrupted.jsonl");
+        var expected = TinySweeps.Lines(Sweep(data, 2, trial =>
+        {
+            if (trial is not { Number: 0, Epochs.Count: 3, Verdict: SweepVerdict.Running })
+                return;
+            var lines = System.IO.File.ReadAllLines(File);
+            Assert.Contains("\"epoch\":3", lines[^1], StringComparison.Ordinal);
+            System.IO.File.WriteAllLines(interrupted, lines[..^1]);
+            Directory.CreateDirectory(interrupted + ".files");
+            System.IO.File.Copy(File + ".files/trial-0000.checkpoint", interrupted + ".files/trial-0000.checkpoint");
+        }));
+        var seen = new List<SweepTrial>();
+        var sweep = TinySweeps.Prices(_ml, o => (o.MaxTrials, o.JournalFile, o.ConfirmWinner, o.TrialChanged) = (2, interrupted, true, seen.Add));
+        sweep.Fit(data);
+        Assert.Equal(expected, TinySweeps.Lines(sweep.Result!));
+        Assert.Equal((0, 3), (seen[0].Number, seen[0].Epochs.Count));
+        Assert.Single(System.IO.File.ReadAllLines(interrupted), line => line.Contains("\"kind\":\"begin\",\"trial\":0", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_journal_can_be_read_while_the_sweep_runs_but_not_written_by_another()
     {
         var data = TinySweeps.Table(_ml);

@@ -43,7 +43,7 @@ public sealed class ScheduleTests
             var board = new RungBoard();
             var decided = new bool[losses.Length];
             // each waits in a thread of its own for those with smaller numbers, whenever they come
-            var threads = order.Select(trial => new Thread(() => decided[trial] = board.Report(0, trial, losses[trial], CancellationToken.None))).ToArray();
+            var threads = order.Select(trial => new Thread(() => decided[trial] = Report(board, 0, trial, losses[trial]))).ToArray();
             foreach (var thread in threads)
                 thread.Start();
             foreach (var thread in threads)
@@ -59,8 +59,12 @@ public sealed class ScheduleTests
         board.Record(0, 0, 0.2);
         board.End(0);
         board.End(1);
-        Assert.False(board.Report(0, 2, 0.3, CancellationToken.None));
-        Assert.True(board.Report(1, 2, 0.3, CancellationToken.None));
+        Assert.False(Report(board, 0, 2, 0.3));
+        Assert.True(Report(board, 1, 2, 0.3));
+        board.Record(0, 4, 0.1);
+        Assert.Null(board.GoesOn(0, 4)); // trial 3 may still come
+        board.End(3);
+        Assert.True(board.GoesOn(0, 4));
     }
 
     [Fact]
@@ -68,8 +72,14 @@ public sealed class ScheduleTests
     {
         using var stop = new CancellationTokenSource();
         var board = new RungBoard();
-        var waiting = Task.Run(() => board.Report(0, 1, 0.9, stop.Token));
+        var waiting = Task.Run(() => Report(board, 0, 1, 0.9, stop.Token));
         await stop.CancelAsync();
         Assert.True(await waiting);
+    }
+
+    private static bool Report(RungBoard board, int rung, int trial, double loss, CancellationToken stop = default)
+    {
+        board.Record(rung, trial, loss);
+        return board.Await(rung, trial, stop);
     }
 }

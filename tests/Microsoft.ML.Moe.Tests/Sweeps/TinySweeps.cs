@@ -23,10 +23,18 @@ internal static class TinySweeps
     }
 
     /// <summary>A sweep over prices.</summary>
-    public static SweepEstimator<MoeRegressionTrainer.Options> Prices(MLContext ml, Action<SweepOptions>? change = null) =>
+    /// <param name="ml">Its context.</param>
+    /// <param name="change">Changes its options.</param>
+    /// <param name="made">Is told of each trainer that is made.</param>
+    public static SweepEstimator<MoeRegressionTrainer.Options> Prices(
+        MLContext ml, Action<SweepOptions>? change = null, Action<MoeRegressionTrainer.Options>? made = null) =>
         ml.Regression.Trainers.Sweep(
             Space<MoeRegressionTrainer.Options>().Fix(o => o.LabelColumnName, "Price"),
-            (own, o) => own.Regression.Trainers.MoeRegressor(o),
+            (own, o) =>
+            {
+                made?.Invoke(o);
+                return own.Regression.Trainers.MoeRegressor(o);
+            },
             Options(change, "Price"));
 
     /// <summary>A sweep over classes.</summary>

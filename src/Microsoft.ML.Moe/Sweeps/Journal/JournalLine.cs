@@ -11,6 +11,8 @@ namespace Microsoft.ML.Moe.Sweeps.Journal;
 [JsonDerivedType(typeof(EpochLine), "epoch")]
 [JsonDerivedType(typeof(EndLine), "end")]
 [JsonDerivedType(typeof(ConfirmationLine), "confirmation")]
+[JsonDerivedType(typeof(LeaseLine), "lease")]
+[JsonDerivedType(typeof(FinishLine), "finish")]
 internal abstract record JournalLine
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -73,3 +75,24 @@ internal sealed record EndLine(int Trial, SweepVerdict Verdict, double Seconds, 
 
 /// <summary>The winner was fitted with another seed.</summary>
 internal sealed record ConfirmationLine(int Trial, int Seed, double Loss, double Difference, double StandardError, double At) : JournalLine;
+
+/// <summary>On several machines: a trial is given to a worker, or is no longer a worker's; a lease of it before counts no more.</summary>
+/// <param name="Trial">Its number, or <see cref="Confirmation"/>, or <see cref="Finishing"/>.</param>
+/// <param name="Lease">Number of the lease, greater than those before where it is given.</param>
+/// <param name="Worker">Name of the worker; empty where it is nobody's.</param>
+/// <param name="At">Seconds since the sweep began.</param>
+internal sealed record LeaseLine(int Trial, long Lease, string Worker, double At) : JournalLine
+{
+    /// <summary>In place of a trial: the winner with another seed.</summary>
+    public const int Confirmation = -1;
+
+    /// <summary>In place of a trial: the model of the sweep.</summary>
+    public const int Finishing = -2;
+}
+
+/// <summary>On several machines: the sweep has ended, and its model is kept.</summary>
+/// <param name="Members">Trials that the model averages.</param>
+/// <param name="ModelFile">Name of the model's file, beside the journal; null where there is no model.</param>
+/// <param name="Loss">What trials are compared by, of an average.</param>
+/// <param name="At">Seconds since the sweep began.</param>
+internal sealed record FinishLine(IReadOnlyList<int> Members, string? ModelFile, double? Loss, double At) : JournalLine;

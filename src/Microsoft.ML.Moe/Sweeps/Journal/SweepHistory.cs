@@ -9,6 +9,7 @@ internal sealed class SweepHistory
     private const int LongestFile = 1 << 28;
     private const int LongestLine = 1 << 20;
     private readonly SortedDictionary<int, SweepTrial> _trials = [];
+    private readonly SortedDictionary<int, LeaseLine> _leases = [];
 
     /// <summary>Which sweep it is; null in a journal without a line.</summary>
     public SweepLine? Sweep { get; private set; }
@@ -18,6 +19,15 @@ internal sealed class SweepHistory
 
     /// <summary>The winner with another seed.</summary>
     public SweepConfirmation? Confirmation { get; private set; }
+
+    /// <summary>Which worker has which trial, on several machines: those that have not ended.</summary>
+    public IReadOnlyDictionary<int, LeaseLine> Leases => _leases;
+
+    /// <summary>The greatest number of a lease; 0 where there was none.</summary>
+    public long LastLease { get; private set; }
+
+    /// <summary>How the sweep has ended on several machines; null where it has not.</summary>
+    public FinishLine? Finish { get; private set; }
 
     /// <summary>Seconds from the beginning to the last line.</summary>
     public double Seconds { get; private set; }
@@ -41,7 +51,12 @@ internal sealed class SweepHistory
             throw new InvalidDataException($"{path} has {stream.Length} bytes: it is no journal of a sweep.");
         var bytes = new byte[stream.Length];
         stream.Position = 0;
-        var rest = bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+        return Read(bytes.AsSpan(0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)), path);
+    }
+
+    /// <summary>Reads what stands in a journal.</summary>
+    public static SweepHistory Read(ReadOnlySpan<byte> rest, string path)
+    {
         var history = new SweepHistory();
         for (var number = 1; rest.IndexOf((byte)'\n') is var end and >= 0; number++, rest = rest[(end + 1)..])
         {
@@ -79,6 +94,7 @@ internal sealed class SweepHistory
             case BeginLine begin:
                 _trials[begin.Trial] = new SweepTrial(
                     begin.Trial, begin.Options.ToDictionary(option => option.Key, option => option.Value?.ToString() ?? OptionText.Of(null)));
+                Finish = null;
                 Seconds = begin.At;
                 break;
             case EpochLine epoch:
@@ -98,19 +114,40 @@ internal sealed class SweepHistory
                     ProcessMemory = end.Memory,
                     Error = end.Error,
                 });
+                _leases.Remove(end.Trial);
                 Seconds = end.At;
                 break;
             case ConfirmationLine confirmation:
                 Confirmation = new SweepConfirmation(
                     confirmation.Trial, confirmation.Seed, confirmation.Loss, confirmation.Difference, confirmation.StandardError);
+                _leases.Remove(LeaseLine.Confirmation);
                 Seconds = confirmation.At;
+                break;
+            case LeaseLine lease:
+                if (lease.Worker.Length == 0)
+                    _leases.Remove(lease.Trial);
+                else
+                    _leases[lease.Trial] = lease;
+                LastLease = Math.Max(LastLease, lease.Lease);
+                if (lease.Trial >= 0)
+                    Finish = null;
+                Seconds = lease.At;
+                break;
+            case FinishLine finish:
+                Finish = finish;
+                _leases.Clear();
+                Seconds = finish.At;
                 break;
         }
     }
 
     /// <summary>The same as a result.</summary>
     public SweepResult Result() =>
-        new([.. _trials.Values], Sweep?.Metric ?? SweepMetric.Automatic, Confirmation, TimeSpan.FromSeconds(Seconds));
+        new([.. _trials.Values], Sweep?.Metric ?? SweepMetric.Automatic, Confirmation, TimeSpan.FromSeconds(Seconds))
+        {
+            Members = Finish?.Members ?? [],
+            EnsembleLoss = Finish?.Loss,
+        };
 
     private void Change(int trial, Func<SweepTrial, SweepTrial> change) => _trials[trial] = _trials.TryGetValue(trial, out var before)
         ? change(before)

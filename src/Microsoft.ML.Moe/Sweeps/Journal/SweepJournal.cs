@@ -21,6 +21,10 @@ internal sealed class SweepJournal : IDisposable
     /// <summary>Seconds of the sweep before it was taken up.</summary>
     public double SecondsBefore { get; private init; }
 
+    /// <summary>Folder of models and checkpoints.</summary>
+    /// <param name="path">The journal's file.</param>
+    public static string FolderOf(string path) => Path.GetFullPath(path) + ".files";
+
     /// <summary>Begins a sweep, or takes it up.</summary>
     /// <param name="path">The file; null for none.</param>
     /// <param name="sweep">Which sweep it is.</param>
@@ -36,7 +40,7 @@ internal sealed class SweepJournal : IDisposable
         }
 
         var full = Path.GetFullPath(path);
-        var folder = full + ".files";
+        var folder = FolderOf(path);
         FileStream? guard = null, file = null;
         try
         {
@@ -90,6 +94,26 @@ internal sealed class SweepJournal : IDisposable
         {
             lock (_lock)
                 return _history.Trials.GetValueOrDefault(trial);
+        }
+    }
+
+    /// <summary>Which worker has what, on several machines, and the greatest number of a lease.</summary>
+    public (IReadOnlyList<LeaseLine> Leases, long Last) Leases
+    {
+        get
+        {
+            lock (_lock)
+                return ([.. _history.Leases.Values], _history.LastLease);
+        }
+    }
+
+    /// <summary>How the sweep has ended on several machines; null where it has not.</summary>
+    public FinishLine? Finish
+    {
+        get
+        {
+            lock (_lock)
+                return _history.Finish;
         }
     }
 

@@ -9,10 +9,17 @@ namespace Microsoft.ML.Moe.Sweeps.Running;
 /// <param name="Threads">Threads of such a trainer; null for all.</param>
 /// <param name="CheckpointFile">Where such a trainer keeps its state; null for nowhere.</param>
 /// <param name="EpochCompleted">Is told of its epochs.</param>
+/// <param name="EpochRecalled">Is told of the last epoch before its checkpoint.</param>
 /// <param name="CheckGoesOn">Throws when the sweep was cancelled.</param>
 /// <param name="Stop">Ends its training; the best epoch is kept.</param>
 internal sealed record TrialSetting(
-    int Seed, int? Threads, string? CheckpointFile, Action<EpochReport> EpochCompleted, Action CheckGoesOn, CancellationToken Stop);
+    int Seed,
+    int? Threads,
+    string? CheckpointFile,
+    Action<EpochReport> EpochCompleted,
+    Action<EpochReport>? EpochRecalled,
+    Action CheckGoesOn,
+    CancellationToken Stop);
 
 /// <summary>Fits the pipeline of a trial, step by step, so that a trainer of this library validates on the sweep's rows.</summary>
 /// <param name="factory">Makes pipelines.</param>
@@ -66,6 +73,7 @@ internal sealed class TrialFit<TOptions>(
         options.Threads ??= setting.Threads;
         options.CheckpointFile = setting.CheckpointFile;
         options.EpochCompleted += setting.EpochCompleted;
+        options.EpochRecalled = setting.EpochRecalled;
         options.StopToken = setting.Stop;
         options.ValidationRows = validation;
         // the pass of a frozen encoder is the same in all trials

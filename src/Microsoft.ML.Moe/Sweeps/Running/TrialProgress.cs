@@ -1,36 +1,36 @@
 using Microsoft.ML.Moe.Sweeps.Journal;
-using Microsoft.ML.Moe.Sweeps.Schedule;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Sweeps.Running;
 
-/// <summary>Follows the epochs of a trial: writes them down, and stops it at a rung.</summary>
+/// <summary>Follows the epochs of a trial: has them written down, and stops it at a rung.</summary>
 /// <param name="trial">Number of the trial.</param>
-/// <param name="board">Decides at rungs.</param>
-/// <param name="add">Writes a line down.</param>
+/// <param name="reports">Is told of them.</param>
 /// <param name="lossOf">What an epoch counts.</param>
-/// <param name="now">Seconds since the sweep began.</param>
-/// <param name="stop">Ends waiting at rungs.</param>
-internal sealed class TrialProgress(
-    int trial, RungBoard board, Action<JournalLine> add, Func<EpochReport, double?> lossOf, Func<double> now, CancellationToken stop)
+internal sealed class TrialProgress(int trial, ITrialReports reports, Func<EpochReport, double?> lossOf)
 {
-    private readonly HashSet<int> _rungs = [];
     private (int Epoch, int Epochs)? _last;
-    private double _best = double.PositiveInfinity;
 
     /// <summary>Whether the next epoch is the first after the trial was taken up again.</summary>
     private bool _isResumed;
 
-    /// <summary>Whether an epoch was completed.</summary>
-    public bool HasEpochs => _last is not null;
-
     /// <summary>Takes up the epochs that are written down.</summary>
     /// <exception cref="TrialStoppedException">It stops at a rung.</exception>
-    public void Resume(IEnumerable<SweepEpoch> epochs)
+    public void Resume(IReadOnlyList<SweepEpoch> epochs)
     {
-        foreach (var epoch in epochs)
-            Follow(epoch.Epoch, epoch.Epochs, epoch.Loss);
-        _isResumed = true;
+        (_last, _isResumed) = ((epochs[^1].Epoch, epochs[^1].Epochs), true);
+        CheckGoesOn(reports.GoesOn());
+    }
+
+    /// <summary>
+    /// Training has been taken up after an epoch, which may have been completed, but not written down, before the interruption.
+    /// </summary>
+    /// <exception cref="TrialStoppedException">The trial stops at a rung.</exception>
+    public void OnRecalled(EpochReport report)
+    {
+        // of rounds of one epoch the same would look like the next
+        if (_isResumed && report.Epoch != _last?.Epoch && IsNext(report))
+            OnEpoch(report);
     }
 
     /// <summary>An epoch has ended.</summary>
@@ -38,12 +38,10 @@ internal sealed class TrialProgress(
     /// <exception cref="EpochsLostException">It was taken up at a later epoch than that after the last written down.</exception>
     public void OnEpoch(EpochReport report)
     {
-        if (_isResumed && _last is var (epoch, epochs) && report.Epoch != epoch + 1 && (report.Epoch != 1 || epoch != epochs))
+        if (_isResumed && !IsNext(report))
             throw new EpochsLostException();
-        _isResumed = false;
-        var loss = lossOf(report);
-        add(new EpochLine(trial, report.Epoch, report.Epochs, report.TrainingLoss, loss, now()));
-        Follow(report.Epoch, report.Epochs, loss);
+        (_last, _isResumed) = ((report.Epoch, report.Epochs), false);
+        CheckGoesOn(reports.Report(new EpochLine(trial, report.Epoch, report.Epochs, report.TrainingLoss, lossOf(report), 0)));
     }
 
     /// <summary>The trial has been trained to its end.</summary>
@@ -54,16 +52,14 @@ internal sealed class TrialProgress(
             throw new EpochsLostException();
     }
 
-    private void Follow(int epoch, int epochs, double? loss)
+    /// <summary>Whether an epoch is that after the last written down, or the first of another round.</summary>
+    private bool IsNext(EpochReport report) =>
+        _last is not var (epoch, epochs) || report.Epoch == epoch + 1 || (report.Epoch == 1 && epoch == epochs);
+
+    private static void CheckGoesOn(bool goesOn)
     {
-        _last = (epoch, epochs);
-        _best = Math.Min(_best, loss ?? double.PositiveInfinity);
-        if (loss is null)
-            return;
-        // a second round of training begins anew, but is compared no more
-        foreach (var rung in SuccessiveHalving.ReachedBy(epoch, epochs).Where(_rungs.Add))
-            if (!board.Report(rung, trial, _best, stop))
-                throw new TrialStoppedException();
+        if (!goesOn)
+            throw new TrialStoppedException();
     }
 }
 

@@ -12,36 +12,45 @@ internal sealed class RungBoard
     private readonly HashSet<int> _ended = [];
     private TaskCompletionSource _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>A trial is at a rung. The defaults always go on.</summary>
+    /// <summary>Whether a trial that is at a rung goes on. The defaults always do.</summary>
     /// <param name="rung">The rung.</param>
-    /// <param name="trial">Number of the trial.</param>
-    /// <param name="loss">Its loss; smaller is better.</param>
-    /// <param name="stop">Ends waiting for others: the trial goes on.</param>
-    /// <returns>Whether it goes on.</returns>
-    public bool Report(int rung, int trial, double loss, CancellationToken stop)
+    /// <param name="trial">Number of the trial, which was recorded there.</param>
+    /// <returns>null as long as a trial with a smaller number may still come there.</returns>
+    public bool? GoesOn(int rung, int trial)
     {
-        Record(rung, trial, loss);
-        while (trial > 0)
+        if (trial == 0)
+            return true;
+        lock (_lock)
+        {
+            if (!Enumerable.Range(0, trial).All(other => _ended.Contains(other) || _losses.ContainsKey((rung, other))))
+                return null;
+            double[] earlier = [.. _losses.Where(at => at.Key.Rung == rung && at.Key.Trial < trial).Select(at => at.Value)];
+            return SuccessiveHalving.GoesOn(_losses[(rung, trial)], earlier);
+        }
+    }
+
+    /// <summary>Waits until it is known whether a trial that is at a rung goes on.</summary>
+    /// <param name="rung">The rung.</param>
+    /// <param name="trial">Number of the trial, which was recorded there.</param>
+    /// <param name="stop">Ends waiting for others: the trial goes on.</param>
+    public bool Await(int rung, int trial, CancellationToken stop)
+    {
+        while (true)
         {
             Task change;
             lock (_lock)
-            {
-                if (Enumerable.Range(0, trial).All(other => _ended.Contains(other) || _losses.ContainsKey((rung, other))))
-                    return SuccessiveHalving.GoesOn(loss, [.. _losses.Where(at => at.Key.Rung == rung && at.Key.Trial < trial).Select(at => at.Value)]);
                 change = _change.Task;
-            }
-
+            if (GoesOn(rung, trial) is { } goesOn)
+                return goesOn;
             try
             {
                 change.Wait(stop);
             }
             catch (OperationCanceledException)
             {
-                break;
+                return true;
             }
         }
-
-        return true;
     }
 
     /// <summary>Notes what a trial had reached at a rung.</summary>
