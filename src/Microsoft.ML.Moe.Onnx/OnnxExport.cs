@@ -7,6 +7,7 @@ using Microsoft.ML.Moe.Onnx.Graph;
 using Microsoft.ML.Moe.Onnx.Heads;
 using Microsoft.ML.Moe.Onnx.Inputs;
 using Microsoft.ML.Moe.Onnx.Tracing;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Onnx;
 
@@ -29,8 +30,9 @@ internal static class OnnxExport
         IReadOnlyList<Model<TRow>> networks = [model, .. Further(model, options)];
         var merged = networks.Select(network => network.Config.Adaptation is null ? network : network.Merged()).ToList();
         var input = GraphInput.Of(graph, model, HasTypes(model, isPair), [.. merged.SelectMany(SizesOf)]);
-        var traced = merged
-            .Select((network, number) => Trace(graph, input, network, options, number == 0 ? "" : $"networks.{number}.")).ToList();
+        using var tape = new OnnxTape(graph, input.Rows, NamesOf(merged), options.Operators);
+        input.BindTo(tape);
+        var traced = merged.Select(network => tape.ValueOf(network.Forward(tape, input.Batch, policies: network.Policies))).ToList();
         var branch = options.LinearBranch == OnnxLinearBranch.AsInput ? (object?)model.Branch as LinearBranch : null;
         var outputs = new HeadOutputs(graph, branch);
         if (model.Config.Head is EmbeddingHeadConfig or VectorHeadConfig)
@@ -56,13 +58,12 @@ internal static class OnnxExport
             yield return ("base_model", published.Name);
     }
 
-    private static Value Trace<TRow>(GraphBuilder graph, GraphInput input, Model<TRow> model, OnnxOptions options, string prefix)
-    {
-        var names = model.Parameters.All.ToDictionary(p => p.Parameter.Value, p => prefix + p.Parameter.Name);
-        using var tape = new OnnxTape(graph, input.Rows, names, options.Operators);
-        input.BindTo(tape);
-        return tape.ValueOf(model.Forward(tape, input.Batch, policies: model.Policies));
-    }
+    /// <summary>Names of the parameters, those of further networks as model files have them.</summary>
+    private static Dictionary<Tensor, string> NamesOf<TRow>(IEnumerable<Model<TRow>> networks) => networks.Index()
+        .SelectMany(network => network.Item.Parameters.All.Select(p => (
+            p.Parameter.Value, Name: network.Index == 0 ? p.Parameter.Name : $"networks.{network.Index}.{p.Parameter.Name}")))
+        .DistinctBy(p => p.Value)
+        .ToDictionary(p => p.Value, p => p.Name);
 
     /// <summary>The networks whose mean with its own the model gives.</summary>
     private static IReadOnlyList<Model<TRow>> Further<TRow>(Model<TRow> model, OnnxOptions options) => (object?)model.Branch switch

@@ -103,6 +103,42 @@ public sealed class PipelineTests : IDisposable
     }
 
     [Fact]
+    public void Classes_of_pairs_of_texts_with_a_linear_branch()
+    {
+        var (first, second) = (TextModels.Texts(200, 8, seed: 1), TextModels.Texts(200, 8, seed: 2));
+        var data = _ml.Data.LoadFromEnumerable(first.Zip(second, (one, other) => new PairRow
+        {
+            First = one, Second = other, Label = one.Split(' ').Intersect(other.Split(' ')).Any() ? "near" : "far",
+        }).ToList());
+        var trainer = _ml.MulticlassClassification.Trainers.MoeTextClassifier(new MoeTextClassificationTrainer.Options
+        {
+            Sentence1ColumnName = nameof(PairRow.First),
+            Sentence2ColumnName = nameof(PairRow.Second),
+            Width = 16,
+            Layers = 1,
+            Heads = 2,
+            Experts = 4,
+            ExpertWidth = 16,
+            HashBits = 10,
+            Threads = 1,
+            MaxEpochs = 1,
+        });
+        using var model = _ml.Transforms.Conversion.MapValueToKey("Label").Append(trainer).Fit(data);
+        var classifier = model.LastTransformer;
+        classifier.SaveOnnx(_folder["model.onnx"], new OnnxOptions { LinearBranch = OnnxLinearBranch.AsInput });
+        using var file = new OnnxFile(_folder["model.onnx"]);
+        var inputs = classifier.EncodeForOnnx(first, second);
+        Assert.Equal(file.Inputs.Order(), inputs.Select(input => input.Name).Order());
+        OnnxFile.Close(
+            [.. model.Transform(data).GetColumn<float[]>("Score").SelectMany(row => row)],
+            file.Run("Score", [.. inputs.Select(TextModels.Value)]),
+            2,
+            fewRows: 1);
+        Assert.Throws<ArgumentException>(() => classifier.EncodeForOnnx(first));
+        Assert.Throws<ArgumentException>(() => classifier.EncodeForOnnx(first, second[..3]));
+    }
+
+    [Fact]
     public void Embeddings_of_texts()
     {
         var encoder = _folder["encoder"];
@@ -250,6 +286,15 @@ public sealed class PipelineTests : IDisposable
 
         [VectorType(Side * Side)]
         public float[] Pixels { get; set; } = [];
+    }
+
+    private sealed class PairRow
+    {
+        public string First { get; set; } = "";
+
+        public string Second { get; set; } = "";
+
+        public string Label { get; set; } = "";
     }
 
     private sealed class TextRow

@@ -69,6 +69,24 @@ public sealed class RoutingExportTests : IDisposable
         Assert.Equal(results.Count, results.Values.Distinct().Count());
     }
 
+    [Theory]
+    [InlineData(RoutingScope.Batch, true)]
+    [InlineData(RoutingScope.Batch, false)]
+    [InlineData(RoutingScope.TimeStep, true)]
+    [InlineData(RoutingScope.TimeStep, false)]
+    public void Rows_compete_with_each_other(RoutingScope scope, bool masksPadding)
+    {
+        Router[] routers = [Router.Unified(1.3, scope: scope), Router.Unified(0.25, scope: scope), Router.ExpertChoice(1.3, scope)];
+        foreach (var router in routers)
+        {
+            var model = Create(router with { MaskPadding = masksPadding });
+            // all in one pass of the model and of the graph
+            var rows = Encoded(model, 30);
+            OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
+            Assert.NotEqual(model.Scores(rows), [.. rows.SelectMany(row => model.Scores([row]))]);
+        }
+    }
+
     [Fact]
     public void Padding_competes_where_it_is_asked_to()
     {
@@ -104,8 +122,7 @@ public sealed class RoutingExportTests : IDisposable
     [Fact]
     public void What_cannot_be_expressed_is_refused_by_name()
     {
-        AssertRefused(Create(Router.Unified(1.5) with { Scope = RoutingScope.Batch }), "RoutingScope.Batch");
-        AssertRefused(Create(Router.ExpertChoice(1.5) with { Scope = RoutingScope.TimeStep }), "RoutingScope.TimeStep");
+        AssertRefused(Create(Router.TokenChoice(2) with { Scope = RoutingScope.Batch, CapacityFactor = 1 }), "RoutingScope.Batch");
         AssertRefused(Create(Router.Unified(1.5) with { Scope = RoutingScope.Prefix }), "RoutingScope.Prefix");
         AssertRefused(Create(Router.TokenChoice(2) with { ExpertCapacity = 1, DroppedTokens = DroppedTokens.PassThrough }), "PassThrough");
         AssertRefused(Create(Router.TokenChoice(2)).WithPolicy(new Own()), nameof(Own));

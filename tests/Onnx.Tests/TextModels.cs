@@ -49,7 +49,8 @@ internal static class TextModels
         return [.. results];
     }
 
-    private static NamedOnnxValue Value(OnnxInput input) => input.Values is long[] whole
+    /// <summary>Numbers for ONNX Runtime.</summary>
+    public static NamedOnnxValue Value(OnnxInput input) => input.Values is long[] whole
         ? OnnxFile.Input(input.Name, whole, [.. input.Shape])
         : OnnxFile.Input(input.Name, (float[])input.Values, [.. input.Shape]);
 }

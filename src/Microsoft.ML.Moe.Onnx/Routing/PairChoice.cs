@@ -58,22 +58,22 @@ internal sealed class PairChoice(GraphBuilder graph, RowLayout layout, int exper
 
     private Value OfExperts(ExpertChoice policy, Value logitsTE)
     {
-        CheckScope(policy.Scope);
-        return OfRows(graph.Softmax(logitsTE), policy.MaskPadding, tokens => policy.Capacity(tokens, experts));
+        var groups = GroupsOf(policy.Scope, policy.MaskPadding);
+        var counts = groups.Counts(tokens => policy.Capacity(tokens, experts), policy.ExpertsPerToken, ofExperts: true);
+        return BestOfExperts(groups, graph.Softmax(logitsTE), counts);
     }
 
     private Value OfBoth(Unified policy, Value logitsTE)
     {
-        CheckScope(policy.Scope);
+        var groups = GroupsOf(policy.Scope, policy.MaskPadding);
         var scoresTE = PairWeights.Unified(graph, (float)policy.Alpha, logitsTE, experts);
-        var all = graph.Reshape(InRows(Competing(scoresTE, policy.MaskPadding)), 0, -1);
-        var chosen = Best(all, graph.Unsqueeze(Counts(policy.MaskPadding, tokens => policy.Count(tokens, experts)), 1), axis: 1);
-        return graph.Reshape(chosen, -1, experts);
+        var all = graph.Reshape(groups.Split(scoresTE), 0, -1);
+        var counts = groups.Counts(tokens => policy.Count(tokens, experts), policy.ExpertsPerToken, ofExperts: false);
+        return groups.Join(Best(all, graph.Unsqueeze(counts, 1), axis: 1));
     }
 
     private (Value PairsTE, CombineRule Weights) Limited(ExpertCapacity policy, Value logitsTE, Value? choiceBiasE)
     {
-        CheckScope(policy.Scope);
         if (policy.DroppedTokens == DroppedTokens.PassThrough)
         {
             throw Unsupported.Because(
@@ -85,13 +85,13 @@ internal sealed class PairChoice(GraphBuilder graph, RowLayout layout, int exper
         if (policy.MasksPadding)
             pairsTE = OfTokensAlone(pairsTE);
         // only pairs compete, so that an expert's places go to them
-        var claimsTE = graph.Where(graph.Greater(pairsTE, graph.Number(0f)), Claims(policy.Priority, logitsTE), graph.Number(Outside));
-        var keptTE = OfRows(claimsTE, policy.MasksPadding, tokens => Math.Min(tokens, policy.CapacityOf(tokens, experts)));
+        var isPair = graph.Greater(pairsTE, graph.Number(0f));
+        var claimsTE = graph.Where(isPair, Claims(policy.Priority, logitsTE), graph.Number(TokenGroups.Outside));
+        var groups = GroupsOf(policy.Scope, policy.MasksPadding);
+        var counts = groups.Counts(tokens => Math.Min(tokens, policy.CapacityOf(tokens, experts)));
+        var keptTE = BestOfExperts(groups, claimsTE, counts);
         return (graph.Multiply(keptTE, pairsTE), weights);
     }
-
-    /// <summary>Below every score and claim.</summary>
-    private const float Outside = -1e30f;
 
     /// <summary>What tokens' claims to experts are worth, [T, E]: see <see cref="ExpertCapacity"/>.</summary>
     private Value Claims(CapacityPriority priority, Value logitsTE)
@@ -117,16 +117,17 @@ internal sealed class PairChoice(GraphBuilder graph, RowLayout layout, int exper
             : graph.Sum(graph.TopK(scoresTGS, graph.Vector(2)).Values, axis: 2, keeps: false);
         var keptTG = Marked(ofGroups, graph.TopK(ofGroups, graph.Vector(Math.Min(groups.Kept, groups.Count))).Indices, axis: 1);
         var isKept = graph.Greater(graph.Unsqueeze(keptTG, 2), graph.Number(0f));
-        return graph.Reshape(graph.Where(isKept, scoresTGS, graph.Number(Outside)), -1, experts);
+        return graph.Reshape(graph.Where(isKept, scoresTGS, graph.Number(TokenGroups.Outside)), -1, experts);
     }
 
-    /// <summary>The best tokens of each row for each expert, as many as a row of so many tokens has places.</summary>
-    private Value OfRows(Value scoresTE, bool masksPadding, Func<int, int> places)
+    /// <summary>The best tokens of each group for each expert, as many as counts say.</summary>
+    private Value BestOfExperts(TokenGroups groups, Value scoresTE, Value counts)
     {
-        var scoresBEL = graph.Transpose(InRows(Competing(scoresTE, masksPadding)), 0, 2, 1);
-        var chosen = Best(scoresBEL, graph.Unsqueeze(Counts(masksPadding, places), 1, 2), axis: 2);
-        return graph.Reshape(graph.Transpose(chosen, 0, 2, 1), -1, experts);
+        var chosen = Best(graph.Transpose(groups.Split(scoresTE), 0, 2, 1), graph.Unsqueeze(counts, 1, 2), axis: 2);
+        return groups.Join(graph.Transpose(chosen, 0, 2, 1));
     }
+
+    private TokenGroups GroupsOf(RoutingScope scope, bool masksPadding) => new(graph, layout, scope, experts, longest, masksPadding);
 
     /// <summary>1 at the largest along the last axis, as many as counts say, and 0 elsewhere; of equal ones the first.</summary>
     private Value Best(Value scores, Value counts, int axis)
@@ -137,41 +138,11 @@ internal sealed class PairChoice(GraphBuilder graph, RowLayout layout, int exper
         return graph.Scatter(scores, ordered, graph.Expand(isTaken, graph.Shape(scores)), axis);
     }
 
-    /// <summary>[B]: what each row's number of tokens gives.</summary>
-    private Value Counts(bool masksPadding, Func<int, int> of)
-    {
-        if (masksPadding && layout.IsToken is { } mask)
-        {
-            var tokens = graph.Sum(graph.Cast(mask, Format.TensorProto.Types.DataType.Int64), axis: 1, keeps: false);
-            return graph.Gather(Table(), tokens);
-        }
-
-        return layout.Fixed is { } length ? graph.Vector(of(length)) : graph.Gather(Table(), layout.Length);
-
-        Value Table() => graph.Integers([.. Enumerable.Range(0, longest + 1).Select(n => (long)of(n))], longest + 1);
-    }
-
-    private Value Competing(Value scoresTE, bool masksPadding) => masksPadding && layout.Tokens(graph) is { } tokens
-        ? graph.Where(graph.Greater(tokens, graph.Number(0f)), scoresTE, graph.Number(Outside))
-        : scoresTE;
-
     private Value OfTokensAlone(Value pairsTE) => layout.Tokens(graph) is { } tokens ? graph.Multiply(pairsTE, tokens) : pairsTE;
-
-    private Value InRows(Value xTE) => layout.Split(graph, xTE, experts);
 
     /// <summary>1 at indices along an axis, 0 elsewhere, in the shape of x.</summary>
     private Value Marked(Value x, Value indices, int axis) =>
         graph.Scatter(graph.Zeros(graph.Shape(x)), indices, graph.Expand(graph.Number(1f), graph.Shape(indices)), axis);
 
     private Value Ones(Value condition) => graph.Cast(condition, Format.TensorProto.Types.DataType.Float);
-
-    private static void CheckScope(RoutingScope scope)
-    {
-        if (scope != RoutingScope.Sequence)
-        {
-            throw Unsupported.Because(
-                $"within {nameof(RoutingScope)}.{scope} a row's experts depend on other rows or on what was read before",
-                $"Choose WithRouting(router with {{ {nameof(Router.Scope)} = {nameof(RoutingScope)}.{nameof(RoutingScope.Sequence)} }})");
-        }
-    }
 }

@@ -4,10 +4,11 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Onnx.Tracing;
 
 /// <summary>Sequences of equal length in the graph, as many as rows: a packed matrix [B·L, D] is also one [B, L, D].</summary>
+/// <param name="Sequences">B, a vector of one.</param>
 /// <param name="Length">L, a vector of one.</param>
 /// <param name="Fixed">L where it is always the same; null where it is known when the graph runs.</param>
 /// <param name="IsToken">[B, L]: whether a token is one, and not padding; null where there is none.</param>
-internal readonly record struct RowLayout(Value Length, int? Fixed, Value? IsToken)
+internal readonly record struct RowLayout(Value Sequences, Value Length, int? Fixed, Value? IsToken)
 {
     /// <summary>What a layout of the traced rows is in the graph.</summary>
     /// <param name="graph">The graph.</param>
@@ -26,8 +27,8 @@ internal readonly record struct RowLayout(Value Length, int? Fixed, Value? IsTok
 
         // traced tokens have padding wherever their number is free, and slots have none
         if (length != rows.TracedLength || rows.Length is not { } dynamicLength || layout.Mask.IsEmpty)
-            return new RowLayout(graph.Vector(length), length, null);
-        return new RowLayout(dynamicLength, null, MaskOf(graph, rows, layout));
+            return new RowLayout(rows.Runtime, graph.Vector(length), length, null);
+        return new RowLayout(rows.Runtime, dynamicLength, null, MaskOf(graph, rows, layout));
     }
 
     /// <summary>[B·L, …] as [B, L, …].</summary>
