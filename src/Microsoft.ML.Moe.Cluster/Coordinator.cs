@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.ML.Moe.Sweeps.Journal;
 using Microsoft.ML.Moe.Sweeps.Running;
 
@@ -59,7 +58,7 @@ internal sealed class Coordinator : IDisposable
         if (State is not SweepState.Running and var state)
             return new(state);
         if (_queue.Take() is { } trial)
-            return Grant(worker, trial.Trial, id => new(id, trial.Trial, _identity, Trial: JsonSerializer.SerializeToUtf8Bytes(trial)));
+            return Grant(worker, trial.Trial, id => new(id, trial.Trial, _identity, Trial: trial.ToBytes()));
         if (_leases.Count > 0)
             return new(SweepState.Running);
         var result = _queue.Result;

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -32,7 +31,7 @@ internal sealed class WorkerService(
                 if (!calls.Try(grain => grain.TakeAsync(worker), stopping, out var answer) || answer.Lease is not { } lease)
                     continue;
                 isAtWork = true;
-                if (Refusal(name, calls, lease, stopping) is not { } refusal)
+                if (WorkOn(name, calls, lease, stopping) is not { } refusal)
                     continue;
                 names.Remove(name);
                 Messages.Refused(logger, worker, name, refusal);
@@ -46,9 +45,9 @@ internal sealed class WorkerService(
 
     /// <summary>Does what a lease says.</summary>
     /// <returns>Why this worker cannot do it; null where it has, or has tried.</returns>
-    private string? Refusal(string name, SweepCalls calls, WorkLease lease, CancellationToken stopping)
+    private string? WorkOn(string name, SweepCalls calls, WorkLease lease, CancellationToken stopping)
     {
-        var trial = lease.Trial is { } json ? JsonSerializer.Deserialize<TrialLease>(json) : null;
+        var trial = lease.Trial is { } json ? TrialLease.Parse(json) : null;
         // from here on the coordinator hears of the worker, which may read its table first
         using var reports = new RemoteReports(calls, lease.Id, trial?.Epochs.Count ?? 0, _options, stopping);
         PreparedWork prepared;

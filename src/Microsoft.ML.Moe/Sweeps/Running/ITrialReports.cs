@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Sweeps.Journal;
 
 namespace Microsoft.ML.Moe.Sweeps.Running;
@@ -6,7 +8,18 @@ namespace Microsoft.ML.Moe.Sweeps.Running;
 /// <param name="Trial">Number of the trial.</param>
 /// <param name="Epochs">The epochs that are written down, after which it is taken up; none where it begins.</param>
 /// <param name="CheckpointFile">Where its state is kept; null for nowhere.</param>
-internal sealed record TrialLease(int Trial, IReadOnlyList<SweepEpoch> Epochs, string? CheckpointFile);
+internal sealed record TrialLease(int Trial, IReadOnlyList<SweepEpoch> Epochs, string? CheckpointFile)
+{
+    private static readonly JsonSerializerOptions Json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
+    /// <summary>The same as JSON, for a worker in another process.</summary>
+    public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+
+    /// <summary>Reads JSON.</summary>
+    /// <exception cref="JsonException">It is none of a lease.</exception>
+    public static TrialLease Parse(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize<TrialLease>(json, Json) ?? throw new JsonException("null");
+}
 
 /// <summary>Whom a worker tells how a trial goes: the queue beside it, or one on another machine.</summary>
 internal interface ITrialReports
