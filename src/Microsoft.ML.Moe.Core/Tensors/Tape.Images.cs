@@ -4,8 +4,8 @@ namespace Microsoft.ML.Moe.Tensors;
 public abstract partial class Tape
 {
     /// <summary>
-    /// A convolution of images: result(y, x) = bias + Σ over v, u within [0, k) of pixel(s·y + v − k/2, s·x + u − k/2)·weight(v, u), with the
-    /// stride s, and zeros beyond the edge (LeCun et al. 1989).
+    /// A convolution of images: result(y, x) = bias + Σ over v, u within [0, k) of pixel(s·y + v − k/2, s·x + u − k/2)·weight(v, u), with
+    /// the stride s, and zeros beyond the edge (LeCun et al. 1989).
     /// </summary>
     /// <param name="x">[B·height·width, C].</param>
     /// <param name="weight">[k·k·C, O]: row (v·k + u)·C + c for row v and column u of the window and channel c.</param>

@@ -25,7 +25,8 @@ public abstract partial class OperationTests
         for (var i = 0; i < expected.Length; i++)
         {
             var (window, o) = (i / outputs, i % outputs);
-            var (image, top, left) = (window / (spec.ResultHeight * spec.ResultWidth), window / spec.ResultWidth % spec.ResultHeight, window % spec.ResultWidth);
+            var (image, top, left) = (
+                window / (spec.ResultHeight * spec.ResultWidth), window / spec.ResultWidth % spec.ResultHeight, window % spec.ResultWidth);
             expected[i] = bias.Values[o];
             for (var k = 0; k < side * side * channels; k++)
             {
@@ -58,7 +59,9 @@ public abstract partial class OperationTests
         if (stride == 1 && channels == 2)
             // added to what another operation has left there
             GradientCheck.Run(
-                engine, (tape, p) => tape.Concat(tape.Convolution(p[0], p[1], null, spec), tape.Convolution(p[0], p[1], p[2], spec), p[0]), inputs);
+                engine,
+                (tape, p) => tape.Concat(tape.Convolution(p[0], p[1], null, spec), tape.Convolution(p[0], p[1], p[2], spec), p[0]),
+                inputs);
     }
 
     [SkippableTheory]
@@ -76,7 +79,8 @@ public abstract partial class OperationTests
         float[][] Gradients(Func<Tape, Tensor, Tensor, Tensor> function)
         {
             using var engine = CreateEngine();
-            var x = engine.CreateParameter("x", [images * height * width, channels], TestNumbers.Normal(1, images * height * width * channels));
+            var pixels = images * height * width;
+            var x = engine.CreateParameter("x", [pixels, channels], TestNumbers.Normal(1, pixels * channels));
             var w = engine.CreateParameter("w", [9 * channels, outputs], TestNumbers.Normal(2, 9 * channels * outputs, 0.05f));
             using var tape = engine.BeginTape(training: true);
             tape.Backward(GradientCheck.Readout(tape, function(tape, x, w)), 0.01f);

@@ -164,8 +164,8 @@ internal readonly unsafe struct ConvolutionOperation(
                     var depth = Math.Min(Gemm.DepthBlock, windows.Values - k);
                     windows.Copy(x, row, count, k, depth, copied);
                     var factor = new SecondFactor(kernels, new Matrix(copied, PackedRows.Stride), depth, count, null);
-                    Gemm.MultiplyBlock(
-                        kernels, new GemmBlock(0, outputs, 0, depth), packed, factor, 0, sum + k, windows.Values, row > first, spare, default);
+                    var block = new GemmBlock(0, outputs, 0, depth);
+                    Gemm.MultiplyBlock(kernels, block, packed, factor, 0, sum + k, windows.Values, row > first, spare, default);
                 }
             }
         }

@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>
-/// The windows of a convolution as the rows of a matrix (im2col: Chellapilla et al. 2006, "High performance convolutional neural networks for
-/// document processing"), made a block of rows and of columns at a time, <see cref="PackedRows.Stride"/> apart, where products read them.
+/// The windows of a convolution as the rows of a matrix (im2col: Chellapilla et al. 2006, "High performance convolutional neural networks
+/// for document processing"), made a block of rows and of columns at a time, <see cref="PackedRows.Stride"/> apart, where products read
+/// them.
 /// </summary>
 internal readonly unsafe struct ConvolutionWindows(ConvolutionSpec spec, int channels)
 {
@@ -89,7 +90,9 @@ internal readonly unsafe struct ConvolutionWindows(ConvolutionSpec spec, int cha
         return (image, x * _stride - _side / 2, y * _stride - _side / 2);
     }
 
-    /// <summary>Which values of a window's row, of those from <paramref name="start"/> to <paramref name="end"/>, lie in the image.</summary>
+    /// <summary>
+    /// Which values of a window's row, of those from <paramref name="start"/> to <paramref name="end"/>, lie in the image.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private (int From, int To) Inside(int left, int y, int start, int end)
     {
