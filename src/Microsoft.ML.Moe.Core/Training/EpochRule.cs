@@ -11,8 +11,8 @@ public static class EpochRule
     private const double TargetImages = 5e4;
     private const int MostOfImages = 60;
     private const double FewImages = 1.5e5;
-    private const double ManyImages = 6e5;
-    private const int UsualOfConvolutions = 10;
+    private const double ManyImages = 9e5;
+    private const int UsualOfConvolutions = 15;
     private const double PretrainingTokens = 2e7;
     private const int MostOfPretraining = 40;
 
@@ -44,7 +44,7 @@ public static class EpochRule
     /// <summary>Passes over a table of images with a <see cref="ImageStem.Convolutional"/> stem.</summary>
     /// <param name="rows">Training rows, at least one.</param>
     /// <returns>
-    /// As many as show 150,000 images to the model, at most 60; from 15,000 rows on 10, until those would show more than 600,000; and at
+    /// As many as show 150,000 images to the model, at most 60; from 10,000 rows on 15, until those would show more than 900,000; and at
     /// least 4.
     /// </returns>
     internal static int ConvolutionalEpochsFor(int rows) => (int)Math.Clamp(

@@ -77,9 +77,9 @@ public class ImageRecipeTests
     [InlineData(1, 60)]
     [InlineData(2_500, 60)]
     [InlineData(5_000, 30)]
-    [InlineData(15_000, 10)]
-    [InlineData(60_000, 10)]
-    [InlineData(100_000, 6)]
+    [InlineData(10_000, 15)]
+    [InlineData(60_000, 15)]
+    [InlineData(100_000, 9)]
     [InlineData(1_000_000, 4)]
     public void PassesFollowTheNumberOfImages(int rows, int passes) => Assert.Equal(passes, EpochRule.ConvolutionalEpochsFor(rows));
 }

@@ -11,10 +11,12 @@ public sealed class PatchInput : Input<ImagePixels>
 {
     private readonly PatchInputConfig _config;
     private readonly PatchGrid _grid;
+    private readonly int _embeddingLoad;
 
     internal PatchInput(PatchInputConfig config)
     {
         _config = config;
+        _embeddingLoad = config.EmbeddingLoad;
         _grid = config.Grid;
         Images = config.Size;
     }
@@ -33,6 +35,9 @@ public sealed class PatchInput : Input<ImagePixels>
 
     /// <inheritdoc/>
     internal override int TokensOf(ImagePixels row) => _config.SpecialTokens + _grid.Patches;
+
+    /// <inheritdoc/>
+    internal override int LoadOf(ImagePixels row) => Math.Max(TokensOf(row), _embeddingLoad);
 
     /// <inheritdoc/>
     internal override string TextOf(ImagePixels row, int position) => position < _config.SpecialTokens
@@ -92,6 +97,10 @@ internal abstract record PatchInputConfig : InputConfig
     /// <summary>Multiply-adds that make a token's vector.</summary>
     /// <param name="width">Width of token vectors, D.</param>
     public abstract double EmbeddingCost(int width);
+
+    /// <summary>How many tokens' memory it takes to make those of an image. Default 0: no more than they take themselves.</summary>
+    [JsonIgnore]
+    public virtual int EmbeddingLoad => 0;
 }
 
 /// <summary>How images are divided into patches, and the scale of their channels.</summary>
@@ -153,6 +162,10 @@ internal sealed record ImageInputConfig : PatchInputConfig
     public override double EmbeddingCost(int width) => Stem is null
         ? (double)width * (Grid.Values + Convolutions * TokenConvolution.Places * width)
         : Stem.Cost(Size) / Grid.Patches;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int EmbeddingLoad => Stem?.Load(Size) ?? 0;
 
     /// <inheritdoc/>
     internal override void Check()

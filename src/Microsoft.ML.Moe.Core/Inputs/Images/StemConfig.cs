@@ -12,6 +12,12 @@ internal sealed record StemConfig
     public const int MostStages = 7;
 
     private const int LeastWidth = 8;
+
+    /// <summary>Results of a stage, of two convolutions and one before: each of them, of two norms, two activations and a sum.</summary>
+    private const int ResultsOfStage = 8;
+
+    /// <summary>Vectors that a transformer block keeps of a token, or so.</summary>
+    private const int ResultsOfToken = 12;
     private const int MostTokens = 64;
 
     /// <summary>Channels of each stage; the last's are the width of tokens.</summary>
@@ -50,6 +56,12 @@ internal sealed record StemConfig
     public double Cost(ImageInput input) => Stages(input).Sum(stage =>
         (double)ConvolutionalStem.Places * stage.Entry.ResultHeight * stage.Entry.ResultWidth
         * stage.Outputs * (stage.Inputs + 2 * stage.Outputs));
+
+    /// <summary>How many tokens' memory the results of an image take.</summary>
+    public int Load(ImageInput input) => (int)Math.Min(
+        int.MaxValue / 2,
+        Stages(input).Sum(stage => (double)ResultsOfStage * stage.Entry.ResultHeight * stage.Entry.ResultWidth * stage.Outputs)
+            / (ResultsOfToken * Widths[^1]));
 
     /// <summary>Checks the values.</summary>
     public void Check()

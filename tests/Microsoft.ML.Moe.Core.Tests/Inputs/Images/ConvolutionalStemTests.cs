@@ -45,6 +45,20 @@ public sealed class ConvolutionalStemTests : IDisposable
         Assert.Equal(expected, StemConfig.For(input, 64).Cost(input), 1e-6);
     }
 
+    [Fact]
+    public void PassesHoldFewerImagesThanTheirTokensWouldLet()
+    {
+        var input = new ImageInput(28, 28, 1);
+        var config = new ImageClassifierConfig().For(input).Measure([new(input.Encode(new float[784]), 0)], input);
+        var row = input.Encode(new float[784]);
+
+        // 8 results of 784 × 16, 196 × 32 and 49 × 64 numbers, in tokens of 12 × 64
+        Assert.Equal((49, 228), (new PatchInput(config).TokensOf(row), new PatchInput(config).LoadOf(row)));
+        Assert.Equal(1024, new StemConfig { Widths = [12 * 128] }.Load(new ImageInput(16, 96, 1)));
+        var patches = new PatchInput(config with { Stem = null, PatchSize = 4 });
+        Assert.Equal((49, 49), (patches.TokensOf(row), patches.LoadOf(row)));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(0)]
