@@ -25,6 +25,10 @@ internal sealed class TrainingLoop(
     private readonly LearningRateSchedule _rates = new(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
+    private readonly WeightAverage? _average = schedule.WeightAverage is { } decay
+        ? new WeightAverage(parameters, decay, startsAtFirstUpdate: true, warmsUp: true)
+        : null;
+
     private readonly LaterValue[] _losses = new LaterValue[schedule.AccumulationSteps];
     private readonly TrainingClock _clock = new();
     private Random _random = new(0);
@@ -37,7 +41,7 @@ internal sealed class TrainingLoop(
     public void Execute(CancellationToken stop)
     {
         var isFinished = false;
-        if (checkpoint?.TryRestore(schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished) == true)
+        if (checkpoint?.TryRestore(schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, _average, out var progress, out isFinished) == true)
             _progress = progress;
         if (isFinished)
             return;
@@ -47,7 +51,9 @@ internal sealed class TrainingLoop(
 
         if (_best.IsTaken)
             _best.Restore();
-        else if ((epoch, step) != (_progress.Epoch, _progress.Step) && !stop.IsCancellationRequested)
+        else
+            _average?.Swap();
+        if (!_best.IsTaken && (epoch, step) != (_progress.Epoch, _progress.Step) && !stop.IsCancellationRequested)
             CheckLastStep();
         if (!stop.IsCancellationRequested)
             Keep(() => checkpoint?.SaveFinished(_progress, parameters));
@@ -106,7 +112,7 @@ internal sealed class TrainingLoop(
             SaveCheckpoint();
     }
 
-    private void SaveCheckpoint() => Keep(() => checkpoint?.Save(_progress, parameters, optimizer, _best));
+    private void SaveCheckpoint() => Keep(() => checkpoint?.Save(_progress, parameters, optimizer, _best, _average));
 
     /// <summary>Writes a checkpoint. Where that fails, training goes on: what there is in memory is worth more.</summary>
     private void Keep(Action save)
@@ -141,6 +147,7 @@ internal sealed class TrainingLoop(
 
         optimizer.ClipGradients(schedule.MaxGradientNorm);
         optimizer.Step(factor);
+        _average?.Update();
         PrepareStep(order, _progress.Step + 1);
         var loss = 0.0;
         for (var part = 0; part < PartsOf(batch); part++)
@@ -197,6 +204,19 @@ internal sealed class TrainingLoop(
 
     /// <summary>Evaluates, and keeps the weights if they are the best.</summary>
     private ValidationResult? Evaluate()
+    {
+        _average?.Swap();
+        try
+        {
+            return EvaluateWeights();
+        }
+        finally
+        {
+            _average?.Swap();
+        }
+    }
+
+    private ValidationResult? EvaluateWeights()
     {
         _clock.Pause();
         var evaluation = _clock.Evaluate(objective.Evaluate);

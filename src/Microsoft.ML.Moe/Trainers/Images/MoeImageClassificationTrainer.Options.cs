@@ -163,6 +163,12 @@ public sealed partial class MoeImageClassificationTrainer
         /// </summary>
         public float CutMixAlpha { get; set; }
 
+        /// <summary>
+        /// d of an exponential moving average of the weights over the steps, which is what is evaluated and what the trained model has: 0.995,
+        /// say. Within [0, 1). Default null: the last step's weights, which a learning rate that falls to zero brings near their average.
+        /// </summary>
+        public float? WeightAverage { get; set; }
+
         /// <inheritdoc/>
         internal override ImageClassificationColumns Columns =>
             new(FeatureColumnName, PredictedLabelColumnName, ScoreColumnName, Uncertainty, BadImages);
@@ -200,6 +206,8 @@ public sealed partial class MoeImageClassificationTrainer
                     yield return (option, $"there are no patches with {nameof(Stem)} = {Stem}");
             }
         }
+
+        internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with { WeightAverage = WeightAverage };
 
         /// <summary>How a published encoder is trained on a table.</summary>
         internal PublishedTrainingConfig ToPublishedConfig() => new()
