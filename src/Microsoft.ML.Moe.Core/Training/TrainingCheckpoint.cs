@@ -104,9 +104,9 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <param name="parameters">Receive their values.</param>
     /// <param name="optimizer">Receives its moments.</param>
     /// <param name="best">Receives the parameters of the best epoch.</param>
-    /// <param name="average">Receives the averages of the parameters; null where there are none.</param>
     /// <param name="progress">How far the training has come.</param>
     /// <param name="isFinished">Whether it had ended.</param>
+    /// <param name="average">Receives the averages of the parameters; null where there are none.</param>
     /// <returns>Whether there was one.</returns>
     /// <exception cref="InvalidDataException">The file is damaged or belongs to another training; the message says what to do.</exception>
     public bool TryRestore(
@@ -115,9 +115,9 @@ internal sealed class TrainingCheckpoint(string path, string training)
         IReadOnlyList<Parameter> parameters,
         Optimizer optimizer,
         ParameterSnapshot best,
-        WeightAverage? average,
         [NotNullWhen(true)] out TrainingProgress? progress,
-        out bool isFinished)
+        out bool isFinished,
+        WeightAverage? average = null)
     {
         (progress, isFinished) = (null, false);
         if (!File.Exists(_path))

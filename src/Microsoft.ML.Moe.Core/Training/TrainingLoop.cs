@@ -41,7 +41,8 @@ internal sealed class TrainingLoop(
     public void Execute(CancellationToken stop)
     {
         var isFinished = false;
-        if (checkpoint?.TryRestore(schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, _average, out var progress, out isFinished) == true)
+        if (checkpoint?.TryRestore(
+            schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished, _average) == true)
             _progress = progress;
         if (isFinished)
             return;
