@@ -53,7 +53,8 @@ internal static class CommandLine
 
     private static readonly Option<string[]> Sets = new("--sets")
     {
-        Description = "Sets of the study 'linear', or of 'images': digits, fashion-mnist, trashnet, shapes. Default: all, of 'images' the last three.",
+        Description = "Sets of the study 'linear', or of 'images' and 'image-stems': digits, fashion-mnist, trashnet, shapes. Default: all, "
+            + "of 'images' the last three, of 'image-stems' fashion-mnist and trashnet.",
         HelpName = "NAME",
         AllowMultipleArgumentsPerToken = true,
     };

@@ -25,12 +25,13 @@ internal static class Suite
         ["corruption"] = (arguments, folder) => new CorruptionStudy(arguments, folder),
         ["uncertainty"] = (arguments, folder) => new UncertaintyStudy(arguments, folder),
         ["images"] = (arguments, _) => new ImageStudy(arguments),
+        ["image-stems"] = (arguments, _) => new ImageStemStudy(arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 
     // they take hours, or a model that was pretrained before
     private static readonly string[] Apart =
-        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images"];
+        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images", "image-stems"];
 
     public static IEnumerable<string> Names => Studies.Keys;
 

@@ -81,7 +81,7 @@ internal sealed record ImageSet(
             6,
             Thin(Table(Path.Combine(folder, "train.tsv")), rows),
             Thin(Table(Path.Combine(folder, "test.tsv")), rows),
-            new AugmentationConfig { HorizontalFlip = true, MaxRotation = 25, MaxZoom = 0.2f });
+            new AugmentationConfig { HorizontalFlip = true, Transposition = true, MaxRotation = 25, MaxZoom = 0.2f, ColourJitter = 0.3f });
 
         List<Example<ImagePixels>> Table(string file)
         {

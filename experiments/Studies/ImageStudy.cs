@@ -22,7 +22,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
     private const string Corrupted = "mean corruption error";
     private const string Trained = "separation";
     private const string Untrained = "separation untrained";
-    private const int Layers = 2;
+    private const int Layers = 1;
     private const int Experts = 8;
     private const int ExpertWidth = 128;
 
@@ -55,9 +55,9 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         var text = new StringBuilder("## Images from scratch: dense, sparse and soft mixtures at equal cost\n\n");
         text.AppendLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"Mean ± standard error of the seeds {string.Join(", ", arguments.Seeds)}, in per cent. {Layers} blocks, {Experts} experts of "
-            + $"{ExpertWidth}, one for each patch; dense blocks as wide as one expert. Corrupted and attacked: {AttackedRows} test rows at most; sizes "
-            + $"of attacks are of values within [0, 1]. Separation: adjusted mutual information of a patch's expert in the last block with the mask."));
+            $"Mean ± standard error of the seeds {string.Join(", ", arguments.Seeds)}, in per cent. Convolutions, then {Layers} block, "
+            + $"{Experts} experts of {ExpertWidth}, one for each token; dense blocks as wide as one expert. Corrupted and attacked: "
+            + $"{AttackedRows} test rows at most; sizes of attacks are of values within [0, 1]. Separation: adjusted mutual information of a patch's expert in the last block with the mask."));
         text.AppendLine();
         foreach (var data in Sets)
         {

@@ -98,6 +98,9 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor LinearCore(Tensor x, Tensor weightIO, Tensor? bias, Activation activation) =>
         LinearOperation.Forward(this, Own(x), Own(weightIO), OwnOrNull(bias), activation, ProductType);
 
+    protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec) =>
+        ConvolutionOperation.Forward(this, Own(x), Own(weight), OwnOrNull(bias), spec, ProductType);
+
     protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
         LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 

@@ -19,6 +19,23 @@ public class ImageStudyTests
     }
 
     [Fact]
+    public void Every_stem_is_trained_and_its_time_told()
+    {
+        using var folder = new TemporaryFolder();
+        string[] args =
+        [
+            "image-stems", "--data", folder.Path, "--out", folder["out"], "--seeds", "1", "--epochs", "1", "--rows", "8", "--sets", "shapes",
+        ];
+        Assert.Equal(0, CommandLine.Run(args));
+
+        var lines = File.ReadAllLines(folder["out/image-stems.md"]);
+        var table = lines.Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1).ToList();
+        string[] stems = ["patches", "convolutions, experts", "convolutions, dense", "convolutions alone"];
+        Assert.Equal(stems, table.Select(line => line.Split('|')[2].Trim()));
+        Assert.DoesNotContain(table, line => line.Contains('–', StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Shapes_are_made_of_their_number_and_lie_whole_within_the_image()
     {
         for (var number = 0; number < 200; number++)

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tests.Features;
 using Microsoft.ML.Moe.Tests.GeneratorTuning;
 using Microsoft.ML.Moe.Tests.ImageClassification;
@@ -67,6 +68,13 @@ public sealed class OptionsWithoutEffectTests
             o.InitialModel = PretrainedModel.From(earlier);
         }).Dispose();
         AssertTold("Convolutions", "ImageWidth");
+    }
+
+    [Fact]
+    public void Of_patches_where_there_are_none()
+    {
+        ImageModels.Fit(_ml, o => (o.MaxEpochs, o.Stem, o.PatchSize, o.PatchMargin) = (1, ImageStem.Convolutional, null, 0.3f)).Dispose();
+        AssertTold("PatchMargin");
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Routing;
 using MoeTool.Settings;
 using Spectre.Console.Cli.Testing;
@@ -85,6 +86,19 @@ public class SettingsTests : FolderTests
         var options = new MoeImageClassificationTrainer.Options();
         Parsed<TrainImagesSettings>("train-images", "--data", "photos", "--size", "32", "--flip").ApplyTo(options);
         Assert.Equal((32, true), (options.ImageWidth, options.HorizontalFlip));
+        Assert.Equal((null, false, 0.1f), (options.Stem, options.Transposition, options.MaxShift));
+    }
+
+    [Fact]
+    public void The_image_trainer_gets_its_stem_and_how_images_are_changed()
+    {
+        var options = new MoeImageClassificationTrainer.Options();
+        Parsed<TrainImagesSettings>(
+            "train-images", "--data", "photos", "--stem", "patches", "--transpose", "--shift", "0", "--zoom", "0.2", "--rotation", "25",
+            "--erase", "0.5", "--colour", "0.3").ApplyTo(options);
+        Assert.Equal((ImageStem.Patches, false, true), (options.Stem, options.HorizontalFlip, options.Transposition));
+        Assert.Equal((0f, 0.2f, 25f), (options.MaxShift, options.MaxZoom, options.MaxRotation));
+        Assert.Equal((0.5f, 0.3f), (options.EraseRate, options.ColourJitter));
     }
 
     [Fact]

@@ -62,6 +62,24 @@ public sealed class ImageExportTests : IDisposable
     }
 
     [Fact]
+    public void Classes_of_a_stem_of_convolutions()
+    {
+        var input = new ImageInputConfig
+        {
+            ImageWidth = 7,
+            ImageHeight = 6,
+            Channels = 2,
+            PatchSize = 2,
+            Means = [100f, 120f],
+            Deviations = [60f, 70f],
+            Stem = new StemConfig { Widths = [4, 16] },
+        };
+        var encoder = new EncoderConfig { Width = 16, Layers = 1, Heads = 2, Experts = 4, ExpertWidth = 16, Router = Router.TokenChoice(2) };
+        AssertAgrees(
+            new ModelConfig { Input = input, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, new PatchInput(input));
+    }
+
+    [Fact]
     public void Classes_of_a_published_architecture()
     {
         var encoder = new VitConfig

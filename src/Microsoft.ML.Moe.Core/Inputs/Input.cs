@@ -23,6 +23,9 @@ public abstract class Input<TRow>
     /// <summary>Number of a row's tokens, padding not counted.</summary>
     internal abstract int TokensOf(TRow row);
 
+    /// <summary>How many tokens' memory a row takes in a forward pass: its own, unless making them takes more.</summary>
+    internal virtual int LoadOf(TRow row) => TokensOf(row);
+
     /// <summary>Number of a row's tokens that were cut off.</summary>
     internal virtual int TokensCutOffOf(TRow row) => 0;
 

@@ -132,7 +132,7 @@ public sealed partial class Model<TRow>
         return measurement;
     }
 
-    private int TokensOfPass(TRow row) => Input.TokensOf(row) + Input.TargetTokensOf(row);
+    private int TokensOfPass(TRow row) => Input.LoadOf(row) + Input.TargetTokensOf(row);
 
     private IRoutingObserver Observe(RoutingReportBuilder builder, TRow[] rows) => builder.Observe(
         rows.Length,

@@ -141,6 +141,8 @@ internal sealed record ModelConfig
             throw new ArgumentException("A published encoder of images and its patches go together.", nameof(Encoder));
         if ((Input, Encoder) is (PublishedImageInputConfig images, VisionConfig vision))
             images.CheckFits(vision);
+        if (Input is ImageInputConfig { Stem: { } stem } && stem.Widths[^1] != Encoder.Width)
+            throw new ArgumentException("A stem gives tokens of another width than the encoder's.", nameof(Encoder));
         if (Input is FeatureInputConfig != Encoder is FeatureEncoderConfig)
             throw new ArgumentException("Features and blocks without attention go together.", nameof(Encoder));
         if (Encoder.Router.Kind == Routing.RouterKind.Soft && Encoder.GetType() != typeof(EncoderConfig))

@@ -10,6 +10,9 @@ public static class EpochRule
     private const int Most = 25;
     private const double TargetImages = 5e4;
     private const int MostOfImages = 60;
+    private const double FewImages = 1.5e5;
+    private const double ManyImages = 9e5;
+    private const int UsualOfConvolutions = 15;
     private const double PretrainingTokens = 2e7;
     private const int MostOfPretraining = 40;
 
@@ -37,6 +40,15 @@ public static class EpochRule
             throw new ArgumentException("There are no rows.", nameof(rows));
         return (int)Math.Clamp(Math.Round(TargetImages / rows.Count), Fewest, MostOfImages);
     }
+
+    /// <summary>Passes over a table of images with a <see cref="ImageStem.Convolutional"/> stem.</summary>
+    /// <param name="rows">Training rows, at least one.</param>
+    /// <returns>
+    /// As many as show 150,000 images to the model, at most 60; from 10,000 rows on 15, until those would show more than 900,000; and at
+    /// least 4.
+    /// </returns>
+    internal static int ConvolutionalEpochsFor(int rows) => (int)Math.Clamp(
+        Math.Round(Math.Max(FewImages / rows, Math.Min(UsualOfConvolutions, ManyImages / rows))), Fewest, MostOfImages);
 
     /// <summary>Passes over texts without labels.</summary>
     /// <param name="texts">The texts, at least one.</param>

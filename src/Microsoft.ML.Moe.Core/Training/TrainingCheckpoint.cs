@@ -12,7 +12,7 @@ namespace Microsoft.ML.Moe.Training;
 
 /// <summary>
 /// The state of a training in a zip file of its own: <c>Progress.json</c>, <c>State.safetensors</c> with the parameters, those of the best
-/// epoch and the optimiser's moments, and <c>Digest.txt</c>, the SHA-256 of both. A file is complete or not there at all. That of a finished
+/// epoch, their averages and the optimiser's moments, and <c>Digest.txt</c>, the SHA-256 of both. A file is complete or not there at all. That of a finished
 /// training has the parameters alone: it stays, so that nothing is lost before the model is saved, until another training takes its place.
 /// </summary>
 /// <param name="path">The file.</param>
@@ -25,6 +25,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
     private const string StateEntry = "State.safetensors";
     private const string DigestEntry = "Digest.txt";
     private const string BestPrefix = "best/";
+    private const string AveragePrefix = "average/";
     private const string OptimizerPrefix = "optimizer/";
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
     private static readonly JsonSerializerOptions Json = new()
@@ -77,13 +78,15 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <summary>Writes the state.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
-    public void Save(TrainingProgress progress, IReadOnlyList<Parameter> parameters, Optimizer optimizer, ParameterSnapshot best)
+    public void Save(
+        TrainingProgress progress, IReadOnlyList<Parameter> parameters, Optimizer optimizer, ParameterSnapshot best, WeightAverage? average)
     {
         // read one at a time as they are written: a second copy of all of them would be larger than the model
         SavedTensor[] state =
         [
             .. parameters.Select(p => SavedTensor.Of(p)),
             .. best.Export().Select(v => SavedTensor.Of(v) with { Name = BestPrefix + v.Name }),
+            .. (average?.Export() ?? []).Select(v => SavedTensor.Of(v) with { Name = AveragePrefix + v.Name }),
             .. optimizer.SaveState().Select(v => v with { Name = OptimizerPrefix + v.Name }),
         ];
         Write(new Content(CurrentVersion, training, IsFinished: false, progress), state);
@@ -103,6 +106,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
     /// <param name="best">Receives the parameters of the best epoch.</param>
     /// <param name="progress">How far the training has come.</param>
     /// <param name="isFinished">Whether it had ended.</param>
+    /// <param name="average">Receives the averages of the parameters; null where there are none.</param>
     /// <returns>Whether there was one.</returns>
     /// <exception cref="InvalidDataException">The file is damaged or belongs to another training; the message says what to do.</exception>
     public bool TryRestore(
@@ -112,7 +116,8 @@ internal sealed class TrainingCheckpoint(string path, string training)
         Optimizer optimizer,
         ParameterSnapshot best,
         [NotNullWhen(true)] out TrainingProgress? progress,
-        out bool isFinished)
+        out bool isFinished,
+        WeightAverage? average = null)
     {
         (progress, isFinished) = (null, false);
         if (!File.Exists(_path))
@@ -124,7 +129,8 @@ internal sealed class TrainingCheckpoint(string path, string training)
             if (content.Version == CurrentVersion && content.Training == training)
             {
                 content.Progress.Check(epochs, stepsOfEpoch);
-                Put(parameters, best, optimizer, ReadState(zip, json), content.IsFinished);
+                var updates = (content.Progress.Epoch - 1) * stepsOfEpoch + content.Progress.Step;
+                Put(parameters, best, average, updates, optimizer, ReadState(zip, json), content.IsFinished);
                 (progress, isFinished) = (content.Progress, content.IsFinished);
                 return true;
             }
@@ -181,6 +187,8 @@ internal sealed class TrainingCheckpoint(string path, string training)
     private static void Put(
         IReadOnlyList<Parameter> parameters,
         ParameterSnapshot best,
+        WeightAverage? average,
+        int updates,
         Optimizer optimizer,
         IReadOnlyDictionary<string, NamedValues> state,
         bool isFinished)
@@ -189,6 +197,7 @@ internal sealed class TrainingCheckpoint(string path, string training)
         var bestValues = state.Keys.Any(k => k.StartsWith(BestPrefix, StringComparison.Ordinal))
             ? parameters.Select(p => Of(p, BestPrefix + p.Name)).ToList()
             : null;
+        var averages = average is null || isFinished ? null : parameters.Select(p => Of(p, AveragePrefix + p.Name)).ToList();
         if (!isFinished)
             optimizer.SetState(state.Where(v => v.Key.StartsWith(OptimizerPrefix, StringComparison.Ordinal))
                 .ToDictionary(v => v.Key[OptimizerPrefix.Length..], v => v.Value));
@@ -196,6 +205,8 @@ internal sealed class TrainingCheckpoint(string path, string training)
             parameter.Value.CopyFrom(value);
         if (bestValues is not null)
             best.Import(bestValues);
+        if (averages is not null)
+            average!.Import(averages, updates);
 
         float[] Of(Parameter parameter, string name) =>
             state.TryGetValue(name, out var found) && parameter.Value.Shape.SequenceEqual(found.Shape)

@@ -82,6 +82,13 @@ public sealed record TrainingConfig
     /// </summary>
     public float DropoutDecayShare { get; init => field = OptionCheck.Range(value, 0f, 1f, nameof(DropoutDecayShare)); }
 
+    /// <summary>
+    /// d of an exponential moving average of the weights over the steps, e ← d·e + (1 − d)·w, which is what is evaluated and what the trained
+    /// model has in their place (Polyak and Juditsky 1992); early in training d is less, so that the first weights are soon forgotten. Within
+    /// [0, 1). null keeps the last step's weights. Default null.
+    /// </summary>
+    public float? WeightAverage { get; init => field = value is { } d ? OptionCheck.Rate(d, nameof(WeightAverage)) : null; }
+
     /// <summary>How rows are weighted by class. Default <see cref="ClassWeighting.None"/>.</summary>
     public ClassWeighting ClassWeighting { get; init => field = OptionCheck.Defined(value, nameof(ClassWeighting)); }
 

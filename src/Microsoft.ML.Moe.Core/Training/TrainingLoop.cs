@@ -25,6 +25,10 @@ internal sealed class TrainingLoop(
     private readonly LearningRateSchedule _rates = new(
         schedule.Decay, schedule.Epochs * schedule.StepsPerEpoch(objective.Examples), schedule.WarmupShare);
     private readonly ParameterSnapshot _best = new(parameters);
+    private readonly WeightAverage? _average = schedule.WeightAverage is { } decay
+        ? new WeightAverage(parameters, decay, startsAtFirstUpdate: true, warmsUp: true)
+        : null;
+
     private readonly LaterValue[] _losses = new LaterValue[schedule.AccumulationSteps];
     private readonly TrainingClock _clock = new();
     private Random _random = new(0);
@@ -53,7 +57,8 @@ internal sealed class TrainingLoop(
     private void Run(CancellationToken stop)
     {
         var isFinished = false;
-        if (checkpoint?.TryRestore(schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished) == true)
+        if (checkpoint?.TryRestore(
+            schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished, _average) == true)
             _progress = progress;
         if (isFinished)
             return;
@@ -65,7 +70,9 @@ internal sealed class TrainingLoop(
 
         if (_best.IsTaken)
             _best.Restore();
-        else if ((epoch, step) != (_progress.Epoch, _progress.Step) && !stop.IsCancellationRequested)
+        else
+            _average?.Swap();
+        if (!_best.IsTaken && (epoch, step) != (_progress.Epoch, _progress.Step) && !stop.IsCancellationRequested)
             CheckLastStep();
         if (!stop.IsCancellationRequested)
             Keep(() => checkpoint?.SaveFinished(_progress, parameters));
@@ -124,7 +131,7 @@ internal sealed class TrainingLoop(
             SaveCheckpoint();
     }
 
-    private void SaveCheckpoint() => Keep(() => checkpoint?.Save(_progress, parameters, optimizer, _best));
+    private void SaveCheckpoint() => Keep(() => checkpoint?.Save(_progress, parameters, optimizer, _best, _average));
 
     /// <summary>Writes a checkpoint. Where that fails, training goes on: what there is in memory is worth more.</summary>
     private void Keep(Action save)
@@ -162,6 +169,7 @@ internal sealed class TrainingLoop(
 
         optimizer.ClipGradients(schedule.MaxGradientNorm);
         optimizer.Step(factor);
+        _average?.Update();
         PrepareStep(order, _progress.Step + 1);
         for (var part = 0; _parallel is null && part < PartsOf(batch); part++)
             loss += (double)_losses[part].Read() * ShareOf(batch, part);
@@ -234,6 +242,19 @@ internal sealed class TrainingLoop(
 
     /// <summary>Evaluates, and keeps the weights if they are the best.</summary>
     private ValidationResult? Evaluate()
+    {
+        _average?.Swap();
+        try
+        {
+            return EvaluateWeights();
+        }
+        finally
+        {
+            _average?.Swap();
+        }
+    }
+
+    private ValidationResult? EvaluateWeights()
     {
         _clock.Pause();
         var evaluation = _clock.Evaluate(objective.Evaluate);

@@ -65,6 +65,9 @@ internal sealed class TrainingMemory
             _parts.Add(((double)text.TableRows * encoder.Width, 1, sizeof(float) * (double)text.TableRows * encoder.Width, $"{rows}, {width}"));
         }
 
+        if (input is ImageInputConfig { Stem: not null })
+            Add((double)ConvolutionalStem.Places * encoder.Width * encoder.Width, 2, width);
+
         if (input is FeatureInputConfig features)
         {
             var columns = features.EmbeddedColumns + features.DirectColumns;

@@ -24,6 +24,9 @@ internal sealed record TrainingSchedule(
     /// <summary>Steps after which the model is evaluated within an epoch; null evaluates it after each epoch alone.</summary>
     public int? EvaluationSteps { get; init; }
 
+    /// <summary>d of the average of weights that takes their place; null for the last step's.</summary>
+    public float? WeightAverage { get; init; }
+
     /// <summary>Options that can make the training diverge.</summary>
     public IReadOnlyList<OptionSize> Sizes { get; init; } = [];
 
@@ -43,6 +46,7 @@ internal sealed record TrainingSchedule(
     {
         EvaluationSteps = config.EvaluationSteps,
         Parallel = config.DataParallel,
+        WeightAverage = config.WeightAverage,
         Sizes =
         [
             new(nameof(config.LearningRate), config.LearningRate, 1e-3),

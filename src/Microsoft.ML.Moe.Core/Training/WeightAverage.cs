@@ -36,6 +36,20 @@ internal sealed class WeightAverage
     /// <summary>The averages, one for each parameter.</summary>
     public IReadOnlyList<float[]> Averages => _averages;
 
+    /// <summary>The averages with the parameters' names.</summary>
+    public IEnumerable<NamedValues> Export() =>
+        _parameters.Zip(_averages, (p, values) => new NamedValues(p.Name, p.Value.Shape.ToArray(), values));
+
+    /// <summary>Goes on from averages that were exported.</summary>
+    /// <param name="values">For each parameter as many as it has.</param>
+    /// <param name="updates">Number of updates until then.</param>
+    public void Import(IReadOnlyList<float[]> values, int updates)
+    {
+        for (var i = 0; i < _averages.Length; i++)
+            values[i].CopyTo(_averages[i], 0);
+        (_isEmpty, _updates) = (_isEmpty && updates == 0, updates);
+    }
+
     /// <summary>Takes up the weights after a step.</summary>
     public void Update()
     {

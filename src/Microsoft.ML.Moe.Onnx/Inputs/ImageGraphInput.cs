@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe.Onnx.Inputs;
 
 /// <summary>
 /// Images of the model's size: the graph reads the values of pixels as the model takes them, [B, height, width, channels], before their
-/// channels are scaled, which it does itself; it cuts patches by indices.
+/// channels are scaled, which it does itself; it cuts patches by indices, or single pixels for a stem of convolutions.
 /// </summary>
 internal sealed class ImageGraphInput : GraphInput
 {
@@ -25,7 +25,7 @@ internal sealed class ImageGraphInput : GraphInput
         var size = input.Images;
         _pixels = graph.Input(Name, DataType.Float, "rows", size.Height, size.Width, size.Channels);
         var tokens = input.SpecialTokens + input.Grid.Patches;
-        var count = TracedRows.CountFor([.. sizes, tokens, input.Grid.Patches]);
+        var count = TracedRows.CountFor([.. sizes, tokens, input.Grid.Patches, input.Config.Cut.Patches]);
         var black = new ImagePixels(new byte[size.Length]);
         _batch = (ImageBatch)input.CreatePacker(default(Packing)).Pack([.. Enumerable.Repeat(black, count)]);
         Rows = new TracedRows { Count = count, Tokens = _batch.Layout, Runtime = graph.SizeOf(_pixels, 0) };
@@ -40,7 +40,7 @@ internal sealed class ImageGraphInput : GraphInput
     /// <inheritdoc/>
     public override void BindTo(OnnxTape tape)
     {
-        var (scale, grid) = (_input.Config.Scale, _input.Grid);
+        var (scale, grid) = (_input.Config.Scale, _input.Config.Cut);
         var pixels = scale.Factor == 1
             ? _pixels
             : _graph.Cast(_graph.Multiply(_graph.Cast(_pixels, DataType.Double), _graph.Double(scale.Factor)), DataType.Float);
@@ -52,7 +52,7 @@ internal sealed class ImageGraphInput : GraphInput
         var row = _graph.Concat(1, before, _graph.Reshape(pixels, -1, _input.Images.Length));
         long[] places = [.. Enumerable.Repeat(0L, _input.SpecialTokens * grid.Values), .. PlacesOfPatches(grid)];
         var patches = _graph.Gather(row, _graph.Integers(places, places.Length), axis: 1);
-        tape.Bind(() => _batch.Patches, _graph.Reshape(patches, -1, grid.Values));
+        tape.Bind(() => _batch.Cut, _graph.Reshape(patches, -1, grid.Values));
     }
 
     /// <summary>For each value of each patch the number of its pixel's value, from 1; 0 beyond the image.</summary>

@@ -51,6 +51,8 @@ public class ConfigTests
         { nameof(TrainingConfig.Decay), () => new TrainingConfig { Decay = (LearningRateDecay)9 } },
         { nameof(TrainingConfig.ClassWeighting), () => new TrainingConfig() with { ClassWeighting = (ClassWeighting)9 } },
         { nameof(ImageClassifierConfig.PatchSize), () => new ImageClassifierConfig { PatchSize = 65 } },
+        { nameof(TrainingConfig.WeightAverage), () => new TrainingConfig { WeightAverage = 1f } },
+        { nameof(ImageClassifierConfig.Stem), () => new ImageClassifierConfig { Stem = (ImageStem)2 } },
         { nameof(ImageClassifierConfig.PatchMargin), () => new ImageClassifierConfig { PatchMargin = NaN } },
         { nameof(ImageClassifierConfig.Convolutions), () => new ImageClassifierConfig() with { Convolutions = 9 } },
         { nameof(AugmentationConfig.MaxShift), () => new AugmentationConfig { MaxShift = 0.6f } },

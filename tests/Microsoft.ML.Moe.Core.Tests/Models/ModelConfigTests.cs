@@ -87,6 +87,7 @@ public class ModelConfigTests
         var input = Assert.IsType<ImageInputConfig>(config.Input);
         Assert.Equal((7, 6, 2), (input.ImageWidth, input.ImageHeight, input.Channels));
         Assert.Equal((3, 1, 2), (input.PatchSize, input.PatchMargin, input.Convolutions));
+        Assert.Null(input.Stem);
         Assert.Equal([0.5f, 10f], input.Means);
         Assert.Equal([1f, 2.5f], input.Deviations);
     }

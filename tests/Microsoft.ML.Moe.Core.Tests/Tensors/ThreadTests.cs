@@ -18,6 +18,8 @@ public sealed class ThreadTests
     private static readonly Dictionary<string, Func<Tape, Tensor[], Tensor>> _operations = new()
     {
         ["Linear"] = (tape, p) => tape.Linear(p[0], p[1], p[2], Activation.GeluTanh),
+        // nine images of 7 × 43 pixels in 8 channels
+        ["Convolution"] = (tape, p) => tape.Convolution(tape.Reshape(p[0], 9 * Tokens, 8), p[1], p[2], new ConvolutionSpec(7, 43)),
         ["LayerNorm"] = (tape, p) => tape.LayerNorm(p[0], p[3], p[3]),
         ["RmsNorm"] = (tape, p) => tape.RmsNorm(p[0], p[3]),
         ["Multiply"] = (tape, p) => tape.Multiply(p[0], tape.Scale(p[0], 0.3f)),

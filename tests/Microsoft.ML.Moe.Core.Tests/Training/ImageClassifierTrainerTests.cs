@@ -51,10 +51,12 @@ public class ImageClassifierTrainerTests
         Assert.Equal(classifier.Scores(images), classifier.Scores(images));
     }
 
-    [Fact]
-    public void TrainingThatIsTakenUpEndsAsIfItHadNotBeenInterrupted()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0.9f)]
+    public void TrainingThatIsTakenUpEndsAsIfItHadNotBeenInterrupted(float? average)
     {
-        var config = ToyImages.Config(epochs: 2);
+        var config = ToyImages.Config(epochs: 2).WithTraining(t => t with { WeightAverage = average });
         using var engine = new ManagedEngine(1);
         ImagePixels[] images = [.. ToyImages.Rows(10, seed: 2).Select(r => r.Input)];
         var expected = Train(engine, config, 48).Scores(images);
@@ -69,6 +71,36 @@ public class ImageClassifierTrainerTests
         Assert.Contains("belongs to a training with other options or rows", other.Message, StringComparison.Ordinal);
         Assert.Equal(expected, resumed);
         Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
+    [Fact]
+    public void AnAverageTakesThePlaceOfTheLastWeights()
+    {
+        var (last, all, average) = (Scores(null), Scores(0f), Scores(0.9f));
+
+        Assert.Equal(last, all, (a, b) => Math.Abs(a - b) < 1e-4f);
+        Assert.NotEqual(last, average, (a, b) => Math.Abs(a - b) < 1e-3f);
+
+        static float[] Scores(float? average)
+        {
+            using var engine = new ManagedEngine(1);
+            var config = ToyImages.Config(epochs: 2).WithTraining(t => t with { WeightAverage = average });
+            return Train(engine, config, 48).Scores([.. ToyImages.Rows(10, seed: 2).Select(r => r.Input)]);
+        }
+    }
+
+    [Fact]
+    public void TheBestEpochIsThatOfTheAverages()
+    {
+        using var engine = new ManagedEngine(1);
+        var config = ToyImages.Config(epochs: 6).WithTraining(t => t with { WeightAverage = 0.95f });
+        var (validation, losses) = (ToyImages.Rows(60, seed: 3), new Losses());
+
+        var model = new ImageClassifierTrainer(config, ToyImages.Input, ToyImages.Classes, engine)
+            .Train(ToyImages.Rows(120, seed: 1), validation, losses);
+
+        Assert.Equal(6, losses.OfEpochs.Count);
+        Assert.Equal(losses.OfEpochs.Min(), model.Measure(validation).Loss, 1e-6);
     }
 
     [Fact]
@@ -100,6 +132,17 @@ public class ImageClassifierTrainerTests
 
     private static Model<ImagePixels> Train(Engine engine, ImageClassifierConfig config, int rows, ITrainingObserver? observer = null) =>
         new ImageClassifierTrainer(config, ToyImages.Input, ToyImages.Classes, engine).Train(ToyImages.Rows(rows, seed: 1), null, observer);
+
+    private sealed class Losses : ITrainingObserver
+    {
+        public List<double> OfEpochs { get; } = [];
+
+        public void OnStep(int epoch, int step, int steps, double loss)
+        {
+        }
+
+        public void OnEpoch(EpochReport report) => OfEpochs.Add(report.ValidationLoss!.Value);
+    }
 
     private sealed class CancelAfter(int steps) : ITrainingObserver
     {

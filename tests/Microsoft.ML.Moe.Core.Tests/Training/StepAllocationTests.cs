@@ -87,12 +87,14 @@ public class StepAllocationTests
     });
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void NorDoStepsOfAnImageClassifier(int threads) => AssertOnlyRandom(threads, (engine, counter) =>
+    [InlineData(1, ImageStem.Patches)]
+    [InlineData(2, ImageStem.Patches)]
+    [InlineData(1, ImageStem.Convolutional)]
+    [InlineData(2, ImageStem.Convolutional)]
+    public void NorDoStepsOfAnImageClassifier(int threads, ImageStem stem) => AssertOnlyRandom(threads, (engine, counter) =>
     {
         var config = ToyImages.Config(Epochs).WithTraining(t => t with { BatchSize = BatchSize })
-            with { Augmentation = new() { MaxRotation = 10f, HorizontalFlip = true, EraseRate = 0.5f } };
+            with { Stem = stem, Augmentation = new() { MaxRotation = 10f, HorizontalFlip = true, EraseRate = 0.5f } };
         var trainer = new ImageClassifierTrainer(config, ToyImages.Input, ToyImages.Classes, engine);
 
         trainer.Train(ToyImages.Rows(RowCount, seed: 1));

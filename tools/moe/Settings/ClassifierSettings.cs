@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Training;
 using Spectre.Console;
@@ -128,16 +129,57 @@ internal sealed class TrainImagesSettings : ClassifierSettings
     [TypeConverter(typeof(WholeNumber))]
     public int? Size { get; init; }
 
+    [CommandOption("--stem <NAME>")]
+    [Description("How tokens are made of pixels: convolutional or patches. Default: convolutional up to 96 pixels a side.")]
+    [TypeConverter(typeof(NameConverter<ImageStem>))]
+    public ImageStem? Stem { get; init; }
+
     [CommandOption("--flip")]
     [Description("Mirror half of the images while training: for photographs.")]
     public bool Flip { get; init; }
+
+    [CommandOption("--transpose")]
+    [Description("Turn half of the images on their side while training: for what has neither up nor down.")]
+    public bool Transpose { get; init; }
+
+    [CommandOption("--shift <X>")]
+    [Description("Largest random shift while training, as a share of width and height.")]
+    [TypeConverter(typeof(RealNumber))]
+    public double? Shift { get; init; }
+
+    [CommandOption("--zoom <X>")]
+    [Description("Largest random zoom while training: images are scaled by e^-X to e^X.")]
+    [TypeConverter(typeof(RealNumber))]
+    public double? Zoom { get; init; }
+
+    [CommandOption("--rotation <DEGREES>")]
+    [Description("Largest random rotation while training.")]
+    [TypeConverter(typeof(RealNumber))]
+    public double? Rotation { get; init; }
+
+    [CommandOption("--erase <X>")]
+    [Description("Share of the images of which a rectangle is blanked while training.")]
+    [TypeConverter(typeof(RealNumber))]
+    public double? Erase { get; init; }
+
+    [CommandOption("--colour <X>")]
+    [Description("How much brightness, contrast and saturation change at random while training.")]
+    [TypeConverter(typeof(RealNumber))]
+    public double? Colour { get; init; }
 
     protected override void ApplyOwnTo(MoeTrainerOptions options)
     {
         base.ApplyOwnTo(options);
         var images = (MoeImageClassificationTrainer.Options)options;
         images.ImageWidth = Size ?? images.ImageWidth;
+        images.Stem = Stem ?? images.Stem;
         images.HorizontalFlip |= Flip;
+        images.Transposition |= Transpose;
+        images.MaxShift = (float?)Shift ?? images.MaxShift;
+        images.MaxZoom = (float?)Zoom ?? images.MaxZoom;
+        images.MaxRotation = (float?)Rotation ?? images.MaxRotation;
+        images.EraseRate = (float?)Erase ?? images.EraseRate;
+        images.ColourJitter = (float?)Colour ?? images.ColourJitter;
     }
 }
 

@@ -30,25 +30,24 @@ internal sealed class PixelGradients
     public void Of(IReadOnlyList<float[]> images, ReadOnlySpan<int> classes, Span<float> gradients)
     {
         var batch = (ImageBatch)_packer.Pack([.. images.Select(image => new ImagePixels(image))]);
-        var grid = _config.Grid;
-        var tokens = batch.Positions.Length;
-        var patches = _model.Engine.CreateParameter("patches", [tokens, grid.Values], batch.Patches.ToArray());
+        var cut = _config.Cut;
+        var values = _model.Engine.CreateParameter("values", [batch.Cut.Length / batch.Columns, batch.Columns], batch.Cut.ToArray());
         using (var tape = _model.Engine.LeaseTape(training: true))
         {
             tape.DropoutFactor = 0f;
-            batch.Values = patches;
+            batch.Values = values;
             var scores = _model.Forward(tape, batch, policies: _model.Policies);
             // of the sum, not of the mean: an image's gradient does not depend on how many there are
             tape.Backward(tape.CrossEntropy(scores, classes, []), images.Count);
         }
 
-        var ofPatches = new float[tokens * grid.Values];
-        patches.Value.CopyGradientTo(ofPatches);
-        var (perImage, length) = (ofPatches.Length / images.Count, _config.Size.Length);
+        var ofValues = new float[batch.Cut.Length];
+        values.Value.CopyGradientTo(ofValues);
+        var (perImage, length) = (ofValues.Length / images.Count, _config.Size.Length);
         for (var i = 0; i < images.Count; i++)
         {
             var gradient = gradients.Slice(i * length, length);
-            grid.Gather(ofPatches.AsSpan(i * perImage + _config.SpecialTokens * grid.Values, grid.Patches * grid.Values), gradient);
+            cut.Gather(ofValues.AsSpan(i * perImage + _config.SpecialTokens * cut.Values, cut.Patches * cut.Values), gradient);
             _config.Scale.ToGradient(gradient);
         }
     }

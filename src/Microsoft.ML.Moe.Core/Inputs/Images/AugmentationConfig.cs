@@ -20,6 +20,9 @@ public sealed record AugmentationConfig
     /// <summary>Whether half of the images are mirrored, left to right: for photographs, but not for writing. Default false.</summary>
     public bool HorizontalFlip { get; init; }
 
+    /// <summary>Whether rows and columns of half of the images change places: for what has neither up nor down. Default false.</summary>
+    public bool Transposition { get; init; }
+
     /// <summary>
     /// Least share of an image's area that is shown, enlarged to the whole: a random crop (Szegedy et al. 2015, "Going deeper with
     /// convolutions"). Within [0.01, 1]. Default 1: all of it.

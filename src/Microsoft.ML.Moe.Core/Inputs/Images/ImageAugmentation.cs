@@ -39,10 +39,11 @@ internal sealed class ImageAugmentation(ImageInput input, AugmentationConfig opt
         var scale = MathF.Exp(Within(random, options.MaxZoom));
         var angle = Within(random, options.MaxRotation) * MathF.PI / 180;
         var mirror = options.HorizontalFlip && random.Next(2) == 1 ? -1 : 1;
+        var turns = options.Transposition && random.Next(2) == 1;
         var (across, down) = (1f, 1f);
         if (options.LeastCrop < 1)
             (across, down, shiftX, shiftY) = Crop(random, shiftX, shiftY);
-        if ((shiftX, shiftY, scale, angle, mirror, across, down) == (0, 0, 1, 0, 1, 1, 1))
+        if (!turns && (shiftX, shiftY, scale, angle, mirror, across, down) == (0, 0, 1, 0, 1, 1, 1))
             return;
         pixels.CopyTo(_original);
         var (cos, sin) = (MathF.Cos(angle) / scale, MathF.Sin(angle) / scale);
@@ -51,6 +52,8 @@ internal sealed class ImageAugmentation(ImageInput input, AugmentationConfig opt
             for (var x = 0; x < input.Width; x++)
             {
                 var (dx, dy) = ((x - middleX) * mirror * across, (y - middleY) * down);
+                if (turns)
+                    (dx, dy) = (dy * input.Width / input.Height, dx * input.Height / input.Width);
                 Sample(
                     middleX + dx * cos - dy * sin + shiftX,
                     middleY + dx * sin + dy * cos + shiftY,

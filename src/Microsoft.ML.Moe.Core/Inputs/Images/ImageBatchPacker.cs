@@ -2,14 +2,17 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Inputs;
 
-/// <summary>Images cut into patches for one forward pass.</summary>
+/// <summary>Images for one forward pass, cut into patches, or as they are where a stem of convolutions makes tokens of them.</summary>
 internal sealed class ImageBatch : Batch
 {
-    private ReadOnlyMemory<float> _patches;
+    private ReadOnlyMemory<float> _cut;
     private ReadOnlyMemory<int> _positions;
 
-    /// <summary>Values of T tokens; 0 of those that are no patches.</summary>
-    public ReadOnlySpan<float> Patches => _patches.Span;
+    /// <summary>Values of patches, or of pixels; 0 of tokens that are no patches.</summary>
+    public ReadOnlySpan<float> Cut => _cut.Span;
+
+    /// <summary>Values of one patch, or of one pixel.</summary>
+    public int Columns { get; private set; }
 
     /// <summary>Number of each token within its image.</summary>
     public ReadOnlySpan<int> Positions => _positions.Span;
@@ -20,16 +23,15 @@ internal sealed class ImageBatch : Batch
     /// <summary>The values as a tensor, where gradients by them are wanted; null, the default, for constants.</summary>
     public Tensor? Values { get; set; }
 
-    /// <summary>The values as a tensor of a pass, [T, values of a patch].</summary>
+    /// <summary>The values as a tensor of a pass, [patches, or pixels, of all images; values of one].</summary>
     /// <param name="tape">The pass.</param>
-    public Tensor PatchesOn(Tape tape) =>
-        Values ?? tape.Constant(Patches, Positions.Length, Patches.Length / Math.Max(1, Positions.Length));
+    public Tensor ValuesOn(Tape tape) => Values ?? tape.Constant(Cut, Cut.Length / Columns, Columns);
 
     /// <summary>Makes this another batch.</summary>
     /// <returns>This batch.</returns>
-    public ImageBatch Reset(SequenceLayout layout, ReadOnlyMemory<float> patches, ReadOnlyMemory<int> positions)
+    public ImageBatch Reset(SequenceLayout layout, ReadOnlyMemory<float> cut, int columns, ReadOnlyMemory<int> positions)
     {
-        (Layout, _patches, _positions, Values, Mixture) = (layout, patches, positions, null, null);
+        (Layout, _cut, Columns, _positions, Values, Mixture) = (layout, cut, columns, positions, null, null);
         return this;
     }
 }
@@ -42,13 +44,14 @@ internal sealed class ImageBatch : Batch
 internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayouts, ImageAugmentation? augmentation = null, ImageMixing? mixing = null)
     : Packer<ImagePixels>
 {
-    private readonly PatchGrid _grid = config.Grid;
+    private readonly PatchGrid _cut = config.Cut;
+    private readonly int _tokens = config.SpecialTokens + config.Grid.Patches;
     private readonly ChannelScale _scale = config.Scale;
     private readonly ImageBatch _batch = new();
     private readonly SequenceLayout _layout = new();
     private readonly int _length = config.Size.Length;
     private float[] _pixels = [];
-    private float[] _patches = [];
+    private float[] _values = [];
     private int[] _positions = [];
     private int[] _lengths = [];
 
@@ -56,15 +59,14 @@ internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayout
     public override ImageBatch Pack(IReadOnlyList<ImagePixels> rows, Random? random = null, bool withNoise = false)
     {
         var seed = withNoise && random is not null ? (ulong)random.NextInt64() : 0;
-        var tokens = config.SpecialTokens + _grid.Patches;
-        var perImage = tokens * _grid.Values;
-        if (_positions.Length < rows.Count * tokens)
+        var perImage = (config.SpecialTokens + _cut.Patches) * _cut.Values;
+        if (_positions.Length < rows.Count * _tokens)
         {
-            _patches = new float[rows.Count * perImage];
-            _positions = new int[rows.Count * tokens];
+            _values = new float[rows.Count * perImage];
+            _positions = new int[rows.Count * _tokens];
             for (var i = 0; i < _positions.Length; i++)
-                _positions[i] = i % tokens;
-            _lengths = [.. Enumerable.Repeat(tokens, rows.Count)];
+                _positions[i] = i % _tokens;
+            _lengths = [.. Enumerable.Repeat(_tokens, rows.Count)];
         }
 
         // all images at once only where they are mixed
@@ -79,21 +81,21 @@ internal sealed class ImageBatchPacker(PatchInputConfig config, bool keepsLayout
             if (withNoise && random is not null)
                 augmentation?.Apply(pixels, random);
             if (mixer is null)
-                _grid.Cut(pixels, PatchesOf(i));
+                _cut.Cut(pixels, CutOf(i));
         }
 
         var mixture = mixer?.Mix(_pixels, rows.Count, random!);
         for (var i = 0; mixture is not null && i < rows.Count; i++)
-            _grid.Cut(_pixels.AsSpan(i * _length, _length), PatchesOf(i));
+            _cut.Cut(_pixels.AsSpan(i * _length, _length), CutOf(i));
 
         var layout = keepsLayouts ? new SequenceLayout() : _layout;
         layout.Reset(_lengths.AsSpan(0, rows.Count), padded: 0);
         _batch.Seed = seed;
-        _batch.Reset(layout, _patches.AsMemory(0, rows.Count * perImage), _positions.AsMemory(0, rows.Count * tokens));
+        _batch.Reset(layout, _values.AsMemory(0, rows.Count * perImage), _cut.Values, _positions.AsMemory(0, rows.Count * _tokens));
         _batch.Mixture = mixture;
         return _batch;
 
-        Span<float> PatchesOf(int image) =>
-            _patches.AsSpan(image * perImage + config.SpecialTokens * _grid.Values, _grid.Patches * _grid.Values);
+        Span<float> CutOf(int image) =>
+            _values.AsSpan(image * perImage + config.SpecialTokens * _cut.Values, _cut.Patches * _cut.Values);
     }
 }

@@ -7,13 +7,9 @@ namespace Microsoft.ML.Moe.Inputs;
 /// <summary>Token vectors of images: a linear layer over each patch, convolutions over the patches, and their positions.</summary>
 internal sealed class PatchEmbedding : TokenEmbedding
 {
-    private const float PositionDeviation = 0.1f;
-
     private readonly Linear _patches;
-    private readonly Parameter _positionsSD;
     private readonly TokenConvolution[] _convolutions;
-    private readonly LayerNorm _inputNorm;
-    private readonly float _inputDropout;
+    private readonly TokenPositions _positions;
 
     public PatchEmbedding(ParameterStore store, ImageInputConfig config, EncoderConfig encoder)
     {
@@ -23,19 +19,16 @@ internal sealed class PatchEmbedding : TokenEmbedding
         [
             .. Enumerable.Range(0, config.Convolutions).Select(i => new TokenConvolution(store, $"convolutions.{i}", encoder.Width, grid)),
         ];
-        _positionsSD = store.Normal("positions", ParameterRole.Bias, PositionDeviation, grid.Patches, encoder.Width);
-        _inputNorm = new LayerNorm(store, "inputNorm", encoder.Width);
-        _inputDropout = encoder.Dropout / 2;
+        _positions = new TokenPositions(store, grid.Patches, encoder);
     }
 
     /// <inheritdoc/>
     public override Tensor Forward(ForwardContext context, Batch batch)
     {
         var (tape, images) = (context.Tape, (ImageBatch)batch);
-        var xTD = _patches.Forward(tape, images.PatchesOn(tape));
+        var xTD = _patches.Forward(tape, images.ValuesOn(tape));
         foreach (var convolution in _convolutions)
             xTD = convolution.Forward(tape, xTD);
-        xTD = tape.Add(xTD, tape.Embedding(_positionsSD, images.Positions));
-        return tape.Dropout(_inputNorm.Forward(tape, xTD), _inputDropout);
+        return _positions.AddTo(tape, xTD, images);
     }
 }

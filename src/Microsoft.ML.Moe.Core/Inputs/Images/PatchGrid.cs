@@ -69,6 +69,12 @@ internal sealed record PatchGrid(ImageInput Input, int Size, int Margin)
     /// <param name="patches">Receives <see cref="Patches"/> × <see cref="Values"/> values.</param>
     public void Cut(ReadOnlySpan<float> pixels, Span<float> patches)
     {
+        if (Size == 1 && Margin == 0)
+        {
+            pixels.CopyTo(patches);
+            return;
+        }
+
         if (ChannelsFirst)
         {
             CutChannels(pixels, patches);

@@ -11,10 +11,12 @@ public sealed class PatchInput : Input<ImagePixels>
 {
     private readonly PatchInputConfig _config;
     private readonly PatchGrid _grid;
+    private readonly int _embeddingLoad;
 
     internal PatchInput(PatchInputConfig config)
     {
         _config = config;
+        _embeddingLoad = config.EmbeddingLoad;
         _grid = config.Grid;
         Images = config.Size;
     }
@@ -33,6 +35,9 @@ public sealed class PatchInput : Input<ImagePixels>
 
     /// <inheritdoc/>
     internal override int TokensOf(ImagePixels row) => _config.SpecialTokens + _grid.Patches;
+
+    /// <inheritdoc/>
+    internal override int LoadOf(ImagePixels row) => Math.Max(TokensOf(row), _embeddingLoad);
 
     /// <inheritdoc/>
     internal override string TextOf(ImagePixels row, int position) => position < _config.SpecialTokens
@@ -74,6 +79,10 @@ internal abstract record PatchInputConfig : InputConfig
     [JsonIgnore]
     public abstract PatchGrid Grid { get; }
 
+    /// <summary>What the embedding is given of them: those patches, or single pixels. Default the patches.</summary>
+    [JsonIgnore]
+    public virtual PatchGrid Cut => Grid;
+
     /// <summary>Scale of the channels.</summary>
     [JsonIgnore]
     public abstract ChannelScale Scale { get; }
@@ -88,6 +97,10 @@ internal abstract record PatchInputConfig : InputConfig
     /// <summary>Multiply-adds that make a token's vector.</summary>
     /// <param name="width">Width of token vectors, D.</param>
     public abstract double EmbeddingCost(int width);
+
+    /// <summary>How many tokens' memory it takes to make those of an image. Default 0: no more than they take themselves.</summary>
+    [JsonIgnore]
+    public virtual int EmbeddingLoad => 0;
 }
 
 /// <summary>How images are divided into patches, and the scale of their channels.</summary>
@@ -111,6 +124,10 @@ internal sealed record ImageInputConfig : PatchInputConfig
     /// <summary>3×3 convolutions over the patches before the transformer blocks.</summary>
     public required int Convolutions { get; init => field = OptionCheck.Range(value, 0, 8, nameof(Convolutions)); }
 
+    /// <summary>The convolutions that make tokens of pixels; null, the default, where a linear layer over patches does.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public StemConfig? Stem { get; init; }
+
     /// <summary>Mean of each channel over the training set.</summary>
     public required float[] Means { get; init; }
 
@@ -125,6 +142,10 @@ internal sealed record ImageInputConfig : PatchInputConfig
     [JsonIgnore]
     public override PatchGrid Grid => new(Size, PatchSize, PatchMargin);
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override PatchGrid Cut => Stem is null ? Grid : new(Size, 1, 0);
+
     /// <summary>Scale of the channels.</summary>
     [JsonIgnore]
     public override ChannelScale Scale => new(Means, Deviations);
@@ -134,16 +155,26 @@ internal sealed record ImageInputConfig : PatchInputConfig
     public override int SpecialTokens => 0;
 
     /// <inheritdoc/>
-    public override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) => new PatchEmbedding(store, this, encoder);
+    public override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) =>
+        Stem is null ? new PatchEmbedding(store, this, encoder) : new ConvolutionalStem(store, this, encoder);
 
     /// <inheritdoc/>
-    public override double EmbeddingCost(int width) =>
-        (double)width * (Grid.Values + Convolutions * TokenConvolution.Places * width);
+    public override double EmbeddingCost(int width) => Stem is null
+        ? (double)width * (Grid.Values + Convolutions * TokenConvolution.Places * width)
+        : Stem.Cost(Size) / Grid.Patches;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int EmbeddingLoad => Stem?.Load(Size) ?? 0;
 
     /// <inheritdoc/>
     internal override void Check()
     {
         OptionCheck.Range(PatchMargin, 0, PatchSize, nameof(PatchMargin));
+        Stem?.Check();
+        if (Stem is not null && (PatchSize, PatchMargin, Convolutions) != (Stem.TokenSide, 0, 0))
+            throw new ArgumentException(
+                $"A stem of {Stem.Widths.Length} stages has tokens of {Stem.TokenSide} pixels, and no patches.", nameof(Stem));
         OptionCheck.Range(Grid.Patches, 1, PatchGrid.MaximumPatches, nameof(Grid.Patches));
         CheckScale(Means, float.IsFinite, nameof(Means));
         CheckScale(Deviations, value => value > 0 && float.IsFinite(value), nameof(Deviations));

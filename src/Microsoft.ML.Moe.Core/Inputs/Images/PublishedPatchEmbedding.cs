@@ -41,7 +41,7 @@ internal sealed class PublishedPatchEmbedding : TokenEmbedding
     public override Tensor Forward(ForwardContext context, Batch batch)
     {
         var (tape, images) = (context.Tape, (ImageBatch)batch);
-        var xTD = tape.Linear(images.PatchesOn(tape), _patchesID);
+        var xTD = tape.Linear(images.ValuesOn(tape), _patchesID);
         xTD = tape.Add(xTD, At(tape, images, _bias1D, position => position >= _tokens1D.Length));
         for (var token = 0; token < _tokens1D.Length; token++)
         {

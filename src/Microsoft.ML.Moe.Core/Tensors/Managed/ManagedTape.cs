@@ -118,6 +118,9 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor LinearCore(Tensor x, Tensor weightIO, Tensor? bias, Activation activation) =>
         LinearOperation.Forward(this, Own(x), Own(weightIO), OwnOrNull(bias), activation);
 
+    protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec) =>
+        ConvolutionOperation.Forward(this, Own(x), Own(weight), OwnOrNull(bias), spec);
+
     protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
         LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 

@@ -10,15 +10,16 @@ namespace Microsoft.ML.Moe;
 public sealed partial class MoeImageClassificationTrainer
 {
     /// <summary>
-    /// Columns, input, architecture and training of <see cref="MoeImageClassificationTrainer"/>. The defaults suit tables of a thousand to
-    /// ten thousand small images. All of it can stay as it is, but for the columns' names.
+    /// Columns, input, architecture and training of <see cref="MoeImageClassificationTrainer"/>. All of it can stay as it is, but for the
+    /// columns' names; what stays at its default can become what suits the images and their number, see <see cref="Stem"/> and
+    /// <see cref="MaxShift"/>.
     /// </summary>
     public sealed class Options : MoeClassifierOptions
     {
         /// <summary>
         /// Column of the image. Either an <see cref="Data.MLImage"/> of any size; or a vector of bytes, which is a PNG, JPEG, WebP, GIF or
-        /// BMP file of up to 64 MiB and 2^26 pixels, of several frames the first; or a vector of numbers of known size, which are pixels row
-        /// by row from the top, all channels of a pixel together: single-precision numbers, or bytes in three dimensions. Default
+        /// BMP file of up to 64 MiB and 2^26 pixels, of several frames the first; or a vector of numbers of known size, which are pixels
+        /// row by row from the top, all channels of a pixel together: single-precision numbers, or bytes in three dimensions. Default
         /// <c>Features</c>.
         /// </summary>
         public string FeatureColumnName { get; set; } = "Features";
@@ -61,10 +62,18 @@ public sealed partial class MoeImageClassificationTrainer
         public int? ImageHeight { get; set; }
 
         /// <summary>
-        /// Numbers of a pixel: 1 for grey, 3 for colours. null takes 3 for files and images, and for vectors of pixels their dimensions, or else 1
-        /// where that makes a square, and 3 where that does. Within [1, 16]. Default null.
+        /// Numbers of a pixel: 1 for grey, 3 for colours. null takes 3 for files and images, and for vectors of pixels their dimensions, or
+        /// else 1 where that makes a square, and 3 where that does. Within [1, 16]. Default null.
         /// </summary>
         public int? Channels { get; set; }
+
+        /// <summary>
+        /// How tokens are made of pixels. null takes convolutions for images of more than 64 pixels and at most 96 a side, and patches for
+        /// others, or where <see cref="PatchSize"/> is given. With convolutions, what is left at its default becomes: a width of 64, one
+        /// block, 2 heads, 8 experts of 128, one for each token; a learning rate of 2e-3, and a warm-up over a fifth of the steps. Default
+        /// null.
+        /// </summary>
+        public ImageStem? Stem { get; set; }
 
         /// <summary>
         /// Side of the square patches that an image is divided into, in pixels: one token each. Within [1, 64]; null takes the smallest,
@@ -85,7 +94,9 @@ public sealed partial class MoeImageClassificationTrainer
         public int Convolutions { get; set; } = 2;
 
         /// <summary>
-        /// Largest random shift of an image while training, as a share of its width and height, within [0, 0.5]. Default 0.1.
+        /// Largest random shift of an image while training, as a share of its width and height, within [0, 0.5]. Default 0.1. From 20,000
+        /// rows on, images of a convolutional <see cref="Stem"/> are changed less where this, zoom, rotation and blanking are left at their
+        /// defaults: shifted by up to 0.04, and no more.
         /// </summary>
         public float MaxShift { get; set; } = 0.1f;
 
@@ -101,7 +112,14 @@ public sealed partial class MoeImageClassificationTrainer
         public bool HorizontalFlip { get; set; }
 
         /// <summary>
-        /// Probability that a rectangle of 2 to 20 % of an image is blanked while training (Zhong et al. 2020). Within [0, 1). Default 0.25.
+        /// Whether rows and columns of half of the images change places while training: for what has neither up nor down. With
+        /// <see cref="HorizontalFlip"/> an image is seen in all eight positions. Default false.
+        /// </summary>
+        public bool Transposition { get; set; }
+
+        /// <summary>
+        /// Probability that a rectangle of 2 to 20 % of an image is blanked while training (Zhong et al. 2020). Within [0, 1). Default
+        /// 0.25.
         /// </summary>
         [Range(0f, 0.5f, 0.25f)]
         public float EraseRate { get; set; } = 0.25f;
@@ -145,6 +163,12 @@ public sealed partial class MoeImageClassificationTrainer
         /// </summary>
         public float CutMixAlpha { get; set; }
 
+        /// <summary>
+        /// d of an exponential moving average of the weights over the steps, which is what is evaluated and what the trained model has: 0.995,
+        /// say. Within [0, 1). Default null: the last step's weights, which a learning rate that falls to zero brings near their average.
+        /// </summary>
+        public float? WeightAverage { get; set; }
+
         /// <inheritdoc/>
         internal override ImageClassificationColumns Columns =>
             new(FeatureColumnName, PredictedLabelColumnName, ScoreColumnName, Uncertainty, BadImages);
@@ -152,7 +176,9 @@ public sealed partial class MoeImageClassificationTrainer
         private protected override ColumnNames Names => base.Names.Read(FeatureColumnName, nameof(FeatureColumnName));
 
         private protected override string[] OfArchitecture =>
-            [.. base.OfArchitecture, nameof(ImageWidth), nameof(ImageHeight), nameof(Channels), nameof(PatchSize), nameof(PatchMargin), nameof(Convolutions)];
+            [.. base.OfArchitecture, nameof(ImageWidth), nameof(ImageHeight), nameof(Channels), nameof(Stem), .. OfPatches];
+
+        private static string[] OfPatches => [nameof(PatchSize), nameof(PatchMargin), nameof(Convolutions)];
 
         private protected override void CheckTask()
         {
@@ -170,6 +196,19 @@ public sealed partial class MoeImageClassificationTrainer
 
         private protected override bool DecidesArchitecture => base.DecidesArchitecture && Encoder is null;
 
+        internal override IEnumerable<(string Option, string Reason)> WithoutEffect()
+        {
+            foreach (var option in base.WithoutEffect())
+                yield return option;
+            if (DecidesArchitecture && Stem == ImageStem.Convolutional)
+            {
+                foreach (var option in Changed(OfPatches))
+                    yield return (option, $"there are no patches with {nameof(Stem)} = {Stem}");
+            }
+        }
+
+        internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with { WeightAverage = WeightAverage };
+
         /// <summary>How a published encoder is trained on a table.</summary>
         internal PublishedTrainingConfig ToPublishedConfig() => new()
         {
@@ -184,6 +223,7 @@ public sealed partial class MoeImageClassificationTrainer
         internal ImageClassifierConfig ToConfig() => new()
         {
             Encoder = ToEncoderConfig(),
+            Stem = Stem,
             PatchSize = PatchSize,
             PatchMargin = PatchMargin,
             Convolutions = Convolutions,
@@ -200,6 +240,7 @@ public sealed partial class MoeImageClassificationTrainer
                 MixupAlpha = MixupAlpha,
                 CutMixAlpha = CutMixAlpha,
                 HorizontalFlip = HorizontalFlip,
+                Transposition = Transposition,
             },
             Training = ToTrainingConfig(),
         };

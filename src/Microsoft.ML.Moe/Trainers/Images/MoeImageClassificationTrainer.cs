@@ -51,8 +51,8 @@ namespace Microsoft.ML.Moe;
 /// | Exportable to ONNX | No |
 ///
 /// ### Training algorithm details
-/// An image is divided into patches that see a little of their neighbours; a linear layer makes a token of each (Dosovitskiy et al.
-/// 2021). Pre-norm transformer blocks put the tokens in context; in every n-th block a router sends each token to the best few of
+/// Residual 3×3 convolutions, the first at full resolution, make up to 64 tokens of an image (Xiao et al. 2021); of images of more than 96
+/// pixels a side a linear layer makes them, of patches that see a little of their neighbours (Dosovitskiy et al. 2021). Pre-norm transformer blocks put the tokens in context; in every n-th block a router sends each token to the best few of
 /// several expert networks (Shazeer et al. 2017; Riquelme et al. 2021). The pooled vector gives the classes' scores. While training,
 /// images are moved, zoomed, turned and partly blanked at random. AdamW with warm-up trains all of it; with validation rows the best
 /// epoch is kept. The same seed gives the same model, whatever the number of threads.

@@ -34,10 +34,45 @@ public class ImageAugmentationTests
     }
 
     [Fact]
+    public void HalfOfTheImagesHaveRowsAndColumnsExchanged()
+    {
+        var input = new ImageInput(5, 5, 2);
+        float[] image = [.. Enumerable.Range(1, 50).Select(i => (float)i)];
+        float[] turned = [.. Enumerable.Range(0, 50).Select(i => image[(i / 2 % 5 * 5 + i / 10) * 2 + i % 2])];
+        var results = Enumerable.Range(0, 200).Select(seed =>
+        {
+            var pixels = (float[])image.Clone();
+            new ImageAugmentation(input, Nothing with { Transposition = true }).Apply(pixels, new Random(seed));
+            return pixels;
+        }).ToList();
+
+        Assert.All(results, r => Assert.True(r.SequenceEqual(image) || r.SequenceEqual(turned)));
+        Assert.InRange(results.Count(r => r.SequenceEqual(turned)), 70, 130);
+    }
+
+    [Fact]
+    public void AnImageThatIsNotSquareIsTurnedWithinItsBounds()
+    {
+        // two halves, one above the other, come to lie side by side
+        var input = new ImageInput(8, 4, 1);
+        var results = Enumerable.Range(0, 40).Select(seed =>
+        {
+            float[] pixels = [.. Enumerable.Range(0, 32).Select(i => i < 16 ? 1f : 0f)];
+            new ImageAugmentation(input, Nothing with { Transposition = true }).Apply(pixels, new Random(seed));
+            return pixels;
+        }).ToList();
+
+        Assert.Contains(results, r => Enumerable.Range(0, 32).All(i => MathF.Abs(r[i] - (i % 8 < 3 ? 1 : i % 8 > 4 ? 0 : r[i])) < 1e-5f));
+    }
+
+    [Fact]
     public void AnImageOfOneValueIsOnlyChangedByBlanking()
     {
         var input = new ImageInput(9, 9, 1);
-        var moved = new AugmentationConfig { MaxShift = 0.3f, MaxZoom = 0.3f, MaxRotation = 45f, EraseRate = 0, HorizontalFlip = true };
+        var moved = new AugmentationConfig
+        {
+            MaxShift = 0.3f, MaxZoom = 0.3f, MaxRotation = 45f, EraseRate = 0, HorizontalFlip = true, Transposition = true,
+        };
         var pixels = new float[81];
         for (var seed = 0; seed < 50; seed++)
         {

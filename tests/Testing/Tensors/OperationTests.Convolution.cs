@@ -1,0 +1,134 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+public abstract partial class OperationTests
+{
+    [SkippableTheory]
+    [InlineData(0, 3, 3, 2, 4, 3, 1)]
+    [InlineData(1, 1, 1, 1, 1, 3, 2)]
+    [InlineData(2, 5, 4, 3, 7, 3, 1)]
+    [InlineData(3, 5, 6, 4, 34, 3, 2)]
+    [InlineData(2, 6, 7, 2, 5, 5, 3)]
+    [InlineData(2, 3, 4, 5, 6, 1, 2)]
+    [InlineData(2, 9, 8, 60, 17, 3, 1)]
+    public void ConvolutionEqualsLoops(int images, int height, int width, int channels, int outputs, int side, int stride)
+    {
+        using var engine = CreateEngine();
+        var spec = new ConvolutionSpec(height, width, side, stride);
+        var x = Input.Random(1, images * height * width, channels);
+        var weight = new Input([side * side * channels, outputs], TestNumbers.Normal(2, side * side * channels * outputs, 0.1f));
+        var bias = Input.Random(3, outputs);
+        Assert.Equal((height + stride - 1) / stride, spec.ResultHeight);
+        Assert.Equal((width + stride - 1) / stride, spec.ResultWidth);
+        var expected = new double[images * spec.ResultHeight * spec.ResultWidth * outputs];
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var (window, o) = (i / outputs, i % outputs);
+            var (image, top, left) = (
+                window / (spec.ResultHeight * spec.ResultWidth), window / spec.ResultWidth % spec.ResultHeight, window % spec.ResultWidth);
+            expected[i] = bias.Values[o];
+            for (var k = 0; k < side * side * channels; k++)
+            {
+                var y = top * stride + k / channels / side - side / 2;
+                var column = left * stride + k / channels % side - side / 2;
+                if (y >= 0 && y < height && column >= 0 && column < width)
+                    expected[i] += (double)weight.Values[k * outputs + o]
+                        * x.Values[((image * height + y) * width + column) * channels + k % channels];
+            }
+        }
+
+        TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.Convolution(p[0], p[1], p[2], spec), x, weight, bias));
+    }
+
+    [SkippableTheory]
+    [InlineData(2, 3, 4, 2, 3, 3, 1)]
+    [InlineData(1, 4, 3, 3, 2, 3, 2)]
+    [InlineData(1, 5, 2, 1, 2, 5, 3)]
+    public void ConvolutionGradients(int images, int height, int width, int channels, int outputs, int side, int stride)
+    {
+        using var engine = CreateEngine();
+        var spec = new ConvolutionSpec(height, width, side, stride);
+        Input[] inputs =
+        [
+            Input.Random(1, images * height * width, channels),
+            new([side * side * channels, outputs], TestNumbers.Normal(2, side * side * channels * outputs, 0.3f)),
+            Input.Random(3, outputs),
+        ];
+        GradientCheck.Run(engine, (tape, p) => tape.Convolution(p[0], p[1], p[2], spec), inputs);
+        if (stride == 1 && channels == 2)
+            // added to what another operation has left there
+            GradientCheck.Run(
+                engine,
+                (tape, p) => tape.Concat(tape.Convolution(p[0], p[1], null, spec), tape.Convolution(p[0], p[1], p[2], spec), p[0]),
+                inputs);
+    }
+
+    [SkippableTheory]
+    [InlineData(20, 9, 8, 60, 17, 1)]
+    [InlineData(31, 10, 11, 16, 40, 2)]
+    public void ConvolutionOfManyImagesHasTheGradientsOfALayerOverTheirWindows(
+        int images, int height, int width, int channels, int outputs, int stride)
+    {
+        // several blocks of rows and columns, too many values for finite differences
+        var spec = new ConvolutionSpec(height, width, 3, stride);
+        var (ofConvolution, ofLayer) = (Gradients((tape, x, w) => tape.Convolution(x, w, null, spec)), Gradients(OverWindows));
+        for (var i = 0; i < ofLayer.Length; i++)
+            TestNumbers.AssertClose([.. ofLayer[i].Select(value => (double)value)], ofConvolution[i], 1e-4);
+
+        float[][] Gradients(Func<Tape, Tensor, Tensor, Tensor> function)
+        {
+            using var engine = CreateEngine();
+            var pixels = images * height * width;
+            var x = engine.CreateParameter("x", [pixels, channels], TestNumbers.Normal(1, pixels * channels));
+            var w = engine.CreateParameter("w", [9 * channels, outputs], TestNumbers.Normal(2, 9 * channels * outputs, 0.05f));
+            using var tape = engine.BeginTape(training: true);
+            tape.Backward(GradientCheck.Readout(tape, function(tape, x, w)), 0.01f);
+            return [.. new[] { x, w }.Select(parameter =>
+            {
+                var gradient = new float[parameter.Value.Length];
+                parameter.Value.CopyGradientTo(gradient);
+                Assert.Contains(gradient, value => value != 0);
+                return gradient;
+            })];
+        }
+
+        Tensor OverWindows(Tape tape, Tensor x, Tensor w) => tape.Linear(
+            tape.Concat([.. Enumerable.Range(0, 9).Select(place => tape.EmbeddingBag(x, Shifted(place / 3 - 1, place % 3 - 1)))]), w);
+
+        // beyond the edge an empty bag, which is zeros
+        RaggedIndices Shifted(int down, int across)
+        {
+            var (offsets, indices) = (new List<int> { 0 }, new List<int>());
+            for (var image = 0; image < images; image++)
+                for (var y = down; y < height + down; y += stride)
+                    for (var column = across; column < width + across; column += stride)
+                    {
+                        if (y >= 0 && y < height && column >= 0 && column < width)
+                            indices.Add((image * height + y) * width + column);
+                        offsets.Add(indices.Count);
+                    }
+
+            return new RaggedIndices([.. offsets], [.. indices], [.. Enumerable.Repeat(1f, indices.Count)]);
+        }
+    }
+
+    [SkippableFact]
+    public void ConvolutionRejectsWhatDoesNotFit()
+    {
+        using var engine = CreateEngine();
+        using var tape = engine.BeginTape(training: false);
+        var spec = new ConvolutionSpec(2, 3);
+        var x = tape.Constant(new float[24], 12, 2);
+        var weight = tape.Constant(new float[72], 18, 4);
+        Assert.Equal([12, 4], tape.Convolution(x, weight, null, spec).Shape.ToArray());
+        var error = Assert.Throws<ArgumentException>(() => tape.Convolution(tape.Constant(new float[26], 13, 2), weight, null, spec));
+        Assert.Contains("2 × 3", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => tape.Convolution(x, tape.Constant(new float[36], 9, 4), null, spec));
+        Assert.Throws<ArgumentException>(() => tape.Convolution(x, weight, tape.Constant(new float[3], 3), spec));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ConvolutionSpec(2, 3, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ConvolutionSpec(0, 3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ConvolutionSpec(2, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ConvolutionSpec(2, 3, stride: 0));
+    }
+}
