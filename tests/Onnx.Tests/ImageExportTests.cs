@@ -72,6 +72,8 @@ public sealed class ImageExportTests : IDisposable
             PatchSize = 2,
             Means = [100f, 120f],
             Deviations = [60f, 70f],
+            PatchMargin = 0,
+            Convolutions = 0,
             Stem = new StemConfig { Widths = [4, 16] },
         };
         var encoder = new EncoderConfig { Width = 16, Layers = 1, Heads = 2, Experts = 4, ExpertWidth = 16, Router = Router.TokenChoice(2) };
