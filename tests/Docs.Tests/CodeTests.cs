@@ -31,6 +31,7 @@ public sealed partial class CodeTests : IClassFixture<SampleFolder>
     {
         ["context"] = typeof(Context),
         ["table"] = typeof(Table),
+        ["ranks"] = typeof(Ranks),
         ["trained"] = typeof(Trained),
         ["images"] = typeof(Images),
         ["features"] = typeof(Features),
