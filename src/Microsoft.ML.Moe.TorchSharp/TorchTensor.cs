@@ -158,7 +158,7 @@ internal sealed class TorchTensor : Tensor
             DeviceMemory.Download(dense, target);
     }
 
-    internal override ParameterGradient? TakeGradient()
+    internal override ParameterGradient? TakeGradient(GradientBuffers? buffers = null)
     {
         ThrowIfDisposed();
         ParameterGradient? gradient = null;
@@ -173,7 +173,7 @@ internal sealed class TorchTensor : Tensor
             }
             else if (_value.grad is not null)
             {
-                var values = new float[Length];
+                var values = (RowGradient is null ? buffers?.Rent(Length) : null) ?? new float[Length];
                 CopyGradientTo(values);
                 gradient = RowGradient is null
                     ? new ParameterGradient { Values = values, Experts = ExpertsWithGradient }

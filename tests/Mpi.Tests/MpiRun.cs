@@ -5,6 +5,8 @@ namespace Microsoft.ML.Moe.Tests.Mpi;
 /// <summary>Starts this program as ranks on this machine.</summary>
 internal static class MpiRun
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     /// <summary>Skips the test where an <c>mpirun</c> is not installed.</summary>
     public static void SkipWithout(string command) => Skip.If(Find(command) is null, $"There is no {command} here.");
 
@@ -27,9 +29,12 @@ internal static class MpiRun
         start.Environment["OMPI_MCA_rmaps_base_oversubscribe"] = "1";
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
+        var output = process.StandardOutput.ReadToEndAsync();
+        // ranks that wait for each other for ever are to fail, not to hang
+        if (!process.WaitForExit(Patience))
+            process.Kill(entireProcessTree: true);
         process.WaitForExit();
-        return (process.ExitCode, output + errors.GetAwaiter().GetResult());
+        return (process.ExitCode, output.GetAwaiter().GetResult() + errors.GetAwaiter().GetResult());
     }
 
     private static string? Find(string command) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)

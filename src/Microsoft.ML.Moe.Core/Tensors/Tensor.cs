@@ -66,7 +66,8 @@ public abstract class Tensor
     public abstract void CopyGradientTo(Span<float> destination);
 
     /// <summary>Takes a parameter's gradient out, so that it is zero; null where no backward pass has reached it.</summary>
-    internal abstract ParameterGradient? TakeGradient();
+    /// <param name="buffers">Lends arrays; null makes new ones.</param>
+    internal abstract ParameterGradient? TakeGradient(GradientBuffers? buffers = null);
 
     /// <summary>Makes a parameter's gradient what was taken out of a parameter of the same shape; null for zero.</summary>
     internal abstract void PutGradient(ParameterGradient? gradient);

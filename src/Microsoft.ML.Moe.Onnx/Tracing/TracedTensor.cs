@@ -30,7 +30,7 @@ internal sealed class TracedTensor(Value value, params ReadOnlySpan<int> shape) 
     public override void CopyGradientTo(Span<float> destination) => throw Unsupported.Numbers();
 
     /// <inheritdoc/>
-    internal override ParameterGradient? TakeGradient() => throw Unsupported.Numbers();
+    internal override ParameterGradient? TakeGradient(GradientBuffers? buffers = null) => throw Unsupported.Numbers();
 
     /// <inheritdoc/>
     internal override void PutGradient(ParameterGradient? gradient) => throw Unsupported.Numbers();

@@ -339,12 +339,15 @@ internal sealed unsafe class ManagedTensor : Tensor
 
         if (HasGradient && TouchedExperts is not null)
             ClearUntouched();
-        for (var i = 0; i < target.Length; i++)
-            target[i] = HasGradient ? GradientFactor * _gradient[i] : 0f;
+        if (HasGradient && GradientFactor == 1f)
+            new ReadOnlySpan<float>(_gradient, Length).CopyTo(target);
+        else
+            for (var i = 0; i < target.Length; i++)
+                target[i] = HasGradient ? GradientFactor * _gradient[i] : 0f;
         GC.KeepAlive(this);
     }
 
-    internal override ParameterGradient? TakeGradient()
+    internal override ParameterGradient? TakeGradient(GradientBuffers? buffers = null)
     {
         ThrowIfDisposed();
         ParameterGradient? gradient = null;
@@ -358,7 +361,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         }
         else if (SparseGradient is null && HasGradient)
         {
-            var values = new float[Length];
+            var values = buffers?.Rent(Length) ?? new float[Length];
             CopyGradientTo(values);
             gradient = new ParameterGradient { Values = values, Experts = TouchedExperts?.ToArray() };
         }

@@ -19,8 +19,11 @@ internal sealed class DataParallelSteps(DataParallel parallel, IReadOnlyList<Par
     private const int HeaderBytes = 1 + sizeof(double) + sizeof(int);
     private readonly ICommunicator _ranks = parallel.Communicator;
     private readonly CancellationTokenSource _agreed = new();
+    private readonly GradientBuffers _buffers = new();
     private readonly Stopwatch _computing = new();
     private readonly Stopwatch _exchanging = new();
+    private byte[] _sent = [];
+    private byte[] _received = [];
     private int _steps;
 
     /// <summary>Is cancelled after the step before which any rank was asked to stop, on all ranks alike.</summary>
@@ -41,7 +44,11 @@ internal sealed class DataParallelSteps(DataParallel parallel, IReadOnlyList<Par
             sum = Add(sum, Exchange(_ranks.Rank ^ distance, sum, ref asked));
         _exchanging.Stop();
         foreach (var (parameter, gradient) in parameters.Zip(sum.Gradients))
+        {
             parameter.Value.PutGradient(gradient);
+            _buffers.Return(gradient);
+        }
+
         _steps++;
         if (asked)
         {
@@ -72,19 +79,27 @@ internal sealed class DataParallelSteps(DataParallel parallel, IReadOnlyList<Par
         if (count > 1)
             return Add(Add(first, count / 2, accumulate), Add(first + count / 2, count / 2, accumulate));
         var loss = accumulate(first);
-        return new BatchGradient([.. parameters.Select(parameter => parameter.Value.TakeGradient())], loss);
+        return new BatchGradient([.. parameters.Select(parameter => parameter.Value.TakeGradient(_buffers))], loss);
     }
 
-    private static BatchGradient Add(BatchGradient one, BatchGradient other)
+    private BatchGradient Add(BatchGradient one, BatchGradient other)
     {
         for (var i = 0; i < one.Gradients.Length; i++)
-            one.Gradients[i] = ParameterGradient.Sum(one.Gradients[i], other.Gradients[i]);
+        {
+            var sum = ParameterGradient.Sum(one.Gradients[i], other.Gradients[i]);
+            if (sum != other.Gradients[i])
+                _buffers.Return(other.Gradients[i]);
+            one.Gradients[i] = sum;
+        }
+
         return one with { Loss = one.Loss + other.Loss };
     }
 
     private BatchGradient Exchange(int partner, BatchGradient own, ref bool asked)
     {
-        var message = GradientMessage.Write(own.Gradients);
+        var length = GradientMessage.LengthOf(own.Gradients);
+        var message = Reserve(ref _sent, length);
+        GradientMessage.Write(own.Gradients, message);
         Span<byte> header = new byte[HeaderBytes];
         Span<byte> received = new byte[HeaderBytes];
         header[0] = asked ? (byte)1 : (byte)0;
@@ -92,9 +107,16 @@ internal sealed class DataParallelSteps(DataParallel parallel, IReadOnlyList<Par
         BinaryPrimitives.WriteInt32LittleEndian(header[(1 + sizeof(double))..], message.Length);
         _ranks.Exchange(partner, header, received);
         asked |= received[0] != 0;
-        var other = new byte[BinaryPrimitives.ReadInt32LittleEndian(received[(1 + sizeof(double))..])];
+        var other = Reserve(ref _received, BinaryPrimitives.ReadInt32LittleEndian(received[(1 + sizeof(double))..]));
         _ranks.Exchange(partner, message, other);
-        return new BatchGradient(GradientMessage.Read(other, parameters), BinaryPrimitives.ReadDoubleLittleEndian(received[1..]));
+        return new BatchGradient(GradientMessage.Read(other, parameters, _buffers), BinaryPrimitives.ReadDoubleLittleEndian(received[1..]));
+    }
+
+    private static Span<byte> Reserve(ref byte[] bytes, int length)
+    {
+        if (bytes.Length < length)
+            bytes = new byte[length];
+        return bytes.AsSpan(0, length);
     }
 
     /// <summary>The gradient of a part of a batch.</summary>

@@ -12,12 +12,15 @@ internal static class GradientMessage
     private const byte SomeExperts = 2;
     private const byte Rows = 3;
 
-    /// <summary>Writes gradients.</summary>
+    /// <summary>Bytes of gradients.</summary>
     /// <exception cref="OverflowException">They take more than an array can hold.</exception>
-    public static byte[] Write(IReadOnlyList<ParameterGradient?> gradients)
+    public static int LengthOf(IReadOnlyList<ParameterGradient?> gradients) => checked((int)gradients.Sum(BytesOf));
+
+    /// <summary>Writes gradients.</summary>
+    /// <param name="gradients">The gradients.</param>
+    /// <param name="rest">Receives <see cref="LengthOf"/> bytes.</param>
+    public static void Write(IReadOnlyList<ParameterGradient?> gradients, Span<byte> rest)
     {
-        var bytes = new byte[checked((int)gradients.Sum(BytesOf))];
-        var rest = bytes.AsSpan();
         foreach (var gradient in gradients)
         {
             rest[0] = KindOf(gradient);
@@ -33,19 +36,17 @@ internal static class GradientMessage
             if (gradient is not null)
                 rest = Put(rest, MemoryMarshal.AsBytes(gradient.Values.AsSpan()));
         }
-
-        return bytes;
     }
 
     /// <summary>Reads gradients of parameters.</summary>
     /// <exception cref="InvalidDataException">The other rank trains another model.</exception>
-    public static ParameterGradient?[] Read(ReadOnlySpan<byte> bytes, IReadOnlyList<Parameter> parameters)
+    public static ParameterGradient?[] Read(ReadOnlySpan<byte> bytes, IReadOnlyList<Parameter> parameters, GradientBuffers buffers)
     {
         try
         {
             var gradients = new ParameterGradient?[parameters.Count];
             for (var i = 0; i < gradients.Length; i++)
-                gradients[i] = Read(ref bytes, parameters[i].Value);
+                gradients[i] = Read(ref bytes, parameters[i].Value, buffers);
             if (bytes.Length == 0)
                 return gradients;
         }
@@ -57,7 +58,7 @@ internal static class GradientMessage
         throw new InvalidDataException("Another rank trains another model: give all ranks the same program, options and rows.");
     }
 
-    private static ParameterGradient? Read(ref ReadOnlySpan<byte> bytes, Tensor value)
+    private static ParameterGradient? Read(ref ReadOnlySpan<byte> bytes, Tensor value, GradientBuffers buffers)
     {
         var kind = bytes[0];
         bytes = bytes[1..];
@@ -72,12 +73,10 @@ internal static class GradientMessage
         }
 
         var length = rows is null ? value.Length : checked(rows.Length * (value.Length / Math.Max(1, value.Shape[0])));
-        return new ParameterGradient
-        {
-            Rows = rows,
-            Experts = experts,
-            Values = MemoryMarshal.Cast<byte, float>(Take(ref bytes, checked(length * sizeof(float)))).ToArray(),
-        };
+        var numbers = MemoryMarshal.Cast<byte, float>(Take(ref bytes, checked(length * sizeof(float))));
+        var values = rows is null ? buffers.Rent(length) : new float[length];
+        numbers.CopyTo(values);
+        return new ParameterGradient { Rows = rows, Experts = experts, Values = values };
     }
 
     private static byte KindOf(ParameterGradient? gradient) => gradient switch
