@@ -27,6 +27,14 @@ public sealed class MpiCommunicator : ICommunicator, IDisposable
         _mpi = mpi;
         mpi.Initialize();
         (Rank, Size, LibraryVersion) = (mpi.Rank(), mpi.Size(), mpi.Version());
+        // the others would wait for this rank for ever
+        AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
+        {
+            if (_isDisposed)
+                return;
+            Console.Error.WriteLine($"Rank {Rank} of {Size}: {unhandled.ExceptionObject}");
+            mpi.Abort();
+        };
     }
 
     /// <inheritdoc/>

@@ -20,6 +20,7 @@ internal sealed unsafe partial class MpiLibrary
     private readonly delegate* unmanaged<byte*, int*, int> _version;
     private readonly delegate* unmanaged<byte*, int, nint, int, int, byte*, int, nint, int, int, nint, nint, int> _sendReceive;
     private readonly delegate* unmanaged<int> _end;
+    private readonly delegate* unmanaged<nint, int, int> _abort;
 
     private MpiLibrary(nint library)
     {
@@ -31,6 +32,7 @@ internal sealed unsafe partial class MpiLibrary
         _sendReceive = (delegate* unmanaged<byte*, int, nint, int, int, byte*, int, nint, int, int, nint, nint, int>)
             NativeLibrary.GetExport(library, "MPI_Sendrecv");
         _end = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "MPI_Finalize");
+        _abort = (delegate* unmanaged<nint, int, int>)NativeLibrary.GetExport(library, "MPI_Abort");
     }
 
     /// <summary>The library of the <c>mpirun</c> that has started this process, or else one that is installed.</summary>
@@ -86,6 +88,9 @@ internal sealed unsafe partial class MpiLibrary
 
     /// <summary>Ends MPI.</summary>
     public void End() => _ = _end();
+
+    /// <summary>Ends all processes of the job.</summary>
+    public void Abort() => _ = _abort(_handles.World, 1);
 
     // Open MPI loads parts of itself that look for its symbols among those of the whole process.
     private static bool TryLoad(string name, out nint library)

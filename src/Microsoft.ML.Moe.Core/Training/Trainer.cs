@@ -38,7 +38,7 @@ public abstract class Trainer<TRow>
         CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(training);
-        if (Training.CheckpointFile is { } file)
+        if (Training.CheckpointFile is { } file && Training.DataParallel is not { IsFirst: false })
             TrainingCheckpoint.Try(file);
         Check(training, nameof(training));
         if (validation is not null)

@@ -46,7 +46,7 @@ public abstract class MoeTrainer<TOptions, TTransformer> : IEstimator<TTransform
     public TTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        if (Settings.CheckpointFile is { } checkpoint)
+        if (Settings.CheckpointFile is { } checkpoint && Settings.DataParallel is not { IsFirst: false })
             TrainingCheckpoint.Try(checkpoint);
         if (Settings.DataParallel is { } parallel)
             parallel.HasStopped = false;
