@@ -194,10 +194,8 @@ internal sealed class Coordinator : IDisposable
         var stop = held.Part > 0 ? _queue.Clock.Search : _queue.Clock.End;
         if (stop.IsCancellationRequested)
             return TrialAnswer.Over;
-        if (held.Part < 0 || _queue.GoesOn(held.Part) is true)
-            return TrialAnswer.GoOn;
-        if (_queue.GoesOn(held.Part) is false)
-            return TrialAnswer.Stop;
+        if ((held.Part < 0 ? true : _queue.GoesOn(held.Part)) is { } goesOn)
+            return goesOn ? TrialAnswer.GoOn : TrialAnswer.Stop;
         if (!_queue.IsHeldUp(held.Part))
             return TrialAnswer.Wait;
         // the trial that it waits for has no worker: this one becomes free

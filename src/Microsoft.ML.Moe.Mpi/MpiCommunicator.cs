@@ -69,7 +69,7 @@ public sealed class MpiCommunicator : ICommunicator, IDisposable
         // both ranks make the same number of calls only if each knows both lengths: empty parts make up for the shorter
         var parts = 1 + (Math.Max(send.Length, receive.Length) - 1) / PartBytes;
         for (var part = 0; part < parts; part++)
-            _mpi.SendReceive(partner, Tag, Part(send, part), Part(receive, part));
+            _mpi.SendReceive(partner, Tag, send[Part(send.Length, part)], receive[Part(receive.Length, part)]);
     }
 
     /// <summary>Leaves the ranks, after waiting for the others.</summary>
@@ -81,9 +81,6 @@ public sealed class MpiCommunicator : ICommunicator, IDisposable
         _mpi.End();
     }
 
-    private static ReadOnlySpan<byte> Part(ReadOnlySpan<byte> all, int part) =>
-        all[(int)Math.Min(all.Length, (long)part * PartBytes)..(int)Math.Min(all.Length, (part + 1L) * PartBytes)];
-
-    private static Span<byte> Part(Span<byte> all, int part) =>
-        all[(int)Math.Min(all.Length, (long)part * PartBytes)..(int)Math.Min(all.Length, (part + 1L) * PartBytes)];
+    private static Range Part(int length, int part) =>
+        (int)Math.Min(length, (long)part * PartBytes)..(int)Math.Min(length, (part + 1L) * PartBytes);
 }

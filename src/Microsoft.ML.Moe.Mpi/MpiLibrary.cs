@@ -95,7 +95,7 @@ internal sealed unsafe partial class MpiLibrary
     // Open MPI loads parts of itself that look for its symbols among those of the whole process.
     private static bool TryLoad(string name, out nint library)
     {
-        if (OperatingSystem.IsLinux() && name.EndsWith(".so", StringComparison.Ordinal) | name.Contains(".so.", StringComparison.Ordinal))
+        if (OperatingSystem.IsLinux() && name.Contains(".so", StringComparison.Ordinal))
             _ = OpenGlobally(name, Now | Global);
         return NativeLibrary.TryLoad(name, out library);
     }

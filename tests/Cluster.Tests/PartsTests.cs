@@ -19,12 +19,7 @@ public sealed class PartsTests : IDisposable
 
     public void Dispose()
     {
-        foreach (var host in Enumerable.Reverse(_hosts))
-        {
-            host.StopAsync().GetAwaiter().GetResult();
-            host.Dispose();
-        }
-
+        Silos.Stop(_hosts);
         _folder.Dispose();
     }
 

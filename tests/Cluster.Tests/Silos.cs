@@ -36,6 +36,16 @@ internal static class Silos
         })
         .Build();
 
+    /// <summary>Ends silos, the latest first.</summary>
+    public static void Stop(IEnumerable<IHost> hosts)
+    {
+        foreach (var host in hosts.Reverse())
+        {
+            host.StopAsync().GetAwaiter().GetResult();
+            host.Dispose();
+        }
+    }
+
     /// <summary>A port that nobody listens on.</summary>
     public static int FreePort()
     {

@@ -23,10 +23,7 @@ public sealed class PipelineTests : IDisposable
         var table = _ml.Data.LoadFromEnumerable(TableRows());
         var data = Prepared(table);
         var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
-            .Append(_ml.MulticlassClassification.Trainers.MoeClassifier(new MoeFeatureClassificationTrainer.Options
-            {
-                Width = 16, Experts = 4, ExpertWidth = 16, Members = 4, Networks = 2, Threads = 1, MaxEpochs = 2,
-            }));
+            .Append(_ml.MulticlassClassification.Trainers.MoeClassifier(Tiny(new MoeFeatureClassificationTrainer.Options(), networks: 2)));
         using var model = pipeline.Fit(data);
         model.LastTransformer.SaveOnnx(_folder["model.onnx"]);
         AssertAgrees(model, data, "Score", 3);
@@ -36,17 +33,10 @@ public sealed class PipelineTests : IDisposable
     public void Yes_or_no()
     {
         var data = Prepared(_ml.Data.LoadFromEnumerable(TableRows()));
-        using var model = _ml.BinaryClassification.Trainers.MoeBinaryClassifier(new MoeBinaryClassificationTrainer.Options
+        using var model = _ml.BinaryClassification.Trainers.MoeBinaryClassifier(Tiny(new MoeBinaryClassificationTrainer.Options
         {
             LabelColumnName = nameof(TableRow.IsLarge),
-            Width = 16,
-            Experts = 4,
-            ExpertWidth = 16,
-            Members = 4,
-            Networks = 1,
-            Threads = 1,
-            MaxEpochs = 2,
-        }).Fit(data);
+        })).Fit(data);
         model.SaveOnnx(_folder["model.onnx"]);
         AssertAgrees(model, data, "Probability", 1);
         AssertAgrees(model, data, "Score", 1);
@@ -56,18 +46,11 @@ public sealed class PipelineTests : IDisposable
     public void A_number()
     {
         var data = Prepared(_ml.Data.LoadFromEnumerable(TableRows()));
-        using var model = _ml.Regression.Trainers.MoeRegressor(new MoeRegressionTrainer.Options
+        using var model = _ml.Regression.Trainers.MoeRegressor(Tiny(new MoeRegressionTrainer.Options
         {
             LabelColumnName = nameof(TableRow.Sum),
             SpreadColumnName = "Spread",
-            Width = 16,
-            Experts = 4,
-            ExpertWidth = 16,
-            Members = 4,
-            Networks = 1,
-            Threads = 1,
-            MaxEpochs = 2,
-        }).Fit(data);
+        })).Fit(data);
         model.SaveOnnx(_folder["model.onnx"]);
         AssertAgrees(model, data, "Score", 1);
         AssertAgrees(model, data, "Spread", 1);
@@ -222,6 +205,15 @@ public sealed class PipelineTests : IDisposable
         Assert.Throws<DirectoryNotFoundException>(() => model.SaveOnnx(Path.Combine(_folder["nowhere"], "model.onnx")));
         model.Dispose();
         Assert.Throws<ObjectDisposedException>(() => model.SaveOnnx(_folder["model.onnx"]));
+    }
+
+    /// <summary>Makes options those of a tiny model of a table.</summary>
+    private static T Tiny<T>(T options, int networks = 1)
+        where T : MoeFeatureOptions
+    {
+        (options.Width, options.Experts, options.ExpertWidth, options.Members) = (16, 4, 16, 4);
+        (options.Networks, options.Threads, options.MaxEpochs) = (networks, 1, 2);
+        return options;
     }
 
     private void AssertAgrees(ITransformer model, IDataView data, string output, int columns, string input = "Features")

@@ -104,11 +104,15 @@ public sealed class ImageClassifierTrainer : ModelTrainer<ImagePixels>
     /// </exception>
     public ImageClassifierTrainer(
         ImageClassifierConfig config, ImageInput input, int classCount, Engine engine, WarmStart? start = null)
-        : base(
-            WarmStart.EncoderOf(start, Settled(config, input, start).Encoder), Settled(config, input, start).Training, engine, start)
+        : this(Settled(config, input, start), start, input, classCount, engine)
+    {
+    }
+
+    private ImageClassifierTrainer(ImageClassifierConfig config, WarmStart? start, ImageInput input, int classCount, Engine engine)
+        : base(WarmStart.EncoderOf(start, config.Encoder), config.Training, engine, start)
     {
         ClassTargets.CheckCount(classCount);
-        (_config, _classCount, _start, Input) = (Settled(config, input, start), classCount, start, input);
+        (_config, _classCount, _start, Input) = (config, classCount, start, input);
         _augmentation = config.Augmentation;
         if (config.PatchSize is { } size && new PatchGrid(input, size, 0) is { Patches: > PatchGrid.MaximumPatches and var patches })
             throw new ArgumentOutOfRangeException(

@@ -38,8 +38,7 @@ public abstract class Trainer<TRow>
         CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(training);
-        if (Training.CheckpointFile is { } file && Training.DataParallel is not { IsFirst: false })
-            TrainingCheckpoint.Try(file);
+        TrainingCheckpoint.Try(Training.CheckpointFile, Training.DataParallel);
         Check(training, nameof(training));
         if (validation is not null)
             Check(validation, nameof(validation));

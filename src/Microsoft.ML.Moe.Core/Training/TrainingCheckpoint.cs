@@ -45,10 +45,13 @@ internal sealed class TrainingCheckpoint(string path, string training)
     public bool IsDue => Stopwatch.GetElapsedTime(_savedAt) >= Interval;
 
     /// <summary>Tries whether the file can be written, before there is anything to write.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file; null for none.</param>
+    /// <param name="ranks">Processes that train together, of which the first alone writes; null for this one.</param>
     /// <exception cref="IOException">It cannot be written; the message names the option and the file.</exception>
-    public static void Try(string path)
+    public static void Try(string? path, DataParallel? ranks)
     {
+        if (path is null || ranks is { IsFirst: false })
+            return;
         try
         {
             AtomicFile.Try(path);

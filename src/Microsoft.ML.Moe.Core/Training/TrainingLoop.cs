@@ -159,8 +159,9 @@ internal sealed class TrainingLoop(
         var batch = BatchOf(order, _progress.Step);
         var factor = _rates.FactorAt(StepsBefore + _progress.Step);
         objective.BeginStep((StepsBefore + _progress.Step) / ((double)schedule.Epochs * _stepsPerEpoch));
-        var loss = _parallel is null ? 0.0 : AccumulateShards(batch.ToArray());
-        for (var part = 0; _parallel is null && part < PartsOf(batch); part++)
+        // shared with other ranks, or in parts of this process alone
+        var (loss, parts) = _parallel is null ? (0.0, PartsOf(batch)) : (AccumulateShards(batch.ToArray()), 0);
+        for (var part = 0; part < parts; part++)
         {
             if (part > 0)
                 Prepare(batch, part);
@@ -171,7 +172,7 @@ internal sealed class TrainingLoop(
         optimizer.Step(factor);
         _average?.Update();
         PrepareStep(order, _progress.Step + 1);
-        for (var part = 0; _parallel is null && part < PartsOf(batch); part++)
+        for (var part = 0; part < parts; part++)
             loss += (double)_losses[part].Read() * ShareOf(batch, part);
         if (!double.IsFinite(loss) || !float.IsFinite(optimizer.GradientNorm))
             throw Diverged(loss, factor);

@@ -46,8 +46,7 @@ public abstract class MoeTrainer<TOptions, TTransformer> : IEstimator<TTransform
     public TTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        if (Settings.CheckpointFile is { } checkpoint && Settings.DataParallel is not { IsFirst: false })
-            TrainingCheckpoint.Try(checkpoint);
+        TrainingCheckpoint.Try(Settings.CheckpointFile, Settings.DataParallel);
         if (Settings.DataParallel is { } parallel)
             parallel.HasStopped = false;
         using var channel = _host.Start("Training");

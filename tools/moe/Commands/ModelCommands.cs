@@ -37,7 +37,6 @@ internal sealed class PredictCommand(ToolConsole console) : Command<PredictSetti
 {
     // Lines of another program are scored together; a line that is typed is answered at once.
     private const int LinesTogether = 256;
-    private const string Header = "PredictedLabel\tProbability\t";
 
     public override int Execute(CommandContext context, PredictSettings settings, CancellationToken cancellationToken)
     {
@@ -57,17 +56,13 @@ internal sealed class PredictCommand(ToolConsole console) : Command<PredictSetti
         var predictions = settings.Data is null
             ? Lines().Chunk(console.InputIsTyped ? 1 : LinesTogether).SelectMany(lines => Predict(model, model.Of(lines)))
             : Predict(model, model.Read(settings.Data, label: null, needsLabel: false));
-        var lines = predictions.Select(Line).Prepend(Header + string.Join('\t', model.Inputs));
+        var lines = predictions.Select(row => Predictions.Line(row.Label, row.Probability, row.Texts)).Prepend(Predictions.Header + string.Join('\t', model.Inputs));
         OutputFile.Write(console, lines, outFile, "Predictions");
         return 0;
     }
 
     private static IEnumerable<Predicted> Predict(SavedClassifier model, IDataView rows) =>
         Predictions.Read(model.Transform(rows), model.Inputs, model.Label);
-
-    private static string Line(Predicted row) =>
-        FormattableString.Invariant($"{Predictions.Field(row.Label)}\t{row.Probability:0.0000}\t")
-        + $"{string.Join('\t', row.Texts.Select(Predictions.Field))}";
 
     private IEnumerable<string> Lines()
     {

@@ -14,6 +14,9 @@ internal sealed record Predicted(string Label, float Probability, IReadOnlyList<
 /// <summary>Reads predictions out of tables.</summary>
 internal static class Predictions
 {
+    /// <summary>Begins the header of lines of predictions; the names of what was read follow.</summary>
+    public const string Header = "PredictedLabel\tProbability\t";
+
     /// <summary>The predictions for the rows of a table, in their order.</summary>
     /// <param name="predictions">A table that a classifier has scored.</param>
     /// <param name="inputs">The columns that it has read.</param>
@@ -24,15 +27,40 @@ internal static class Predictions
         var (predicted, score, truth) = (schema["PredictedLabel"], schema["Score"], schema[label]);
         var texts = inputs.Select(name => schema[name]).ToList();
         using var cursor = predictions.GetRowCursor([predicted, score, truth, .. texts]);
-        var (labelOf, truthOf, scoreOf) = (TextOf(cursor, predicted), TextOf(cursor, truth), cursor.GetGetter<VBuffer<float>>(score));
+        var (labelOf, truthOf, probabilityOf) = (TextOf(cursor, predicted), TextOf(cursor, truth), ProbabilityOf(cursor, score));
         var textsOf = texts.ConvertAll(column => TextOf(cursor, column));
-        VBuffer<float> scores = default;
         while (cursor.MoveNext())
-        {
-            scoreOf(ref scores);
-            yield return new Predicted(labelOf(), scores.DenseValues().Max(), [.. textsOf.Select(text => text())], truthOf());
-        }
+            yield return new Predicted(labelOf(), probabilityOf(), [.. textsOf.Select(text => text())], truthOf());
     }
+
+    /// <summary>Reads the probability of what is predicted: of classes the largest, of yes or no that of the likelier.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="column">The probabilities of classes, or that of yes.</param>
+    public static Func<float> ProbabilityOf(DataViewRow row, DataViewSchema.Column column)
+    {
+        if (column.Type is VectorDataViewType)
+        {
+            VBuffer<float> scores = default;
+            var scoresOf = row.GetGetter<VBuffer<float>>(column);
+            return () =>
+            {
+                scoresOf(ref scores);
+                return scores.DenseValues().Max();
+            };
+        }
+
+        var probability = 0f;
+        var probabilityOf = row.GetGetter<float>(column);
+        return () =>
+        {
+            probabilityOf(ref probability);
+            return Math.Max(probability, 1 - probability);
+        };
+    }
+
+    /// <summary>What was predicted of a row, tab-separated: the label, its probability, and what was read.</summary>
+    public static string Line(string label, float probability, IEnumerable<string> inputs) => string.Join(
+        '\t', [Field(label), probability.ToString("0.0000", CultureInfo.InvariantCulture), .. inputs.Select(Field)]);
 
     /// <summary>How many rows have which text in a column.</summary>
     public static Dictionary<string, long> CountBy(IDataView rows, string column)

@@ -82,14 +82,16 @@ internal sealed class SavedTable
             _ => scored.Schema["Score"],
         };
         using var cursor = scored.GetRowCursor([predicted, .. inputs, .. probability is { } wanted ? [wanted] : Array.Empty<DataViewSchema.Column>()]);
-        yield return string.Join('\t', new[] { Task == TableTask.Regression ? "Prediction" : "PredictedLabel\tProbability" }.Concat(Inputs));
+        yield return (Task == TableTask.Regression ? "Prediction\t" : Predictions.Header) + string.Join('\t', Inputs);
         var predictedOf = Predictions.TextOf(cursor, predicted);
-        var probabilityOf = probability is { } column ? ProbabilityOf(cursor, column) : null;
+        var probabilityOf = probability is { } column ? Predictions.ProbabilityOf(cursor, column) : null;
         var inputsOf = inputs.ConvertAll(input => Predictions.TextOf(cursor, input));
         while (cursor.MoveNext())
         {
-            var start = probabilityOf is null ? predictedOf() : FormattableString.Invariant($"{Predictions.Field(predictedOf())}\t{probabilityOf():0.0000}");
-            yield return string.Join('\t', inputsOf.Select(text => Predictions.Field(text())).Prepend(start));
+            var values = inputsOf.Select(text => text());
+            yield return probabilityOf is null
+                ? string.Join('\t', values.Select(Predictions.Field).Prepend(predictedOf()))
+                : Predictions.Line(predictedOf(), probabilityOf(), values);
         }
     }
 
@@ -106,27 +108,4 @@ internal sealed class SavedTable
 
     private static DataKind? KindOf(DataViewSchema.Column column) =>
         column.Type is TextDataViewType ? DataKind.String : column.Type == NumberDataViewType.Single ? DataKind.Single : null;
-
-    /// <summary>Of classes the largest probability, of yes or no that of what is predicted.</summary>
-    private static Func<float> ProbabilityOf(DataViewRow row, DataViewSchema.Column column)
-    {
-        if (column.Type is VectorDataViewType)
-        {
-            VBuffer<float> scores = default;
-            var scoresOf = row.GetGetter<VBuffer<float>>(column);
-            return () =>
-            {
-                scoresOf(ref scores);
-                return scores.DenseValues().Max();
-            };
-        }
-
-        var probability = 0f;
-        var probabilityOf = row.GetGetter<float>(column);
-        return () =>
-        {
-            probabilityOf(ref probability);
-            return Math.Max(probability, 1 - probability);
-        };
-    }
 }

@@ -18,8 +18,7 @@ internal sealed record CategorySlot
     {
         if (Values is not { Length: >= 2 and <= FeatureMeasurement.MostColumns } || !Array.TrueForAll(Values, float.IsFinite))
             throw new ArgumentException($"Slot {Slot} has not 2 to {FeatureMeasurement.MostColumns} finite values.", nameof(Values));
-        for (var i = 1; i < Values.Length; i++)
-            if (Values[i] <= Values[i - 1])
-                throw new ArgumentException($"The values of slot {Slot} do not rise.", nameof(Values));
+        if (!ValueEdges.Rise(Values))
+            throw new ArgumentException($"The values of slot {Slot} do not rise.", nameof(Values));
     }
 }

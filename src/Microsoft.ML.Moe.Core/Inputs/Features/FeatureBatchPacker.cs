@@ -58,8 +58,9 @@ internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces p
     {
         if (features.Slots != config.Slots)
             throw new ArgumentException($"A row has {features.Slots} slots; the model reads {config.Slots}.", nameof(features));
-        var direct = _direct.AsSpan(row * config.DirectColumns, config.DirectColumns);
-        places.DirectOfZeros.CopyTo(direct);
+        var zeros = places.DirectOfZeros;
+        var direct = _direct.AsSpan(row * zeros.Length, zeros.Length);
+        zeros.CopyTo(direct);
         if (features.IsSparse && config.EmbeddingWidth > 0)
             for (var number = 0; number < config.Numbers.Length; number++)
                 PackNumber(direct, row, number, 0f);

@@ -64,7 +64,6 @@ internal sealed record FeatureMeasurement
                 numbers.Add((NumberOf(slot, values), filled));
         }
 
-        CheckCategories(categories);
         var table = new List<TableSlot>();
         Limit(numbers, binaries, table, columns);
         var config = new FeatureInputConfig
@@ -80,6 +79,7 @@ internal sealed record FeatureMeasurement
             TableSlots = [.. table],
             Groups = [.. Candidates.Where(group => SlotGroups.IsOneHot(columns, group))],
         };
+        CheckCategories(config);
         if (config.Numbers.Length + config.Binaries.Length + config.Categories.Length + config.MissingSlots.Length + config.TableSlots.Length == 0)
             throw new InvalidOperationException("All training rows have the same features: there is nothing to learn from.");
         return config;
@@ -92,14 +92,13 @@ internal sealed record FeatureMeasurement
         return rows.Count <= most ? rows : [.. Enumerable.Range(0, most).Select(i => rows[(int)((long)i * rows.Count / most)])];
     }
 
-    private void CheckCategories(List<CategorySlot> categories)
+    private static void CheckCategories(FeatureInputConfig config)
     {
-        if (categories.Sum(category => category.Values.Length) is var values && values <= MostColumns)
+        if (config.Categories.Sum(category => category.Values.Length) is var values && values <= MostColumns)
             return;
-        var largest = categories.MaxBy(category => category.Values.Length)!;
-        var name = SlotNames is { } names && names[largest.Slot].Length > 0 ? names[largest.Slot] : $"slot {largest.Slot}";
+        var largest = config.Categories.MaxBy(category => category.Values.Length)!;
         throw new InvalidOperationException(
-            $"The categories have {values} different values, {largest.Values.Length} of them '{name}'; at most {MostColumns} are possible. Leave out what "
+            $"The categories have {values} different values, {largest.Values.Length} of them '{config.NameOf(largest.Slot)}'; at most {MostColumns} are possible. Leave out what "
             + "is different in almost every row, or encode it by hashing first.");
     }
 

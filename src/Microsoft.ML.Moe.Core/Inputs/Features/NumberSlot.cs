@@ -67,9 +67,8 @@ internal sealed record NumberSlot
         if (Edges.Length == 1 || Edges.Length > FeatureInputConfig.MaximumBins + 1)
             throw new ArgumentException(
                 $"Slot {Slot} has {Edges.Length} edges; possible are 0 and 2 to {FeatureInputConfig.MaximumBins + 1}.", nameof(Edges));
-        for (var i = 0; i < Edges.Length; i++)
-            if (!float.IsFinite(Edges[i]) || (i > 0 && Edges[i] <= Edges[i - 1]))
-                throw new ArgumentException($"The edges of slot {Slot} do not rise.", nameof(Edges));
+        if (!ValueEdges.Rise(Edges))
+            throw new ArgumentException($"The edges of slot {Slot} do not rise.", nameof(Edges));
     }
 }
 

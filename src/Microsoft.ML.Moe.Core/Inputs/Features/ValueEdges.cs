@@ -11,6 +11,15 @@ internal static class ValueEdges
     /// <summary>Rows from which on the outermost quantiles tell more than the extremes.</summary>
     private const int FewestRowsToClip = 1000;
 
+    /// <summary>Whether values are finite and each is over the one before.</summary>
+    public static bool Rise(ReadOnlySpan<float> values)
+    {
+        for (var i = 0; i < values.Length; i++)
+            if (!float.IsFinite(values[i]) || (i > 0 && values[i] <= values[i - 1]))
+                return false;
+        return true;
+    }
+
     /// <summary>Chooses edges.</summary>
     /// <param name="values">Different values, rising, at least two.</param>
     /// <param name="counts">Rows of each.</param>
