@@ -6,7 +6,6 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML;
 using Microsoft.ML.Data;
-using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Serving;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
@@ -51,14 +50,14 @@ app.MapPost("/reload", async (CancellationToken cancellation) => // keep this on
     await scorer.SwapAsync(path, cancellation);
     return Results.Ok(scorer.LoadedAt);
 });
+app.Lifetime.ApplicationStopped.Register(() => scorer.DisposeAsync().AsTask().Wait()); // what it measured last is exported after that
 await app.RunAsync();
 
 static void Train(string path)
 {
     var ml = new MLContext(seed: 1);
-    var options = new MoeTextClassificationTrainer.Options { Sentence1ColumnName = "Text", MaxEpochs = 3 };
     var model = ml.Transforms.Conversion.MapValueToKey("Label")
-        .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(options))
+        .Append(ml.MulticlassClassification.Trainers.MoeTextClassifier(sentence1ColumnName: "Text", maxEpochs: 3))
         .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel"))
         .Fit(ml.Data.LoadFromTextFile<Sentence>(DotNetDocs.Sentences(share: 0.1).Train, hasHeader: true));
     ml.Model.SaveAtomically(model, null, path);
