@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.Layers;
 internal sealed class Weights
 {
     private const int NamesInErrors = 20;
-    private const int FreelyClaimed = 1 << 20;
+    private const int FreelyClaimed = 1 << 18;
     private readonly TensorSource _source;
     private readonly WeightRules _rules;
     private readonly WeightPrecision _precision;

@@ -66,9 +66,10 @@ internal static class LinearModelValues
 
         var both = counts > 0 ? take(Counts, [2, counts]) : [];
         var features = new LinearFeatures(index, take(Idf, [rows]), both[..counts], both[counts..]);
+        // nothing is made of the numbers that the configuration claims before those of the file are seen to fit
+        float[] saved = [.. take(Weight, [rows + counts, classes]), .. take(Bias, [classes])];
         var stride = Gather.Stride(classes);
         var weights = new float[features.Columns * stride];
-        float[] saved = [.. take(Weight, [rows + counts, classes]), .. take(Bias, [classes])];
         for (var row = 0; row < features.Columns; row++)
             saved.AsSpan(row * classes, classes).CopyTo(weights.AsSpan(row * stride));
         return new LinearModel(features, classes, weights);

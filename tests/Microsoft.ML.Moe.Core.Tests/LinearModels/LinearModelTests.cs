@@ -94,6 +94,23 @@ public class LinearModelTests
         Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [], 1, 5, 2));
     }
 
+    /// <summary>A file of 35 KB whose configuration named 65,536 classes took 36 MB.</summary>
+    [Fact]
+    public void NumbersThatTheFileDoesNotHave_TakeNoMemory()
+    {
+        const int Rows = 132;
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import(Take, Rows, 0, 1 << 16));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+
+        static float[] Take(string name, int[] shape) => name switch
+        {
+            "linear.features" => [.. Enumerable.Range(0, Rows).SelectMany(row => new float[] { 0, row })],
+            "linear.idf" => new float[Rows],
+            _ => throw new InvalidDataException($"{name} is of another shape than [{string.Join(", ", shape)}]."),
+        };
+    }
+
     [Fact]
     public void AHashedTable_ScoresAsModelsDidBefore()
     {

@@ -45,6 +45,24 @@ public class HuggingFaceTokenizerTests
     }
 
     [Fact]
+    public void Ids_far_apart_are_read_without_room_for_those_between()
+    {
+        const string Words = """
+            {"pre_tokenizer": {"type": "WhitespaceSplit"},
+             "model": {"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<unk>": 0, "the": 3, "river": 4000000}}}
+            """;
+        Load(Words); // compiled before it is counted
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var tokenizer = Load(Words);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+
+        Assert.Equal(4_000_001, tokenizer.VocabularySize);
+        Assert.Equal([3, 4_000_000, 0], tokenizer.EncodeToIds("the river bends"));
+        Assert.Equal("the river", tokenizer.Decode([3, 4_000_000]));
+        Assert.Equal("the", tokenizer.Decode([3, 2_000_000])); // an id that is no token
+    }
+
+    [Fact]
     public void Counting_and_cutting_agree_with_encoding()
     {
         var tokenizer = Load(Bert);

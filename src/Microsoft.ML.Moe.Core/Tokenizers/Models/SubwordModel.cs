@@ -16,7 +16,11 @@ internal abstract class SubwordModel
     /// <summary>Longest token, in UTF-16 units.</summary>
     public const int MaximumTokenLength = 1 << 16;
 
-    private readonly string?[] _texts;
+    private const int MostGaps = 1 << 16;
+
+    // by id, in a list where most ids below the largest are used
+    private readonly string?[] _texts = [];
+    private readonly Dictionary<int, string>? _sparseTexts;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _idsBySpan;
 
     /// <summary>Takes the vocabulary.</summary>
@@ -25,16 +29,25 @@ internal abstract class SubwordModel
     {
         Ids = ids;
         _idsBySpan = ids.GetAlternateLookup<ReadOnlySpan<char>>();
-        _texts = new string?[ids.Count == 0 ? 0 : ids.Values.Max() + 1];
+        Size = ids.Count == 0 ? 0 : ids.Values.Max() + 1;
+        if (Size > MostGaps + 2 * (long)ids.Count)
+            _sparseTexts = new Dictionary<int, string>(ids.Count);
+        else
+            _texts = new string?[Size];
         foreach (var (text, id) in ids)
-            _texts[id] = text;
+        {
+            if (_sparseTexts is not null)
+                _sparseTexts[id] = text;
+            else
+                _texts[id] = text;
+        }
     }
 
     /// <summary>Ids by token.</summary>
     public IReadOnlyDictionary<string, int> Vocabulary => Ids;
 
     /// <summary>One more than the largest id.</summary>
-    public int Size => _texts.Length;
+    public int Size { get; }
 
     /// <summary>Id of the unknown token; −1 without one.</summary>
     public virtual int Unknown => -1;
@@ -53,7 +66,8 @@ internal abstract class SubwordModel
     public virtual string? TextOf(int id, ReadOnlySpan<char> surface) => TextOf(id);
 
     /// <summary>The token with an id; null for none.</summary>
-    public string? TextOf(int id) => (uint)id < (uint)_texts.Length ? _texts[id] : null;
+    public string? TextOf(int id) =>
+        _sparseTexts is not null ? _sparseTexts.GetValueOrDefault(id) : (uint)id < (uint)_texts.Length ? _texts[id] : null;
 
     /// <summary>Id of a token.</summary>
     public bool TryGetId(ReadOnlySpan<char> text, out int id) => _idsBySpan.TryGetValue(text, out id);
