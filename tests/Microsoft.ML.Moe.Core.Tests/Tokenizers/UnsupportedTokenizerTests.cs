@@ -47,6 +47,44 @@ public class UnsupportedTokenizerTests
         Assert.Contains(what, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{"Sequence": {"id": "A", "type_id": 0}}""", 17, "repeats its texts 17 times")]
+    [InlineData("""{"SpecialToken": {"id": "X", "type_id": 0}}""", 513, "1026 special tokens")]
+    public void Templates_do_not_multiply_a_text(string part, int times, string message)
+    {
+        string Template(int number) => $$$"""
+            {"post_processor": {"type": "TemplateProcessing", "single": [{{{string.Join(", ", Enumerable.Repeat(part, number))}}}], "pair": [
+                {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+             "special_tokens": {"X": {"id": "X", "ids": [0, 0], "tokens": ["u", "u"]} } }, "model": {{{Model}}} }
+            """;
+        Load(Template(times - 1));
+        var error = Assert.Throws<InvalidDataException>(() => Load(Template(times)));
+        Assert.Contains("post_processor: single", error.Message, StringComparison.Ordinal);
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[ a:]")]
+    [InlineData("$B")]
+    [InlineData(":")]
+    [InlineData("a")]
+    public void Special_tokens_of_older_files_may_be_any_text(string token)
+    {
+        var files = new Dictionary<string, byte[]>
+        {
+            ["vocab.txt"] = Encoding.UTF8.GetBytes("[PAD]\n[UNK]\n[CLS]\na\n[ a:]\n$B\n:\n"),
+            ["tokenizer_config.json"] = Encoding.UTF8.GetBytes($$"""{"tokenizer_class": "BertTokenizer", "sep_token": "{{token}}"}"""),
+        };
+
+        var ids = HuggingFaceTokenizer.Load(files).Encode("b", "b").Ids;
+
+        var own = Encoding.UTF8.GetString(files["vocab.txt"]).Split('\n').IndexOf(token);
+        Assert.Equal([2, 1, own, 1, own], ids);
+        files["vocab.txt"] = "[PAD]\n[UNK]\n[CLS]\n"u8.ToArray();
+        var error = Assert.Throws<InvalidDataException>(() => HuggingFaceTokenizer.Load(files));
+        Assert.Contains($"vocab.txt lacks the special token '{token}'", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Nesting_is_bounded()
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using static Microsoft.ML.Moe.Tokenizers.TemplateSlot;
 
 namespace Microsoft.ML.Moe.Tokenizers;
 
@@ -50,17 +51,18 @@ internal static class OlderTokenizers
         return tokens;
     }
 
-    /// <summary>A template of texts (A, B) and special tokens, each with its segment behind a colon.</summary>
-    public static List<TemplatePart> Template(string template, SubwordModel model, string file)
+    /// <summary>A template of texts and special tokens; null parts are left out.</summary>
+    /// <exception cref="InvalidDataException">The vocabulary lacks a special token.</exception>
+    public static List<TemplatePart> Template(SubwordModel model, string file, params ReadOnlySpan<TemplateSlot?> slots)
     {
         var parts = new List<TemplatePart>();
-        foreach (var part in template.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var slot in slots)
         {
-            var colon = part.LastIndexOf(':');
-            var (name, type) = (part[..colon], part[colon + 1] - '0');
-            parts.Add(name is "$A" or "$B" ? new TemplatePart(name == "$B" ? 1 : 0, type, [], [])
-                : model.TryGetId(name, out var id) ? new TemplatePart(-1, type, [id], [name])
-                : throw new InvalidDataException($"{file} lacks the special token '{name}'."));
+            if (slot is not { } known)
+                continue;
+            parts.Add(known.Token is not { } token ? new TemplatePart(known.Sequence, known.Segment, [], [])
+                : model.TryGetId(token, out var id) ? new TemplatePart(-1, known.Segment, [id], [token])
+                : throw new InvalidDataException($"{file} lacks the special token '{token}'."));
         }
 
         return parts;
@@ -94,8 +96,8 @@ internal static class OlderTokenizers
                 true, config.Flag("tokenize_chinese_chars") ?? true, config.Flag("strip_accents") ?? lowercase, lowercase),
             PreTokenizer = new BertPreTokenizer(),
             PostProcessor = new TemplateProcessing(
-                Template($"{start}:0 $A:0 {end}:0", model, Lines),
-                Template(isMpNet ? $"{start}:0 $A:0 {end}:0 {end}:0 $B:1 {end}:1" : $"{start}:0 $A:0 {end}:0 $B:1 {end}:1", model, Lines)),
+                Template(model, Lines, Special(start, 0), First(0), Special(end, 0)),
+                Template(model, Lines, Special(start, 0), First(0), Special(end, 0), isMpNet ? Special(end, 0) : null, Second(1), Special(end, 1))),
             Decoder = new WordPieceDecoder("##", cleansUp: true),
         };
     }
@@ -141,7 +143,8 @@ internal static class OlderTokenizers
             PostProcessor = start is null
                 ? null
                 : new TemplateProcessing(
-                    Template($"{start}:0 $A:0", model, Vocabulary), Template($"{start}:0 $A:0 {start}:1 $B:1", model, Vocabulary)),
+                    Template(model, Vocabulary, Special(start, 0), First(0)),
+                    Template(model, Vocabulary, Special(start, 0), First(0), Special(start, 1), Second(1))),
             Decoder = new ByteLevelDecoder(),
         };
     }
@@ -229,4 +232,20 @@ internal static class OlderTokenizers
             start = end + 1;
         }
     }
+}
+
+/// <summary>A place in a template: for a special token, or for one of the texts.</summary>
+/// <param name="Token">The special token; null for a text.</param>
+/// <param name="Sequence">0 for the first text, 1 for the second.</param>
+/// <param name="Segment">Segment of what stands there.</param>
+internal readonly record struct TemplateSlot(string? Token, int Sequence, int Segment)
+{
+    /// <summary>A place for a special token.</summary>
+    public static TemplateSlot Special(string token, int segment) => new(token, -1, segment);
+
+    /// <summary>The place of the first text.</summary>
+    public static TemplateSlot First(int segment) => new(null, 0, segment);
+
+    /// <summary>The place of the second text.</summary>
+    public static TemplateSlot Second(int segment) => new(null, 1, segment);
 }

@@ -4,6 +4,7 @@ namespace Microsoft.ML.Moe.Tokenizers;
 internal static class PostProcessorReader
 {
     private const int MaximumParts = 1024;
+    private const int MaximumTexts = 16;
     private const int MaximumTypeId = 1 << 20;
 
     /// <summary>Reads a post-processor; null for none.</summary>
@@ -52,6 +53,11 @@ internal static class PostProcessorReader
                 parts.Add(ReadSpecial(processor["special_tokens"], special));
         }
 
+        // each text of a template is one more copy of what an application encodes
+        if (parts.Count(p => p.Sequence >= 0) is > MaximumTexts and var texts)
+            throw template.Fail($"repeats its texts {texts} times; {MaximumTexts} are possible");
+        if (parts.Sum(p => (long)p.Ids.Length) is > MaximumParts and var ids)
+            throw template.Fail($"puts {ids} special tokens in; {MaximumParts} are possible");
         return isPair && !(parts.Exists(p => p.Sequence == 0) && parts.Exists(p => p.Sequence == 1))
             ? throw template.Fail("does not use both texts")
             : parts;

@@ -1,3 +1,5 @@
+using static Microsoft.ML.Moe.Tokenizers.TemplateSlot;
+
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>
@@ -53,8 +55,8 @@ internal static class SentencePieceTokenizers
                 .. sentinels,
             ],
             config,
-            "$A:0 </s>:0",
-            "$A:0 </s>:0 $B:0 </s>:0");
+            [First(0), Special("</s>", 0)],
+            [First(0), Special("</s>", 0), Second(0), Special("</s>", 0)]);
     }
 
     private static TokenizerParts ReadXlmRoberta(SentencePieceFile file, string name, TokenizerConfig config)
@@ -82,13 +84,19 @@ internal static class SentencePieceTokenizers
                     ("mask_token", "<mask>", true)),
             ],
             config,
-            "<s>:0 $A:0 </s>:0",
-            "<s>:0 $A:0 </s>:0 </s>:0 $B:0 </s>:0");
+            [Special("<s>", 0), First(0), Special("</s>", 0)],
+            [Special("<s>", 0), First(0), Special("</s>", 0), Special("</s>", 0), Second(0), Special("</s>", 0)]);
     }
 
     /// <summary>What unigram tokenizers have in common.</summary>
     private static TokenizerParts Unigram(
-        SentencePieceFile file, string name, UnigramModel model, List<AddedToken> added, TokenizerConfig config, string single, string pair)
+        SentencePieceFile file,
+        string name,
+        UnigramModel model,
+        List<AddedToken> added,
+        TokenizerConfig config,
+        ReadOnlySpan<TemplateSlot?> single,
+        ReadOnlySpan<TemplateSlot?> pair)
     {
         var scheme = !file.AddsPrefixSpace ? PrependScheme.Never : config.Flag("legacy") ?? true ? PrependScheme.Always
             : PrependScheme.First;
@@ -103,7 +111,7 @@ internal static class SentencePieceTokenizers
             Normalizer = new SequenceNormalizer(normalizers),
             PreTokenizer = new MetaspacePreTokenizer(Mark, scheme, splits: true),
             PostProcessor = new TemplateProcessing(
-                OlderTokenizers.Template(single, model, name), OlderTokenizers.Template(pair, model, name)),
+                OlderTokenizers.Template(model, name, single), OlderTokenizers.Template(model, name, pair)),
             Decoder = new MetaspaceDecoder(Mark, scheme != PrependScheme.Never),
         };
     }
@@ -140,13 +148,13 @@ internal static class SentencePieceTokenizers
                 ? null
                 : new MetaspacePreTokenizer(Mark, file.AddsPrefixSpace ? PrependScheme.First : PrependScheme.Never, splits: false),
             PostProcessor = new TemplateProcessing(
-                OlderTokenizers.Template(Around("$A", 0), model, name), OlderTokenizers.Template($"{Around("$A", 0)} {Around("$B", 1)}",
-                    model, name)),
+                OlderTokenizers.Template(model, name, [.. Around(First(0))]),
+                OlderTokenizers.Template(model, name, [.. Around(First(0)), .. Around(Second(1))])),
             Decoder = new SequenceDecoder(decoders),
         };
 
-        string Around(string text, int type) =>
-            $"{(start is null ? "" : $"{start}:{type} ")}{text}:{type}{(end is null ? "" : $" {end}:{type}")}";
+        TemplateSlot?[] Around(TemplateSlot text) =>
+            [start is null ? null : Special(start, text.Segment), text, end is null ? null : Special(end, text.Segment)];
     }
 
     /// <summary>Control and user-defined pieces, which are found in the text as they stand.</summary>
