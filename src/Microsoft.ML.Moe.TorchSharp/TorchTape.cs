@@ -101,6 +101,18 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec) =>
         ConvolutionOperation.Forward(this, Own(x), Own(weight), OwnOrNull(bias), spec, ProductType);
 
+    protected override Tensor BatchNormCore(
+        Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum, float epsilon, bool ofBatch) => Run(() =>
+        torch.nn.functional.batch_norm(
+            Own(x).Value,
+            Own(mean).Value.detach(),
+            Own(variance).Value.detach(),
+            Own(gain).Value,
+            Own(bias).Value,
+            training: ofBatch,
+            momentum: momentum,
+            eps: epsilon));
+
     protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
         LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 

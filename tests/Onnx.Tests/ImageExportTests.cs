@@ -61,8 +61,10 @@ public sealed class ImageExportTests : IDisposable
             new ModelConfig { Input = input, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, new PatchInput(input));
     }
 
-    [Fact]
-    public void Classes_of_a_stem_of_convolutions()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Classes_of_a_stem_of_convolutions(bool batchNorm)
     {
         var input = new ImageInputConfig
         {
@@ -74,7 +76,7 @@ public sealed class ImageExportTests : IDisposable
             Deviations = [60f, 70f],
             PatchMargin = 0,
             Convolutions = 0,
-            Stem = new StemConfig { Widths = [4, 16] },
+            Stem = new StemConfig { Widths = [4, 16], BatchNorm = batchNorm },
         };
         var encoder = new EncoderConfig { Width = 16, Layers = 1, Heads = 2, Experts = 4, ExpertWidth = 16, Router = Router.TokenChoice(2) };
         AssertAgrees(

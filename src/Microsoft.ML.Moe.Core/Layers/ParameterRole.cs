@@ -15,6 +15,9 @@ internal enum ParameterRole
     /// <summary>Experts' bias for the choice alone, which has no gradient: in no group of an optimiser.</summary>
     ChoiceBias,
 
+    /// <summary>What a norm has seen of batches, which has no gradient: in no group of an optimiser.</summary>
+    Statistic,
+
     /// <summary>A table of token vectors, learned row by row.</summary>
     Embedding,
 

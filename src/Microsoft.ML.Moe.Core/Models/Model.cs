@@ -258,7 +258,7 @@ public sealed partial class Model<TRow>
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
                     p.Parameter,
-                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias or ParameterRole.Adapter || ClassifierHead.IsOfClasses(p.Parameter.Name)
+                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias or ParameterRole.Statistic or ParameterRole.Adapter || ClassifierHead.IsOfClasses(p.Parameter.Name)
                         ? ElementType.Float32
                         : matrices)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),

@@ -33,6 +33,46 @@ public abstract partial class Tape
         return ConvolutionCore(x, weight, bias, spec);
     }
 
+    /// <summary>
+    /// Batch normalisation, gain·(x − mean)/√(variance + ε) + bias of each column (Ioffe and Szegedy 2015). When training, mean and (biased)
+    /// variance are those of the rows, and the given ones move towards them; otherwise, and for a single row, they are those given.
+    /// </summary>
+    /// <param name="x">[R, C].</param>
+    /// <param name="gain">[C].</param>
+    /// <param name="bias">[C].</param>
+    /// <param name="mean">[C], gets no gradient; when training it becomes mean + momentum·(mean of the rows − mean).</param>
+    /// <param name="variance">[C], likewise, with the unbiased variance of the rows.</param>
+    /// <param name="momentum">How far the statistics move, within [0, 1].</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    public Tensor BatchNorm(
+        Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum = 0.1f, float epsilon = 1e-5f)
+    {
+        Begin();
+        Use(x);
+        Check.Rank(x, 2);
+        foreach (var ofColumns in (ReadOnlySpan<Tensor>)[gain, bias, mean, variance])
+        {
+            Use(ofColumns);
+            Check.Shape(ofColumns, [x.Columns]);
+        }
+
+        ArgumentOutOfRangeException.ThrowIfNegative(momentum);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(momentum, 1f);
+        return BatchNormCore(x, gain, bias, mean, variance, momentum, epsilon, IsTraining && !KeepsStatistics && x.Shape[0] > 1);
+    }
+
+    /// <inheritdoc cref="BatchNorm"/>
+    /// <param name="x">[R, C].</param>
+    /// <param name="gain">[C].</param>
+    /// <param name="bias">[C].</param>
+    /// <param name="mean">[C].</param>
+    /// <param name="variance">[C].</param>
+    /// <param name="momentum">Within [0, 1].</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    /// <param name="ofBatch">Whether the rows' own statistics are taken, and the given ones follow them.</param>
+    protected abstract Tensor BatchNormCore(
+        Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum, float epsilon, bool ofBatch);
+
     /// <inheritdoc cref="Convolution"/>
     protected abstract Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec);
 }

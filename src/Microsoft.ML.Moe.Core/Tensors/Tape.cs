@@ -25,6 +25,9 @@ public abstract partial class Tape : IDisposable
     /// <summary>Factor of all rates of <see cref="Dropout"/> and <see cref="AddDropped"/>, within [0, 1]: training can let dropout fall.</summary>
     internal float DropoutFactor { get; set; } = 1f;
 
+    /// <summary>Whether <see cref="BatchNorm"/> takes the statistics that it is given while training too, and leaves them as they are.</summary>
+    internal bool KeepsStatistics { get; set; }
+
     /// <summary>Losses that layers add to the task's, each already times its coefficient. Only when training.</summary>
     internal List<Tensor> AuxiliaryLosses { get; } = [];
 

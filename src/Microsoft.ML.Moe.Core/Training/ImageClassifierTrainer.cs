@@ -64,7 +64,7 @@ public sealed record ImageClassifierConfig
     internal ImageInputConfig Measure(IEnumerable<Example<ImagePixels>> training, ImageInput images)
     {
         var scale = ChannelScale.Of(training.Where(row => row.Weight > 0).Select(row => row.Input), images);
-        var stem = Stem == ImageStem.Convolutional ? StemConfig.For(images, Encoder.Width) : null;
+        var stem = Stem == ImageStem.Convolutional ? StemConfig.For(images, Encoder.Width, batchNorm: Training.DataParallel is null) : null;
         var size = stem?.TokenSide ?? PatchSize ?? PatchGrid.SizeFor(images);
         return new ImageInputConfig
         {

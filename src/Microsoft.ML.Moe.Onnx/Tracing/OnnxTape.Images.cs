@@ -7,6 +7,14 @@ namespace Microsoft.ML.Moe.Onnx.Tracing;
 internal sealed partial class OnnxTape
 {
     /// <inheritdoc/>
+    protected override Tensor BatchNormCore(
+        Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum, float epsilon, bool ofBatch) =>
+        Like(x, graph.Node(
+            "BatchNormalization",
+            [ValueOf(x), ValueOf(gain), ValueOf(bias), ValueOf(mean), ValueOf(variance)],
+            GraphBuilder.Setting("epsilon", epsilon)));
+
+    /// <inheritdoc/>
     protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec)
     {
         var (channels, outputs, padding) = (x.Columns, weight.Columns, spec.Side / 2);

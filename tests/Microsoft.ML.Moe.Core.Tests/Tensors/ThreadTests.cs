@@ -21,6 +21,12 @@ public sealed class ThreadTests
         // nine images of 7 × 43 pixels in 8 channels
         ["Convolution"] = (tape, p) => tape.Convolution(tape.Reshape(p[0], 9 * Tokens, 8), p[1], p[2], new ConvolutionSpec(7, 43)),
         ["LayerNorm"] = (tape, p) => tape.LayerNorm(p[0], p[3], p[3]),
+        ["BatchNorm"] = (tape, p) => tape.BatchNorm(
+            tape.Reshape(p[0], 18 * Tokens, 4),
+            tape.Constant([1f, 2f, 3f, 4f], 4),
+            tape.Constant([4f, 3f, 2f, 1f], 4),
+            tape.Constant(new float[4], 4),
+            tape.Constant(new float[4], 4)),
         ["RmsNorm"] = (tape, p) => tape.RmsNorm(p[0], p[3]),
         ["Multiply"] = (tape, p) => tape.Multiply(p[0], tape.Scale(p[0], 0.3f)),
         ["Rotary"] = (tape, p) => tape.Rotary(p[0], TestNumbers.Indices(1, Tokens, 50), 4, RotaryFrequencies.OfTheta(16)),

@@ -131,4 +131,84 @@ public abstract partial class OperationTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new ConvolutionSpec(2, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ConvolutionSpec(2, 3, stride: 0));
     }
+
+    [SkippableTheory]
+    [InlineData(7, 5)]
+    [InlineData(300, 16)]
+    [InlineData(601, 35)]
+    public void BatchNormIsOfTheColumnsOfABatch(int rows, int columns)
+    {
+        using var engine = CreateEngine();
+        var x = TestNumbers.Normal(1, rows * columns, 3f).Select(v => v + 10f).ToArray();
+        float[][] ofColumns = [.. Enumerable.Range(2, 4).Select(seed => TestNumbers.Normal(seed, columns))];
+        var parameters = ofColumns.Select((values, i) => engine.CreateParameter($"{i}", [columns], i == 3 ? [.. values.Select(MathF.Abs)] : values)).ToArray();
+        var (gain, bias, mean, variance) = (ofColumns[0], ofColumns[1], ofColumns[2], parameters[3].Value.ToArray());
+        var moments = Enumerable.Range(0, columns).Select(c =>
+        {
+            var column = Enumerable.Range(0, rows).Select(r => (double)x[r * columns + c]).ToArray();
+            return (Mean: column.Average(), Variance: column.Average(v => (v - column.Average()) * (v - column.Average())));
+        }).ToArray();
+
+        TestNumbers.AssertClose(Expected(c => (mean[c], variance[c])), Run(training: false));
+        Assert.Equal(mean, parameters[2].Value.ToArray());
+        TestNumbers.AssertClose(Expected(c => moments[c]), Run(training: true));
+        TestNumbers.AssertClose([.. moments.Select((m, c) => 0.8 * mean[c] + 0.2 * m.Mean)], parameters[2].Value.ToArray());
+        TestNumbers.AssertClose(
+            [.. moments.Select((m, c) => 0.8 * variance[c] + 0.2 * m.Variance * rows / (rows - 1))], parameters[3].Value.ToArray());
+
+        float[] Run(bool training)
+        {
+            using var tape = engine.BeginTape(training);
+            var y = tape.BatchNorm(
+                tape.Constant(x, rows, columns), parameters[0], parameters[1], parameters[2], parameters[3], momentum: 0.2f, epsilon: 1e-3f);
+            return y.ToArray();
+        }
+
+        double[] Expected(Func<int, (double Mean, double Variance)> of) => [.. x.Select((value, i) =>
+        {
+            var (m, v) = of(i % columns);
+            return gain[i % columns] * (value - m) / Math.Sqrt(v + 1e-3) + bias[i % columns];
+        })];
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void BatchNormHasTheGradientOfItsStatistics(bool keepsStatistics)
+    {
+        using var engine = CreateEngine();
+        var mean = engine.CreateParameter("mean", [5], TestNumbers.Normal(4, 5));
+        var variance = engine.CreateParameter("variance", [5], [0.5f, 1f, 2f, 1.5f, 0.3f]);
+        var before = (mean.Value.ToArray(), variance.Value.ToArray());
+        GradientCheck.Run(
+            engine,
+            (tape, p) =>
+            {
+                tape.KeepsStatistics = keepsStatistics;
+                return tape.BatchNorm(p[0], p[1], p[2], mean, variance, epsilon: 0.1f);
+            },
+            [Input.Random(1, 7, 5), Input.Random(2, 5), Input.Random(3, 5)]);
+        Assert.Equal(keepsStatistics, before.Item1.AsSpan().SequenceEqual(mean.Value.ToArray()));
+        Assert.Equal(keepsStatistics, before.Item2.AsSpan().SequenceEqual(variance.Value.ToArray()));
+    }
+
+    [SkippableFact]
+    public void BatchNormOfOneRowTakesWhatItWasGiven()
+    {
+        using var engine = CreateEngine();
+        using var tape = engine.BeginTape(training: true);
+        float[] Value(float value) => [value, value];
+        var mean = engine.CreateParameter("mean", [2], Value(1f));
+        var y = tape.BatchNorm(
+            tape.Constant([3f, 5f], 1, 2),
+            tape.Constant(Value(1f), 2),
+            tape.Constant(Value(0f), 2),
+            mean,
+            tape.Constant(Value(4f), 2),
+            epsilon: 0f);
+        TestNumbers.AssertClose([1, 2], y.ToArray());
+        Assert.Equal(Value(1f), mean.Value.ToArray());
+        Assert.Throws<ArgumentException>(() => tape.BatchNorm(y, mean, mean, mean, tape.Constant([1f], 1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.BatchNorm(y, mean, mean, mean, mean, momentum: 1.5f));
+    }
 }

@@ -35,6 +35,7 @@ internal sealed class PixelGradients
         using (var tape = _model.Engine.LeaseTape(training: true))
         {
             tape.DropoutFactor = 0f;
+            tape.KeepsStatistics = true;
             batch.Values = values;
             var scores = _model.Forward(tape, batch, policies: _model.Policies);
             // of the sum, not of the mean: an image's gradient does not depend on how many there are

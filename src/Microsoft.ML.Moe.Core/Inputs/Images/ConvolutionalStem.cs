@@ -25,7 +25,8 @@ internal sealed class ConvolutionalStem : TokenEmbedding
             var name = $"stem.{_stages.Count}";
             _stages.Add((
                 new Convolution(store, name + ".entry", inputs, outputs, entry),
-                new ResidualConvolutions(store, name, outputs, new ConvolutionSpec(entry.ResultHeight, entry.ResultWidth))));
+                new ResidualConvolutions(
+                    store, name, outputs, new ConvolutionSpec(entry.ResultHeight, entry.ResultWidth), config.Stem.BatchNorm)));
         }
 
         _positions = new TokenPositions(store, config.Grid.Patches, encoder);
@@ -52,15 +53,15 @@ internal sealed class ConvolutionalStem : TokenEmbedding
         public Tensor Forward(Tape tape, Tensor x) => tape.Convolution(x, _weight, _bias.Value, spec);
     }
 
-    private sealed class ResidualConvolutions(ParameterStore store, string name, int width, ConvolutionSpec spec)
+    private sealed class ResidualConvolutions(ParameterStore store, string name, int width, ConvolutionSpec spec, bool ofBatch)
     {
         // what a rectifier leaves of the variance is half (He et al. 2015); the block begins as next to nothing
         private static readonly float FirstGain = MathF.Sqrt(2);
         private const float SecondGain = 0.1f;
 
-        private readonly LayerNorm _firstNorm = new(store, name + ".norm1", width);
+        private readonly INorm _firstNorm = Norm(store, name + ".norm1", width, ofBatch);
         private readonly Convolution _first = new(store, name + ".conv1", width, width, spec, FirstGain);
-        private readonly LayerNorm _secondNorm = new(store, name + ".norm2", width);
+        private readonly INorm _secondNorm = Norm(store, name + ".norm2", width, ofBatch);
         private readonly Convolution _second = new(store, name + ".conv2", width, width, spec, SecondGain);
 
         public Tensor Forward(Tape tape, Tensor x)
@@ -68,5 +69,8 @@ internal sealed class ConvolutionalStem : TokenEmbedding
             var hidden = _first.Forward(tape, tape.Activate(_firstNorm.Forward(tape, x), Activation.Relu));
             return tape.Add(x, _second.Forward(tape, tape.Activate(_secondNorm.Forward(tape, hidden), Activation.Relu)));
         }
+
+        private static INorm Norm(ParameterStore store, string name, int width, bool ofBatch) =>
+            ofBatch ? new BatchNorm(store, name, width) : new LayerNorm(store, name, width);
     }
 }

@@ -23,6 +23,13 @@ internal sealed record StemConfig
     /// <summary>Channels of each stage; the last's are the width of tokens.</summary>
     public required int[] Widths { get; init; }
 
+    /// <summary>
+    /// Whether convolutions are normalised over the batch, by channel, and not over the channels of each pixel, as those of earlier
+    /// versions are. Default false.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool BatchNorm { get; init; }
+
     /// <summary>Side in pixels of what a token stands for.</summary>
     [JsonIgnore]
     public int TokenSide => 1 << (Widths.Length - 1);
@@ -30,13 +37,15 @@ internal sealed record StemConfig
     /// <summary>The stem of images: as many halvings as give at most 64 tokens, at each twice the channels.</summary>
     /// <param name="input">The images.</param>
     /// <param name="width">Width of tokens.</param>
-    public static StemConfig For(ImageInput input, int width)
+    /// <param name="batchNorm">See <see cref="BatchNorm"/>.</param>
+    public static StemConfig For(ImageInput input, int width, bool batchNorm)
     {
         var halvings = 0;
         while (halvings < MostStages - 1 && new PatchGrid(input, 1 << halvings, 0).Patches > MostTokens)
             halvings++;
         return new StemConfig
         {
+            BatchNorm = batchNorm,
             Widths = [.. Enumerable.Range(0, halvings).Select(stage => Math.Max(LeastWidth, width >> (halvings - stage))), width],
         };
     }

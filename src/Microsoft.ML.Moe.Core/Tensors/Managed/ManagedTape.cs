@@ -121,6 +121,10 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec) =>
         ConvolutionOperation.Forward(this, Own(x), Own(weight), OwnOrNull(bias), spec);
 
+    protected override Tensor BatchNormCore(
+        Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum, float epsilon, bool ofBatch) =>
+        BatchNormOperation.Forward(this, Own(x), Own(gain), Own(bias), Own(mean), Own(variance), momentum, epsilon, ofBatch);
+
     protected override Tensor LayerNormCore(Tensor x, Tensor gain, Tensor bias, float epsilon) =>
         LayerNormOperation.Forward(this, Own(x), Own(gain), Own(bias), epsilon);
 

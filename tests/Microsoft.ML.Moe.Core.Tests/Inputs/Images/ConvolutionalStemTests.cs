@@ -28,7 +28,7 @@ public sealed class ConvolutionalStemTests : IDisposable
     public void HalvingsGiveAboutSixtyTokens(int width, int height, int tokenWidth, int[] widths, int tokens)
     {
         var input = new ImageInput(width, height, 3);
-        var stem = StemConfig.For(input, tokenWidth);
+        var stem = StemConfig.For(input, tokenWidth, batchNorm: true);
 
         Assert.Equal(widths, stem.Widths);
         Assert.Equal(tokens, new PatchGrid(input, stem.TokenSide, 0).Patches);
@@ -42,7 +42,7 @@ public sealed class ConvolutionalStemTests : IDisposable
         // c16 R d32 R d64 R over 28 × 28: 3·3·C·O a pixel, and twice 3·3·O·O
         const double expected = 9 * (784 * (1 * 16 + 2 * 16 * 16) + 196 * (16 * 32 + 2 * 32 * 32) + 49 * (32 * 64 + 2 * 64 * 64));
         var input = new ImageInput(28, 28, 1);
-        Assert.Equal(expected, StemConfig.For(input, 64).Cost(input), 1e-6);
+        Assert.Equal(expected, StemConfig.For(input, 64, batchNorm: true).Cost(input), 1e-6);
     }
 
     [Fact]
@@ -133,7 +133,8 @@ public sealed class ConvolutionalStemTests : IDisposable
             .Train(Rows(30, seed: 1));
 
         ImagePixels[] images = [.. Rows(20, seed: 2).Select(row => row.Input)];
-        Assert.Equal(first.Scores(images), second.Scores(images), (a, b) => Math.Abs(a - b) < 1e-4f);
+        // but for what its norms have seen of the rows meanwhile
+        Assert.Equal(first.Scores(images), second.Scores(images), (a, b) => Math.Abs(a - b) < 2e-2f);
     }
 
     [Theory]

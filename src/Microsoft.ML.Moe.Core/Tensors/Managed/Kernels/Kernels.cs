@@ -234,6 +234,19 @@ internal abstract unsafe class Kernels
     public abstract void LayerNormBackward(
         float* x, float* gain, float* dY, float mean, float inverse, float* dX, bool accumulate, float* dGain, float* dBias, int n);
 
+    /// <summary>Mean of each of n columns over rows, and Σ(x − mean)².</summary>
+    public abstract void ColumnMoments(float* x, int rows, int n, float* means, float* squares);
+
+    /// <summary>Each row: y = factors ∘ (x − means) + shifts.</summary>
+    public abstract void ScaleColumns(float* x, float* means, float* factors, float* shifts, float* y, int rows, int n);
+
+    /// <summary>Of each of n columns Σ dY and Σ dY·(x − mean) over rows.</summary>
+    public abstract void ColumnProducts(float* x, float* dY, float* means, int rows, int n, float* sums, float* products);
+
+    /// <summary>Each row: dX = or += factors ∘ dY + slopes ∘ (x − means) + shifts.</summary>
+    public abstract void CombineColumns(
+        float* dY, float* x, float* means, float* factors, float* slopes, float* shifts, float* dX, bool accumulate, int rows, int n);
+
     /// <summary>y = gain ∘ x/√(mean(x²) + ε).</summary>
     /// <returns>1/√(mean(x²) + ε).</returns>
     public abstract float RmsNorm(float* x, float* gain, float* y, int n, float epsilon);
