@@ -4,7 +4,9 @@ using Microsoft.ML.Moe.Tests.Sweeps;
 
 namespace Microsoft.ML.Moe.Tests.Endurance;
 
-/// <summary>A sweep whose process is killed, time and again, finds what it would have found: the same leaderboard and model, to the last bit.</summary>
+/// <summary>
+/// A sweep whose process is killed, time and again, finds what it would have found: the same leaderboard and model, to the last bit.
+/// </summary>
 internal static class KilledSweep
 {
     /// <summary>What the child is told to do.</summary>
@@ -90,7 +92,8 @@ internal static class KilledSweep
 
     /// <summary>The drafts of models, with when they were written.</summary>
     private static string Drafts(string journal) => Directory.Exists(SweepFolder(journal))
-        ? string.Join(' ', Directory.GetFiles(SweepFolder(journal), "*" + AtomicFile.DraftSuffix).Select(path => $"{path} {File.GetLastWriteTimeUtc(path):O}"))
+        ? string.Join(' ', Directory.GetFiles(SweepFolder(journal), "*" + AtomicFile.DraftSuffix)
+            .Select(path => $"{path} {File.GetLastWriteTimeUtc(path):O}"))
         : "";
 
     private static string SweepFolder(string journal) => journal + ".files";

@@ -30,7 +30,8 @@ internal static class Program
                 return FullDisk.Fill(disk);
         }
 
-        var root = new RootCommand("Kills, fills disks, and trains and predicts for long; prints a table of what was lost. What is given 0 is left out.")
+        var root = new RootCommand(
+            "Kills, fills disks, and trains and predicts for long; prints a table of what was lost. What is given 0 is left out.")
         {
             Kills, SweepKills, Threads, PerThread, Fits, Predictions,
         };

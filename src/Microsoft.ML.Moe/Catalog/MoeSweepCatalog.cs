@@ -66,8 +66,8 @@ public static class MoeSweepCatalog
     /// <param name="space">Which options are changed, and within which bounds; such as <see cref="SearchSpaces.TextToText"/>.</param>
     /// <param name="factory">Makes a trainer or a whole pipeline with options; called once for each trial, by several threads.</param>
     /// <param name="options">
-    /// How long to search, on what, and what to keep; null for the defaults. Copied. <see cref="SweepOptions.LabelColumnName"/> is the column of
-    /// what is to be written, and <see cref="SweepOptions.Metric"/> what trials are compared by.
+    /// How long to search, on what, and what to keep; null for the defaults. Copied. <see cref="SweepOptions.LabelColumnName"/> is the column
+    /// of what is to be written, and <see cref="SweepOptions.Metric"/> what trials are compared by.
     /// </param>
     /// <exception cref="ArgumentException">The space or an option is impossible; the message says in what.</exception>
     /// <example>

@@ -16,8 +16,8 @@ public enum SweepMetric
     MeanAbsoluteError,
 
     /// <summary>
-    /// What <see cref="TextMetric.ExactMatch"/> of the texts that are written lacks to 100; it chooses the best epoch of each trial too, as do
-    /// the other metrics of texts.
+    /// What <see cref="TextMetric.ExactMatch"/> of the texts that are written lacks to 100; it chooses the best epoch of each trial too, as
+    /// do the other metrics of texts.
     /// </summary>
     ExactMatch,
 
@@ -52,8 +52,8 @@ public sealed class SweepOptions
     public SweepMetric Metric { get; set; }
 
     /// <summary>
-    /// Column of the label, as it is in the scored table; of texts, that of what is to be written, or, where the read texts are learned themselves,
-    /// that of those. Default <c>Label</c>.
+    /// Column of the label, as it is in the scored table; of texts, that of what is to be written, or, where the read texts are learned
+    /// themselves, that of those. Default <c>Label</c>.
     /// </summary>
     public string LabelColumnName { get; set; } = "Label";
 

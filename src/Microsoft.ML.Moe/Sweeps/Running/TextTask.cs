@@ -12,7 +12,8 @@ namespace Microsoft.ML.Moe.Sweeps.Running;
 /// </summary>
 internal sealed class TextTask(SweepOptions options) : SweepTask(options)
 {
-    private static readonly IReadOnlyList<TextMetric> OfAnswers = [TextMetric.ExactMatch, TextMetric.F1, TextMetric.RougeL, TextMetric.RougeLsum];
+    private static readonly IReadOnlyList<TextMetric> OfAnswers =
+        [TextMetric.ExactMatch, TextMetric.F1, TextMetric.RougeL, TextMetric.RougeLsum];
 
     public override SweepMetric Metric => MetricOf(Options.Metric) is null ? SweepMetric.LogLoss : Options.Metric;
 
@@ -73,7 +74,8 @@ internal sealed class TextTask(SweepOptions options) : SweepTask(options)
                 if (wanted() is not [var first, ..] targets || string.IsNullOrWhiteSpace(first))
                     return null;
                 var answer = written()[0];
-                var scores = OfAnswers.ToDictionary(metric => metric, metric => 100 * WrittenTextMetric.Score(metric, rouge, answer, targets));
+                var scores = OfAnswers.ToDictionary(
+                    metric => metric, metric => 100 * WrittenTextMetric.Score(metric, rouge, answer, targets));
                 foreach (var (metric, value) in scores)
                     sums[metric] += value;
                 return (float)(100 - scores[chosen]);

@@ -113,11 +113,13 @@ public sealed partial class MoeTextGenerationTransformer
     }
 
     /// <summary>
-    /// Measures how well the model tells what each row wants it to write, as its training does: the first of several texts, and of one that is
-    /// longer than the model reads the beginning.
+    /// Measures how well the model tells what each row wants it to write, as its training does: the first of several texts, and of one that
+    /// is longer than the model reads the beginning. Of several windows the first is read.
     /// </summary>
     /// <param name="data">The table.</param>
-    /// <param name="answerColumnName">Column of the answers, text or vectors of texts; the one column that is read: its texts themselves.</param>
+    /// <param name="answerColumnName">
+    /// Column of the answers, text or vectors of texts; the one column that is read: its texts themselves.
+    /// </param>
     /// <returns>A score for each row; null of a row that lacks an answer or, itself, a second token.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     internal IReadOnlyList<TextScore?> EvaluateRows(IDataView data, string answerColumnName)
@@ -143,7 +145,11 @@ public sealed partial class MoeTextGenerationTransformer
         EncodedText[] RowsOf(string text)
         {
             if (isPlain)
-                return [.. new TargetEncoder(_generator, Math.Min(_settings.MaximumPromptTokens ?? positions, positions), end).Pieces(text)];
+            {
+                var longest = Math.Min(_settings.MaximumPromptTokens ?? positions, positions);
+                return [.. new TargetEncoder(_generator, longest, end).Pieces(text)];
+            }
+
             var prompt = readPrompt(out _)();
             var room = _generator.IsEncoderDecoder ? positions : positions - prompt.Length;
             return [_generator.Join(prompt, new TargetEncoder(_generator, room, end).Encode(text).Ids)];
