@@ -51,7 +51,7 @@ internal static class CommandLine
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
             Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(), new LargeModelCommand(),
-            new AdaptersCommand(), new Serving.ServingCommand(), new SweepsCommand(),
+            new AdaptersCommand(), new Serving.ServingCommand(), new SweepsCommand(), new ProposalsCommand(),
         };
         Ids.Validators.Add(result =>
         {

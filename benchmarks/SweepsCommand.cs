@@ -6,8 +6,8 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.Moe.Benchmarks;
 
 /// <summary>
-/// <c>sweeps</c>: what sweeps cost and bring on tables of texts. S1: trials under successive halving against as many whole trainings of the defaults. Then a
-/// sweep of some minutes, whose winner is compared with the defaults on the test rows, row by row.
+/// <c>sweeps</c>: what sweeps cost and bring on tables of texts. A sweep whose budget is shorter than one trial. S1: trials under successive halving against
+/// as many whole trainings of the defaults. Then a sweep of some minutes, whose winner is compared with the defaults on the test rows, row by row.
 /// </summary>
 internal sealed class SweepsCommand : System.CommandLine.Command
 {
@@ -22,8 +22,8 @@ internal sealed class SweepsCommand : System.CommandLine.Command
         AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["clinc150", "movie_sentences"],
     };
 
-    private static readonly Option<double> Minutes = new("--minutes") { Description = "Minutes of a sweep.", DefaultValueFactory = _ => 20 };
-    private static readonly Option<int> Trials = new("--trials") { Description = "Trials of S1.", DefaultValueFactory = _ => 27 };
+    private static readonly Option<double> Minutes = new("--minutes") { Description = "Minutes of a sweep; 0 leaves it out.", DefaultValueFactory = _ => 20 };
+    private static readonly Option<int> Trials = new("--trials") { Description = "Trials of S1; 0 leaves it out.", DefaultValueFactory = _ => 27 };
     private static readonly Option<int> Seed = new("--seed") { DefaultValueFactory = _ => 1 };
     private static readonly Option<int?> Rows = new("--rows") { Description = "Rows of each table at most. Default: all." };
     private static readonly Option<int?> Epochs = new("--epochs") { Description = "Passes over the training rows. Default: by their number." };
@@ -67,13 +67,34 @@ internal sealed class SweepsCommand : System.CommandLine.Command
         {
             var defaults = Fit(new SweepOptions { MaxTrials = 1 });
             Tell($"{name}: the defaults in {defaults.Seconds:0.0} s, test log-loss {defaults.Losses.Average():0.0000}, accuracy {defaults.Accuracy:P1}");
+            foreach (var share in new[] { 1.0 / 2, 1.0 / 4, 1.0 / 16 })
+                Shorten(name, TimeSpan.FromSeconds(defaults.Seconds * share));
+            if (trials > 0)
+                Count(name, trials, defaults);
+            if (budget <= TimeSpan.Zero)
+                return;
+            var timed = Fit(new SweepOptions { TimeBudget = budget });
+            Tell($"{name}: {timed.Trials.Count} trials in {timed.Seconds:0.0} s, {timed.Seconds / budget.TotalSeconds:0.000} of the budget");
+            Compare(name, "the winner", timed, defaults);
+        }
+
+        /// <summary>A budget that ends amid the defaults: their best epoch is what is left.</summary>
+        private void Shorten(string name, TimeSpan budget)
+        {
+            var cut = Fit(new SweepOptions { TimeBudget = budget });
+            var trial = cut.Trials.Single();
+            Tell($"{name}: a budget of {budget.TotalSeconds:0.0} s: {cut.Seconds:0.0} s, {cut.Seconds / budget.TotalSeconds:0.000} of it, {trial.Verdict}");
+            var epochs = string.Join(' ', trial.Epochs.Select(epoch => FormattableString.Invariant($"{epoch.Loss:0.0000}")));
+            Tell($"{name}: validation log-loss by epoch {epochs}, of the model {trial.Loss:0.0000}, the linear branch counted");
+            Tell($"{name}: test log-loss {cut.Losses.Average():0.0000}, accuracy {cut.Accuracy:P1}");
+        }
+
+        private void Count(string name, int trials, Outcome defaults)
+        {
             var counted = Fit(new SweepOptions { MaxTrials = trials, ConfirmWinner = false });
             var share = counted.Seconds / (trials * defaults.Seconds);
-            Tell($"{name}: S1: {counted.Trials} trials in {counted.Seconds:0.0} s, {share:0.00} of as many whole trainings (goal 0.40)");
+            Tell($"{name}: S1: {counted.Trials.Count} trials in {counted.Seconds:0.0} s, {share:0.00} of as many whole trainings (goal 0.40)");
             Compare(name, "that winner", counted, defaults);
-            var timed = Fit(new SweepOptions { TimeBudget = budget });
-            Tell($"{name}: {timed.Trials} trials in {timed.Seconds:0.0} s, {timed.Seconds / budget.TotalSeconds:0.000} of the budget");
-            Compare(name, "the winner", timed, defaults);
         }
 
         private static void Compare(string name, string what, Outcome winner, Outcome defaults)
@@ -100,12 +121,12 @@ internal sealed class SweepsCommand : System.CommandLine.Command
                 .. scored.GetColumn<float[]>("Score").Zip(labels, (row, label) => -Math.Log(Math.Max(label == 0 ? 0 : row[label - 1], 1e-15))),
             ];
             var right = scored.GetColumn<uint>("PredictedLabel").Zip(labels, (said, label) => said == label).Count(isRight => isRight);
-            return new Outcome(losses, (double)right / labels.Length, seconds, sweep.Result!.Trials.Count);
+            return new Outcome(losses, (double)right / labels.Length, seconds, sweep.Result!.Trials);
         }
 
         private IDataView Read(string folder, string ending, int? rows)
         {
-            var file = Directory.GetFiles(folder).Single(path => path.EndsWith(ending, StringComparison.Ordinal));
+            var file = Directory.GetFiles(folder).Where(path => path.EndsWith(ending, StringComparison.Ordinal)).MinBy(path => path.Length)!;
             string[] lines = [.. File.ReadLines(file).Skip(1)];
             var step = rows is { } most ? Math.Max(1, lines.Length / most) : 1;
             return _ml.Data.LoadFromEnumerable(lines.Where((_, number) => number % step == 0).Select(line => line.Split('\t', 2))
@@ -113,7 +134,7 @@ internal sealed class SweepsCommand : System.CommandLine.Command
         }
     }
 
-    private sealed record Outcome(double[] Losses, double Accuracy, double Seconds, int Trials);
+    private sealed record Outcome(double[] Losses, double Accuracy, double Seconds, IReadOnlyList<SweepTrial> Trials);
 
     private sealed class LabelledText
     {

@@ -43,10 +43,14 @@ internal sealed class Child : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="before">When it was written last, before.</param>
     /// <returns>Whether it did.</returns>
-    public bool WaitFor(string path, DateTime before)
+    public bool WaitFor(string path, DateTime before) => WaitUntil(() => File.GetLastWriteTimeUtc(path) != before && File.Exists(path));
+
+    /// <summary>Waits until something has happened; but no longer than for the next line.</summary>
+    /// <returns>Whether it has.</returns>
+    public bool WaitUntil(Func<bool> hasHappened)
     {
         while (!_line.IsCompleted)
-            if (File.GetLastWriteTimeUtc(path) != before && File.Exists(path))
+            if (hasHappened())
                 return true;
         return false;
     }

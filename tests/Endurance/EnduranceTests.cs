@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Tests.Endurance;
 
 /// <summary>The short form; the long one is <c>dotnet run -c Release --project tests/Endurance</c>, see docs/reliability.md.</summary>
@@ -24,6 +26,16 @@ public class EnduranceTests
 
     [Fact]
     public void AModelWhoseSavingIsKilledIsTheOldOrTheNewOne() => Assert.True(KilledSaving.Run(kills: 2).IsWhole);
+
+    [Fact]
+    public void ASweepThatIsKilledFiveTimesFindsTheSameModel()
+    {
+        var report = KilledSweep.Run(kills: 5);
+
+        Assert.InRange(report.Kills, 1, 5);
+        Assert.True(report.IsWhole);
+        Assert.DoesNotContain(report.Files, name => name.EndsWith(AtomicFile.DraftSuffix, StringComparison.Ordinal));
+    }
 
     [SkippableFact]
     public void AFullDiskCostsNeitherTheTrainingNorTheOldModel()

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Moe;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace MoeTool.Tests;
 
@@ -44,6 +45,22 @@ public class SweepTests : FolderTests
         Assert.Matches($@"Trials: 3\r?\nBest {metric}: \d+\.\d{{4}} \(trial \d\)\s*$", output);
         using var loaded = (IDisposable)new MLContext().Model.Load(model, out _);
         Assert.NotNull(loaded);
+    }
+
+    [Fact]
+    public void Models_that_write_are_swept()
+    {
+        var folder = TinyCausal.Write(Path.Combine(Folder, "switch"), TinyCausal.Switch, generation: """{ "eos_token_id": 1, "max_new_tokens": 8 }""");
+        var rows = "Source\tTarget\n" + string.Concat(Enumerable.Range(0, 30).Select(i => $"{(i % 2 == 0 ? "ab" : "cd")}\t{(i % 2 == 0 ? "bb" : "dd")}\n"));
+        var model = Path.Combine(Folder, "m.zip");
+        string[] command = ["sweep-text-to-text", "--from", folder, "--train", Write("t.tsv", rows), "--epochs", "2", "--trials", "2", "--model", model];
+        var output = Tool.Run([.. command, "--metric", "f1"]);
+        Assert.InRange(Tool.Number(output, "Test F1", " %"), 0, 100);
+        Assert.Matches(@"Trials: 2\r?\nBest F1: \d+\.\d\d % \(trial \d\)\s*$", output);
+        using var loaded = (IDisposable)new MLContext().Model.Load(model, out _);
+        Assert.IsType<MoeTextGenerationTransformer>(loaded);
+        Assert.Matches(@"Best log-loss: \d+\.\d{4} \(trial \d\)\s*$", Tool.Run(command));
+        Assert.Contains("--ensemble", Tool.Fail(2, [.. command, "--ensemble", "2"]), StringComparison.Ordinal);
     }
 
     [Fact]

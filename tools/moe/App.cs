@@ -52,6 +52,10 @@ internal static class App
         config.AddCommand<SweepImagesCommand>("sweep-images")
             .WithDescription("Searches for good options of a classifier of image files, and keeps the best model.")
             .WithExample("sweep-images", "--data", "photos", "--size", "64", "--minutes", "20", "--model", "photos.zip");
+        config.AddCommand<SweepTextToTextCommand>("sweep-text-to-text")
+            .WithDescription("Searches for good options of a model that writes one text to another, and keeps the best.")
+            .WithExample("sweep-text-to-text", "--from", "models/t5", "--train", "train.tsv", "--source", "Article", "--target", "Summary",
+                "--metric", "rouge-lsum", "--minutes", "120", "--model", "summaries.zip");
         config.AddCommand<PretrainCommand>("pretrain").WithDescription("Trains an encoder on plain text, for train-text to start from.")
             .WithExample("pretrain", "--text-file", "corpus.txt", "--model", "encoder.zip");
         config.AddCommand<EvaluateCommand>("evaluate").WithDescription("Tests a saved model of classes, or of a table.")

@@ -56,4 +56,34 @@ public static class MoeSweepCatalog
         SweepOptions? options = null)
         where TOptions : class, new() =>
         new(Environments.Of(catalog), space, factory, options, of => new NumberTask(of));
+
+    /// <summary>
+    /// Create a <see cref="SweepEstimator{TOptions}"/> for texts that a model writes, or goes on with: it fits a pipeline with
+    /// <see cref="MoeTextToTextTrainer"/> or <see cref="MoeLanguageModelTrainer"/> with many options and gives the best model.
+    /// </summary>
+    /// <typeparam name="TOptions">Class of the options.</typeparam>
+    /// <param name="catalog">The text transforms' catalog.</param>
+    /// <param name="space">Which options are changed, and within which bounds; such as <see cref="SearchSpaces.TextToText"/>.</param>
+    /// <param name="factory">Makes a trainer or a whole pipeline with options; called once for each trial, by several threads.</param>
+    /// <param name="options">
+    /// How long to search, on what, and what to keep; null for the defaults. Copied. <see cref="SweepOptions.LabelColumnName"/> is the column
+    /// of what is to be written, and <see cref="SweepOptions.Metric"/> what trials are compared by.
+    /// </param>
+    /// <exception cref="ArgumentException">The space or an option is impossible; the message says in what.</exception>
+    /// <example>
+    /// <code language="csharp"><![CDATA[
+    /// var sweep = mlContext.Transforms.Text.Sweep(
+    ///     SearchSpaces.TextToText(PublishedModel.FromFolder("models/t5")),
+    ///     (ml, o) => ml.Transforms.Text.MoeTextToText(o),
+    ///     new SweepOptions { LabelColumnName = "Target", Metric = SweepMetric.RougeLsum, TimeBudget = TimeSpan.FromHours(2) });
+    /// var model = sweep.Fit(data);
+    /// ]]></code>
+    /// </example>
+    public static SweepEstimator<TOptions> Sweep<TOptions>(
+        this TransformsCatalog.TextTransforms catalog,
+        SearchSpace<TOptions> space,
+        Func<MLContext, TOptions, IEstimator<ITransformer>> factory,
+        SweepOptions? options = null)
+        where TOptions : class, new() =>
+        new(Environments.Of(catalog), space, factory, options, of => new TextTask(of));
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.Moe.Sweeps.Running;
 
 namespace Microsoft.ML.Moe.Reports;
 
@@ -15,9 +16,11 @@ internal sealed class SweepFigures(HtmlWriter html, SweepResult result)
     /// <summary>The loss of every trial by its number, and the best so far.</summary>
     public void WriteHistory()
     {
+        // epochs are compared by the log-loss always, which is no percentage
+        var isSameLoss = TextTask.MetricOf(result.Metric) is null;
         (SweepTrial Trial, double Loss)[] points =
         [
-            .. result.Trials.Select(trial => (Trial: trial, Loss: trial.Loss ?? trial.BestEpochLoss ?? double.NaN))
+            .. result.Trials.Select(trial => (Trial: trial, Loss: trial.Loss ?? (isSameLoss ? trial.BestEpochLoss : null) ?? double.NaN))
                 .Where(point => double.IsFinite(point.Loss)),
         ];
         if (points.Length == 0)

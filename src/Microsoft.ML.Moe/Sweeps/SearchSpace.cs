@@ -44,14 +44,22 @@ public sealed class SearchSpace<TOptions>
         foreach (var (option, member) in OptionMember.All(typeof(TOptions)))
         {
             if (member.GetCustomAttribute<RangeAttribute>() is { } range)
-                entries.Add(new RangeEntry(option, range.Min, range.Max, range.LogBase) { IsFromAttribute = true });
+                entries.Add(new RangeEntry(option, range.Min, range.Max, range.LogBase) { CanBeSaidAnew = true });
             else if (member.GetCustomAttribute<ChoiceAttribute>() is { } choice)
-                entries.Add(new ChoiceEntry(option, choice.Candidates) { IsFromAttribute = true });
+                entries.Add(new ChoiceEntry(option, choice.Candidates) { CanBeSaidAnew = true });
             else if (member.GetCustomAttribute<BooleanChoiceAttribute>() is not null)
-                entries.Add(new ChoiceEntry(option, [false, true]) { IsFromAttribute = true });
+                entries.Add(new ChoiceEntry(option, [false, true]) { CanBeSaidAnew = true });
         }
 
         return new(entries.ToImmutable(), []);
+    }
+
+    /// <summary>The same space, in which everything can be said anew.</summary>
+    internal SearchSpace<TOptions> AsBeginning()
+    {
+        foreach (var entry in _entries)
+            entry.CanBeSaidAnew = true;
+        return this;
     }
 
     /// <summary>Names of the options that differ between trials.</summary>
@@ -188,9 +196,9 @@ public sealed class SearchSpace<TOptions>
     private SearchSpace<TOptions> With(SpaceEntry entry)
     {
         var others = _entries.Where(other => other.Option.Equals(entry.Option)).ToArray();
-        if (others is [{ IsFromAttribute: true } attribute] && entry.Condition is null)
-            return new(_entries.SetItem(_entries.IndexOf(attribute), entry), _first);
-        if (others is [{ IsFromAttribute: true } said])
+        if (others is [{ CanBeSaidAnew: true } begun] && entry.Condition is null)
+            return new(_entries.SetItem(_entries.IndexOf(begun), entry), _first);
+        if (others is [{ CanBeSaidAnew: true } said])
             return new(_entries.Remove(said).Add(entry), _first);
         if (others.Any(other => other.Condition is null || entry.Condition is null || other.Condition.Text == entry.Condition.Text))
             throw new ArgumentException(

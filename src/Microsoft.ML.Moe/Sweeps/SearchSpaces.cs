@@ -41,8 +41,26 @@ public static class SearchSpaces
             .Fix(o => o.Encoder, encoder)
             .Choice(o => o.FineTuning, FineTuning.Auto, FineTuning.None, FineTuning.TopLayers(2), FineTuning.TopLayers(4), FineTuning.AllLayers)
             .Choice(o => o.LinearBranch, true, false)
-            .Range(o => o.LabelSmoothing, 0f, 0.2f);
+            .Range(o => o.LabelSmoothing, 0f, 0.2f)
+            .AsBeginning();
     }
+
+    /// <summary>Options of <see cref="MoeTextToTextTrainer"/>.</summary>
+    /// <param name="model">The model that training begins with.</param>
+    public static SearchSpace<MoeTextToTextTrainer.Options> TextToText(PublishedModel model) =>
+        OfGenerators<MoeTextToTextTrainer.Options>(model, 1e-5f, 1e-3f)
+            .First(c => c.Set(o => o.LearningRate, 1e-4f))
+            .First(c => c.Set(o => o.LearningRate, 3e-4f));
+
+    /// <summary>
+    /// Options of <see cref="MoeLanguageModelTrainer"/> that trains the weights themselves; with
+    /// <see cref="MoeGeneratorOptions.Adaptation"/> higher rates are usual, which can be said anew.
+    /// </summary>
+    /// <param name="model">The model that training begins with.</param>
+    public static SearchSpace<MoeLanguageModelTrainer.Options> LanguageModel(PublishedModel model) =>
+        OfGenerators<MoeLanguageModelTrainer.Options>(model, 3e-6f, 3e-4f)
+            .First(c => c.Set(o => o.LearningRate, 2e-5f))
+            .First(c => c.Set(o => o.LearningRate, 1e-4f));
 
     /// <summary>Options of <see cref="MoeImageClassificationTrainer"/>.</summary>
     public static SearchSpace<MoeImageClassificationTrainer.Options> Images { get; } =
@@ -60,12 +78,26 @@ public static class SearchSpaces
     /// <summary>Options of <see cref="MoeRegressionTrainer"/>.</summary>
     public static SearchSpace<MoeRegressionTrainer.Options> RegressionTables { get; } = OfFeatures<MoeRegressionTrainer.Options>();
 
+    private static SearchSpace<T> OfGenerators<T>(PublishedModel model, float leastRate, float greatestRate)
+        where T : MoeGeneratorOptions, new()
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return SearchSpace<T>.Empty
+            .Fix(o => o.Model, model)
+            .Range(o => o.LearningRate, leastRate, greatestRate, log: true)
+            .Range(o => o.WeightDecay, 1e-3f, 0.3f, log: true)
+            .Choice(o => o.Dropout, null, 0f, 0.1f)
+            .Choice(o => o.BatchSize, 16, 8, 32)
+            .AsBeginning();
+    }
+
     // One block alone, as members have nothing to tell each other; no attention, so no heads.
     private static SearchSpace<T> OfFeatures<T>()
         where T : MoeFeatureOptions, new() => SearchSpace<T>.FromAttributes()
         .Fix(o => o.Layers, new T().Layers)
         .Range(o => o.WeightDecay, 1e-5f, 1e-1f, log: true)
         .Choice(o => o.Experts, 4, 8, 16)
+        .AsBeginning()
         .First(c => c.Set(o => o.Members, 16))
         .First(c => c.Set(o => o.LearningRate, 1e-3f).Set(o => o.Dropout, 0.2f));
 }

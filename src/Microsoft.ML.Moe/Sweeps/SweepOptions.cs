@@ -1,12 +1,12 @@
 namespace Microsoft.ML.Moe;
 
-/// <summary>By what the trials of a sweep are compared; smaller is better.</summary>
+/// <summary>By what the trials of a sweep are compared.</summary>
 public enum SweepMetric
 {
-    /// <summary>The log-loss of classifiers, the root mean squared error of numbers.</summary>
+    /// <summary>The log-loss of classifiers and of texts, the root mean squared error of numbers.</summary>
     Automatic,
 
-    /// <summary>Mean negative log-likelihood of the label, in nats.</summary>
+    /// <summary>Mean negative log-likelihood of the label, or of a token of the text that is to be written, in nats.</summary>
     LogLoss,
 
     /// <summary>Root mean squared error, in the label's units.</summary>
@@ -14,6 +14,21 @@ public enum SweepMetric
 
     /// <summary>Mean absolute error, in the label's units.</summary>
     MeanAbsoluteError,
+
+    /// <summary>
+    /// What <see cref="TextMetric.ExactMatch"/> of the texts that are written lacks to 100; it chooses the best epoch of each trial too, as
+    /// do the other metrics of texts.
+    /// </summary>
+    ExactMatch,
+
+    /// <summary>What <see cref="TextMetric.F1"/> of the texts lacks to 100.</summary>
+    F1,
+
+    /// <summary>What <see cref="TextMetric.RougeL"/> of the texts lacks to 100.</summary>
+    RougeL,
+
+    /// <summary>What <see cref="TextMetric.RougeLsum"/> of the texts lacks to 100.</summary>
+    RougeLsum,
 }
 
 /// <summary>How long a sweep searches, on what, and what it keeps. All of it can stay as it is.</summary>
@@ -36,7 +51,10 @@ public sealed class SweepOptions
     /// <summary>By what trials are compared. Default <see cref="SweepMetric.Automatic"/>.</summary>
     public SweepMetric Metric { get; set; }
 
-    /// <summary>Column of the label, as it is in the scored table. Default <c>Label</c>.</summary>
+    /// <summary>
+    /// Column of the label, as it is in the scored table; of texts, that of what is to be written, or, where the read texts are learned
+    /// themselves, that of those. Default <c>Label</c>.
+    /// </summary>
     public string LabelColumnName { get; set; } = "Label";
 
     /// <summary>Column of the score. Default <c>Score</c>.</summary>
@@ -47,6 +65,9 @@ public sealed class SweepOptions
 
     /// <summary>Column of the probability of true, for binary classifiers. Default <c>Probability</c>.</summary>
     public string ProbabilityColumnName { get; set; } = "Probability";
+
+    /// <summary>Column of what a model writes, for texts. Default <c>Prediction</c>.</summary>
+    public string PredictionColumnName { get; set; } = "Prediction";
 
     /// <summary>
     /// Rows that trials are compared on, with the columns of the training set. null draws <see cref="ValidationShare"/> of the rows. Default null.
@@ -116,6 +137,7 @@ public sealed class SweepOptions
             (ScoreColumnName, nameof(ScoreColumnName)),
             (PredictedLabelColumnName, nameof(PredictedLabelColumnName)),
             (ProbabilityColumnName, nameof(ProbabilityColumnName)),
+            (PredictionColumnName, nameof(PredictionColumnName)),
             (JournalFile ?? "-", nameof(JournalFile)),
         })
         {

@@ -147,8 +147,9 @@ public sealed class SweepTests
         Assert.Contains("'Label'", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, trials);
 
-        var unscored = TinySweeps.Prices(_ml, o => o.ScoreColumnName = "Points");
+        var unscored = TinySweeps.Prices(_ml, o => (o.ScoreColumnName, o.TrialChanged) = ("Points", _ => trials++));
         Assert.Contains("'Points'", Assert.Throws<ArgumentOutOfRangeException>(() => unscored.Fit(data)).Message, StringComparison.Ordinal);
+        Assert.Equal(0, trials);
         Assert.Throws<ArgumentException>(() => TinySweeps.Prices(_ml, o => o.Metric = SweepMetric.LogLoss));
         Assert.Throws<ArgumentOutOfRangeException>(() => TinySweeps.Prices(_ml, o => o.EnsembleSize = 0));
     }

@@ -85,11 +85,20 @@ internal sealed class GeneratorRun(ToolConsole console, MLContext ml, GeneratorT
                 return;
             }
 
-            var squad = TextEvaluation.Squad(written, Output, target);
-            console.Line(FormattableString.Invariant($"Test exact match: {squad.ExactMatch:0.0} %"));
-            console.Line(FormattableString.Invariant($"Test F1: {squad.F1:0.0} %"));
-            console.Line(FormattableString.Invariant($"Test ROUGE-L: {TextEvaluation.Rouge(written, Output, target).RougeL.F1:0.0} %"));
+            ShowScores(console, written, target);
         });
+    }
+
+    /// <summary>Tells how much of what was written is right.</summary>
+    /// <param name="console">Where to.</param>
+    /// <param name="written">Rows with the column <see cref="Output"/>.</param>
+    /// <param name="target">Column of the targets.</param>
+    public static void ShowScores(ToolConsole console, IDataView written, string target)
+    {
+        var squad = TextEvaluation.Squad(written, Output, target);
+        console.Line(FormattableString.Invariant($"Test exact match: {squad.ExactMatch:0.0} %"));
+        console.Line(FormattableString.Invariant($"Test F1: {squad.F1:0.0} %"));
+        console.Line(FormattableString.Invariant($"Test ROUGE-L: {TextEvaluation.Rouge(written, Output, target).RougeL.F1:0.0} %"));
     }
 
     /// <summary>Trains a model of plain texts, and measures how well it tells others.</summary>

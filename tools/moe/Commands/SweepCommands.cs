@@ -24,6 +24,35 @@ internal sealed class SweepTextCommand(ToolConsole console) : Command<SweepTextS
     }
 }
 
+/// <summary>Searches for good options of an encoder–decoder that writes one text to another.</summary>
+internal sealed class SweepTextToTextCommand(ToolConsole console) : Command<SweepTextToTextSettings>
+{
+    public override int Execute(CommandContext context, SweepTextToTextSettings settings, CancellationToken cancellationToken)
+    {
+        var ml = new MLContext(settings.Seed ?? 1);
+        if (settings.Source == settings.Target)
+            throw new UserException($"Column '{settings.Source}' cannot be read and written.");
+        var columns = new TextTables(
+            new SourceColumn(settings.Target, settings.Target, "--target"), [new SourceColumn(settings.Source, settings.Source, "--source")]);
+        var tables = columns.Load(console, ml, settings.Train, settings.Validation, settings.Test, settings.Seed ?? 1);
+        var space = settings.WithEpochs(SearchSpaces.TextToText(PublishedModels.Named(settings.From)))
+            .Fix(o => o.SourceColumnName, settings.Source)
+            .Fix(o => o.TargetColumnName, settings.Target);
+        new SweepRun(console, ml, settings).Execute(
+            tables,
+            settings.Target,
+            before: null,
+            options =>
+            {
+                options.Metric = settings.Metric;
+                return ml.Transforms.Text.Sweep(space, (own, o) => own.Transforms.Text.MoeTextToText(o), options);
+            },
+            after: null,
+            scored => GeneratorRun.ShowScores(console, ml.Data.Cache(scored, settings.Target, GeneratorRun.Output), settings.Target));
+        return 0;
+    }
+}
+
 /// <summary>Searches for good options of a classifier of images.</summary>
 internal sealed class SweepImagesCommand(ToolConsole console) : Command<SweepImagesSettings>
 {

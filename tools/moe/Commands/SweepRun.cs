@@ -18,14 +18,14 @@ internal sealed class SweepRun(ToolConsole console, MLContext ml, SweepSettings 
     /// <summary>Runs it.</summary>
     /// <param name="tables">The data.</param>
     /// <param name="label">Column of the label.</param>
-    /// <param name="before">Steps before what is swept.</param>
+    /// <param name="before">Steps before what is swept; null for none.</param>
     /// <param name="sweepOf">Makes the sweep.</param>
     /// <param name="after">Steps after it; null for none.</param>
     /// <param name="test">Shows what the winner does on scored test rows.</param>
     public void Execute<TOptions>(
         Tables tables,
         string label,
-        IEstimator<ITransformer> before,
+        IEstimator<ITransformer>? before,
         Func<SweepOptions, SweepEstimator<TOptions>> sweepOf,
         IEstimator<ITransformer>? after,
         Action<IDataView> test)
@@ -35,14 +35,14 @@ internal sealed class SweepRun(ToolConsole console, MLContext ml, SweepSettings 
         if (settings.Journal is { } journal)
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(journal))!);
         using var training = new LiveTraining(console);
-        var prepared = before.Fit(tables.Train);
-        var sweep = sweepOf(OptionsFor(label, tables.Validation is { } rows ? prepared.Transform(rows) : null, training));
+        var prepared = before?.Fit(tables.Train);
+        var sweep = sweepOf(OptionsFor(label, tables.Validation is { } rows ? Prepared(rows) : null, training));
         training.Status = elapsed => (ShareOf(elapsed), $"Sweep (Ctrl+C ends it), {_trials} trials, best {_best}");
-        var winner = training.Run(() => sweep.Fit(prepared.Transform(tables.Train)));
-        var model = new TransformerChain<ITransformer>(prepared, winner);
+        var winner = training.Run(() => sweep.Fit(Prepared(tables.Train)));
+        var model = prepared is null ? winner : new TransformerChain<ITransformer>(prepared, winner);
         if (after is not null)
-            model = new TransformerChain<ITransformer>(prepared, winner, after.Fit(model.Transform(tables.Train)));
-        using var disposal = model;
+            model = new TransformerChain<ITransformer>(model, after.Fit(model.Transform(tables.Train)));
+        using var disposal = model as IDisposable;
         if (modelFile is not null)
             ml.Model.SaveAtomically(model, tables.Train.Schema, modelFile);
         var result = sweep.Result!;
@@ -56,7 +56,11 @@ internal sealed class SweepRun(ToolConsole console, MLContext ml, SweepSettings 
         console.Line(modelFile is null ? "The model was not kept: --model FILE says where it goes." : $"Model: {modelFile}");
         test(model.Transform(tables.Test));
         console.Line($"Trials: {result.Trials.Count}");
-        console.Line(Invariant($"Best {NameOf(result.Metric)}: {result.Best!.Loss:0.0000} (trial {result.Best.Number})"));
+        var (name, isShare) = NameOf(result.Metric);
+        var best = isShare ? Invariant($"{100 - result.Best!.Loss:0.00} %") : Invariant($"{result.Best!.Loss:0.0000}");
+        console.Line($"Best {name}: {best} (trial {result.Best.Number})");
+
+        IDataView Prepared(IDataView rows) => prepared?.Transform(rows) ?? rows;
     }
 
     private SweepOptions OptionsFor(string label, IDataView? validation, LiveTraining training) => new()
@@ -104,11 +108,15 @@ internal sealed class SweepRun(ToolConsole console, MLContext ml, SweepSettings 
                 $"The winner with another seed: {again.Loss:0.0000}; its rows' difference to the defaults: {again.Difference:+0.0000;-0.0000} ± {again.StandardError:0.0000}"));
     }
 
-    private static string NameOf(SweepMetric metric) => metric switch
+    private static (string Name, bool IsShare) NameOf(SweepMetric metric) => metric switch
     {
-        SweepMetric.RootMeanSquaredError => "RMSE",
-        SweepMetric.MeanAbsoluteError => "mean absolute error",
-        _ => "log-loss",
+        SweepMetric.RootMeanSquaredError => ("RMSE", false),
+        SweepMetric.MeanAbsoluteError => ("mean absolute error", false),
+        SweepMetric.ExactMatch => ("exact match", true),
+        SweepMetric.F1 => ("F1", true),
+        SweepMetric.RougeL => ("ROUGE-L", true),
+        SweepMetric.RougeLsum => ("ROUGE-Lsum", true),
+        _ => ("log-loss", false),
     };
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

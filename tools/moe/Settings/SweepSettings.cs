@@ -58,11 +58,6 @@ internal abstract class SweepSettings : CommandSettings
     [Description("Rows to evaluate the winner on. Default: a fifth of the training rows.")]
     public string? Test { get; init; }
 
-    [CommandOption("--label <COLUMN>")]
-    [Description("Column with the label.")]
-    [DefaultValue("Label")]
-    public string Label { get; init; } = "Label";
-
     /// <inheritdoc/>
     public override ValidationResult Validate() =>
         Minutes is { } minutes && !(minutes > 0 && minutes < TimeSpan.FromDays(365).TotalMinutes) ? ValidationResult.Error($"--minutes takes a number over 0, not {minutes}.")
@@ -77,8 +72,48 @@ internal abstract class SweepSettings : CommandSettings
         where T : MoeTrainerOptions, new() => Epochs is null ? space : space.Fix(o => o.MaxEpochs, Epochs);
 }
 
+/// <summary>What sweeps over tables with a label can be told.</summary>
+internal abstract class LabelSweepSettings : SweepSettings
+{
+    [CommandOption("--label <COLUMN>")]
+    [Description("Column with the label.")]
+    [DefaultValue("Label")]
+    public string Label { get; init; } = "Label";
+}
+
+/// <summary>What <c>sweep-text-to-text</c> can be told.</summary>
+internal sealed class SweepTextToTextSettings : SweepSettings
+{
+    [CommandOption("--from <FOLDER>", isRequired: true)]
+    [Description("The model to begin with: a folder of Hugging Face, or a model's name in the hub's cache.")]
+    public string From { get; init; } = "";
+
+    [CommandOption("--train <FILE>", isRequired: true)]
+    [Description("Training rows, tab-separated (or by commas in a .csv file), with a header.")]
+    public string Train { get; init; } = "";
+
+    [CommandOption("--source <COLUMN>")]
+    [Description("Column with the text that is read.")]
+    [DefaultValue("Source")]
+    public string Source { get; init; } = "Source";
+
+    [CommandOption("--target <COLUMN>")]
+    [Description("Column with the text that is written.")]
+    [DefaultValue("Target")]
+    public string Target { get; init; } = "Target";
+
+    [CommandOption("--metric <NAME>")]
+    [Description("What trials are compared by: log-loss, exact-match, f1, rouge-l or rouge-lsum. Default: log-loss.")]
+    [TypeConverter(typeof(NameConverter<SweepMetric>))]
+    public SweepMetric Metric { get; init; }
+
+    /// <inheritdoc/>
+    public override ValidationResult Validate() =>
+        Ensemble > 1 ? ValidationResult.Error("Texts cannot be averaged: leave out --ensemble.") : base.Validate();
+}
+
 /// <summary>What <c>sweep-text</c> can be told.</summary>
-internal sealed class SweepTextSettings : SweepSettings
+internal sealed class SweepTextSettings : LabelSweepSettings
 {
     [CommandOption("--train <FILE>", isRequired: true)]
     [Description("Training rows, tab-separated (or by commas in a .csv file), with a header.")]
@@ -99,7 +134,7 @@ internal sealed class SweepTextSettings : SweepSettings
 }
 
 /// <summary>What <c>sweep-table</c> can be told.</summary>
-internal sealed class SweepTableSettings : SweepSettings
+internal sealed class SweepTableSettings : LabelSweepSettings
 {
     [CommandOption("--train <FILE>", isRequired: true)]
     [Description("Training rows, tab-separated (or by commas in a .csv file), with a header. All columns but the label are features.")]
@@ -116,7 +151,7 @@ internal sealed class SweepTableSettings : SweepSettings
 }
 
 /// <summary>What <c>sweep-images</c> can be told.</summary>
-internal sealed class SweepImagesSettings : SweepSettings
+internal sealed class SweepImagesSettings : LabelSweepSettings
 {
     [CommandOption("--data|--train <FOLDER_OR_FILE>", isRequired: true)]
     [Description("Training images: a folder with a sub-folder for each class, or a table with columns of labels and paths.")]

@@ -26,7 +26,7 @@ internal sealed class FoldsWork<TOptions>(SweepSetup<TOptions> setup, IDataView 
         // the rows of the fold are kept from the trainer, which draws its own where it chooses its best epoch
         var model = setup.Fit.Create(options, setup.Seed).Fit(_folds[part].TrainSet);
         using var disposal = model as IDisposable;
-        var (losses, metrics) = setup.Task.Measure(model.Transform(_folds[part].TestSet));
+        var (losses, metrics) = setup.Task.Measure(model, _folds[part].TestSet);
         return (setup.Task.Join(losses), metrics);
     }
 }

@@ -25,10 +25,11 @@ internal sealed class SweepSetup<TOptions>
         Seed = options.Seed ?? 0;
         Ml = Environments.Beside(host, Seed);
         Rows = SweepRows.Of(input, options, Seed);
-        Fit = new TrialFit<TOptions>(factory, Rows, seed => Environments.Beside(host, seed));
+        Fit = new TrialFit<TOptions>(factory, Rows, seed => Environments.Beside(host, seed), task);
         Proposals = new Proposals<TOptions>(space, Seed);
         // what is wrong with the table's columns is told before anything is trained
         var shape = Fit.Create(OptionsOf(0), Seed).GetOutputSchema(EstimatorSteps.ShapeOf(input.Schema));
+        task.CheckColumns(shape);
         if (options.EnsembleSize > 1)
             task.CheckAverage(shape);
         var rows = options.JournalFile is null ? "" : Rows.Digest(options.LabelColumnName);

@@ -19,11 +19,19 @@ internal abstract class SweepTask(SweepOptions options)
     /// <summary>The metric of rows by the loss of each.</summary>
     public virtual double Join(IReadOnlyList<float> losses) => losses.Average(loss => (double)loss);
 
+    /// <summary>Sets what a trainer of this library has to know to be measured so, once it has validation rows.</summary>
+    public virtual void Prepare(MoeTrainerOptions trainer)
+    {
+    }
+
     /// <summary>The loss of each row with a label, and further metrics.</summary>
+    /// <param name="model">A model of what is swept.</param>
+    /// <param name="rows">Rows as it reads them.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
     /// <exception cref="InvalidOperationException">There are no rows with a label.</exception>
-    public (float[] Losses, Dictionary<string, double> Metrics) Measure(IDataView scored)
+    public virtual (float[] Losses, Dictionary<string, double> Metrics) Measure(ITransformer model, IDataView rows)
     {
+        var scored = model.Transform(rows);
         var (label, score) = (Find(scored, options.LabelColumnName, "label"), Find(scored, Scored, "score"));
         var losses = new List<float>();
         using var cursor = scored.GetRowCursor([label, score]);
@@ -33,8 +41,12 @@ internal abstract class SweepTask(SweepOptions options)
                 losses.Add(loss);
         return losses.Count > 0
             ? ([.. losses], metrics(losses.Count))
-            : throw new InvalidOperationException($"No validation row has a label in column '{label.Name}'.");
+            : throw NoLabels();
     }
+
+    /// <summary>The error of rows without a label.</summary>
+    private protected InvalidOperationException NoLabels() =>
+        new($"No validation row has a label in column '{options.LabelColumnName}'.");
 
     /// <summary>How a mean of scores is written.</summary>
     public abstract AverageColumns Average(IReadOnlyList<string> scores);
@@ -48,13 +60,24 @@ internal abstract class SweepTask(SweepOptions options)
     /// <summary>The column that is measured, and averaged.</summary>
     public virtual string Scored => options.ScoreColumnName;
 
+    /// <summary>Throws where a scored table lacks a column that is measured, as far as the pipeline tells it before it is fitted.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It does; the message names the column.</exception>
+    public virtual void CheckColumns(SchemaShape shape)
+    {
+        foreach (var (name, what) in new[] { (options.LabelColumnName, "label"), (Scored, "score") })
+            if (!shape.Any(column => column.Name == name))
+                throw Missing(nameof(shape), name, what);
+    }
+
     /// <summary>Gives what reads the loss of a row, null without a label, and the further metrics in the end.</summary>
     private protected abstract (Func<float?> Row, Func<int, Dictionary<string, double>> Metrics) Reader(
         DataViewRow row, DataViewSchema.Column label, DataViewSchema.Column score);
 
     private static DataViewSchema.Column Find(IDataView scored, string name, string what) =>
-        scored.Schema.GetColumnOrNull(name) ?? throw new ArgumentOutOfRangeException(
-            nameof(scored), $"The scored validation rows have no {what} column '{name}': {nameof(SweepOptions)} says what it is called.");
+        scored.Schema.GetColumnOrNull(name) ?? throw Missing(nameof(scored), name, what);
+
+    private static ArgumentOutOfRangeException Missing(string parameter, string name, string what) =>
+        new(parameter, $"The scored validation rows have no {what} column '{name}': {nameof(SweepOptions)} says what it is called.");
 }
 
 /// <summary>One of several classes.</summary>

@@ -25,8 +25,9 @@ internal sealed record TrialSetting(
 /// <param name="factory">Makes pipelines.</param>
 /// <param name="rows">The rows.</param>
 /// <param name="context">Makes contexts with a seed.</param>
+/// <param name="task">How the trial will be measured.</param>
 internal sealed class TrialFit<TOptions>(
-    Func<MLContext, TOptions, IEstimator<ITransformer>> factory, SweepRows rows, Func<int, MLContext> context)
+    Func<MLContext, TOptions, IEstimator<ITransformer>> factory, SweepRows rows, Func<int, MLContext> context, SweepTask task)
     where TOptions : class, new()
 {
     private readonly EncoderStateCache _states = new();
@@ -76,6 +77,7 @@ internal sealed class TrialFit<TOptions>(
         options.EpochRecalled = setting.EpochRecalled;
         options.StopToken = setting.Stop;
         options.ValidationRows = validation;
+        task.Prepare(options);
         // the pass of a frozen encoder is the same in all trials
         if (options is MoeTextClassificationTrainer.Options { Encoder: not null } text)
             text.KeptStates ??= _states;

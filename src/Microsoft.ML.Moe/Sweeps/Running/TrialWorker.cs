@@ -48,7 +48,7 @@ internal sealed class TrialWorker<TOptions>(SweepSetup<TOptions> setup, KeptMode
             using var disposal = model as IDisposable;
             if (reports.Stop.IsCancellationRequested)
                 return null;
-            var (losses, _) = setup.Task.Measure(model.Transform(setup.Rows.Validation));
+            var (losses, _) = setup.Task.Measure(model, setup.Rows.Validation);
             double[] differences = [.. losses.Zip(defaults, (winner, other) => (double)winner - other)];
             var mean = differences.Average();
             var variance = differences.Sum(difference => (difference - mean) * (difference - mean)) / Math.Max(1, differences.Length - 1);
@@ -73,7 +73,7 @@ internal sealed class TrialWorker<TOptions>(SweepSetup<TOptions> setup, KeptMode
             return (model, trials, null);
         ITransformer[] members = [.. trials.Skip(1).Reverse().Select(models.Take), model];
         var ensemble = Ensemble.Of(setup.Host, setup.Ml, setup.Task, members, setup.Schema);
-        var average = setup.Task.Join(setup.Task.Measure(ensemble.Transform(setup.Rows.Validation)).Losses);
+        var average = setup.Task.Join(setup.Task.Measure(ensemble, setup.Rows.Validation).Losses);
         channel.Info(
             MessageSensitivity.None,
             string.Create(CultureInfo.InvariantCulture, $"The average of trials {string.Join(", ", trials)}: {average:0.0000}."));
@@ -136,7 +136,7 @@ internal sealed class TrialWorker<TOptions>(SweepSetup<TOptions> setup, KeptMode
             var isShort = reports.Stop.IsCancellationRequested;
             if (!isShort)
                 progress.Finish();
-            var (losses, metrics) = setup.Task.Measure(model.Transform(setup.Rows.Validation));
+            var (losses, metrics) = setup.Task.Measure(model, setup.Rows.Validation);
             var loss = setup.Task.Join(losses);
             if (!double.IsFinite(loss))
                 throw new InvalidOperationException($"The loss on the validation rows is {loss}.");

@@ -12,8 +12,8 @@ internal abstract class SpaceEntry(OptionMember option)
     /// <summary>Under which circumstances it is set; null for always.</summary>
     public SpaceCondition? Condition { get; init; }
 
-    /// <summary>Whether it follows from the options' attributes, and so may be said anew.</summary>
-    public bool IsFromAttribute { get; init; }
+    /// <summary>Whether it is what a space begins with, and so may be said anew.</summary>
+    public bool CanBeSaidAnew { get; set; }
 
     /// <summary>Whether there is more than one value.</summary>
     public abstract bool IsFree { get; }

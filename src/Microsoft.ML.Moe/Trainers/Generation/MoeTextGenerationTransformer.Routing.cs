@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Rows;
 
@@ -109,6 +110,50 @@ public sealed partial class MoeTextGenerationTransformer
         ArgumentNullException.ThrowIfNull(thresholds);
         using var hold = Held();
         return RandomExpertsAnalysis.Run(hold.Model, thresholds, seed, Scorer(data, answerColumnName, cancellationToken));
+    }
+
+    /// <summary>
+    /// Measures how well the model tells what each row wants it to write, as its training does: the first of several texts, and of one that
+    /// is longer than the model reads the beginning. Of several windows the first is read.
+    /// </summary>
+    /// <param name="data">The table.</param>
+    /// <param name="answerColumnName">
+    /// Column of the answers, text or vectors of texts; the one column that is read: its texts themselves.
+    /// </param>
+    /// <returns>A score for each row; null of a row that lacks an answer or, itself, a second token.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    internal IReadOnlyList<TextScore?> EvaluateRows(IDataView data, string answerColumnName)
+    {
+        using var hold = Held();
+        var prompts = _rows.Find(data.Schema);
+        var answer = InputColumns.TextOrTexts(data.Schema, answerColumnName, "answer");
+        var isPlain = prompts is [var only] && only.Index == answer.Index;
+        var positions = ((PublishedConfig)hold.Model.Config.Encoder).MaximumTokens;
+        var end = TargetEncoder.EndTokenOf(_generator, _settings.Prompt?.ChatOf(_generator), _writer.Options);
+        using var cursor = data.GetRowCursor(prompts.Append(answer).DistinctBy(column => column.Index));
+        var (readPrompt, readAnswers) = (_rows.CreateReader(cursor, prompts), RowTexts.ReaderOfAll(cursor, answer));
+        var scores = new List<TextScore?>();
+        while (cursor.MoveNext())
+        {
+            var rows = readAnswers() is [var text, ..] && !string.IsNullOrWhiteSpace(text) ? RowsOf(text) : [];
+            var score = AnswerScoring.Measure(hold.Model, rows.Select(row => (row, 0)));
+            scores.Add(score.Tokens > 0 ? score : null);
+        }
+
+        return scores;
+
+        EncodedText[] RowsOf(string text)
+        {
+            if (isPlain)
+            {
+                var longest = Math.Min(_settings.MaximumPromptTokens ?? positions, positions);
+                return [.. new TargetEncoder(_generator, longest, end).Pieces(text)];
+            }
+
+            var prompt = readPrompt(out _)();
+            var room = _generator.IsEncoderDecoder ? positions : positions - prompt.Length;
+            return [_generator.Join(prompt, new TargetEncoder(_generator, room, end).Encode(text).Ids)];
+        }
     }
 
     private Func<Model<EncodedText>, IRoutingObserver?, TextScore> Scorer(

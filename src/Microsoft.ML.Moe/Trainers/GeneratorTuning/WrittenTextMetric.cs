@@ -21,7 +21,7 @@ internal sealed record WrittenTextMetric(TextMetric Metric, IReadOnlyList<Taught
     {
         var written = Writer.Write(model, [.. Rows.Select(row => row.Prompt)], withEntropies: false);
         var rouge = new Rouge();
-        return 100 * Rows.Zip(written, (row, answer) => Score(rouge, answer.Answer.Text, row.Targets)).Average();
+        return 100 * Rows.Zip(written, (row, answer) => Score(Metric, rouge, answer.Answer.Text, row.Targets)).Average();
     }
 
     internal override void AddTo(TrainingDigest digest)
@@ -30,7 +30,12 @@ internal sealed record WrittenTextMetric(TextMetric Metric, IReadOnlyList<Taught
         digest.AddTexts(Rows.Select(row => row.Prompt)).AddJson(Rows.Select(row => row.Targets));
     }
 
-    private double Score(Rouge rouge, string answer, IReadOnlyList<string> targets) => Metric switch
+    /// <summary>Measures an answer, from 0 to 1.</summary>
+    /// <param name="metric">How; of written texts.</param>
+    /// <param name="rouge">Computes ROUGE.</param>
+    /// <param name="answer">The answer.</param>
+    /// <param name="targets">Texts that would be right, at least one.</param>
+    public static double Score(TextMetric metric, Rouge rouge, string answer, IReadOnlyList<string> targets) => metric switch
     {
         TextMetric.ExactMatch => AnswerMatch.Best(answer, [.. targets]).ExactMatch,
         TextMetric.F1 => AnswerMatch.Best(answer, [.. targets]).F1,
