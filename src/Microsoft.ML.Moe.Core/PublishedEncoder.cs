@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Moe.Models.Published;
 
 namespace Microsoft.ML.Moe;
@@ -75,6 +76,7 @@ public sealed record PublishedEncoder
     /// There is no such folder, or the package is not there; the message says what to do.
     /// </exception>
     /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>, or the hub's cache no such model.</exception>
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "A single file lies beside the packaged encoders, as AppContext.BaseDirectory says.")]
     internal string ResolveFolder() => _isOnHub ? PublishedFolder.Find(Name)
         : _package is null ? Checked(Path.GetFullPath(_folder!))
         : FindPackaged([AppContext.BaseDirectory, Path.GetDirectoryName(typeof(PublishedEncoder).Assembly.Location)]);

@@ -79,6 +79,6 @@ public class ProgramTests
         return (process.ExitCode, output, errors.Result);
     }
 
-    private static string SamplesFolder([CallerFilePath] string file = "") =>
+    internal static string SamplesFolder([CallerFilePath] string file = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", "samples"));
 }

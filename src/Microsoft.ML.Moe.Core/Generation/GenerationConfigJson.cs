@@ -61,10 +61,10 @@ internal static class GenerationConfigJson
         Set("renormalize_logits", options.RenormalizeScores, usual.RenormalizeScores);
         return json;
 
-        void Set<T>(string name, T value, T absent)
+        void Set(string name, JsonNode? value, JsonNode? absent)
         {
-            if (!EqualityComparer<T>.Default.Equals(value, absent))
-                json[name] = JsonValue.Create(value);
+            if (!JsonNode.DeepEquals(value, absent))
+                json[name] = value;
         }
 
         void SetIds(string name, IReadOnlyList<int> ids)

@@ -24,6 +24,17 @@ internal abstract class ClassifierHead(int classes) : Head
     /// <param name="parameter">Name of the parameter.</param>
     public static bool IsOfClasses(string parameter) => parameter is WeightName or BiasName;
 
+    /// <summary>The most probable class; −1 where nothing is a number.</summary>
+    public static int MostProbable(ReadOnlySpan<float> probabilities)
+    {
+        // what is not a number is never more
+        var (best, largest) = (-1, -1f);
+        for (var i = 0; i < probabilities.Length; i++)
+            if (probabilities[i] > largest)
+                (best, largest) = (i, probabilities[i]);
+        return best;
+    }
+
     /// <inheritdoc/>
     public override void Write(Tape tape, Tensor scores, Span<float> outputs) => tape.Softmax(scores).CopyTo(outputs);
 

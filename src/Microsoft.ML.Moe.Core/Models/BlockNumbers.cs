@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -43,12 +44,14 @@ internal sealed class BlockNumbers : IReadOnlyList<int>, IEquatable<BlockNumbers
     /// <inheritdoc/>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private sealed class Converter : JsonConverter<BlockNumbers>
+    internal sealed class Converter : JsonConverter<BlockNumbers>
     {
         public override BlockNumbers Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            new(JsonSerializer.Deserialize<int[]>(ref reader, options) ?? []);
+            new(JsonSerializer.Deserialize(ref reader, TypeOf(options)) ?? []);
 
         public override void Write(Utf8JsonWriter writer, BlockNumbers value, JsonSerializerOptions options) =>
-            JsonSerializer.Serialize(writer, value._numbers, options);
+            JsonSerializer.Serialize(writer, value._numbers, TypeOf(options));
+
+        private static JsonTypeInfo<int[]> TypeOf(JsonSerializerOptions options) => (JsonTypeInfo<int[]>)options.GetTypeInfo(typeof(int[]));
     }
 }

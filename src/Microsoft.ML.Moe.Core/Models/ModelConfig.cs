@@ -27,17 +27,6 @@ internal sealed record ModelConfig
     /// <summary>What the file of most models fits in; features of very many slots take more.</summary>
     private const int UsualBytes = 1 << 20;
 
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        WriteIndented = true,
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        AllowOutOfOrderMetadataProperties = true,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
-    };
-
     /// <summary>Version of this form.</summary>
     public int Version { get; init; } = CurrentVersion;
 
@@ -83,7 +72,7 @@ internal sealed record ModelConfig
     }
 
     /// <summary>Writes the file.</summary>
-    public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
+    public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, ModelConfigJson.Model);
 
     /// <summary>Reads and checks the file, of this version or an earlier one.</summary>
     /// <exception cref="InvalidDataException">It is not such a file, is newer than this library, or holds impossible values.</exception>
@@ -94,7 +83,7 @@ internal sealed record ModelConfig
         {
             var json = JsonNode.Parse(bytes) as JsonObject ?? throw new JsonException("No object.");
             CheckVersion(json);
-            var config = ModelConfigUpgrade.Apply(json).Deserialize<ModelConfig>(Json) ?? throw new JsonException("null");
+            var config = ModelConfigUpgrade.Apply(json).Deserialize(ModelConfigJson.Model) ?? throw new JsonException("null");
             config.Check();
             return config;
         }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Microsoft.ML.Moe.Models;
@@ -30,6 +31,7 @@ internal static class ModelConfigUpgrade
             if (!isNested)
                 DropUnused(router);
             NameNormalization(router);
+            PutKindFirst(router);
         }
 
         if (isNested)
@@ -76,6 +78,14 @@ internal static class ModelConfigUpgrade
             return;
         var sum = router["kind"]?.GetValue<string>() == "unified" ? "all" : "selected";
         router["normalization"] = normalizes.GetValue<bool>() ? sum : "none";
+    }
+
+    /// <summary>What a router's other values may be depends on its kind, whatever the order in the file.</summary>
+    private static void PutKindFirst(JsonObject router)
+    {
+        if (!router.Remove("kind", out var kind))
+            throw new JsonException("A router has no kind.");
+        router.Insert(0, "kind", kind);
     }
 
     private static JsonObject Take(JsonObject json, params ReadOnlySpan<string> names)

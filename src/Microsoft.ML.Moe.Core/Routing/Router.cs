@@ -94,20 +94,28 @@ public sealed record Router
 {
     private const double DefaultAlpha = 0.5;
 
+    /// <summary>For files, which tell <see cref="Kind"/> first, and <see cref="ExpertsPerToken"/>.</summary>
     [JsonConstructor]
+    internal Router()
+    {
+    }
+
     private Router(RouterKind kind, double expertsPerToken)
     {
-        Kind = OptionCheck.Defined(kind, nameof(Kind));
+        Kind = kind;
         ExpertsPerToken = expertsPerToken;
     }
 
     /// <summary>Which policy.</summary>
-    public RouterKind Kind { get; }
+    [JsonInclude]
+    [JsonRequired]
+    public RouterKind Kind { get; internal init => field = OptionCheck.Defined(value, nameof(Kind)); }
 
     /// <summary>
     /// Experts that each token is sent to, k, over 0: exactly with Token Choice, where it is a whole number, and on average with the
     /// others, where it may be a fraction.
     /// </summary>
+    [JsonRequired]
     public double ExpertsPerToken
     {
         get;

@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Moe.Files;
 
 namespace Microsoft.ML.Moe.Tokenizers;
 
@@ -63,8 +63,8 @@ internal sealed class NewTokenizer
             config["unk_token"] = Unknown;
         return HuggingFaceTokenizer.Load(new Dictionary<string, byte[]>
         {
-            [TokenizerJson.FileName] = JsonSerializer.SerializeToUtf8Bytes(json),
-            [TokenizerConfig.FileName] = JsonSerializer.SerializeToUtf8Bytes(config),
+            [TokenizerJson.FileName] = JsonText.ToBytes(json, indented: false),
+            [TokenizerConfig.FileName] = JsonText.ToBytes(config, indented: false),
         });
     }
 

@@ -149,6 +149,8 @@ internal sealed class TrainingCheckpoint(string path, string training)
         throw Unusable("belongs to a training with other options or rows, or of another version of this library");
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = TrainingDigest.NeedsReflection)]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = TrainingDigest.NeedsReflection)]
     private void Write(Content content, IReadOnlyList<SavedTensor> state)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(content, Json);
@@ -217,6 +219,8 @@ internal sealed class TrainingCheckpoint(string path, string training)
                 : throw new ArgumentException($"no values for {name}", nameof(state));
     }
 
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = TrainingDigest.NeedsReflection)]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = TrainingDigest.NeedsReflection)]
     private static (Content Content, byte[] Json) ReadContent(ZipArchive zip)
     {
         var entry = Entry(zip, ProgressEntry);

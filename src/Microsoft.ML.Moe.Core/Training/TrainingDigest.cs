@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -10,6 +11,10 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>Tells one training from another, so that a checkpoint is never taken up by a training it does not belong to.</summary>
 internal sealed class TrainingDigest : IDisposable
 {
+    /// <summary>Why checkpoints may be written by reflection.</summary>
+    internal const string NeedsReflection =
+        "Checkpoints are for training where there is reflection. In a trimmed or native program the serializer refuses them: nothing is left out in silence.";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -18,6 +23,8 @@ internal sealed class TrainingDigest : IDisposable
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
     /// <summary>Takes in something that can be written as JSON: options, however deep, each by its name.</summary>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = NeedsReflection)]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = NeedsReflection)]
     public TrainingDigest AddJson<T>(T value) => Add<byte>(JsonSerializer.SerializeToUtf8Bytes(value, Json));
 
     /// <summary>Takes in texts: all of them, and what was kept of them.</summary>

@@ -43,9 +43,8 @@ internal static class ClassTextZip
             throw new InvalidDataException($"{ClassTexts} holds an impossible value: the model file is damaged.");
         }
 
-        if (labels is not null && labels.Texts.Count != settings.Texts.Count)
-            throw new InvalidDataException(
-                $"The model file is damaged: {labels.Texts.Count} label values for {settings.Texts.Count} classes.");
+        if (labels is not null)
+            LabelEntry.CheckCount(labels.Texts.Count, settings.Texts.Count);
         return GeneratorZip.Read(folder, (shared, generator, state) => MoeTextToTextClassificationTransformer.Create(
             shared,
             generator,

@@ -40,7 +40,7 @@ internal static class EmbedderZip
     {
         var columns = JsonEntry.Read<TextEncoderColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
         var content = JsonEntry.Read<Content>(folder, Embedder, MaximumEmbedderLength);
-        var files = EncoderFiles.Of(TokenizerFile.ReadFiles(folder, content.Files, Embedder));
+        var files = EncoderFiles.Of(TokenizerEntry.ReadFiles(folder, content.Files, Embedder));
         var engine = Engines.Create(folder.Environment);
         try
         {

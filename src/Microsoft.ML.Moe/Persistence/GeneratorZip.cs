@@ -67,7 +67,7 @@ internal static class GeneratorZip
         ModelFolderReader folder, Func<SharedModel<Model<EncodedText>>, TextGenerator, GeneratorState, TTransformer> create)
     {
         var content = ReadContent(folder);
-        var files = EncoderFiles.Of(TokenizerFile.ReadFiles(folder, content.Files, Generator));
+        var files = EncoderFiles.Of(TokenizerEntry.ReadFiles(folder, content.Files, Generator));
         var engine = Engines.Create(folder.Environment);
         try
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.ML.Moe.MlNet;
 
 namespace Microsoft.ML.Moe.Persistence;
@@ -14,6 +15,7 @@ internal static class JsonEntry
         RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         WriteIndented = true,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     /// <summary>Writes an entry.</summary>
@@ -22,16 +24,6 @@ internal static class JsonEntry
 
     /// <summary>Reads an entry.</summary>
     /// <exception cref="InvalidDataException">It is missing or damaged; the message names it.</exception>
-    public static T Read<T>(ModelFolderReader folder, string name, long maximumLength)
-        where T : class => folder.Read(name, maximumLength, stream =>
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<T>(stream, Options) ?? throw new JsonException("null");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{name} cannot be read; the model file is damaged or newer than this library.", e);
-        }
-    });
+    public static T Read<T>(ModelFolder folder, string name, long maximumLength)
+        where T : class => folder.ReadJson(name, maximumLength, (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T)));
 }

@@ -39,7 +39,7 @@ internal static class ModelZip
     public const string Weights = "Weights.safetensors";
 
     private const string Storage = "Storage.json";
-    private const string EncoderConfig = TokenizerFile.FilePrefix + EncoderFiles.ConfigName;
+    private const string EncoderConfig = TokenizerEntry.FilePrefix + EncoderFiles.ConfigName;
     private const int MaximumEncoderConfigLength = 1 << 22;
 
     /// <summary>Longest small JSON file, in bytes.</summary>
@@ -81,8 +81,8 @@ internal static class ModelZip
         where TColumns : class
     {
         var columns = JsonEntry.Read<TColumns>(folder, Columns, MaximumJsonLength);
-        var tokenizer = TokenizerFile.ReadOrNull(folder);
-        var encoder = folder.Has(EncoderConfig) ? folder.Read(EncoderConfig, MaximumEncoderConfigLength, TokenizerFile.ReadAll) : null;
+        var tokenizer = TokenizerEntry.ReadOrNull(folder);
+        var encoder = folder.Has(EncoderConfig) ? folder.Read(EncoderConfig, MaximumEncoderConfigLength, ModelFolder.ReadAll) : null;
         var storesBFloat16 = folder.Has(Storage) && JsonEntry.Read<StorageContent>(folder, Storage, MaximumJsonLength).StoresBFloat16;
         var engine = Engines.Create(folder.Environment);
         try
@@ -122,8 +122,8 @@ internal static class ModelZip
 
         if (head is not ClassifierHeadConfig { Classes: var classes })
             throw new InvalidDataException($"{Config} is not of a classifier: the model file is damaged.");
-        if (labels is not null && labels.Texts.Count != classes)
-            throw new InvalidDataException($"The model file is damaged: {labels.Texts.Count} label values for {classes} classes.");
+        if (labels is not null)
+            LabelEntry.CheckCount(labels.Texts.Count, classes);
         CheckUncertainty(names, experts);
     }
 

@@ -1,31 +1,16 @@
-using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.MlNet;
-using Microsoft.ML.Moe.Tokenizers;
 
 namespace Microsoft.ML.Moe.Persistence;
 
-/// <summary>
-/// <c>Tokenizer.json</c>, and beside it <c>Vocabulary.txt</c> for a WordPiece vocabulary, or the files of a Hugging Face tokenizer under
-/// names
-/// that begin with <c>HuggingFace.</c>; any other tokenizer is referred to by name.
-/// </summary>
+/// <summary>Writes what <see cref="TokenizerEntry"/> reads.</summary>
 internal static class TokenizerFile
 {
-    /// <summary>What names of files that come from Hugging Face begin with.</summary>
-    public const string FilePrefix = "HuggingFace.";
-
-    private const string Name = "Tokenizer.json";
-    private const string Vocabulary = "Vocabulary.txt";
-    private const int MaximumLength = 1 << 16;
-    private const int MaximumFileLength = 1 << 28;
-    private const int MostFiles = 16;
-
     /// <summary>Writes the files.</summary>
     public static void Write(ModelFolderWriter folder, TextTokenizer tokenizer)
     {
-        JsonEntry.Write(folder, Name, new Content(tokenizer.Name, tokenizer.VocabularySize, tokenizer.Files?.Keys.ToList()));
+        JsonEntry.Write(folder, TokenizerEntry.EntryName, new TokenizerEntry(tokenizer.Name, tokenizer.VocabularySize, tokenizer.Files?.Keys.ToList()));
         if (tokenizer.Vocabulary is { } vocabulary)
-            folder.AddEntry(Vocabulary, stream => stream.Write(vocabulary));
+            folder.AddEntry(TokenizerEntry.Vocabulary, stream => stream.Write(vocabulary));
         if (tokenizer.Files is { } files)
             WriteFiles(folder, files);
     }
@@ -34,76 +19,6 @@ internal static class TokenizerFile
     public static void WriteFiles(ModelFolderWriter folder, IReadOnlyDictionary<string, byte[]> files)
     {
         foreach (var (name, bytes) in files)
-            folder.AddEntry(FilePrefix + name, stream => stream.Write(bytes));
+            folder.AddEntry(TokenizerEntry.FilePrefix + name, stream => stream.Write(bytes));
     }
-
-    /// <summary>Reads files that <see cref="WriteFiles"/> has written.</summary>
-    /// <param name="folder">The model's folder.</param>
-    /// <param name="names">Their names.</param>
-    /// <param name="list">The entry that lists them.</param>
-    /// <exception cref="InvalidDataException">They are too many, too long, or named twice.</exception>
-    public static Dictionary<string, byte[]> ReadFiles(ModelFolderReader folder, IReadOnlyList<string> names, string list) =>
-        names.Count <= MostFiles && names.Distinct().Count() == names.Count
-            ? names.ToDictionary(name => name, name => folder.Read(FilePrefix + name, MaximumFileLength, ReadAll))
-            : throw new InvalidDataException($"{list} lists impossible files: the model file is damaged.");
-
-    /// <summary>Reads the files, if there are any.</summary>
-    /// <exception cref="InvalidDataException">They are damaged.</exception>
-    /// <exception cref="InvalidOperationException">The tokenizer is not known in this process.</exception>
-    public static TextTokenizer? ReadOrNull(ModelFolderReader folder)
-    {
-        if (!folder.Has(Name))
-            return null;
-        var content = JsonEntry.Read<Content>(folder, Name, MaximumLength);
-        var tokenizer = folder.Has(Vocabulary)
-            ? folder.Read(Vocabulary, TextTokenizer.MaximumVocabularyBytes, ReadVocabulary)
-            : content.Files is { } files ? ReadTokenizer(folder, files)
-            : TextTokenizer.Registered(content.Name);
-        return tokenizer.VocabularySize == content.VocabularySize
-            ? tokenizer
-            : throw new InvalidDataException(
-                $"Tokenizer '{content.Name}' has {tokenizer.VocabularySize} entries; the model was trained with one of {content.VocabularySize}.");
-    }
-
-    /// <summary>All of an entry, whose length was checked.</summary>
-    public static byte[] ReadAll(Stream stream)
-    {
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
-    }
-
-    private static TextTokenizer ReadVocabulary(Stream stream)
-    {
-        try
-        {
-            return TextTokenizer.FromWordPieceVocabulary(stream);
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"{Vocabulary} is not a vocabulary: the model file is damaged.", e);
-        }
-    }
-
-    private static TextTokenizer ReadTokenizer(ModelFolderReader folder, IReadOnlyList<string> names)
-    {
-        var files = ReadFiles(folder, names, Name);
-        try
-        {
-            return TextTokenizer.FromHuggingFace(HuggingFaceTokenizer.Load(files));
-        }
-        catch (Exception e) when (e is ArgumentException or FileNotFoundException)
-        {
-            throw new InvalidDataException($"{Name} lists no files of a tokenizer: the model file is damaged.", e);
-        }
-    }
-
-    /// <summary>What the file says.</summary>
-    /// <param name="Name">Name of the tokenizer.</param>
-    /// <param name="VocabularySize">Number of ids.</param>
-    /// <param name="Files">Names of the files of a Hugging Face tokenizer; null for any other.</param>
-    private sealed record Content(
-        string Name,
-        int VocabularySize,
-        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Files = null);
 }

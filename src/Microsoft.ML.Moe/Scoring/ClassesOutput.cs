@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Rows;
 
@@ -110,13 +111,5 @@ internal sealed class ClassesOutput(ClassificationColumns names, int classCount,
     }
 
     /// <summary>The key of the most probable class, 0 (missing) when there is none.</summary>
-    private static uint MostProbable(ReadOnlySpan<float> probabilities)
-    {
-        // what is not a number is never more
-        var (best, largest) = (0, -1f);
-        for (var i = 0; i < probabilities.Length; i++)
-            if (probabilities[i] > largest)
-                (best, largest) = (i + 1, probabilities[i]);
-        return (uint)best;
-    }
+    private static uint MostProbable(ReadOnlySpan<float> probabilities) => (uint)(ClassifierHead.MostProbable(probabilities) + 1);
 }

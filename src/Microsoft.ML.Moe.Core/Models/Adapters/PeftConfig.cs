@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Models.Published;
 
@@ -20,8 +22,6 @@ internal static class PeftConfig
         "megatron_core", "qalora_group_size", "eva_config", "ensure_weight_tying", "fan_in_fan_out", "init_lora_weights", "bias", "r", "lora_alpha",
         "lora_dropout", "use_rslora", "target_modules", "target_parameters", "rank_pattern", "alpha_pattern",
     ];
-
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
 
     /// <summary>Ways to begin that leave the model's own weights as they are; others have changed these.</summary>
     private static readonly HashSet<string> _starts = ["gaussian", "eva", "orthogonal"];
@@ -71,11 +71,11 @@ internal static class PeftConfig
     {
         var adaptation = config.Adaptation!;
         var matrices = adapters.Adapted.SelectMany(a => a.Matrices).ToList();
-        JsonSerializer.Serialize(
+        JsonText.Write(
             stream,
-            new Dictionary<string, object?>
+            new JsonObject
             {
-                ["alpha_pattern"] = adaptation.Alphas,
+                ["alpha_pattern"] = new JsonObject(adaptation.Alphas.Select(a => KeyValuePair.Create(a.Key, (JsonNode?)a.Value))),
                 ["base_model_name_or_path"] = config.BaseModel?.Name,
                 ["bias"] = "none",
                 ["fan_in_fan_out"] = config.Encoder is Gpt2Config,
@@ -88,10 +88,10 @@ internal static class PeftConfig
                 ["modules_to_save"] = null,
                 ["peft_type"] = "LORA",
                 ["r"] = adaptation.Rank,
-                ["rank_pattern"] = adaptation.Ranks,
+                ["rank_pattern"] = new JsonObject(adaptation.Ranks.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
                 ["revision"] = null,
-                ["target_modules"] = Names(adaptation.Targets, matrices.Where(m => !m.IsStack).SelectMany(m => m.Modules), adapters.Left),
-                ["target_parameters"] = Names(adaptation.TargetParameters, matrices.Where(m => m.IsStack).SelectMany(m => m.Tensors), adapters.Left),
+                ["target_modules"] = ArrayOf(adaptation.Targets, matrices.Where(m => !m.IsStack).SelectMany(m => m.Modules), adapters.Left),
+                ["target_parameters"] = ArrayOf(adaptation.TargetParameters, matrices.Where(m => m.IsStack).SelectMany(m => m.Tensors), adapters.Left),
                 ["task_type"] = config.Head switch
                 {
                     NextTokenHeadConfig => "CAUSAL_LM",
@@ -100,9 +100,11 @@ internal static class PeftConfig
                 },
                 ["use_dora"] = false,
                 ["use_rslora"] = adaptation.ScalesByRoot,
-            },
-            _indented);
+            });
     }
+
+    private static JsonArray ArrayOf(IReadOnlyList<string> given, IEnumerable<string> found, IReadOnlySet<string> left) =>
+        new([.. Names(given, found, left).Select(name => (JsonNode)name)]);
 
     // the names that were given, where they stand for what there is; else names within a layer, where they stand for nothing else
     private static string[] Names(IReadOnlyList<string> given, IEnumerable<string> found, IReadOnlySet<string> left)

@@ -104,7 +104,7 @@ internal static class SentenceFolderWriter
         {
             var number = modules.Count;
             var own = path.Length == 0 ? "" : $"{number}_{path}";
-            modules.Add(new JsonObject
+            modules.Add((JsonNode)new JsonObject
             {
                 ["idx"] = number,
                 ["name"] = $"{number}",

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
@@ -16,8 +17,6 @@ namespace Microsoft.ML.Moe.Models;
 /// </summary>
 public abstract record FromScratchConfig
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
     private protected FromScratchConfig()
     {
     }
@@ -118,7 +117,7 @@ public abstract record FromScratchConfig
     private (TextGenerator Generator, PublishedConfig Encoder) Describe(HuggingFaceTokenizer tokenizer)
     {
         Check();
-        var json = JsonSerializer.SerializeToUtf8Bytes(ToJson(tokenizer), Indented);
+        var json = JsonText.ToBytes(ToJson(tokenizer));
         var settings = Settings(json);
         var encoder = (PublishedConfig)Change(Read(settings)).Check();
         return (TextGenerator.Of(new EncoderFiles(json, new PublishedTokenizer(tokenizer)), settings, encoder.IsEncoderDecoder), encoder);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Models.Embeddings;
@@ -9,8 +8,6 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// <summary>Writes a folder that <see cref="PublishedFolder"/> opens, and transformers too.</summary>
 internal static class PublishedFolderWriter
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
     /// <summary>
     /// Writes <c>config.json</c> as it was but for the type of the weights, these as safetensors, the tokenizer's files, and a page that says
     /// what the model was made from.
@@ -39,7 +36,7 @@ internal static class PublishedFolderWriter
 
     /// <summary>Writes a JSON file.</summary>
     public static void WriteJson(string folder, string name, JsonNode json) =>
-        AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize(stream, json, Indented));
+        AtomicFile.Write(Path.Combine(folder, name), stream => JsonText.Write(stream, json));
 
     private static void WritePage(string folder, BaseModel baseModel, string library) => AtomicFile.Write(Path.Combine(folder, "README.md"), stream =>
     {
