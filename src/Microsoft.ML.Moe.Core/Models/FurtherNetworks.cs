@@ -46,18 +46,19 @@ internal sealed class FurtherNetworks(IReadOnlyList<Model<FeatureRow>> networks,
     /// <summary>The networks of a saved model.</summary>
     /// <param name="engine">Where they shall live.</param>
     /// <param name="config">What its configuration tells.</param>
+    /// <param name="input">What the first network reads rows by.</param>
     /// <param name="heads">Their heads.</param>
     /// <param name="take">Gives what reads values, by name and shape, or throws.</param>
     /// <exception cref="InvalidDataException">The values are those of no such networks.</exception>
     public static FurtherNetworks Import(
-        Engine engine, ModelConfig config, IReadOnlyList<HeadConfig> heads, Func<string, int[], FillValues> take)
+        Engine engine, ModelConfig config, FeatureInput input, IReadOnlyList<HeadConfig> heads, Func<string, int[], FillValues> take)
     {
         Model<FeatureRow>[] networks =
         [
             .. heads.Select((head, n) => new Model<FeatureRow>(
                 engine,
                 config with { Head = head },
-                new FeatureInput((FeatureInputConfig)config.Input),
+                input,
                 new ParameterStore(engine, (name, shape) => take(NameOf(n, name), shape)) { HasDenseTables = config.Encoder.HasDenseTables })),
         ];
         return new FurtherNetworks(networks, networks[0].Head);

@@ -330,8 +330,9 @@ public static class ModelFiles
             weights,
             engine,
             input => new FeatureInput(input),
-            (settings, _, tensors) =>
-                settings.FurtherHeads is { Count: > 0 } heads ? FurtherNetworks.Import(engine, settings, heads, tensors.TakeFill) : null);
+            (settings, input, tensors) => settings.FurtherHeads is { Count: > 0 } heads
+                ? FurtherNetworks.Import(engine, settings, (FeatureInput)input, heads, tensors.TakeFill)
+                : null);
 
     private static InvalidDataException OtherRows() => new("Config.json is of a model that reads other rows.");
 

@@ -146,7 +146,7 @@ internal sealed record ModelConfig
         if (Input is not FeatureInputConfig)
             throw new ArgumentException("Only models of features have further networks.", nameof(FurtherHeads));
         foreach (var head in heads)
-            if (head.GetType() != Head.GetType() || head is MemberClassesHeadConfig { Classes: var classes } && classes != ((MemberClassesHeadConfig)Head).Classes
+            if (head is null || head.GetType() != Head.GetType() || head is MemberClassesHeadConfig { Classes: var classes } && classes != ((MemberClassesHeadConfig)Head).Classes
                 || !(this with { Head = head }).HeadReadsInput)
                 throw new ArgumentException("A further network tells something else than the first.", nameof(FurtherHeads));
     }

@@ -57,6 +57,11 @@ internal abstract class ZipTarget : FuzzTarget
         return false;
     }
 
+    /// <summary>What ML.NET says of an entry that is missing, or of a loader's assembly without a name.</summary>
+    protected static bool TellsOfLoader(Exception error) => error.GetBaseException().Message is var message
+        && (message.Contains("Repository doesn't contain entry", StringComparison.Ordinal)
+            || message.Contains("String cannot have zero length", StringComparison.Ordinal));
+
     private void Clean()
     {
         GC.Collect();
@@ -73,9 +78,6 @@ internal sealed class ModelTarget : ZipTarget
 
     public override string Name => "model";
 
-    private static readonly string[] Known = ["TextTokenizer.Register", "Repository doesn't contain entry",
-        "String cannot have zero length"];
-
     /// <summary>
     /// A damaged entry; a tokenizer or a folder that is only named and not there; and what ML.NET says of an entry that is missing, or of a
     /// loader or an assembly whose name was changed.
@@ -83,7 +85,8 @@ internal sealed class ModelTarget : ZipTarget
     public override bool IsDocumented(Exception exception) => TellsOfDamage(exception)
         || exception.GetBaseException() is FormatException or FileNotFoundException or DirectoryNotFoundException
             or FileLoadException or CultureNotFoundException
-        || Known.Any(k => exception.GetBaseException().Message.Contains(k, StringComparison.Ordinal));
+        || exception.GetBaseException().Message.Contains("TextTokenizer.Register", StringComparison.Ordinal)
+        || TellsOfLoader(exception);
 
     public override void Read(FuzzInput input) => Load(Pack(input));
 
@@ -147,7 +150,7 @@ internal sealed class ModelZipTarget : ZipTarget
     public override string Name => "model-zip";
 
     /// <summary>ML.NET documents nothing; what it throws here for damaged zips.</summary>
-    public override bool IsDocumented(Exception exception) => TellsOfDamage(exception) || exception.GetBaseException()
+    public override bool IsDocumented(Exception exception) => TellsOfDamage(exception) || TellsOfLoader(exception) || exception.GetBaseException()
         is FormatException or InvalidOperationException or IOException or CultureNotFoundException;
 
     public override void Read(FuzzInput input) => Load(input.Single);

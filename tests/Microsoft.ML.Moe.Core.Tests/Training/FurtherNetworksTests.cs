@@ -122,6 +122,7 @@ public sealed class FurtherNetworksTests : IDisposable
         Assert.Throws<InvalidDataException>(() => Read(config));
         Assert.Throws<InvalidDataException>(() => Read(model.Config with { FurtherHeads = [] }));
         Assert.Throws<InvalidDataException>(() => Read(model.Config with { FurtherHeads = [.. Enumerable.Repeat(model.Config.Head, 64)] }));
+        Assert.Throws<InvalidDataException>(() => Read(model.Config with { FurtherHeads = [model.Config.Head, null!] }));
         Assert.Equal(2, Read(model.Config).FurtherHeads!.Count);
 
         static ModelConfig Read(ModelConfig config)
@@ -131,6 +132,40 @@ public sealed class FurtherNetworksTests : IDisposable
             stream.Position = 0;
             return ModelConfig.Read(stream);
         }
+    }
+
+    /// <summary>A file of 220 KB that named 16,777,216 slots took 420 MB.</summary>
+    [Fact]
+    public void Slots_that_are_only_named_take_no_memory()
+    {
+        const int Slots = FeatureRow.MaximumSlots;
+        var model = Train(FeatureTask.Binary, Binary);
+        using var config = new MemoryStream();
+        using var weights = new MemoryStream();
+        model.Save(config, weights);
+        (model.Config with { Input = (FeatureInputConfig)model.Config.Input with { Slots = Slots } }).Write(Emptied(config));
+        (config.Position, weights.Position) = (0, 0);
+
+        using var other = new ManagedEngine(1);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var loaded = ModelFiles.LoadFeatures(config, weights, other);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+
+        Example<FeatureRow>[] rows =
+        [
+            .. Binary.Select(row => row with
+            {
+                Input = FeatureRow.Sparse(
+                    Slots, [.. Enumerable.Range(0, row.Input.Slots)], [.. Enumerable.Range(0, row.Input.Slots).Select(slot => row.Input[slot])]),
+            }),
+        ];
+        Assert.Equal(FeatureTrainerTests.Score(model, Binary), FeatureTrainerTests.Score(loaded, rows));
+    }
+
+    private static MemoryStream Emptied(MemoryStream stream)
+    {
+        stream.SetLength(0);
+        return stream;
     }
 
     private static FeatureModelConfig Config() => FeatureTrainerTests.Tiny() with { Networks = Networks };

@@ -22,14 +22,22 @@ internal enum SlotKind : byte
 /// <summary>Where the encoding of each slot is. Safe to use from several threads.</summary>
 internal sealed class SlotPlaces
 {
-    private readonly SlotKind[] _kinds;
-    private readonly int[] _places;
+    private const int MostGaps = 1 << 16;
+
+    // by slot, in lists where not too many of the slots are encoded in no way
+    private readonly SlotKind[] _kinds = [];
+    private readonly int[] _places = [];
+    private readonly Dictionary<int, (SlotKind, int)>? _sparse;
     private readonly int[] _firstOfCategories;
     private readonly Dictionary<int, int> _missing;
 
     public SlotPlaces(FeatureInputConfig config)
     {
-        (_kinds, _places) = (new SlotKind[config.Slots], new int[config.Slots]);
+        var encoded = (long)config.Numbers.Length + config.Binaries.Length + config.Categories.Length + config.TableSlots.Length;
+        if (config.Slots > MostGaps + 4 * encoded)
+            _sparse = new Dictionary<int, (SlotKind, int)>((int)encoded);
+        else
+            (_kinds, _places) = (new SlotKind[config.Slots], new int[config.Slots]);
         Set(config.Numbers.Select(number => number.Slot), SlotKind.Number);
         Set(config.Binaries.Select(binary => binary.Slot), SlotKind.Binary);
         Set(config.Categories.Select(category => category.Slot), SlotKind.Category);
@@ -64,7 +72,8 @@ internal sealed class SlotPlaces
     public int FirstOfCategory(int category) => _firstOfCategories[category];
 
     /// <summary>How a slot is encoded, and its number among those encoded so.</summary>
-    public (SlotKind Kind, int Place) Of(int slot) => (_kinds[slot], _places[slot]);
+    public (SlotKind Kind, int Place) Of(int slot) =>
+        _sparse is null ? (_kinds[slot], _places[slot]) : _sparse.GetValueOrDefault(slot);
 
     /// <summary>Number of the column that tells whether a slot's value is missing; −1 for none.</summary>
     public int MissingOf(int slot) => _missing.GetValueOrDefault(slot, -1);
@@ -73,6 +82,11 @@ internal sealed class SlotPlaces
     {
         var place = 0;
         foreach (var slot in slots)
-            (_kinds[slot], _places[slot]) = (kind, place++);
+        {
+            if (_sparse is not null)
+                _sparse[slot] = (kind, place++);
+            else
+                (_kinds[slot], _places[slot]) = (kind, place++);
+        }
     }
 }
