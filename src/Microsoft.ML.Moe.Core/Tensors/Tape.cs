@@ -357,6 +357,7 @@ public abstract partial class Tape : IDisposable
     {
         _wentBackward = false;
         DropoutFactor = 1f;
+        KeepsStatistics = false;
         AuxiliaryLosses.Clear();
         States.Clear();
     }

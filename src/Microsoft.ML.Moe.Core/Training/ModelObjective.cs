@@ -99,6 +99,8 @@ internal class ModelObjective<TRow> : ITrainingObjective
             return new LaterValue(0f);
         using var tape = _model.Engine.LeaseTape(training: true, _batch.Seed);
         tape.DropoutFactor = _dropoutFactor;
+        // ranks would each have their own
+        tape.KeepsStatistics = _config.DataParallel is not null;
         var scores = _model.Forward(tape, _batch, policies: _policies);
         return tape.BackwardWithAuxiliary(Loss(tape, _model.Head, scores, _batch, _targets, _config), scale);
     }

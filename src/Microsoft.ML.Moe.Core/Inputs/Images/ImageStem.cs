@@ -8,7 +8,8 @@ public enum ImageStem
 
     /// <summary>
     /// Residual 3×3 convolutions from the full resolution on, which is halved until an image has no more than 64 tokens (Xiao et al. 2021,
-    /// "Early convolutions help transformers see better"; He et al. 2016, "Identity mappings in deep residual networks").
+    /// "Early convolutions help transformers see better"; He et al. 2016, "Identity mappings in deep residual networks"), with batch norm
+    /// (Ioffe and Szegedy 2015), or layer norm where several ranks share batches, and in models of earlier versions.
     /// </summary>
     Convolutional,
 }

@@ -143,6 +143,30 @@ public sealed class ConvolutionalStemTests : IDisposable
         }
     }
 
+    [Fact]
+    public void RanksThatShareBatchesEndWithTheSameModel()
+    {
+        var earlier = Train(Config(2));
+        Assert.True(StemOf(earlier).BatchNorm);
+        foreach (var start in (WarmStart?[])[null, WarmStart.From(earlier, [0, 1, 2])])
+        {
+            var (alone, of) = (Weights(1), Weights(2));
+            Assert.Equal(alone[0], of[0]);
+            Assert.Equal(alone[0], of[1]);
+
+            float[][] Weights(int size) => ThreadRanks.Run(size, ranks =>
+            {
+                using var engine = new ManagedEngine(1);
+                var config = Config(1).WithTraining(t => t with { DataParallel = new DataParallel(ranks, shards: 2) });
+                var model = new ImageClassifierTrainer(config, Input, ToyImages.Classes, engine, start).Train(Rows(30, seed: 1));
+                Assert.Equal(start is not null, StemOf(model).BatchNorm);
+                return model.Parameters.All.SelectMany(p => p.Parameter.Value.ToArray()).ToArray();
+            });
+        }
+
+        static StemConfig StemOf(Model<ImagePixels> model) => ((ImageInputConfig)model.Config.Input).Stem!;
+    }
+
     [Theory]
     [InlineData("8,16", "8,8", "another width")]
     [InlineData("8,16", "8", "tokens of 1 pixels")]
