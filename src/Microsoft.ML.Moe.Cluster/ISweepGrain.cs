@@ -106,6 +106,9 @@ internal enum SweepState
 /// <param name="Length">Bytes of the journal.</param>
 /// <param name="Coordinator">Process that coordinates, by machine and number.</param>
 /// <param name="JournalFile">The journal, as the coordinator names it.</param>
+/// <param name="MayBeAlone">
+/// Whether it failed as the coordinating silo's own rows or settings are not the journal's: another silo may have those.
+/// </param>
 [GenerateSerializer]
 [Alias("MlNetMoe.SweepStatus")]
 internal sealed record SweepStatus(
@@ -113,7 +116,8 @@ internal sealed record SweepStatus(
     [property: Id(1)] string? Message,
     [property: Id(2)] long Length,
     [property: Id(3)] string Coordinator,
-    [property: Id(4)] string JournalFile);
+    [property: Id(4)] string JournalFile,
+    [property: Id(5)] bool MayBeAlone = false);
 
 /// <summary>What a worker is to do; or nothing, now.</summary>
 /// <param name="State">How the sweep stands.</param>

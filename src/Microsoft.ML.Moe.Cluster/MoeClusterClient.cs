@@ -7,6 +7,9 @@ public static class MoeClusterClient
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How often a sweep may be refused by silos whose rows are not the journal's.</summary>
+    private const int MostRefusals = 20;
+
     /// <summary>How long there may be no answer, as when the silo that coordinates has died and another takes over.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
@@ -64,7 +67,7 @@ public static class MoeClusterClient
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         var grain = client.GetGrain<ISweepGrain>(name);
         // what has ended, and what another call has begun, is told apart by the coordinator
-        var (isStarted, told) = (false, 0L);
+        var (isStarted, told, refusals) = (false, 0L, 0);
         while (true)
         {
             var status = await AskAsync(
@@ -76,10 +79,10 @@ public static class MoeClusterClient
                     return await grain.StatusAsync();
                 },
                 cancellationToken);
-            if (status.State is SweepState.Failed)
+            if (status.State is SweepState.Failed && (!status.MayBeAlone || ++refusals == MostRefusals))
                 throw new InvalidOperationException(status.Message);
-            // a coordinator that has died before it wrote anything down
-            isStarted = status.State is not SweepState.Idle;
+            // a coordinator that has died before it wrote anything down, or that is in the wrong silo
+            isStarted = status.State is not (SweepState.Idle or SweepState.Failed);
             var isOver = status.State is SweepState.Finished;
             if (isOver || (progress is not null && status.Length > told))
             {

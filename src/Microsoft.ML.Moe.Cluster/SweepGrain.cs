@@ -22,6 +22,7 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
     private long _openingSince;
     private Coordinator? _coordinator;
     private string? _failure;
+    private bool _isAlone;
     private string _journal = "";
 
     private string Name => this.GetPrimaryKeyString();
@@ -74,7 +75,8 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
             _failure ?? coordinator?.Failure,
             file.Exists ? file.Length : 0,
             $"{Environment.MachineName} {Environment.ProcessId}",
-            _journal));
+            _journal,
+            _isAlone));
     }
 
     public async Task<byte[]> JournalAsync()
@@ -158,7 +160,12 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
         }
         else if (_failure is null)
         {
-            Fail(_opening.Exception.InnerException!.Message);
+            var error = _opening.Exception.InnerException!;
+            Fail(error.Message);
+            // where silos differ, one that fits is to coordinate: the next time it may be that one
+            _isAlone = SweepJournal.IsOfAnother(error);
+            if (_isAlone)
+                DeactivateOnIdle();
         }
 
         return _coordinator;

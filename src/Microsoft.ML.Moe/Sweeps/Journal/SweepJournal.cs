@@ -6,6 +6,7 @@ namespace Microsoft.ML.Moe.Sweeps.Journal;
 /// </summary>
 internal sealed class SweepJournal : IDisposable
 {
+    private const string OfAnother = "MlNetMoe.OtherSweep";
     private readonly Lock _lock = new();
     private readonly FileStream? _file;
     private readonly SweepHistory _history;
@@ -21,6 +22,9 @@ internal sealed class SweepJournal : IDisposable
     /// <summary>Seconds of the sweep before it was taken up.</summary>
     public double SecondsBefore { get; private init; }
 
+    /// <summary>Whether an error says that a journal is that of another sweep: of other rows, or with another seed, metric or space.</summary>
+    public static bool IsOfAnother(Exception error) => error.Data.Contains(OfAnother);
+
     /// <summary>Folder of models and checkpoints.</summary>
     /// <param name="path">The journal's file.</param>
     public static string FolderOf(string path) => Path.GetFullPath(path) + ".files";
@@ -28,7 +32,9 @@ internal sealed class SweepJournal : IDisposable
     /// <summary>Begins a sweep, or takes it up.</summary>
     /// <param name="path">The file; null for none.</param>
     /// <param name="sweep">Which sweep it is.</param>
-    /// <exception cref="InvalidDataException">The file is damaged, or that of another sweep; the message says in what.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is damaged, or that of another sweep (<see cref="IsOfAnother"/>); the message says in what.
+    /// </exception>
     /// <exception cref="IOException">It cannot be written, or another process is writing it.</exception>
     public static SweepJournal Open(string? path, SweepLine sweep)
     {
@@ -141,6 +147,9 @@ internal sealed class SweepJournal : IDisposable
             : "rows";
         throw new InvalidDataException(
             $"{path} is the journal of another sweep: it has other {what}. Give {nameof(SweepOptions.JournalFile)} another name, or remove the "
-            + $"file and {path}.files.");
+            + $"file and {path}.files.")
+        {
+            Data = { [OfAnother] = true },
+        };
     }
 }
