@@ -143,8 +143,8 @@ public sealed record GenerationOptions
     public IReadOnlyList<SequenceBias> SequenceBiases
     {
         get;
-        init => field = value is null
-            ? throw new ArgumentNullException(nameof(SequenceBiases))
+        init => field = value is null || value.Any(bias => bias is null)
+            ? throw new ArgumentNullException(nameof(SequenceBiases), "Neither the list nor a bias in it may be null.")
             : new ValueList<SequenceBias>(value.Select(bias => bias with { Tokens = Run(bias.Tokens, nameof(SequenceBiases)) }));
     } = ValueList<SequenceBias>.Empty;
 

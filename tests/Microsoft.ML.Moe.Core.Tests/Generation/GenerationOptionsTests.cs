@@ -124,6 +124,7 @@ public sealed class GenerationOptionsTests
         Assert.Throws<ArgumentException>(() => new GenerationOptions { StopStrings = [""] });
         Assert.Throws<ArgumentException>(() => new GenerationOptions { BannedSequences = [[]] });
         Assert.Throws<ArgumentException>(() => new GenerationOptions { SequenceBiases = [new SequenceBias([], 1f)] });
+        Assert.Throws<ArgumentNullException>(() => new GenerationOptions { SequenceBiases = [null!] });
     }
 
     private static byte[] Json(string text) => Encoding.UTF8.GetBytes(text);
