@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Moe;
 
@@ -78,22 +76,8 @@ public sealed class NativeScorerTests : IDisposable
         return [.. ml.Data.CreateEnumerable<Prediction>(scored, reuseRowObject: false)];
     }
 
-    private static (int Code, string Output, string Errors) Run(string? input, params string[] args)
-    {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, "NativeScorer.dll"), .. args])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardOutputEncoding = Encoding.UTF8,
-        })!;
-        var errors = process.StandardError.ReadToEndAsync();
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, errors.Result);
-    }
+    private static (int Code, string Output, string Errors) Run(string? input, params string[] args) =>
+        ProgramTests.RunWith(input, "NativeScorer", args);
 
     private sealed class Sentence
     {

@@ -62,11 +62,18 @@ public class ProgramTests
         Assert.Matches(@"(?m)^→ \d+ bytes; the members differ by \d+\.\d doublings\r?$", output);
     }
 
-    private static (int Code, string Output, string Errors) Run(string sample, params string[] args)
+    private static (int Code, string Output, string Errors) Run(string sample, params string[] args) => RunWith(null, sample, args);
+
+    /// <summary>Runs a sample in a process of its own.</summary>
+    /// <param name="input">What it reads from standard input; null for nothing.</param>
+    /// <param name="sample">Its name.</param>
+    /// <param name="args">Its arguments.</param>
+    internal static (int Code, string Output, string Errors) RunWith(string? input, string sample, params string[] args)
     {
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, sample + ".dll"), .. args])
         {
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             StandardOutputEncoding = Encoding.UTF8,
@@ -74,6 +81,8 @@ public class ProgramTests
         };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, errors.Result);

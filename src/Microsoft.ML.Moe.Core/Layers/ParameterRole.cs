@@ -24,3 +24,10 @@ internal enum ParameterRole
     /// <summary>One of the two narrow matrices of a low-rank adapter; decays.</summary>
     Adapter,
 }
+
+/// <summary>What roles have in common.</summary>
+internal static class ParameterRoles
+{
+    /// <summary>Whether a parameter is a matrix of the network's own, which may be kept in fewer bits.</summary>
+    public static bool IsMatrix(this ParameterRole role) => role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding;
+}

@@ -148,8 +148,7 @@ internal sealed class ParameterStore
         var sparseRows = role == ParameterRole.Embedding && !HasDenseTables;
         if (_saved is not null)
             return _engine.CreateParameter(name, shape, _saved(name, shape), sparseRows);
-        var mayBeBFloat16 = role is ParameterRole.Weight or ParameterRole.Router or ParameterRole.Embedding;
-        if (_weights?.Create(_engine, name, shape, sparseRows, mayBeBFloat16, mayBeInt8: role == ParameterRole.Weight) is { } given)
+        if (_weights?.Create(_engine, name, shape, sparseRows, mayBeBFloat16: role.IsMatrix(), mayBeInt8: role == ParameterRole.Weight) is { } given)
             return given;
         var parameter = _engine.CreateParameter(name, shape, initialRow, sparseRows);
         if (_start is not null)

@@ -258,9 +258,7 @@ public sealed partial class Model<TRow>
             [
                 .. _parameters.All.Select(p => SavedTensor.Of(
                     p.Parameter,
-                    p.Role is ParameterRole.Bias or ParameterRole.ChoiceBias or ParameterRole.Statistic or ParameterRole.Adapter || ClassifierHead.IsOfClasses(p.Parameter.Name)
-                        ? ElementType.Float32
-                        : matrices)),
+                    p.Role.IsMatrix() && !ClassifierHead.IsOfClasses(p.Parameter.Name) ? matrices : ElementType.Float32)),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
             ]);
     }

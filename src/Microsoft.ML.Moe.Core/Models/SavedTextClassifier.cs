@@ -21,12 +21,12 @@ namespace Microsoft.ML.Moe.Models;
 /// </example>
 public sealed class SavedTextClassifier : IDisposable
 {
-    private const string Kind = "MOETXTCL";
-    private const string Columns = "Columns.json";
-    private const string Config = "Config.json";
+    /// <summary>The kind of model, as ML.NET's loaders name it.</summary>
+    internal const string Kind = "MOETXTCL";
+
+    private const string Columns = ModelFolder.ColumnsEntry;
+    private const string Config = ModelFolder.ConfigEntry;
     private const string SecondText = "sentence2";
-    private const int MaximumColumnsLength = 1 << 20;
-    private const long MaximumWeightsLength = 1L << 40;
     private readonly TextInput _input;
 
     private SavedTextClassifier(Model<EncodedText> model, IReadOnlyList<string> labels, bool readsPairs)
@@ -139,10 +139,10 @@ public sealed class SavedTextClassifier : IDisposable
 
     private static SavedTextClassifier Read(ZipModelFolder folder, ManagedEngine engine)
     {
-        var readsPairs = folder.Read(Columns, MaximumColumnsLength, HasSecondText);
+        var readsPairs = folder.Read(Columns, ModelFolder.MaximumJsonLength, HasSecondText);
         var tokenizer = TokenizerEntry.ReadOrNull(folder);
         var model = folder.Read(Config, ModelConfig.MaximumBytes, config => folder.Read(
-            Files.SafeTensors.WeightsEntry, MaximumWeightsLength, weights => ModelFiles.LoadText(config, weights, engine, tokenizer?.OfModel)));
+            Files.SafeTensors.WeightsEntry, ModelFolder.MaximumWeightsLength, weights => ModelFiles.LoadText(config, weights, engine, tokenizer?.OfModel)));
         if (model.Config.Head is not ClassifierHeadConfig { Classes: var classes })
             throw new InvalidDataException($"{Config} is not of a classifier: the model file is damaged.");
         return new SavedTextClassifier(model, LabelsOf(folder, classes), readsPairs);

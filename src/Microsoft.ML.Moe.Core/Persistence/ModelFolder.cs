@@ -12,6 +12,18 @@ internal abstract class ModelFolder
     /// <summary>The list, with ML.NET's header before it.</summary>
     public const string KeyEntry = "Model.key";
 
+    /// <summary>The entry with the names of the columns.</summary>
+    public const string ColumnsEntry = "Columns.json";
+
+    /// <summary>The entry with input, architecture and head.</summary>
+    public const string ConfigEntry = "Config.json";
+
+    /// <summary>Longest small JSON file, in bytes.</summary>
+    public const int MaximumJsonLength = 1 << 20;
+
+    /// <summary>Longest file of weights, in bytes.</summary>
+    public const long MaximumWeightsLength = 1L << 40;
+
     private const int MaximumEntries = 64;
     private readonly Dictionary<string, (long Length, byte[] Digest)> _entries = [];
 

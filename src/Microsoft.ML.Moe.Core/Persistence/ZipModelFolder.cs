@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
+using Microsoft.ML.Moe.Files;
 
 namespace Microsoft.ML.Moe.Persistence;
 
@@ -78,7 +79,7 @@ internal sealed class ZipModelFolder : ModelFolder
             return false;
         using var packed = entry.Open();
         using Stream copy = length <= MaximumBytesInMemory ? new MemoryStream((int)Math.Min(length, MostUnpacked * _zipBytes)) : TemporaryFile();
-        CopyAtMost(packed, copy, length + 1);
+        BoundedStream.CopyAtMost(packed, copy, length + 1);
         copy.Position = 0;
         use(copy);
         return true;
@@ -90,21 +91,11 @@ internal sealed class ZipModelFolder : ModelFolder
     private static FileStream TemporaryFile() => new FileStream(
         Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
 
-    private static void CopyAtMost(Stream from, Stream to, long most)
-    {
-        var chunk = new byte[1 << 16];
-        for (int read; most > 0 && (read = from.Read(chunk, 0, (int)Math.Min(chunk.Length, most))) > 0; most -= read)
-            to.Write(chunk, 0, read);
-    }
-
     private static byte[] ReadKey(ZipArchiveEntry entry)
     {
         using var packed = entry.Open();
-        using var copy = new MemoryStream();
-        CopyAtMost(packed, copy, MaximumKeyBytes + 1);
-        return copy.Length <= MaximumKeyBytes
-            ? copy.ToArray()
-            : throw new InvalidDataException($"The model file is damaged: entry {entry.FullName} is larger than {MaximumKeyBytes} bytes.");
+        return BoundedStream.ReadAtMost(packed, MaximumKeyBytes) ?? throw new InvalidDataException(
+            $"The model file is damaged: entry {entry.FullName} is larger than {MaximumKeyBytes} bytes.");
     }
 
     /// <summary>The strings: a table of the ends of each, in bytes, and their UTF-16 characters.</summary>

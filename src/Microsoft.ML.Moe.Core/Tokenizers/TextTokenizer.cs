@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text;
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Tokenizers;
 using Microsoft.ML.Tokenizers;
@@ -181,19 +182,8 @@ public sealed class TextTokenizer : ISubwordTokenizer
         return clean.ToString();
     }
 
-    private static byte[] ReadBounded(Stream stream)
-    {
-        using var copy = new MemoryStream();
-        var chunk = new byte[1 << 16];
-        for (int read; (read = stream.Read(chunk)) > 0;)
-        {
-            if (copy.Length + read > MaximumVocabularyBytes)
-                throw new ArgumentException($"The vocabulary is larger than {MaximumVocabularyBytes} bytes.", nameof(stream));
-            copy.Write(chunk, 0, read);
-        }
-
-        return copy.ToArray();
-    }
+    private static byte[] ReadBounded(Stream stream) => BoundedStream.ReadAtMost(stream, MaximumVocabularyBytes)
+        ?? throw new ArgumentException($"The vocabulary is larger than {MaximumVocabularyBytes} bytes.", nameof(stream));
 
     private static IEnumerable<string> Lines(byte[] bytes)
     {

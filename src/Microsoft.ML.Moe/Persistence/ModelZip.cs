@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Models;
@@ -30,23 +31,23 @@ internal sealed record SavedModel<TColumns>(TColumns Columns, FittedModel Model,
 internal static class ModelZip
 {
     /// <summary>Names of the columns.</summary>
-    public const string Columns = "Columns.json";
+    public const string Columns = ModelFolder.ColumnsEntry;
 
     /// <summary>Input, architecture and head.</summary>
-    public const string Config = "Config.json";
+    public const string Config = ModelFolder.ConfigEntry;
 
     /// <summary>The weights.</summary>
-    public const string Weights = "Weights.safetensors";
+    public const string Weights = SafeTensors.WeightsEntry;
 
     private const string Storage = "Storage.json";
     private const string EncoderConfig = TokenizerEntry.FilePrefix + EncoderFiles.ConfigName;
     private const int MaximumEncoderConfigLength = 1 << 22;
 
     /// <summary>Longest small JSON file, in bytes.</summary>
-    public const int MaximumJsonLength = 1 << 20;
+    public const int MaximumJsonLength = ModelFolder.MaximumJsonLength;
 
     /// <summary>Longest file of weights, in bytes.</summary>
-    public const long MaximumWeightsLength = 1L << 40;
+    public const long MaximumWeightsLength = ModelFolder.MaximumWeightsLength;
 
     /// <summary>Loads a model from <c>Config.json</c> and <c>Weights.safetensors</c>.</summary>
     public delegate Model<TRow> Loader<TRow>(Stream config, Stream weights, Engine engine, TextTokenizer? tokenizer);

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Inputs;
 
 /// <summary>How a slot is encoded.</summary>
@@ -22,22 +24,14 @@ internal enum SlotKind : byte
 /// <summary>Where the encoding of each slot is. Safe to use from several threads.</summary>
 internal sealed class SlotPlaces
 {
-    private const int MostGaps = 1 << 16;
-
-    // by slot, in lists where not too many of the slots are encoded in no way
-    private readonly SlotKind[] _kinds = [];
-    private readonly int[] _places = [];
-    private readonly Dictionary<int, (SlotKind, int)>? _sparse;
+    private readonly NumberedValues<(SlotKind, int)> _places;
     private readonly int[] _firstOfCategories;
     private readonly Dictionary<int, int> _missing;
 
     public SlotPlaces(FeatureInputConfig config)
     {
-        var encoded = (long)config.Numbers.Length + config.Binaries.Length + config.Categories.Length + config.TableSlots.Length;
-        if (config.Slots > MostGaps + 4 * encoded)
-            _sparse = new Dictionary<int, (SlotKind, int)>((int)encoded);
-        else
-            (_kinds, _places) = (new SlotKind[config.Slots], new int[config.Slots]);
+        var encoded = config.Numbers.Length + config.Binaries.Length + config.Categories.Length + config.TableSlots.Length;
+        _places = new NumberedValues<(SlotKind, int)>(config.Slots, encoded, share: 4);
         Set(config.Numbers.Select(number => number.Slot), SlotKind.Number);
         Set(config.Binaries.Select(binary => binary.Slot), SlotKind.Binary);
         Set(config.Categories.Select(category => category.Slot), SlotKind.Category);
@@ -72,8 +66,7 @@ internal sealed class SlotPlaces
     public int FirstOfCategory(int category) => _firstOfCategories[category];
 
     /// <summary>How a slot is encoded, and its number among those encoded so.</summary>
-    public (SlotKind Kind, int Place) Of(int slot) =>
-        _sparse is null ? (_kinds[slot], _places[slot]) : _sparse.GetValueOrDefault(slot);
+    public (SlotKind Kind, int Place) Of(int slot) => _places[slot];
 
     /// <summary>Number of the column that tells whether a slot's value is missing; −1 for none.</summary>
     public int MissingOf(int slot) => _missing.GetValueOrDefault(slot, -1);
@@ -82,11 +75,6 @@ internal sealed class SlotPlaces
     {
         var place = 0;
         foreach (var slot in slots)
-        {
-            if (_sparse is not null)
-                _sparse[slot] = (kind, place++);
-            else
-                (_kinds[slot], _places[slot]) = (kind, place++);
-        }
+            _places.Set(slot, (kind, place++));
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 
 namespace Microsoft.ML.Moe.Tokenizers;
@@ -85,17 +86,6 @@ internal sealed class TokenizerFiles
         return ReadBounded(stream, path);
     }
 
-    private static byte[] ReadBounded(Stream stream, string name)
-    {
-        using var copy = new MemoryStream();
-        var chunk = new byte[1 << 16];
-        for (int read; (read = stream.Read(chunk)) > 0;)
-        {
-            if (copy.Length + read > MaximumBytes)
-                throw new InvalidDataException($"{name} is larger than {MaximumBytes} bytes.");
-            copy.Write(chunk, 0, read);
-        }
-
-        return copy.ToArray();
-    }
+    private static byte[] ReadBounded(Stream stream, string name) => BoundedStream.ReadAtMost(stream, MaximumBytes)
+        ?? throw new InvalidDataException($"{name} is larger than {MaximumBytes} bytes.");
 }

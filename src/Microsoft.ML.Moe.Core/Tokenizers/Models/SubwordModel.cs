@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+
 namespace Microsoft.ML.Moe.Tokenizers;
 
 /// <summary>A token: [Start, End) in UTF-16 units of the normalized text.</summary>
@@ -16,11 +18,7 @@ internal abstract class SubwordModel
     /// <summary>Longest token, in UTF-16 units.</summary>
     public const int MaximumTokenLength = 1 << 16;
 
-    private const int MostGaps = 1 << 16;
-
-    // by id, in a list where most ids below the largest are used
-    private readonly string?[] _texts = [];
-    private readonly Dictionary<int, string>? _sparseTexts;
+    private readonly NumberedValues<string> _texts;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _idsBySpan;
 
     /// <summary>Takes the vocabulary.</summary>
@@ -30,17 +28,9 @@ internal abstract class SubwordModel
         Ids = ids;
         _idsBySpan = ids.GetAlternateLookup<ReadOnlySpan<char>>();
         Size = ids.Count == 0 ? 0 : ids.Values.Max() + 1;
-        if (Size > MostGaps + 2 * (long)ids.Count)
-            _sparseTexts = new Dictionary<int, string>(ids.Count);
-        else
-            _texts = new string?[Size];
+        _texts = new NumberedValues<string>(Size, ids.Count, share: 2);
         foreach (var (text, id) in ids)
-        {
-            if (_sparseTexts is not null)
-                _sparseTexts[id] = text;
-            else
-                _texts[id] = text;
-        }
+            _texts.Set(id, text);
     }
 
     /// <summary>Ids by token.</summary>
@@ -66,8 +56,7 @@ internal abstract class SubwordModel
     public virtual string? TextOf(int id, ReadOnlySpan<char> surface) => TextOf(id);
 
     /// <summary>The token with an id; null for none.</summary>
-    public string? TextOf(int id) =>
-        _sparseTexts is not null ? _sparseTexts.GetValueOrDefault(id) : (uint)id < (uint)_texts.Length ? _texts[id] : null;
+    public string? TextOf(int id) => _texts[id];
 
     /// <summary>Id of a token.</summary>
     public bool TryGetId(ReadOnlySpan<char> text, out int id) => _idsBySpan.TryGetValue(text, out id);

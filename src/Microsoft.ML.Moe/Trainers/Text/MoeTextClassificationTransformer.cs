@@ -24,7 +24,7 @@ public sealed class MoeTextClassificationTransformer : MoeClassificationTransfor
         : base(saved.Columns, saved.Model, saved.Labels) => _saved = saved;
 
     static ModelRegistration ISavedTransformer<MoeTextClassificationTransformer>.Kind { get; } = new(
-        "MOETXTCL",
+        SavedTextClassifier.Kind,
         ModelRegistration.TextClassifierLoader,
         (folder, transformer) => ModelZip.Write(folder, ((MoeTextClassificationTransformer)transformer)._saved));
 

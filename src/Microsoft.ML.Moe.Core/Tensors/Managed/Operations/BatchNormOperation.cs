@@ -31,23 +31,20 @@ internal readonly unsafe struct BatchNormOperation(
         var inverses = means + columns;
         var variances = tape.Scratch.Allocate(columns);
         if (ofBatch)
-        {
             Measure(tape, x, means, variances);
-            Follow(runningMean.Data, means, momentum, columns);
-            var unbiased = tape.Scratch.Allocate(columns);
-            for (var c = 0; c < columns; c++)
-                unbiased[c] = variances[c] * rows / (rows - 1);
-            Follow(runningVariance.Data, unbiased, momentum, columns);
-        }
-        else
-        {
-            new Span<float>(runningMean.Data, columns).CopyTo(new Span<float>(means, columns));
-            new Span<float>(runningVariance.Data, columns).CopyTo(new Span<float>(variances, columns));
-        }
-
         var factors = tape.Scratch.Allocate(columns);
         for (var c = 0; c < columns; c++)
         {
+            if (ofBatch)
+            {
+                runningMean.Data[c] += momentum * (means[c] - runningMean.Data[c]);
+                runningVariance.Data[c] += momentum * (variances[c] * rows / (rows - 1) - runningVariance.Data[c]);
+            }
+            else
+            {
+                (means[c], variances[c]) = (runningMean.Data[c], runningVariance.Data[c]);
+            }
+
             inverses[c] = 1f / MathF.Sqrt(MathF.Max(variances[c], 0f) + epsilon);
             factors[c] = gain.Data[c] * inverses[c];
         }
@@ -128,12 +125,6 @@ internal readonly unsafe struct BatchNormOperation(
 
             (means[c], variances[c]) = ((float)mean, (float)(squares / rows));
         }
-    }
-
-    private static void Follow(float* running, float* values, float momentum, int columns)
-    {
-        for (var c = 0; c < columns; c++)
-            running[c] += momentum * (values[c] - running[c]);
     }
 
     private readonly struct Moments(Kernels kernels, int rows, int columns, float* x, float* parts) : ILoopBody
