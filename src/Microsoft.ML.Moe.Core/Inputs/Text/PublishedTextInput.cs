@@ -18,7 +18,7 @@ internal sealed class PublishedTextInput : TextInput
         : base(config.MaximumTokens, config.Linear, config.Lowercase)
     {
         (_config, Tokenizer) = (config, tokenizer);
-        if (tokenizer.SpecialTokens(isPair: true) >= config.MaximumTokens)
+        if (Math.Max(tokenizer.SpecialTokens(isPair: true), tokenizer.SpecialTokens(isPair: false)) >= config.MaximumTokens)
             throw new ArgumentException($"{config.MaximumTokens} tokens have no room for text beside special tokens.", nameof(config));
     }
 
@@ -194,8 +194,19 @@ internal sealed record PublishedTextInputConfig : InputConfig
 
     /// <summary>The input that a saved model was trained with.</summary>
     /// <param name="tokenizer">The encoder's tokenizer.</param>
-    /// <exception cref="InvalidDataException">It is missing, or another.</exception>
-    internal PublishedTextInput Restore(ISubwordTokenizer? tokenizer) => tokenizer is IPublishedTokenizer published
-        ? new PublishedTextInput(this, published)
-        : throw new InvalidDataException("The model needs the tokenizer of its published encoder, which is missing.");
+    /// <exception cref="InvalidDataException">It is missing, or another, or its special tokens leave no room for text.</exception>
+    internal PublishedTextInput Restore(ISubwordTokenizer? tokenizer)
+    {
+        if (tokenizer is not IPublishedTokenizer published)
+            throw new InvalidDataException("The model needs the tokenizer of its published encoder, which is missing.");
+        try
+        {
+            return new PublishedTextInput(this, published);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException(
+                $"The model reads texts of {MaximumTokens} tokens, and its tokenizer's special tokens alone are as many.", e);
+        }
+    }
 }

@@ -131,12 +131,19 @@ internal sealed class PublishedFolder
     /// <summary>What texts become for this folder's model.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="maximumTokens">Longest text, as a file of the folder says; null for as long as the model can read.</param>
+    /// <param name="linear">What a linear branch reads.</param>
+    /// <param name="windows">Sequences of a row.</param>
     /// <exception cref="InvalidDataException">So short a text has no room beside special tokens.</exception>
-    public PublishedTextInput CreateInput(IPublishedTokenizer tokenizer, int? maximumTokens = null)
+    public PublishedTextInput CreateInput(
+        IPublishedTokenizer tokenizer,
+        int? maximumTokens = null,
+        LinearInput linear = LinearInput.None,
+        TextWindows windows = TextWindows.Whole)
     {
         try
         {
-            return new PublishedTextInput(PublishedTextInputConfig.Of(Encoder, maximumTokens), tokenizer);
+            var config = PublishedTextInputConfig.Of(Encoder, maximumTokens) with { Linear = linear, Windows = windows };
+            return new PublishedTextInput(config, tokenizer);
         }
         catch (ArgumentException e)
         {

@@ -61,11 +61,9 @@ internal sealed record PublishedEncoderSource(PublishedFolder Folder, PublishedT
     /// <param name="maximumTokens">Longest sequence; null for as much as the encoder reads.</param>
     /// <param name="linear">What a linear branch reads.</param>
     /// <param name="windows">Sequences of a row.</param>
-    public PublishedTextInput CreateInput(int? maximumTokens, LinearInput linear, TextWindows windows = TextWindows.Whole)
-    {
-        var most = maximumTokens is { } given ? Math.Min(given, Encoder.MaximumTokens) : MaximumTokens;
-        return new PublishedTextInput(PublishedTextInputConfig.Of(Encoder, most) with { Linear = linear, Windows = windows }, Tokenizer);
-    }
+    /// <exception cref="InvalidDataException">So short a text has no room beside special tokens.</exception>
+    public PublishedTextInput CreateInput(int? maximumTokens, LinearInput linear, TextWindows windows = TextWindows.Whole) =>
+        Folder.CreateInput(Tokenizer, maximumTokens ?? MaximumTokens, linear, windows);
 
     /// <summary>A model of the encoder under a new head. It is fine-tuned without dropout in its blocks.</summary>
     /// <param name="engine">Where it shall live.</param>

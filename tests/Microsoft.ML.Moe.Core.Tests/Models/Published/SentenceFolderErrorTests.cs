@@ -1,4 +1,8 @@
+using System.Text.Json.Nodes;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models.Embeddings;
+using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.PublishedEncoders;
 
@@ -47,5 +51,36 @@ public sealed class SentenceFolderErrorTests : IDisposable
         Assert.Contains("'sea'", Assert.Throws<ArgumentException>(() => folder.PromptOf("land")).Message, StringComparison.Ordinal);
         _folder.Write("config_sentence_transformers.json", """{ "default_prompt_name": "sea" }""");
         Assert.Throws<InvalidDataException>(() => SentenceFolder.Open(_folder.Path));
+    }
+
+    /// <summary>A template for one text may have more special tokens than one for two.</summary>
+    [Theory]
+    [InlineData(11, true)]
+    [InlineData(12, false)]
+    [InlineData(40, false)]
+    public void SpecialTokensLeaveRoomForText(int specialTokens, bool isRoom)
+    {
+        TinyPublished.Write(_folder.Path, TinyPublished.Bert);
+        TinyPublished.WriteTokenizer(_folder.Path);
+        _folder.Write("sentence_bert_config.json", """{ "max_seq_length": 12 }""");
+        var tokenizer = Path.Combine(_folder.Path, "tokenizer.json");
+        var json = JsonNode.Parse(File.ReadAllText(tokenizer))!;
+        var single = json["post_processor"]!["single"]!.AsArray();
+        while (single.Count - 1 < specialTokens)
+            single.Add(single[0]!.DeepClone());
+        File.WriteAllText(tokenizer, json.ToJsonString());
+        using var engine = new ManagedEngine(1);
+        if (isRoom)
+        {
+            Assert.Equal(12, TextEmbedder.Load(engine, _folder.Path).Encode("abc").Length);
+            return;
+        }
+
+        var refused = Assert.Throws<InvalidDataException>(() => { _ = TextEmbedder.Load(engine, _folder.Path); });
+        Assert.Contains(_folder.Path, refused.Message, StringComparison.Ordinal);
+        Assert.Contains("12 tokens", refused.Message, StringComparison.Ordinal);
+        var encoder = PublishedEncoder.FromFolder(_folder.Path);
+        var source = PublishedEncoderSource.Open(encoder);
+        Assert.Throws<InvalidDataException>(() => { _ = source.CreateInput(null, LinearInput.None); });
     }
 }
