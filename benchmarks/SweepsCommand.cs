@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Benchmarks.Measurement;
 
 namespace Microsoft.ML.Moe.Benchmarks;
 
@@ -99,9 +100,7 @@ internal sealed class SweepsCommand : System.CommandLine.Command
 
         private static void Compare(string name, string what, Outcome winner, Outcome defaults)
         {
-            double[] differences = [.. winner.Losses.Zip(defaults.Losses, (own, of) => own - of)];
-            var mean = differences.Average();
-            var error = Math.Sqrt(differences.Sum(d => (d - mean) * (d - mean)) / Math.Max(1, differences.Length - 1) / differences.Length);
+            var (mean, error) = RowByRow.Difference(winner.Losses, defaults.Losses);
             Tell($"{name}: {what}: test log-loss {winner.Losses.Average():0.0000}, accuracy {winner.Accuracy:P1}; row by row {mean:+0.0000;-0.0000} ± {error:0.0000}");
         }
 

@@ -106,7 +106,7 @@ internal static class BranchWeights
             for (var i = 0; i < sum.Length; i++)
                 sum[i] += (float)weights[k] * logarithms[k][i];
         for (var start = 0; start < sum.Length; start += classes)
-            LinearModel.LogSoftmax(sum.AsSpan(start, classes));
+            Softmax.Logarithms(sum.AsSpan(start, classes));
         return sum;
     }
 

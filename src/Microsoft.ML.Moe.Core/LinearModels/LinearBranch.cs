@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
@@ -13,6 +14,9 @@ internal sealed class LinearBranch : Branch<EncodedText>
     public const float SmallestProbability = 1e-30f;
     /// <summary>The table of models of version 2 and before.</summary>
     private const string HashedName = "wide.weight";
+
+    /// <summary>Rows that are worth waking a thread for.</summary>
+    private const int RowsOfItem = 16;
 
     private readonly TextInput _input;
 
@@ -49,20 +53,35 @@ internal sealed class LinearBranch : Branch<EncodedText>
     public static float Logarithm(float probability) => MathF.Log(MathF.Max(probability, SmallestProbability));
 
     /// <inheritdoc/>
-    public override void Combine(IReadOnlyList<EncodedText> rows, Span<float> outputs)
+    public override void Combine(Engine engine, IReadOnlyList<EncodedText> rows, Span<float> outputs)
+    {
+        if (rows.Count <= RowsOfItem)
+        {
+            Combine(rows, 0, rows.Count, outputs);
+            return;
+        }
+
+        var rented = ArrayPool<float>.Shared.Rent(outputs.Length);
+        outputs.CopyTo(rented);
+        var length = outputs.Length;
+        engine.ForEach(
+            (rows.Count + RowsOfItem - 1) / RowsOfItem,
+            item => Combine(rows, item * RowsOfItem, Math.Min(rows.Count, (item + 1) * RowsOfItem), rented.AsSpan(0, length)));
+        rented.AsSpan(0, length).CopyTo(outputs);
+        ArrayPool<float>.Shared.Return(rented);
+    }
+
+    private void Combine(IReadOnlyList<EncodedText> rows, int start, int end, Span<float> outputs)
     {
         var classes = Model.Classes;
-        var logarithms = classes <= 1024 ? stackalloc float[classes] : new float[classes];
-        for (var i = 0; i < rows.Count; i++)
+        var scores = classes <= 1024 ? stackalloc float[classes] : new float[classes];
+        for (var i = start; i < end; i++)
         {
             var probabilities = outputs.Slice(i * classes, classes);
-            Model.ScoreLogarithms(_input.LinearRowOf(rows[i]), logarithms);
-            for (var c = 0; c < classes; c++)
-                probabilities[c] =
-                    Weights.Encoder * Logarithm(probabilities[c]) + Weights.Linear * logarithms[c];
-            LinearModel.LogSoftmax(probabilities);
-            foreach (ref var value in probabilities)
-                value = MathF.Exp(value);
+            Model.Score(_input.LinearRowOf(rows[i]), scores);
+            // of the linear model's logarithms, the sum over classes that they lack is the same for all classes: softmax does without
+            Softmax.WeighLogarithms(probabilities, Weights.Encoder, scores, Weights.Linear);
+            Softmax.Of(probabilities);
         }
     }
 

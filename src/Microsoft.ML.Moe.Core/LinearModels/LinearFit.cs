@@ -87,6 +87,7 @@ internal sealed class LinearFit(int classes, int threads)
         private readonly LinearFeatures _features;
         private readonly int _classes;
         private readonly double _weight;
+        private readonly EqualColumns _columns;
         private readonly float[] _penalties;
         private readonly SoftmaxRegression _objective;
         private readonly NewtonMethod _method;
@@ -95,21 +96,23 @@ internal sealed class LinearFit(int classes, int threads)
         {
             (_features, _classes) = (features, classes);
             _weight = examples.Weights.Sum(w => (double)w);
-            _penalties = new float[x.Columns];
-            _objective = new SoftmaxRegression(x, examples.Labels, examples.Weights, classes, _penalties, threads);
+            _columns = new EqualColumns(x, features.Index.Count);
+            _penalties = new float[_columns.Rows.Columns];
+            _objective = new SoftmaxRegression(_columns.Rows, examples.Labels, examples.Weights, classes, _penalties, threads);
             _method = new NewtonMethod(_objective);
         }
 
         public LinearModel Fit(float strength, LinearModel? start, Action<double>? stepTaken, CancellationToken stop)
         {
             var penalty = (float)(1 / (strength * _weight));
+            var counts = _features.CountMeans.Length;
             _penalties.AsSpan().Fill(penalty);
-            _penalties.AsSpan(_features.Index.Count, _features.CountMeans.Length).Fill(penalty * PenaltyOfCounts);
+            _penalties.AsSpan(_penalties.Length - 1 - counts, counts).Fill(penalty * PenaltyOfCounts);
             _penalties[^1] = penalty * PenaltyOfConstant;
-            var w = new float[_objective.Length];
-            start?.CopyWeights(_features, w);
+            var stride = Gather.Stride(_classes);
+            var w = start is null ? new float[_objective.Length] : _columns.Join(start.WeightsFor(_features), stride);
             _method.Descend(w, Tolerance, stepTaken, stop);
-            return new LinearModel(_features, _classes, w);
+            return new LinearModel(_features, _classes, _columns.Split(w, stride));
         }
     }
 }

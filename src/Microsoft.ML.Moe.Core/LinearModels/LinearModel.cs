@@ -79,7 +79,7 @@ internal sealed class LinearModel
     public void ScoreLogarithms(LinearRow row, Span<float> logarithms)
     {
         Score(row, logarithms);
-        LogSoftmax(logarithms[..Classes]);
+        Softmax.Logarithms(logarithms[..Classes]);
     }
 
     /// <summary>Natural logarithms of the probabilities of rows, [rows, C].</summary>
@@ -89,29 +89,18 @@ internal sealed class LinearModel
             ScoreLogarithms(rows[i], logarithms.Slice(i * Classes, Classes));
     }
 
-    /// <summary>Turns scores into logarithms of probabilities.</summary>
-    public static void LogSoftmax(Span<float> scores)
-    {
-        var largest = float.NegativeInfinity;
-        foreach (var score in scores)
-            largest = Math.Max(largest, score);
-        var sum = 0f;
-        foreach (var score in scores)
-            sum += MathF.Exp(score - largest);
-        var shift = largest + MathF.Log(sum);
-        foreach (ref var score in scores)
-            score -= shift;
-    }
-
-    /// <summary>Copies the weights of features that other features have too.</summary>
+    /// <summary>The weights for other features, columns of these × stride: 0 of features that they alone have.</summary>
     /// <param name="others">Features of the same classes and as many counts.</param>
-    /// <param name="weights">Receives the weights: columns of the others × stride.</param>
-    internal void CopyWeights(LinearFeatures others, float[] weights)
+    internal ReadOnlySpan<float> WeightsFor(LinearFeatures others)
     {
+        if (others == Features)
+            return _weights;
+        var weights = new float[others.Columns * _stride];
         for (var row = 0; row < others.Index.Count; row++)
             if (Features.Index.RowOf(others.Index.Ids[row]) is >= 0 and var known)
                 _weights.AsSpan(known * _stride, _stride).CopyTo(weights.AsSpan(row * _stride));
         _weights.AsSpan(Features.Index.Count * _stride).CopyTo(weights.AsSpan(others.Index.Count * _stride));
+        return weights;
     }
 
     private void TransformHashed(LinearRow row, List<int> indices, List<float> values)

@@ -206,16 +206,9 @@ internal sealed class SoftmaxRegression
     /// <returns>−ln of the label's.</returns>
     private static double LossToProbabilities(Span<float> scores, int label)
     {
-        var largest = float.NegativeInfinity;
-        foreach (var score in scores)
-            largest = Math.Max(largest, score);
-        var ofLabel = scores[label] - largest;
-        var sum = 0f;
-        foreach (ref var score in scores)
-            sum += score = MathF.Exp(score - largest);
-        foreach (ref var score in scores)
-            score /= sum;
-        return Math.Log(sum) - ofLabel;
+        var ofLabel = scores[label];
+        var (largest, sum) = Softmax.Of(scores);
+        return Math.Log(sum) - (ofLabel - largest);
     }
 
     private void Penalise(float[] w, float[] result) => _blocks.Run((_penalties.Length + ColumnBlock - 1) / ColumnBlock, block =>

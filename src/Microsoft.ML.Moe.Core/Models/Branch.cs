@@ -11,9 +11,10 @@ internal abstract class Branch<TRow>
     public abstract ModelConfig AddTo(ModelConfig config);
 
     /// <summary>Puts what it says of rows together with what the head does.</summary>
+    /// <param name="engine">Has the threads.</param>
     /// <param name="rows">The rows.</param>
-    /// <param name="outputs">The head's outputs; become the model's.</param>
-    public abstract void Combine(IReadOnlyList<TRow> rows, Span<float> outputs);
+    /// <param name="outputs">The head's outputs, as many for each row; become the model's.</param>
+    public abstract void Combine(Engine engine, IReadOnlyList<TRow> rows, Span<float> outputs);
 
     /// <summary>What counts beside the model once that is changed, the same change in it: by default the same as before.</summary>
     /// <param name="change">Changes a model.</param>

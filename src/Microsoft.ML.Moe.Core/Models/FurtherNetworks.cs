@@ -21,7 +21,7 @@ internal sealed class FurtherNetworks(IReadOnlyList<Model<FeatureRow>> networks,
     public override ModelConfig AddTo(ModelConfig config) => config with { FurtherHeads = [.. networks.Select(network => network.Config.Head)] };
 
     /// <inheritdoc/>
-    public override void Combine(IReadOnlyList<FeatureRow> rows, Span<float> outputs)
+    public override void Combine(Engine engine, IReadOnlyList<FeatureRow> rows, Span<float> outputs)
     {
         var each = new float[networks.Count + 1][];
         each[0] = outputs.ToArray();

@@ -125,7 +125,7 @@ public sealed partial class Model<TRow>
 
             var outputs = measurement.Room(inputs.Count * Outputs);
             Head.Write(tape, scores, outputs);
-            Branch?.Combine(inputs, outputs);
+            Branch?.Combine(Engine, inputs, outputs);
             Head.Measure(outputs, targets, measurement);
         }
 

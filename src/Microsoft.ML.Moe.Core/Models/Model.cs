@@ -115,7 +115,7 @@ public sealed partial class Model<TRow>
             var scores = Forward(tape, packer.Pack(pass), observer, policies);
             var outputsOfPass = outputs.Slice(start * Outputs, pass.Count * Outputs);
             Head.Write(tape, scores, outputsOfPass);
-            Branch?.Combine(pass, outputsOfPass);
+            Branch?.Combine(Engine, pass, outputsOfPass);
             start += pass.Count;
         }
 

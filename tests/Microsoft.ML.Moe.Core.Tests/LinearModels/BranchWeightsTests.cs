@@ -93,7 +93,7 @@ public class BranchWeightsTests
         {
             float[] scores = [.. Enumerable.Range(0, rows * Classes).Select(_ => 4 * random.NextSingle())];
             for (var i = 0; i < rows; i++)
-                LinearModel.LogSoftmax(scores.AsSpan(i * Classes, Classes));
+                Softmax.Logarithms(scores.AsSpan(i * Classes, Classes));
             return scores;
         }).ToArray();
         var truth = BranchWeights.Combine(branches, weights, Classes);

@@ -59,7 +59,7 @@ internal sealed record Probe(int Width, float[] Weights, float[] Bias)
         }
 
         for (var row = 0; row < rows.Count; row++)
-            LinearModel.LogSoftmax(logarithms.AsSpan(row * Classes, Classes));
+            Softmax.Logarithms(logarithms.AsSpan(row * Classes, Classes));
         return logarithms;
     }
 }

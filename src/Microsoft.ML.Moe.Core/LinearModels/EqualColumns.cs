@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+
+namespace Microsoft.ML.Moe.LinearModels;
+
+/// <summary>
+/// A linear model over fewer columns that gives the same scores under the same L2 penalty: m columns with the same values stand as one, √m times as
+/// large. Of weights of the same sum equal ones have the least squares, so each has 1/√m of the one's weight. Character n-grams of a word that is in few
+/// rows are such columns, most of all that there are.
+/// </summary>
+internal sealed class EqualColumns
+{
+    private readonly int[] _placeOf;
+    private readonly float[] _scales;
+
+    /// <summary>Finds them.</summary>
+    /// <param name="x">Rows.</param>
+    /// <param name="count">How many of the first columns may be put together; the others stay, behind them.</param>
+    public EqualColumns(SparseRows x, int count)
+    {
+        var columns = x.Transpose();
+        var (places, firsts) = (new Dictionary<int, int>(new SameValues(columns)), new List<int>());
+        _placeOf = new int[x.Columns];
+        for (var column = 0; column < x.Columns; column++)
+        {
+            if (column < count && places.TryGetValue(column, out _placeOf[column]))
+                continue;
+            _placeOf[column] = firsts.Count;
+            if (column < count)
+                places.Add(column, firsts.Count);
+            firsts.Add(column);
+        }
+
+        var members = new int[firsts.Count];
+        foreach (var place in _placeOf)
+            members[place]++;
+        _scales = [.. members.Select(m => 1f / MathF.Sqrt(m))];
+        Rows = Only(x, firsts);
+    }
+
+    /// <summary>The rows, of fewer columns.</summary>
+    public SparseRows Rows { get; }
+
+    /// <summary>Weights for <see cref="Rows"/> out of weights of all columns; where these give other scores, those that are nearest.</summary>
+    /// <param name="weights">Columns × <paramref name="stride"/>.</param>
+    /// <param name="stride">Floats of a column's weights.</param>
+    public float[] Join(ReadOnlySpan<float> weights, int stride)
+    {
+        var joined = new float[_scales.Length * stride];
+        for (var column = 0; column < _placeOf.Length; column++)
+        {
+            var (place, scale) = (_placeOf[column], _scales[_placeOf[column]]);
+            for (var i = 0; i < stride; i++)
+                joined[place * stride + i] += scale * weights[column * stride + i];
+        }
+
+        return joined;
+    }
+
+    /// <summary>Weights of all columns out of those for <see cref="Rows"/>.</summary>
+    /// <param name="weights">Columns of <see cref="Rows"/> × <paramref name="stride"/>.</param>
+    /// <param name="stride">Floats of a column's weights.</param>
+    public float[] Split(ReadOnlySpan<float> weights, int stride)
+    {
+        var split = new float[_placeOf.Length * stride];
+        for (var column = 0; column < _placeOf.Length; column++)
+        {
+            var (place, scale) = (_placeOf[column], _scales[_placeOf[column]]);
+            for (var i = 0; i < stride; i++)
+                split[column * stride + i] = scale * weights[place * stride + i];
+        }
+
+        return split;
+    }
+
+    /// <summary>Rows with the first of each group of columns alone.</summary>
+    private SparseRows Only(SparseRows x, List<int> firsts)
+    {
+        var isFirst = new bool[x.Columns];
+        foreach (var column in firsts)
+            isFirst[column] = true;
+        var (offsets, indices, values) = (new int[x.Count + 1], new List<int>(), new List<float>());
+        for (var row = 0; row < x.Count; row++)
+        {
+            var (columns, own) = (x.IndicesOf(row).ToArray(), x.ValuesOf(row).ToArray());
+            for (var i = 0; i < columns.Length; i++)
+            {
+                if (!isFirst[columns[i]])
+                    continue;
+                indices.Add(_placeOf[columns[i]]);
+                values.Add(own[i] / _scales[_placeOf[columns[i]]]);
+            }
+
+            offsets[row + 1] = indices.Count;
+        }
+
+        return new SparseRows(firsts.Count, offsets, [.. indices], [.. values]);
+    }
+
+    /// <summary>Columns are equal whose values are.</summary>
+    private sealed class SameValues(SparseRows columns) : IEqualityComparer<int>
+    {
+        public bool Equals(int x, int y) =>
+            columns.IndicesOf(x).SequenceEqual(columns.IndicesOf(y)) && columns.ValuesOf(x).SequenceEqual(columns.ValuesOf(y));
+
+        public int GetHashCode(int column)
+        {
+            var hash = default(HashCode);
+            hash.AddBytes(MemoryMarshal.AsBytes(columns.IndicesOf(column)));
+            hash.AddBytes(MemoryMarshal.AsBytes(columns.ValuesOf(column)));
+            return hash.ToHashCode();
+        }
+    }
+}
