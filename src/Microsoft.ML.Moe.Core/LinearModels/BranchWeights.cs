@@ -126,47 +126,31 @@ internal static class BranchWeights
         var value = 0.0;
         for (var k = 0; k < branches; k++)
             value += 0.5 * assumedRows * (weights[k] - assumed[k]) * (weights[k] - assumed[k]);
-        var scores = new double[classes];
+        var powers = new double[classes];
+        var weighted = new double[classes];
         var means = new double[branches];
-        var products = new double[branches, branches];
         for (var row = 0; row < labels.Length; row++)
         {
             if (rowWeights[row] <= 0)
                 continue;
             var start = row * classes;
-            var largest = double.NegativeInfinity;
-            for (var c = 0; c < classes; c++)
-            {
-                scores[c] = 0;
-                for (var k = 0; k < branches; k++)
-                    scores[c] += weights[k] * logarithms[k][start + c];
-                largest = Math.Max(largest, scores[c]);
-            }
-
-            var ofLabel = scores[labels[row]];
-            var sum = 0.0;
-            Array.Clear(means);
-            Array.Clear(products);
-            for (var c = 0; c < classes; c++)
-            {
-                var p = Math.Exp(scores[c] - largest);
-                sum += p;
-                for (var k = 0; k < branches; k++)
-                {
-                    var part = p * logarithms[k][start + c];
-                    means[k] += part;
-                    for (var j = 0; j <= k; j++)
-                        products[k, j] += part * logarithms[j][start + c];
-                }
-            }
-
+            powers.AsSpan().Clear();
+            for (var k = 0; k < branches; k++)
+                DoubleVectors.Add(logarithms[k].AsSpan(start, classes), weights[k], powers);
+            var ofLabel = powers[labels[row]];
+            var (largest, sum) = DoubleVectors.Exponentials(powers);
             value += rowWeights[row] * (Math.Log(sum) + largest - ofLabel);
             for (var k = 0; k < branches; k++)
             {
-                var mean = means[k] / sum;
-                curve.Gradient[k] += rowWeights[row] * (mean - logarithms[k][start + labels[row]]);
+                var own = logarithms[k].AsSpan(start, classes);
+                DoubleVectors.Multiply(own, powers, weighted);
+                means[k] = weighted.Sum() / sum;
+                curve.Gradient[k] += rowWeights[row] * (means[k] - own[labels[row]]);
                 for (var j = 0; j <= k; j++)
-                    curve.Hessian[k, j] += rowWeights[row] * (products[k, j] / sum - mean * means[j] / sum);
+                {
+                    var products = DoubleVectors.SumOfProducts(logarithms[j].AsSpan(start, classes), weighted);
+                    curve.Hessian[k, j] += rowWeights[row] * (products / sum - means[k] * means[j]);
+                }
             }
         }
 

@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
@@ -22,6 +25,9 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     private readonly float[] _conjugate = new float[objective.Length];
     private readonly float[] _product = new float[objective.Length];
 
+    /// <summary>Norm of the gradient at zero weights, where no penalty counts.</summary>
+    private double? _scale;
+
     /// <summary>Steps taken.</summary>
     public int Steps { get; private set; }
 
@@ -40,9 +46,7 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public double Descend(float[] w, double tolerance, Action<double>? stepTaken = null, CancellationToken stop = default)
     {
-        _direction.AsSpan().Clear();
-        objective.Evaluate(_direction, _gradient);
-        var scale = Math.Sqrt(_blocks.Dot(_gradient, _gradient));
+        var scale = _scale ??= NormAtZero();
         var value = objective.Evaluate(w, _gradient);
         for (Steps = 0; ; Steps++)
         {
@@ -61,14 +65,12 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     /// <summary>Solves Hessian · direction = −gradient until the residual's norm is at most so large.</summary>
     private void Solve(float[] w, double residualNorm, CancellationToken stop)
     {
+        _direction.AsSpan().Clear();
         _blocks.Over(w.Length, (start, end) =>
         {
             for (var i = start; i < end; i++)
-            {
-                _direction[i] = 0;
                 _residual[i] = -_gradient[i];
-                _conjugate[i] = Conditioned(i);
-            }
+            Condition(start, end, _conjugate);
         });
         var rz = _blocks.Dot(_residual, _conjugate);
         for (var step = 0; step < MostInnerSteps && rz > 0; step++)
@@ -82,12 +84,9 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
             var length = (float)(rz / curvature);
             _blocks.Over(w.Length, (start, end) =>
             {
-                for (var i = start; i < end; i++)
-                {
-                    _direction[i] += length * _conjugate[i];
-                    _residual[i] -= length * _product[i];
-                    _product[i] = Conditioned(i);
-                }
+                Add(_conjugate.AsSpan(start..end), length, _direction.AsSpan(start..end));
+                Add(_product.AsSpan(start..end), -length, _residual.AsSpan(start..end));
+                Condition(start, end, _product);
             });
             if (_blocks.Dot(_residual, _residual) <= residualNorm * residualNorm)
                 return;
@@ -95,8 +94,8 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
             var keep = (float)(next / rz);
             _blocks.Over(w.Length, (start, end) =>
             {
-                for (var i = start; i < end; i++)
-                    _conjugate[i] = _product[i] + keep * _conjugate[i];
+                Add(_conjugate.AsSpan(start..end), keep, _product.AsSpan(start..end));
+                _product.AsSpan(start..end).CopyTo(_conjugate.AsSpan(start));
             });
             rz = next;
         }
@@ -125,11 +124,36 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
         return false;
     }
 
-    private void Move(float[] w, double step) => _blocks.Over(w.Length, (start, end) =>
-    {
-        for (var i = start; i < end; i++)
-            w[i] += (float)step * _direction[i];
-    });
+    private void Move(float[] w, double step) => _blocks.Over(
+        w.Length, (start, end) => Add(_direction.AsSpan(start..end), (float)step, w.AsSpan(start..end)));
 
-    private float Conditioned(int i) => _diagonal[i] > 0 ? _residual[i] / _diagonal[i] : 0f;
+    private double NormAtZero()
+    {
+        _direction.AsSpan().Clear();
+        objective.Evaluate(_direction, _gradient);
+        return Math.Sqrt(_blocks.Dot(_gradient, _gradient));
+    }
+
+    /// <summary>Divides the residual by the Hessian's diagonal.</summary>
+    private void Condition(int start, int end, float[] result)
+    {
+        var to = MemoryMarshal.Cast<float, Vector<float>>(result.AsSpan(start..end));
+        var residual = MemoryMarshal.Cast<float, Vector<float>>(_residual.AsSpan(start..end));
+        var diagonal = MemoryMarshal.Cast<float, Vector<float>>(_diagonal.AsSpan(start..end));
+        for (var i = 0; i < to.Length; i++)
+            to[i] = Vector.ConditionalSelect(Vector.GreaterThan(diagonal[i], Vector<float>.Zero), residual[i] / diagonal[i], Vector<float>.Zero);
+        for (var i = start + to.Length * Vector<float>.Count; i < end; i++)
+            result[i] = _diagonal[i] > 0 ? _residual[i] / _diagonal[i] : 0f;
+    }
+
+    /// <summary>Adds a vector times a factor to another.</summary>
+    private static void Add(ReadOnlySpan<float> vector, float factor, Span<float> sum)
+    {
+        var from = MemoryMarshal.Cast<float, Vector<float>>(vector);
+        var to = MemoryMarshal.Cast<float, Vector<float>>(sum);
+        for (var i = 0; i < to.Length; i++)
+            to[i] = Vector.FusedMultiplyAdd(new Vector<float>(factor), from[i], to[i]);
+        for (var i = to.Length * Vector<float>.Count; i < sum.Length; i++)
+            sum[i] = MathF.FusedMultiplyAdd(factor, vector[i], sum[i]);
+    }
 }
