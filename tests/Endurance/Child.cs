@@ -12,14 +12,22 @@ internal sealed class Child : IDisposable
     /// <param name="wrapper">What it is started under, such as <c>unshare</c> with its arguments; nothing for nothing.</param>
     /// <param name="args">What it is to do.</param>
     public Child(string[] wrapper, params string[] args)
+        : this([], wrapper, args)
+    {
+    }
+
+    /// <summary>Starts it in another environment.</summary>
+    /// <param name="variables">What it has beside this process's environment.</param>
+    /// <param name="wrapper">What it is started under.</param>
+    /// <param name="args">What it is to do.</param>
+    public Child(Dictionary<string, string> variables, string[] wrapper, string[] args)
     {
         var host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         string[] command = [.. wrapper, host, "exec", typeof(Child).Assembly.Location, .. args];
-        _process = Process.Start(new ProcessStartInfo(command[0], command[1..])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var (name, value) in variables)
+            start.Environment[name] = value;
+        _process = Process.Start(start)!;
         _line = _process.StandardOutput.ReadLineAsync();
     }
 

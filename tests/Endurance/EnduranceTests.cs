@@ -46,4 +46,14 @@ public class EnduranceTests
 
     [Fact]
     public void ThirtyTwoThreadsPredictTheSameBits() => Assert.Equal(0, ManyThreads.Run(threads: 32, predictions: 50));
+
+    /// <summary>What was kept of each training, 50 KiB or more, would show after a hundred of them.</summary>
+    [Fact]
+    public void TrainingsGiveTheirMemoryBack()
+    {
+        var growth = Soak.Fit(fits: 125);
+
+        Assert.InRange(growth.Process, 1, long.MaxValue);
+        Assert.InRange(growth.ProcessAfter - growth.Process, long.MinValue, 5 << 20);
+    }
 }

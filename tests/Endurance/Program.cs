@@ -26,6 +26,8 @@ internal static class Program
                 return KilledSaving.Save(one, other, target);
             case [KilledSweep.Name, var journal, var found, var workers]:
                 return KilledSweep.Sweep(journal, found, int.Parse(workers, CultureInfo.InvariantCulture));
+            case [Soak.Name, var what, var times]:
+                return Soak.Run(what, int.Parse(times, CultureInfo.InvariantCulture));
             case [FullDisk.Name, var disk]:
                 return FullDisk.Fill(disk);
         }

@@ -1,27 +1,59 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.Moe.Tests.Endurance;
 
-/// <summary>Trains and predicts for long, and measures what is not given back.</summary>
+/// <summary>
+/// Trains and predicts for long, and measures what is not given back. In a process of its own, whose methods are compiled once: .NET compiles those
+/// that run often anew, for some thousand trainings, and that code takes memory too.
+/// </summary>
 internal static class Soak
 {
-    /// <summary>Trains, with a context each.</summary>
-    /// <param name="fits">How often; the first fifth is not counted, as caches fill.</param>
-    public static Growth Fit(int fits) => Measure(fits, fit =>
-    {
-        var ml = new MLContext(seed: fit);
-        using var model = Models.Fit(ml);
-    });
+    public const string Name = "soak";
+    private const string Trainings = "trainings";
+    private const string Predictions = "predictions";
 
-    /// <summary>Predicts rows that are all new.</summary>
+    /// <summary>Trains, with a context each, in a process of its own.</summary>
+    /// <param name="fits">How often; the first fifth is not counted, as caches fill.</param>
+    public static Growth Fit(int fits) => Start(Trainings, fits);
+
+    /// <summary>Predicts rows that are all new, in a process of its own.</summary>
     /// <param name="predictions">How often; the first fifth is not counted, as caches fill.</param>
-    public static Growth Predict(int predictions)
+    public static Growth Predict(int predictions) => Start(Predictions, predictions);
+
+    /// <summary>What the process of its own does.</summary>
+    public static int Run(string what, int times)
+    {
+        var growth = what switch
+        {
+            Trainings => Measure(times, fit =>
+            {
+                var ml = new MLContext(seed: fit);
+                using var model = Models.Fit(ml);
+            }),
+            Predictions => MeasurePredictions(times),
+            _ => throw new ArgumentException($"There is no such soak: {what}.", nameof(what)),
+        };
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{growth.Managed} {growth.ManagedAfter} {growth.Process} {growth.ProcessAfter}"));
+        return 0;
+    }
+
+    private static Growth Start(string what, int times)
+    {
+        var once = new Dictionary<string, string> { ["DOTNET_TieredCompilation"] = "0" };
+        using var child = new Child(once, [], [Name, what, times.ToString(CultureInfo.InvariantCulture)]);
+        var line = child.Read() ?? throw new InvalidOperationException("The process ended too early.");
+        long[] bytes = [.. line.Split(' ').Select(number => long.Parse(number, CultureInfo.InvariantCulture))];
+        return new Growth(bytes[0], bytes[1], bytes[2], bytes[3]);
+    }
+
+    private static Growth MeasurePredictions(int times)
     {
         var ml = new MLContext(seed: 1);
         using var engine = ml.Model.CreatePredictionEngine<Row, Prediction>(Models.Fit(ml));
         var random = new Random(1);
-        return Measure(predictions, i => engine.Predict(new Row { Text = Tables.Sentence(random, i % 3) }));
+        return Measure(times, i => engine.Predict(new Row { Text = Tables.Sentence(random, i % 3) }));
     }
 
     private static Growth Measure(int times, Action<int> run)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.Moe.LinearModels;
@@ -58,12 +59,13 @@ internal sealed class LinearModel
         indices.Clear();
         values.Clear();
         Transform(row, indices, values);
-        Span<float> sum = stackalloc float[_stride <= 1024 ? _stride : 0];
-        if (sum.IsEmpty)
-            sum = new float[_stride];
+        var rented = _stride <= 1024 ? null : ArrayPool<float>.Shared.Rent(_stride);
+        var sum = rented is null ? stackalloc float[_stride] : rented.AsSpan(0, _stride);
         sum.Clear();
         Gather.Add(_weights, CollectionsMarshal.AsSpan(indices), CollectionsMarshal.AsSpan(values), sum);
         sum[..Classes].CopyTo(scores);
+        if (rented is not null)
+            ArrayPool<float>.Shared.Return(rented);
     }
 
     /// <summary>Rows of <see cref="Weights"/> that a row's features are, and how much each counts; both are added to.</summary>

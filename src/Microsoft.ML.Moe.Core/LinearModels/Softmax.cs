@@ -14,7 +14,15 @@ internal static class Softmax
     public static (float Largest, double Sum) Of(Span<float> scores)
     {
         var largest = Largest(scores);
-        var sum = Exponentials(scores, largest, scores);
+        var shift = Vector256.Create(largest);
+        var vectors = MemoryMarshal.Cast<float, Vector256<float>>(scores);
+        foreach (ref var vector in vectors)
+            vector = Vector256.Exp(vector - shift);
+        foreach (ref var score in scores[(vectors.Length * Vector256<float>.Count)..])
+            score = Vector256.Exp(Vector256.Create(score - largest)).ToScalar();
+        var sum = 0.0;
+        foreach (var power in scores)
+            sum += power;
         var scale = (float)(1 / sum);
         foreach (ref var score in scores)
             score *= scale;
@@ -24,13 +32,21 @@ internal static class Softmax
     /// <summary>Turns scores into logarithms of probabilities.</summary>
     public static void Logarithms(Span<float> scores)
     {
-        Span<float> powers = stackalloc float[scores.Length <= 1024 ? scores.Length : 0];
-        if (powers.Length < scores.Length)
-            powers = new float[scores.Length];
         var largest = Largest(scores);
-        var shift = (float)(largest + Math.Log(Exponentials(scores, largest, powers)));
+        var (shift, sum) = (Vector256.Create(largest), 0.0);
+        var vectors = MemoryMarshal.Cast<float, Vector256<float>>(scores);
+        foreach (var vector in vectors)
+        {
+            var powers = Vector256.Exp(vector - shift);
+            for (var i = 0; i < Vector256<float>.Count; i++)
+                sum += powers[i];
+        }
+
+        foreach (var score in scores[(vectors.Length * Vector256<float>.Count)..])
+            sum += Vector256.Exp(Vector256.Create(score - largest)).ToScalar();
+        var logarithm = (float)(largest + Math.Log(sum));
         foreach (ref var score in scores)
-            score -= shift;
+            score -= logarithm;
     }
 
     /// <summary>Puts a·ln max(p, 10⁻³⁰) + b·s in the place of each probability p.</summary>
@@ -57,21 +73,5 @@ internal static class Softmax
         foreach (var score in scores)
             largest = Math.Max(largest, score);
         return largest;
-    }
-
-    /// <summary>Powers of e of scores less the largest, and their sum.</summary>
-    private static double Exponentials(ReadOnlySpan<float> scores, float largest, Span<float> powers)
-    {
-        var shift = Vector256.Create(largest);
-        var from = MemoryMarshal.Cast<float, Vector256<float>>(scores);
-        var to = MemoryMarshal.Cast<float, Vector256<float>>(powers);
-        for (var i = 0; i < from.Length; i++)
-            to[i] = Vector256.Exp(from[i] - shift);
-        for (var i = from.Length * Vector256<float>.Count; i < scores.Length; i++)
-            powers[i] = Vector256.Exp(Vector256.Create(scores[i] - largest)).ToScalar();
-        var sum = 0.0;
-        foreach (var power in powers)
-            sum += power;
-        return sum;
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
@@ -167,19 +169,23 @@ internal sealed class SoftmaxRegression
     private void CurveRow(Part part, float[] w, float[] direction, int i)
     {
         var terms = TermsOf(i);
-        var p = part.Probabilities is null ? new float[_classes] : part.Probabilities.AsSpan(i * _stride, _classes);
+        float[]? rented = null;
         if (part.Probabilities is null)
         {
             ProbabilitiesOf(part, w, i, terms);
-            terms[.._classes].CopyTo(p);
+            rented = ArrayPool<float>.Shared.Rent(_classes);
+            terms[.._classes].CopyTo(rented);
         }
 
+        var p = rented is null ? part.Probabilities.AsSpan(i * _stride, _classes) : rented.AsSpan(0, _classes);
         Score(part.Rows, direction, i, terms);
         var mean = 0f;
         for (var c = 0; c < p.Length; c++)
             mean += p[c] * terms[c];
         for (var c = 0; c < p.Length; c++)
             terms[c] = _weights[part.Start + i] * p[c] * (terms[c] - mean);
+        if (rented is not null)
+            ArrayPool<float>.Shared.Return(rented);
     }
 
     private void ProbabilitiesOf(Part part, float[] w, int i, Span<float> probabilities)
