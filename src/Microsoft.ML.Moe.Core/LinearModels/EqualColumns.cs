@@ -40,35 +40,35 @@ internal sealed class EqualColumns
     /// <summary>The rows, of fewer columns.</summary>
     public SparseRows Rows { get; }
 
-    /// <summary>Weights for <see cref="Rows"/> out of weights of all columns; where these give other scores, those that are nearest.</summary>
-    /// <param name="weights">Columns × <paramref name="stride"/>.</param>
-    /// <param name="stride">Floats of a column's weights.</param>
-    public float[] Join(ReadOnlySpan<float> weights, int stride)
+    /// <summary>Weights for <see cref="Rows"/> out of a model's weights of all columns; where these give other scores, those that are nearest.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="features">What the columns are.</param>
+    public float[] Join(LinearModel model, LinearFeatures features)
     {
+        var stride = Gather.Stride(model.Classes);
         var joined = new float[_scales.Length * stride];
         for (var column = 0; column < _placeOf.Length; column++)
         {
-            var (place, scale) = (_placeOf[column], _scales[_placeOf[column]]);
-            for (var i = 0; i < stride; i++)
-                joined[place * stride + i] += scale * weights[column * stride + i];
+            var place = _placeOf[column];
+            var weights = model.WeightsOf(column, features);
+            for (var i = 0; i < weights.Length; i++)
+                joined[place * stride + i] += _scales[place] * weights[i];
         }
 
         return joined;
     }
 
-    /// <summary>Weights of all columns out of those for <see cref="Rows"/>.</summary>
+    /// <summary>Place of each column among the columns of <see cref="Rows"/>.</summary>
+    public int[] Places => _placeOf;
+
+    /// <summary>Turns the weights of each column of <see cref="Rows"/> into those of each of the columns that stand there.</summary>
     /// <param name="weights">Columns of <see cref="Rows"/> × <paramref name="stride"/>.</param>
     /// <param name="stride">Floats of a column's weights.</param>
     public float[] Split(ReadOnlySpan<float> weights, int stride)
     {
-        var split = new float[_placeOf.Length * stride];
-        for (var column = 0; column < _placeOf.Length; column++)
-        {
-            var (place, scale) = (_placeOf[column], _scales[_placeOf[column]]);
-            for (var i = 0; i < stride; i++)
-                split[column * stride + i] = scale * weights[place * stride + i];
-        }
-
+        var split = new float[weights.Length];
+        for (var i = 0; i < split.Length; i++)
+            split[i] = _scales[i / stride] * weights[i];
         return split;
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
@@ -44,6 +45,7 @@ internal sealed class LinearBranch : Branch<EncodedText>
             EncoderWeight = Weights.Encoder,
             LinearWeight = Weights.Linear,
             Features = Model.Features.Index.Count,
+            Rows = Model.Features.Index.HashedBits > 0 ? 0 : LinearModelValues.RowsOf(Model),
             Counts = Model.Features.CountMeans.Length,
             HashedBits = Model.Features.Index.HashedBits,
         },
@@ -98,7 +100,7 @@ internal sealed class LinearBranch : Branch<EncodedText>
     {
         var model = config.HashedBits > 0
             ? LinearModel.OfHashedTable(take(HashedName, [1 << config.HashedBits, classes]), config.HashedBits, classes)
-            : LinearModelValues.Import(take, config.Features, config.Counts, classes);
+            : LinearModelValues.Import(take, config.Features, config.Rows, config.Counts, classes);
         return new LinearBranch(input, model, (config.EncoderWeight, config.LinearWeight));
     }
 
@@ -124,6 +126,10 @@ internal sealed record LinearBranchConfig
 
     /// <summary>Features that the linear model knows, V.</summary>
     public int Features { get; init => field = OptionCheck.Range(value, 0, 1 << 24, nameof(Features)); }
+
+    /// <summary>Rows of weights that these share, R; 0 in files where each has its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Rows { get; init => field = OptionCheck.Range(value, 0, 1 << 24, nameof(Rows)); }
 
     /// <summary>Counts of a pair; 0 for single texts.</summary>
     public int Counts { get; init => field = OptionCheck.Range(value, 0, 1024, nameof(Counts)); }

@@ -109,10 +109,9 @@ internal sealed class LinearFit(int classes, int threads)
             _penalties.AsSpan().Fill(penalty);
             _penalties.AsSpan(_penalties.Length - 1 - counts, counts).Fill(penalty * PenaltyOfCounts);
             _penalties[^1] = penalty * PenaltyOfConstant;
-            var stride = Gather.Stride(_classes);
-            var w = start is null ? new float[_objective.Length] : _columns.Join(start.WeightsFor(_features), stride);
+            var w = start is null ? new float[_objective.Length] : _columns.Join(start, _features);
             _method.Descend(w, Tolerance, stepTaken, stop);
-            return new LinearModel(_features, _classes, _columns.Split(w, stride));
+            return new LinearModel(_features, _classes, _columns.Split(w, Gather.Stride(_classes)), _columns.Places);
         }
     }
 }

@@ -4,13 +4,15 @@ using System.Runtime.InteropServices;
 namespace Microsoft.ML.Moe.LinearModels;
 
 /// <summary>
-/// A linear model over <see cref="LinearFeatures"/>: multinomial logistic regression. Safe to use from several threads.
+/// A linear model over <see cref="LinearFeatures"/>: multinomial logistic regression. Features that were in the same training rows have learned the same
+/// weights, which are there once. Safe to use from several threads.
 /// </summary>
 internal sealed class LinearModel
 {
     private readonly float[] _weights;
     private readonly int _stride;
     private readonly bool _isHashed;
+    private readonly int[]? _rowOf;
 
     [ThreadStatic]
     private static (List<int> Indices, List<float> Values)? _scratch;
@@ -18,10 +20,11 @@ internal sealed class LinearModel
     /// <summary>A model as fitted.</summary>
     /// <param name="features">Its features.</param>
     /// <param name="classes">Number of classes, C.</param>
-    /// <param name="weights">Columns of the features × <see cref="Gather.Stride"/> of the classes.</param>
-    internal LinearModel(LinearFeatures features, int classes, float[] weights)
+    /// <param name="weights">Rows × <see cref="Gather.Stride"/> of the classes.</param>
+    /// <param name="rowOf">Row of the weights of each column of the features; null where each has its own.</param>
+    internal LinearModel(LinearFeatures features, int classes, float[] weights, int[]? rowOf = null)
     {
-        (Features, Classes, _weights, _stride) = (features, classes, weights, Gather.Stride(classes));
+        (Features, Classes, _weights, _stride, _rowOf) = (features, classes, weights, Gather.Stride(classes), rowOf);
     }
 
     private LinearModel(int bits, int classes, float[] weights)
@@ -33,8 +36,11 @@ internal sealed class LinearModel
     /// <summary>The features it knows.</summary>
     public LinearFeatures Features { get; }
 
-    /// <summary>Weights, columns of the features × stride.</summary>
+    /// <summary>Weights, rows × stride; the last rows are those of a pair's counts and of what is always 1.</summary>
     internal ReadOnlySpan<float> Weights => _weights;
+
+    /// <summary>Row of <see cref="Weights"/> of a column of the features.</summary>
+    internal int RowOf(int column) => _rowOf is null ? column : _rowOf[column];
 
     /// <summary>
     /// The wide branch of a model saved before there were features of their own: n features, each with a row by the leading bits of its
@@ -74,7 +80,17 @@ internal sealed class LinearModel
         if (_isHashed)
             TransformHashed(row, indices, values);
         else
-            Features.Transform(row, indices, values);
+            TransformKnown(row, indices, values);
+    }
+
+    private void TransformKnown(LinearRow row, List<int> indices, List<float> values)
+    {
+        var start = indices.Count;
+        Features.Transform(row, indices, values);
+        if (_rowOf is null)
+            return;
+        foreach (ref var index in CollectionsMarshal.AsSpan(indices)[start..])
+            index = _rowOf[index];
     }
 
     /// <summary>Natural logarithms of the probabilities of a row, [C].</summary>
@@ -91,18 +107,15 @@ internal sealed class LinearModel
             ScoreLogarithms(rows[i], logarithms.Slice(i * Classes, Classes));
     }
 
-    /// <summary>The weights for other features, columns of these × stride: 0 of features that they alone have.</summary>
+    /// <summary>The weights of a column of other features, [stride]: none of a feature that they alone have.</summary>
+    /// <param name="column">The column.</param>
     /// <param name="others">Features of the same classes and as many counts.</param>
-    internal ReadOnlySpan<float> WeightsFor(LinearFeatures others)
+    internal ReadOnlySpan<float> WeightsOf(int column, LinearFeatures others)
     {
-        if (others == Features)
-            return _weights;
-        var weights = new float[others.Columns * _stride];
-        for (var row = 0; row < others.Index.Count; row++)
-            if (Features.Index.RowOf(others.Index.Ids[row]) is >= 0 and var known)
-                _weights.AsSpan(known * _stride, _stride).CopyTo(weights.AsSpan(row * _stride));
-        _weights.AsSpan(Features.Index.Count * _stride).CopyTo(weights.AsSpan(others.Index.Count * _stride));
-        return weights;
+        var own = column >= others.Index.Count ? column - others.Index.Count + Features.Index.Count
+            : others == Features ? column
+            : Features.Index.RowOf(others.Index.Ids[column]);
+        return own < 0 ? [] : _weights.AsSpan(RowOf(own) * _stride, _stride);
     }
 
     private void TransformHashed(LinearRow row, List<int> indices, List<float> values)

@@ -67,6 +67,7 @@ public class LinearModelTests
                     return values[name].Values;
                 },
                 model.Features.Index.Count,
+                LinearModelValues.RowsOf(model),
                 model.Features.CountMeans.Length,
                 model.Classes);
             Assert.Equal(model.Weights.ToArray(), again.Weights.ToArray());
@@ -80,6 +81,52 @@ public class LinearModelTests
             new LinearExamples([Rows.Of("a b", "a b"), Rows.Of("a b", "c"), Rows.Of("c a", "a")], [0, 1, 0], [1, 1, 1]), 10);
     }
 
+    /// <summary>Files from before features shared rows of weights.</summary>
+    [Fact]
+    public void EarlierValues_BringAModelBack()
+    {
+        var model = new LinearFit(3, 1).Fit(Rows.Topics(60, 1), 10);
+        var values = LinearModelValues.Export(model).ToDictionary(v => v.Name, v => v.Values);
+        var count = model.Features.Index.Count;
+        Assert.InRange(LinearModelValues.RowsOf(model), 1, count - 1);
+        float[] ofEach = [.. values["linear.rows"].SelectMany(row => values["linear.weight"][((int)row * 3)..((int)row * 3 + 3)])];
+
+        var again = LinearModelValues.Import(
+            (name, shape) => name switch
+            {
+                "linear.weight" => ofEach,
+                "linear.rows" => throw new InvalidDataException("There are none."),
+                _ => values[name],
+            },
+            count,
+            0,
+            0,
+            3);
+
+        var (before, after) = (new float[3], new float[3]);
+        model.Score(Rows.Of("sun and snow, word1 and word2"), before);
+        again.Score(Rows.Of("sun and snow, word1 and word2"), after);
+        Assert.Equal(before, after);
+    }
+
+    [Theory]
+    [InlineData(0.5f)]
+    [InlineData(-1f)]
+    [InlineData(float.NaN)]
+    [InlineData(7f)]
+    public void DamagedRows_AreNamed(float row)
+    {
+        var error = Assert.Throws<InvalidDataException>(() => LinearModelValues.Import(Take, 2, 7, 0, 2));
+        Assert.Contains("linear.rows", error.Message, StringComparison.Ordinal);
+
+        float[] Take(string name, int[] shape) => name switch
+        {
+            "linear.features" => [0, 1, 0, 2],
+            "linear.rows" => [6, row],
+            _ => new float[shape.Aggregate(1, (a, b) => a * b)],
+        };
+    }
+
     [Theory]
     [InlineData(0.5f)]
     [InlineData(-1f)]
@@ -87,11 +134,11 @@ public class LinearModelTests
     [InlineData(1 << 24)]
     public void DamagedFeatures_AreNamed(float half)
     {
-        var error = Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [half, 0], 1, 0, 2));
+        var error = Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [half, 0], 1, 0, 0, 2));
         Assert.Contains("linear.features", error.Message, StringComparison.Ordinal);
-        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [3, 0, 2, 0], 2, 0, 2));
-        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [], 0, 0, 2));
-        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [], 1, 5, 2));
+        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [3, 0, 2, 0], 2, 0, 0, 2));
+        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [], 0, 0, 0, 2));
+        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import((_, _) => [], 1, 0, 5, 2));
     }
 
     /// <summary>A file of 35 KB whose configuration named 65,536 classes took 36 MB.</summary>
@@ -100,7 +147,7 @@ public class LinearModelTests
     {
         const int Rows = 132;
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import(Take, Rows, 0, 1 << 16));
+        Assert.Throws<InvalidDataException>(() => LinearModelValues.Import(Take, Rows, 0, 0, 1 << 16));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
 
         static float[] Take(string name, int[] shape) => name switch
