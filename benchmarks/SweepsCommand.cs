@@ -75,6 +75,8 @@ internal sealed class SweepsCommand : System.CommandLine.Command
             if (budget <= TimeSpan.Zero)
                 return;
             var timed = Fit(new SweepOptions { TimeBudget = budget });
+            foreach (var line in TrialLines.Of(timed.Result))
+                Console.WriteLine(line);
             Tell($"{name}: {timed.Trials.Count} trials in {timed.Seconds:0.0} s, {timed.Seconds / budget.TotalSeconds:0.000} of the budget");
             Compare(name, "the winner", timed, defaults);
         }
@@ -120,7 +122,7 @@ internal sealed class SweepsCommand : System.CommandLine.Command
                 .. scored.GetColumn<float[]>("Score").Zip(labels, (row, label) => -Math.Log(Math.Max(label == 0 ? 0 : row[label - 1], 1e-15))),
             ];
             var right = scored.GetColumn<uint>("PredictedLabel").Zip(labels, (said, label) => said == label).Count(isRight => isRight);
-            return new Outcome(losses, (double)right / labels.Length, seconds, sweep.Result!.Trials);
+            return new Outcome(losses, (double)right / labels.Length, seconds, sweep.Result!);
         }
 
         private IDataView Read(string folder, string ending, int? rows)
@@ -133,7 +135,10 @@ internal sealed class SweepsCommand : System.CommandLine.Command
         }
     }
 
-    private sealed record Outcome(double[] Losses, double Accuracy, double Seconds, IReadOnlyList<SweepTrial> Trials);
+    private sealed record Outcome(double[] Losses, double Accuracy, double Seconds, SweepResult Result)
+    {
+        public IReadOnlyList<SweepTrial> Trials => Result.Trials;
+    }
 
     private sealed class LabelledText
     {

@@ -19,7 +19,9 @@ internal static class TableSweep
         var defaults = Fit(set, new SweepOptions { Seed = Seed, MaxTrials = 1 });
         Tell($"{set.Name}: the defaults in {defaults.Seconds:0.0} s, {defaults.Figures}");
         var swept = Fit(set, new SweepOptions { Seed = Seed, TimeBudget = budget });
-        Tell($"{set.Name}: {swept.Trials} trials in {swept.Seconds:0.0} s, {swept.Seconds / budget.TotalSeconds:0.000} of the budget");
+        foreach (var line in TrialLines.Of(swept.Result))
+            Console.WriteLine(line);
+        Tell($"{set.Name}: {swept.Result.Trials.Count} trials in {swept.Seconds:0.0} s, {swept.Seconds / budget.TotalSeconds:0.000} of the budget");
         var (mean, error) = RowByRow.Difference(swept.Losses, defaults.Losses);
         Tell($"{set.Name}: the winner, {swept.Figures}; {Loss(set.Task)} row by row {mean:+0.0000;-0.0000} ± {error:0.0000}");
     }
@@ -47,7 +49,7 @@ internal static class TableSweep
         using var disposal = model as IDisposable;
         var scored = model.Transform(set.Test);
         var figures = TableRun.Figures(ml, set.Task, scored).Select(f => string.Create(CultureInfo.InvariantCulture, $"test {f.Name} {f.Value:0.0000}"));
-        return new Outcome(LossesOf(set.Task, scored), string.Join(", ", figures), seconds, sweep.Result!.Trials.Count);
+        return new Outcome(LossesOf(set.Task, scored), string.Join(", ", figures), seconds, sweep.Result!);
     }
 
     private static string Loss(TableTask task) => task == TableTask.Regression ? "squared error" : "log-loss";
@@ -72,5 +74,5 @@ internal static class TableSweep
 
     private static void Tell(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 
-    private sealed record Outcome(double[] Losses, string Figures, double Seconds, int Trials);
+    private sealed record Outcome(double[] Losses, string Figures, double Seconds, SweepResult Result);
 }
