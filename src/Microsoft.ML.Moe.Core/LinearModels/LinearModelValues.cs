@@ -75,11 +75,12 @@ internal static class LinearModelValues
         var features = new LinearFeatures(index, take(Idf, [count]), both[..counts], both[counts..]);
         var places = rows == 0 ? null : PlacesOf(take(Rows, [count]), rows, counts);
         // nothing is made of the numbers that the configuration claims before those of the file are seen to fit
-        float[] saved = [.. take(Weight, [(rows == 0 ? count : rows) + counts, classes]), .. take(Bias, [classes])];
+        var (saved, bias) = (take(Weight, [(rows == 0 ? count : rows) + counts, classes]), take(Bias, [classes]));
         var stride = Gather.Stride(classes);
-        var weights = new float[saved.Length / classes * stride];
+        var weights = new float[(saved.Length / classes + 1) * stride];
         for (var row = 0; row < saved.Length / classes; row++)
             saved.AsSpan(row * classes, classes).CopyTo(weights.AsSpan(row * stride));
+        bias.CopyTo(weights.AsSpan(weights.Length - stride));
         return new LinearModel(features, classes, weights, places);
 
         static ulong HalfOf(float half) => half >= 0 && half < 1 << HalfBits && half == MathF.Floor(half)
