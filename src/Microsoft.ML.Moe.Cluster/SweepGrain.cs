@@ -165,7 +165,11 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
             // where silos differ, one that fits is to coordinate: the next time it may be that one
             _isAlone = SweepJournal.IsOfAnother(error);
             if (_isAlone)
+            {
+                // or this silo's workers would have it made here again whenever they ask
+                _registry!.Exclude(Name, error.Message);
                 DeactivateOnIdle();
+            }
         }
 
         return _coordinator;

@@ -34,6 +34,14 @@ internal sealed class WorkRegistry : IDisposable
     /// <exception cref="InvalidOperationException">There is no work of that name, or it has no journal; the message tells.</exception>
     public PreparedWork Prepare(string name) => Find(name).Prepare();
 
+    /// <summary>Tells that a coordinator of this silo has found the journal to be that of another sweep, which this silo has no part in.</summary>
+    /// <param name="name">The work.</param>
+    /// <param name="reason">What differs.</param>
+    public void Exclude(string name, string reason) => Find(name).Exclusion = reason;
+
+    /// <summary>Why this silo has no part in work; null where it may.</summary>
+    public string? ExclusionOf(string name) => Find(name).Exclusion;
+
     public void Dispose()
     {
         foreach (var entry in _entries.Values)
@@ -50,6 +58,13 @@ internal sealed class WorkRegistry : IDisposable
         private readonly MLContext _ml = LoggingContext(logger);
         private IQueueSource? _source;
         private PreparedWork? _prepared;
+        private volatile string? _exclusion;
+
+        public string? Exclusion
+        {
+            get => _exclusion;
+            set => _exclusion = value;
+        }
 
         public string Journal
         {

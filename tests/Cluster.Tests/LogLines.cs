@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Microsoft.ML.Moe.Tests.Cluster;
@@ -5,13 +6,15 @@ namespace Microsoft.ML.Moe.Tests.Cluster;
 /// <summary>What a silo has logged.</summary>
 internal sealed class LogLines : ILoggerProvider, ILogger
 {
+    private static readonly TimeSpan Most = TimeSpan.FromMinutes(5);
     private readonly Lock _lock = new();
     private readonly List<string> _lines = [];
     private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The first line with a text, which may be still to come.</summary>
+    /// <summary>The first line with a text, which may be still to come, but has to within five minutes.</summary>
     public async Task<string> FirstAsync(string text)
     {
+        var waited = Stopwatch.StartNew();
         while (true)
         {
             Task more;
@@ -22,7 +25,7 @@ internal sealed class LogLines : ILoggerProvider, ILogger
                 more = _more.Task;
             }
 
-            await more;
+            await more.WaitAsync(waited.Elapsed < Most ? Most - waited.Elapsed : TimeSpan.Zero);
         }
     }
 
