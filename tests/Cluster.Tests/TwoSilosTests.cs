@@ -63,10 +63,11 @@ public sealed class TwoSilosTests : IDisposable
         await StartAsync(TinyTable, configure: options => options.Workers = 0, log: log);
         var sweep = Client.SweepAsync("prices");
         await log.FirstAsync("is coordinated here");
-        // the worker says so before it tells the coordinator; and where that has just moved into the worker's silo, it has found out itself
+        // the worker says so before it tells the coordinator, which may be on its way from one silo to another
         await StartAsync(ml => TinySweeps.Table(ml, 130), log: log);
         var refusal = await log.FirstAsync("takes no part");
-        Assert.Matches("its table is 130 rows.*not 120 rows|journal of another sweep: it has other rows", refusal);
+        Assert.Contains("its table is 130 rows", refusal, StringComparison.Ordinal);
+        Assert.Contains("not 120 rows", refusal, StringComparison.Ordinal);
         Assert.False(sweep.IsCompleted);
 
         // and one with the right table does it all
