@@ -167,7 +167,7 @@ internal sealed class SweepGrain(IServiceProvider services, ILogger<SweepGrain> 
             if (_isAlone)
             {
                 // or this silo's workers would have it made here again whenever they ask
-                _registry!.Exclude(Name, error.Message);
+                _registry!.StandBack(Name);
                 DeactivateOnIdle();
             }
         }

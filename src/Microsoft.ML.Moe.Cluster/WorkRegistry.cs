@@ -18,6 +18,9 @@ internal sealed record PreparedWork(IQueueWork Work, WorkIdentity Identity);
 /// <summary>The work that a silo knows by name. Its tables are read when they are needed, and once. For several threads.</summary>
 internal sealed class WorkRegistry : IDisposable
 {
+    /// <summary>How long others have the turn: some polls of who waits.</summary>
+    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(3);
+
     private readonly Dictionary<string, Entry> _entries;
 
     public WorkRegistry(IEnumerable<WorkDefinition> definitions, ILogger<WorkRegistry> logger) => _entries =
@@ -34,13 +37,11 @@ internal sealed class WorkRegistry : IDisposable
     /// <exception cref="InvalidOperationException">There is no work of that name, or it has no journal; the message tells.</exception>
     public PreparedWork Prepare(string name) => Find(name).Prepare();
 
-    /// <summary>Tells that a coordinator of this silo has found the journal to be that of another sweep, which this silo has no part in.</summary>
-    /// <param name="name">The work.</param>
-    /// <param name="reason">What differs.</param>
-    public void Exclude(string name, string reason) => Find(name).Exclusion = reason;
+    /// <summary>Lets workers of other silos, and those who wait, be the next to ask for a coordinator, which Orleans makes where it is asked for.</summary>
+    public void StandBack(string name) => Find(name).Since = Environment.TickCount64;
 
-    /// <summary>Why this silo has no part in work; null where it may.</summary>
-    public string? ExclusionOf(string name) => Find(name).Exclusion;
+    /// <summary>Whether it is the turn of others; see <see cref="StandBack"/>.</summary>
+    public bool StandsBack(string name) => Find(name).Since is { } since && Environment.TickCount64 - since < Turn.TotalMilliseconds;
 
     public void Dispose()
     {
@@ -58,12 +59,13 @@ internal sealed class WorkRegistry : IDisposable
         private readonly MLContext _ml = LoggingContext(logger);
         private IQueueSource? _source;
         private PreparedWork? _prepared;
-        private volatile string? _exclusion;
+        private long _since;
 
-        public string? Exclusion
+        /// <summary>When this silo has stood back, in milliseconds of the system; null for never.</summary>
+        public long? Since
         {
-            get => _exclusion;
-            set => _exclusion = value;
+            get => Volatile.Read(ref _since) is > 0 and var since ? since : null;
+            set => Volatile.Write(ref _since, value ?? 0);
         }
 
         public string Journal

@@ -27,13 +27,8 @@ internal sealed class WorkerService(
             var isAtWork = false;
             foreach (var name in names.ToArray())
             {
-                if (registry.ExclusionOf(name) is { } exclusion)
-                {
-                    names.Remove(name);
-                    Messages.Refused(logger, worker, name, exclusion);
+                if (registry.StandsBack(name))
                     continue;
-                }
-
                 var calls = new SweepCalls(name, grains.GetGrain<ISweepGrain>(name), logger);
                 if (!calls.Try(grain => grain.TakeAsync(worker), stopping, out var answer) || answer.Lease is not { } lease)
                     continue;
