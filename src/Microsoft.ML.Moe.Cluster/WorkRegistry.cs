@@ -18,8 +18,8 @@ internal sealed record PreparedWork(IQueueWork Work, WorkIdentity Identity);
 /// <summary>The work that a silo knows by name. Its tables are read when they are needed, and once. For several threads.</summary>
 internal sealed class WorkRegistry : IDisposable
 {
-    /// <summary>How long others have the turn: some polls of who waits.</summary>
-    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(3);
+    /// <summary>Milliseconds that others have the turn: some polls of who waits.</summary>
+    private const int Turn = 3000;
 
     private readonly Dictionary<string, Entry> _entries;
 
@@ -38,10 +38,10 @@ internal sealed class WorkRegistry : IDisposable
     public PreparedWork Prepare(string name) => Find(name).Prepare();
 
     /// <summary>Lets workers of other silos, and those who wait, be the next to ask for a coordinator, which Orleans makes where it is asked for.</summary>
-    public void StandBack(string name) => Find(name).Since = Environment.TickCount64;
+    public void StandBack(string name) => Find(name).TurnOfOthers = Environment.TickCount64 + Turn;
 
     /// <summary>Whether it is the turn of others; see <see cref="StandBack"/>.</summary>
-    public bool StandsBack(string name) => Find(name).Since is { } since && Environment.TickCount64 - since < Turn.TotalMilliseconds;
+    public bool StandsBack(string name) => Environment.TickCount64 < Find(name).TurnOfOthers;
 
     public void Dispose()
     {
@@ -59,13 +59,13 @@ internal sealed class WorkRegistry : IDisposable
         private readonly MLContext _ml = LoggingContext(logger);
         private IQueueSource? _source;
         private PreparedWork? _prepared;
-        private long _since;
+        private long _turnOfOthers;
 
-        /// <summary>When this silo has stood back, in milliseconds of the system; null for never.</summary>
-        public long? Since
+        /// <summary>Until when it is the turn of other silos, in milliseconds of the system.</summary>
+        public long TurnOfOthers
         {
-            get => Volatile.Read(ref _since) is > 0 and var since ? since : null;
-            set => Volatile.Write(ref _since, value ?? 0);
+            get => Volatile.Read(ref _turnOfOthers);
+            set => Volatile.Write(ref _turnOfOthers, value);
         }
 
         public string Journal
