@@ -9,7 +9,6 @@ namespace Microsoft.ML.Moe.LinearModels;
 /// </summary>
 internal sealed class EqualColumns
 {
-    private readonly int[] _placeOf;
     private readonly float[] _scales;
 
     /// <summary>Finds them.</summary>
@@ -19,19 +18,19 @@ internal sealed class EqualColumns
     {
         var columns = x.Transpose();
         var (places, firsts) = (new Dictionary<int, int>(new SameValues(columns)), new List<int>());
-        _placeOf = new int[x.Columns];
+        Places = new int[x.Columns];
         for (var column = 0; column < x.Columns; column++)
         {
-            if (column < count && places.TryGetValue(column, out _placeOf[column]))
+            if (column < count && places.TryGetValue(column, out Places[column]))
                 continue;
-            _placeOf[column] = firsts.Count;
+            Places[column] = firsts.Count;
             if (column < count)
                 places.Add(column, firsts.Count);
             firsts.Add(column);
         }
 
         var members = new int[firsts.Count];
-        foreach (var place in _placeOf)
+        foreach (var place in Places)
             members[place]++;
         _scales = [.. members.Select(m => 1f / MathF.Sqrt(m))];
         Rows = Only(x, firsts);
@@ -47,9 +46,9 @@ internal sealed class EqualColumns
     {
         var stride = Gather.Stride(model.Classes);
         var joined = new float[_scales.Length * stride];
-        for (var column = 0; column < _placeOf.Length; column++)
+        for (var column = 0; column < Places.Length; column++)
         {
-            var place = _placeOf[column];
+            var place = Places[column];
             var weights = model.WeightsOf(column, features);
             for (var i = 0; i < weights.Length; i++)
                 joined[place * stride + i] += _scales[place] * weights[i];
@@ -59,7 +58,7 @@ internal sealed class EqualColumns
     }
 
     /// <summary>Place of each column among the columns of <see cref="Rows"/>.</summary>
-    public int[] Places => _placeOf;
+    public int[] Places { get; }
 
     /// <summary>Turns the weights of each column of <see cref="Rows"/> into those of each of the columns that stand there.</summary>
     /// <param name="weights">Columns of <see cref="Rows"/> × <paramref name="stride"/>.</param>
@@ -81,13 +80,14 @@ internal sealed class EqualColumns
         var (offsets, indices, values) = (new int[x.Count + 1], new List<int>(), new List<float>());
         for (var row = 0; row < x.Count; row++)
         {
-            var (columns, own) = (x.IndicesOf(row).ToArray(), x.ValuesOf(row).ToArray());
+            var columns = x.IndicesOf(row);
+            var own = x.ValuesOf(row);
             for (var i = 0; i < columns.Length; i++)
             {
                 if (!isFirst[columns[i]])
                     continue;
-                indices.Add(_placeOf[columns[i]]);
-                values.Add(own[i] / _scales[_placeOf[columns[i]]]);
+                indices.Add(Places[columns[i]]);
+                values.Add(own[i] / _scales[Places[columns[i]]]);
             }
 
             offsets[row + 1] = indices.Count;
