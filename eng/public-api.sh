@@ -5,7 +5,7 @@
 #   eng/public-api.sh --ship   at a release: all that is public now counts as shipped
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 LC_ALL=C
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 LC_ALL=C RunAnalyzers=true
 
 header='#nullable enable'
 for project in Microsoft.ML.Moe.Core Microsoft.ML.Moe.TorchSharp Microsoft.ML.Moe Microsoft.ML.Moe.Extensions.AI Microsoft.ML.Moe.Mpi Microsoft.ML.Moe.Onnx Microsoft.ML.Moe.Cluster; do
@@ -13,7 +13,7 @@ for project in Microsoft.ML.Moe.Core Microsoft.ML.Moe.TorchSharp Microsoft.ML.Mo
     echo "$header" > "$unshipped"
     [[ "${1:-}" != --ship ]] || echo "$header" > "$shipped"
     # With no more than warnings the build goes on to the end, and the analyzer names every difference in one.
-    messages=$(dotnet build "src/$project" -p:TreatWarningsAsErrors=false -p:WarningsAsErrors= -v minimal) || { echo "$messages" >&2; exit 1; }
+    messages=$(dotnet build "src/$project" --no-incremental -p:TreatWarningsAsErrors=false -p:WarningsAsErrors= -v minimal) || { echo "$messages" >&2; exit 1; }
     [[ "${1:-}" != --ship ]] || unshipped="$shipped"
     {
         echo "$header"
