@@ -22,6 +22,9 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Sets of the study <c>linear</c>, <c>images</c> or <c>image-stems</c>, in the order in which they run; null takes all.</summary>
     public IReadOnlyList<string>? Sets { get; init; }
 
+    /// <summary>Arms of studies whose runs are made; null makes all.</summary>
+    public IReadOnlyList<string>? Arms { get; init; }
+
     /// <summary>Published encoder that the study <c>linear</c> begins with: <c>minilm</c> or a folder; null for none.</summary>
     public string? Encoder { get; init; }
 

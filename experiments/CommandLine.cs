@@ -59,6 +59,13 @@ internal static class CommandLine
         AllowMultipleArgumentsPerToken = true,
     };
 
+    private static readonly Option<string[]> Arms = new("--arms")
+    {
+        Description = "Only the runs of what the tables call so. Default: all.",
+        HelpName = "NAME",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private static readonly Option<string?> Encoder = new("--encoder")
     {
         Description = "Published encoder that the study 'linear' begins with: minilm, or a folder. Default: none.",
@@ -100,7 +107,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Repeats the experiments of GW-MoE and USMoE at a small scale. It can be stopped and started again.")
         {
-            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Encoder, Steps, Model, Vocabulary, ReportOnly,
+            Studies, Data, Output, Seeds, Threads, Parallel, Epochs, Rows, Sets, Arms, Encoder, Steps, Model, Vocabulary, ReportOnly,
         };
         root.Validators.Add(result =>
         {
@@ -122,6 +129,7 @@ internal static class CommandLine
             Epochs = result.GetValue(Epochs),
             Rows = result.GetValue(Rows),
             Sets = result.GetValue(Sets) is { Length: > 0 } sets ? sets : null,
+            Arms = result.GetValue(Arms) is { Length: > 0 } arms ? arms : null,
             Encoder = result.GetValue(Encoder),
             Steps = result.GetValue(Steps),
             Model = result.GetValue(Model),

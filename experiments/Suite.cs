@@ -64,7 +64,8 @@ internal static class Suite
 
     private static void Execute(IStudy study, RunLog log, Arguments arguments, CancellationToken stop)
     {
-        Run[] open = [.. study.Runs.Where(run => log.Find(run.Key) is null)];
+        Run[] open =
+            [.. study.Runs.Where(run => log.Find(run.Key) is null && arguments.Arms?.Contains(run.Key.Arm, StringComparer.Ordinal) != false)];
         if (open.Length == 0)
             return;
         study.Prepare(stop);

@@ -12,8 +12,8 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.Experiments.Studies;
 
 /// <summary>
-/// Images from scratch: dense blocks, Token Choice, Expert Choice, Unified and Soft MoE at equal cost; clean, corrupted and attacked; and,
-/// where masks are known, how well experts tell objects from background.
+/// Images from scratch: convolutions alone; and behind them dense blocks, Token Choice, Expert Choice, Unified and Soft MoE at equal cost; clean,
+/// corrupted and attacked; and, where masks are known, how well experts tell objects from background.
 /// </summary>
 internal sealed class ImageStudy(Arguments arguments) : IStudy
 {
@@ -22,6 +22,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
     private const string Corrupted = "mean corruption error";
     private const string Trained = "separation";
     private const string Untrained = "separation untrained";
+    private const string Alone = "convolutions alone";
     private const int Layers = 1;
     private const int Experts = 8;
     private const int ExpertWidth = 128;
@@ -37,7 +38,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
 
     private static readonly (string Name, Router? Router)[] Arms =
     [
-        ("dense", null), ("Token Choice", Router.TokenChoice(1)), ("Expert Choice", Router.ExpertChoice(1)), ("Unified", Router.Unified(1)),
+        (Alone, null), ("dense", null), ("Token Choice", Router.TokenChoice(1)), ("Expert Choice", Router.ExpertChoice(1)), ("Unified", Router.Unified(1)),
         // as many slots as tokens, 64, cost what a dense block does
         ("Soft", Router.Soft(64 / Experts)),
     ];
@@ -48,7 +49,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         from seed in arguments.Seeds
         from data in Sets
         from arm in Arms
-        select new Run(Key(data, arm.Name, seed), (engine, stop) => Execute(data, arm.Router, seed, engine, stop));
+        select new Run(Key(data, arm.Name, seed), (engine, stop) => Execute(data, arm.Name, arm.Router, seed, engine, stop));
 
     public string Report(RunLog log)
     {
@@ -56,7 +57,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         text.AppendLine(string.Create(
             CultureInfo.InvariantCulture,
             $"Mean ± standard error of the seeds {string.Join(", ", arguments.Seeds)}, in per cent. Convolutions, then {Layers} block, "
-            + $"{Experts} experts of {ExpertWidth}, one for each token; dense blocks as wide as one expert. Corrupted and attacked: "
+            + $"{Experts} experts of {ExpertWidth}, one for each token; dense blocks as wide as one expert; no block after convolutions alone. Corrupted and attacked: "
             + $"{AttackedRows} test rows at most; sizes of attacks are of values within [0, 1]. Separation: adjusted mutual information of a patch's expert in the last block with the mask."));
         text.AppendLine();
         foreach (var data in Sets)
@@ -89,14 +90,15 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
     private RunKey Key(string data, string arm, int seed) => new(
         Name, data, arm, seed, string.Create(CultureInfo.InvariantCulture, $"epochs {arguments.Epochs} rows {arguments.Rows}"));
 
-    private Dictionary<string, double> Execute(string data, Router? router, int seed, Engine engine, CancellationToken stop)
+    private Dictionary<string, double> Execute(
+        string data, string arm, Router? router, int seed, Engine engine, CancellationToken stop)
     {
         var set = ImageSet.Load(arguments.Data, data, arguments.Rows);
         var config = new ImageClassifierConfig
         {
             Encoder = new()
             {
-                Layers = Layers,
+                Layers = arm == Alone ? 0 : Layers,
                 MoeEvery = router is null ? 0 : 1,
                 Experts = Experts,
                 ExpertWidth = ExpertWidth,

@@ -75,8 +75,9 @@ internal readonly unsafe struct ConvolutionOperation(
         tape.Workers.Run(parts, Gemm.Work((long)rows * windows.Values * outputs), body);
         for (var part = 1; part < parts; part++)
             kernels.Add(sums, sums + (long)part * length, sums, length);
-        for (var i = 0; i < length; i++)
-            gradient[i] += sums[i % outputs * windows.Values + i / outputs];
+        for (var k = 0; k < windows.Values; k++)
+            for (var o = 0; o < outputs; o++)
+                gradient[k * outputs + o] += sums[o * windows.Values + k];
     }
 
     /// <summary>Some rows of the product.</summary>
