@@ -65,6 +65,11 @@ public sealed class SearchSpace<TOptions>
     /// <summary>Names of the options that differ between trials.</summary>
     public IReadOnlyList<string> Options => [.. _entries.Where(entry => entry.IsFree).Select(entry => entry.Option.Name).Distinct()];
 
+    /// <summary>
+    /// What is tried right after the defaults, before the space is searched, as far as the space still has its values: what <c>First</c> has added.
+    /// </summary>
+    public IReadOnlyList<Configuration> Portfolio => _first;
+
     /// <summary>Entries, each after those that its condition depends on.</summary>
     internal IReadOnlyList<SpaceEntry> Entries => _entries;
 
@@ -132,12 +137,30 @@ public sealed class SearchSpace<TOptions>
     public SearchSpace<TOptions> First(Func<Configuration, Configuration> configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        var made = configuration(new Configuration(ImmutableDictionary<OptionMember, object?>.Empty));
+        var made = configuration(new Configuration());
         ArgumentNullException.ThrowIfNull(made, nameof(configuration));
-        if (Problem(made) is { } problem)
-            throw new ArgumentException(problem, nameof(configuration));
-        return new(_entries, _first.Add(made));
+        return First([made]);
     }
+
+    /// <summary>Adds configurations to try right after the defaults, before the space is searched, in their order.</summary>
+    /// <param name="configurations">They set options to values of the space; the others keep their defaults.</param>
+    /// <exception cref="ArgumentException">An option is not of this space, or a value not among its values; the message names it.</exception>
+    public SearchSpace<TOptions> First(IEnumerable<Configuration> configurations)
+    {
+        ArgumentNullException.ThrowIfNull(configurations);
+        Configuration[] added = [.. configurations];
+        foreach (var configuration in added)
+        {
+            ArgumentNullException.ThrowIfNull(configuration, nameof(configurations));
+            if (Problem(configuration) is { } problem)
+                throw new ArgumentException(problem, nameof(configurations));
+        }
+
+        return new(_entries, _first.AddRange(added));
+    }
+
+    /// <summary>The same space, with nothing to try before it is searched but the defaults.</summary>
+    public SearchSpace<TOptions> WithoutPortfolio() => new(_entries, []);
 
     /// <summary>The values of a trial by the name of the option; of those whose condition does not hold there are none.</summary>
     /// <param name="place">A number within [0, 1) for each entry.</param>
@@ -225,6 +248,12 @@ public sealed class SearchSpace<TOptions>
     /// <summary>Values of options to try.</summary>
     public sealed class Configuration
     {
+        /// <summary>Creates a configuration that leaves all options at their defaults.</summary>
+        public Configuration()
+            : this(ImmutableDictionary<OptionMember, object?>.Empty)
+        {
+        }
+
         internal Configuration(ImmutableDictionary<OptionMember, object?> values) => Values = values;
 
         /// <summary>The values.</summary>

@@ -26,9 +26,7 @@ public static class SearchSpaces
     /// <summary>Options of <see cref="MoeTextClassificationTrainer"/>, without a published encoder.</summary>
     public static SearchSpace<MoeTextClassificationTrainer.Options> Text { get; } =
         SearchSpace<MoeTextClassificationTrainer.Options>.FromAttributes()
-            .First(c => c.Set(o => o.LearningRate, 2e-3f).Set(o => o.Dropout, 0.3f))
-            .First(c => c.Set(o => o.LearningRate, 5e-4f).Set(o => o.EmbeddingLearningRate, 5e-3f))
-            .First(c => c.Set(o => o.Layers, 1).Set(o => o.LearningRate, 2e-3f));
+            .First(Portfolio.Text);
 
     /// <summary>
     /// Options of <see cref="MoeTextClassificationTrainer"/> over a published encoder: how many of its layers are trained, and what stands beside it.
@@ -49,8 +47,7 @@ public static class SearchSpaces
     /// <param name="model">The model that training begins with.</param>
     public static SearchSpace<MoeTextToTextTrainer.Options> TextToText(PublishedModel model) =>
         OfGenerators<MoeTextToTextTrainer.Options>(model, 1e-5f, 1e-3f)
-            .First(c => c.Set(o => o.LearningRate, 1e-4f))
-            .First(c => c.Set(o => o.LearningRate, 3e-4f));
+            .First(Portfolio.TextToText);
 
     /// <summary>
     /// Options of <see cref="MoeLanguageModelTrainer"/> that trains the weights themselves; with
@@ -59,14 +56,12 @@ public static class SearchSpaces
     /// <param name="model">The model that training begins with.</param>
     public static SearchSpace<MoeLanguageModelTrainer.Options> LanguageModel(PublishedModel model) =>
         OfGenerators<MoeLanguageModelTrainer.Options>(model, 3e-6f, 3e-4f)
-            .First(c => c.Set(o => o.LearningRate, 2e-5f))
-            .First(c => c.Set(o => o.LearningRate, 1e-4f));
+            .First(Portfolio.LanguageModel);
 
     /// <summary>Options of <see cref="MoeImageClassificationTrainer"/>.</summary>
     public static SearchSpace<MoeImageClassificationTrainer.Options> Images { get; } =
         SearchSpace<MoeImageClassificationTrainer.Options>.FromAttributes()
-            .First(c => c.Set(o => o.LearningRate, 2e-3f))
-            .First(c => c.Set(o => o.Layers, 3).Set(o => o.Dropout, 0.2f));
+            .First(Portfolio.Images);
 
     /// <summary>Options of <see cref="MoeFeatureClassificationTrainer"/>.</summary>
     public static SearchSpace<MoeFeatureClassificationTrainer.Options> Tables { get; } =
@@ -98,6 +93,53 @@ public static class SearchSpaces
         .Range(o => o.WeightDecay, 1e-5f, 1e-1f, log: true)
         .Choice(o => o.Experts, 4, 8, 16)
         .AsBeginning()
-        .First(c => c.Set(o => o.Members, 16))
-        .First(c => c.Set(o => o.LearningRate, 1e-3f).Set(o => o.Dropout, 0.2f));
+        .First(Portfolio.Tables<T>());
+
+    /// <summary>
+    /// The configurations that these spaces try right after the defaults, to add to a space of one's own by
+    /// <see cref="SearchSpace{TOptions}.First(IEnumerable{SearchSpace{TOptions}.Configuration})"/>. docs/sweeps.md says which have been compared with the defaults.
+    /// </summary>
+    public static class Portfolio
+    {
+        /// <summary>Of <see cref="SearchSpaces.Text"/>.</summary>
+        public static IReadOnlyList<SearchSpace<MoeTextClassificationTrainer.Options>.Configuration> Text { get; } =
+        [
+            Of<MoeTextClassificationTrainer.Options>().Set(o => o.LearningRate, 2e-3f).Set(o => o.Dropout, 0.3f),
+            Of<MoeTextClassificationTrainer.Options>().Set(o => o.LearningRate, 5e-4f).Set(o => o.EmbeddingLearningRate, 5e-3f),
+            Of<MoeTextClassificationTrainer.Options>().Set(o => o.Layers, 1).Set(o => o.LearningRate, 2e-3f),
+        ];
+
+        /// <summary>Of <see cref="SearchSpaces.Images"/>.</summary>
+        public static IReadOnlyList<SearchSpace<MoeImageClassificationTrainer.Options>.Configuration> Images { get; } =
+        [
+            Of<MoeImageClassificationTrainer.Options>().Set(o => o.LearningRate, 2e-3f),
+            Of<MoeImageClassificationTrainer.Options>().Set(o => o.Layers, 3).Set(o => o.Dropout, 0.2f),
+        ];
+
+        /// <summary>Of <see cref="SearchSpaces.TextToText"/>.</summary>
+        public static IReadOnlyList<SearchSpace<MoeTextToTextTrainer.Options>.Configuration> TextToText { get; } =
+        [
+            Of<MoeTextToTextTrainer.Options>().Set(o => o.LearningRate, 1e-4f),
+            Of<MoeTextToTextTrainer.Options>().Set(o => o.LearningRate, 3e-4f),
+        ];
+
+        /// <summary>Of <see cref="SearchSpaces.LanguageModel"/>.</summary>
+        public static IReadOnlyList<SearchSpace<MoeLanguageModelTrainer.Options>.Configuration> LanguageModel { get; } =
+        [
+            Of<MoeLanguageModelTrainer.Options>().Set(o => o.LearningRate, 2e-5f),
+            Of<MoeLanguageModelTrainer.Options>().Set(o => o.LearningRate, 1e-4f),
+        ];
+
+        /// <summary>Of <see cref="SearchSpaces.Tables"/>, <see cref="BinaryTables"/> and <see cref="RegressionTables"/>.</summary>
+        /// <typeparam name="TOptions">Class of the options.</typeparam>
+        public static IReadOnlyList<SearchSpace<TOptions>.Configuration> Tables<TOptions>()
+            where TOptions : MoeFeatureOptions, new() =>
+        [
+            Of<TOptions>().Set(o => o.Members, 16),
+            Of<TOptions>().Set(o => o.LearningRate, 1e-3f).Set(o => o.Dropout, 0.2f),
+        ];
+
+        private static SearchSpace<TOptions>.Configuration Of<TOptions>()
+            where TOptions : class, new() => new();
+    }
 }

@@ -43,6 +43,26 @@ public sealed class SearchSpaceTests
     }
 
     [Fact]
+    public void A_portfolio_goes_into_a_space_of_ones_own_and_out_of_one_to_begin_with()
+    {
+        var own = SearchSpaces.Empty<MoeImageClassificationTrainer.Options>()
+            .Range(o => o.LearningRate, 1e-4f, 1e-2f).Choice(o => o.Layers, 1, 2, 3).Choice(o => o.Dropout, 0f, 0.2f)
+            .First(SearchSpaces.Portfolio.Images);
+        Assert.Equal(SearchSpaces.Images.Portfolio, own.Portfolio);
+        var proposals = new Proposals<MoeImageClassificationTrainer.Options>(own, seed: 3);
+        Assert.Equal(2e-3f, own.Create(proposals[1]!).LearningRate);
+        Assert.Equal((3, 0.2f), own.Create(proposals[2]!) is var third ? (third.Layers, third.Dropout) : default);
+
+        var bare = own.WithoutPortfolio();
+        Assert.Empty(bare.Portfolio);
+        Assert.NotEqual(2e-3f, bare.Create(new Proposals<MoeImageClassificationTrainer.Options>(bare, seed: 3)[1]!).LearningRate);
+        Refused(
+            "Layers is not in the space",
+            () => SearchSpaces.Empty<MoeImageClassificationTrainer.Options>().Range(o => o.LearningRate, 1e-4f, 1e-2f).Choice(o => o.Dropout, 0f, 0.2f)
+                .First(SearchSpaces.Portfolio.Images));
+    }
+
+    [Fact]
     public void The_same_seed_proposes_the_same_and_another_seed_something_else()
     {
         var space = SearchSpaces.Empty<Knobs>().Range(o => o.Rate, 0f, 1f);
