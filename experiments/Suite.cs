@@ -18,20 +18,21 @@ internal static class Suite
         ["flops"] = (arguments, folder) => new FlopsStudy(arguments, folder),
         ["linear"] = (arguments, _) => new LinearStudy(arguments),
         ["language-model"] = (arguments, _) => new LanguageModelStudy(arguments),
-        ["pretrain-causal"] = (arguments, _) => new PretrainStudy(PretrainedModel.Causal, arguments),
-        ["pretrain-switch"] = (arguments, _) => new PretrainStudy(PretrainedModel.Switch, arguments),
+        ["pretrain-causal"] = (arguments, _) => PretrainStudy.Causal(arguments),
+        ["pretrain-switch"] = (arguments, _) => PretrainStudy.Switch(arguments),
         ["text-to-text"] = (arguments, folder) => new TextToTextStudy(arguments, folder),
         ["training-free"] = (arguments, _) => new TrainingFreeStudy(arguments),
         ["corruption"] = (arguments, folder) => new CorruptionStudy(arguments, folder),
         ["uncertainty"] = (arguments, folder) => new UncertaintyStudy(arguments, folder),
         ["images"] = (arguments, _) => new ImageStudy(arguments),
         ["image-stems"] = (arguments, _) => new ImageStemStudy(arguments),
+        ["shape-experts"] = (arguments, _) => new ShapeExpertsStudy(arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 
     // they take hours, or a model that was pretrained before
     private static readonly string[] Apart =
-        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images", "image-stems"];
+        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images", "image-stems", "shape-experts"];
 
     public static IEnumerable<string> Names => Studies.Keys;
 

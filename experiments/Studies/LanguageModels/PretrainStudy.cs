@@ -21,6 +21,12 @@ internal sealed class PretrainStudy(PretrainedModel pretrained, Arguments argume
     private const int DefaultSteps = 2000;
     private const int TestRows = 400;
 
+    /// <summary>Of the mixture that continues texts.</summary>
+    public static PretrainStudy Causal(Arguments arguments) => new(PretrainedModel.Causal, arguments);
+
+    /// <summary>Of the mixture that fills gaps.</summary>
+    public static PretrainStudy Switch(Arguments arguments) => new(PretrainedModel.Switch, arguments);
+
     /// <inheritdoc/>
     public IEnumerable<Run> Runs => [new Run(Key, Execute)];
 
