@@ -28,7 +28,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
     private const int ExpertWidth = 128;
 
     /// <summary>Test rows that are corrupted and attacked.</summary>
-    private const int AttackedRows = 500;
+    private const int AttackedRows = 200;
 
     private static readonly AdversarialAttack[] Attacks =
     [
