@@ -19,6 +19,12 @@ internal sealed class ShapeExpertsStudy(Arguments arguments) : IStudy
     private const int RowCount = 2000;
     private const int Images = 6;
 
+    private static readonly (string Name, Func<ObjectSeparation, double> Of)[] Separations =
+    [
+        ("trained", s => s.Trained), ("untrained", s => s.Untrained), ("within an image, trained", s => s.TrainedWithinImages),
+        ("within an image, untrained", s => s.UntrainedWithinImages),
+    ];
+
     private static readonly Router[] Routers = [Router.TokenChoice(1), Router.ExpertChoice(1), Router.Unified(1)];
 
     /// <inheritdoc/>
@@ -28,20 +34,18 @@ internal sealed class ShapeExpertsStudy(Arguments arguments) : IStudy
     public string Report(RunLog log)
     {
         var results = arguments.Seeds.Select(seed => log.Find(Key(seed))).OfType<RunResult>().ToList();
-        var table = new MarkdownTable(["router", "trained", "untrained"]);
+        var table = new MarkdownTable(["router", .. Separations.Select(separation => separation.Name)]);
         foreach (var router in Routers)
-            table.Add([router.ToString(), Of(Trained(router)), Of(Untrained(router))]);
+            table.Add([router.ToString(), .. Separations.Select(separation => Of(NameOf(router, separation.Name)))]);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"## Which expert sees what: shapes on textures\n\nAdjusted mutual information of a patch's expert with whether it shows a shape, in per cent; mean ± "
-            + $"standard error of {results.Count} seeds. One model, trained with Token Choice, routed in three ways at one expert a patch. Accuracy: {Of(Accuracy)}.\n\n{table}");
+            $"## Which expert sees what: shapes on textures\n\nAdjusted mutual information of a patch's expert with whether it shows a shape, of all images together and within "
+            + $"an image, in per cent; mean ± standard error of {results.Count} seeds. One model, trained with Token Choice, routed in three ways at one expert a patch. Accuracy: {Of(Accuracy)}.\n\n{table}");
 
         string Of(string value) => results.Count == 0 ? "–" : new Sample([.. results.Select(result => result.Values[value])]).InPercent();
     }
 
-    private static string Trained(Router router) => $"{router.Kind} trained";
-
-    private static string Untrained(Router router) => $"{router.Kind} untrained";
+    private static string NameOf(Router router, string separation) => $"{router.Kind}, {separation}";
 
     private RunKey Key(int seed) => new(Name, ImageSet.Shapes, "Token Choice", seed, string.Create(CultureInfo.InvariantCulture, $"epochs {arguments.Epochs}"));
 
@@ -69,8 +73,9 @@ internal sealed class ShapeExpertsStudy(Arguments arguments) : IStudy
         {
             [Accuracy] = context.MulticlassClassification.Evaluate(model.Transform(test)).MicroAccuracy,
         };
-        foreach (var separation in pictures.Separations)
-            (values[Trained(separation.Router)], values[Untrained(separation.Router)]) = (separation.Trained, separation.Untrained);
+        foreach (var ofRouter in pictures.Separations)
+            foreach (var (named, of) in Separations)
+                values[NameOf(ofRouter.Router, named)] = of(ofRouter);
         return values;
 
         IDataView Load(int first) => context.Data.LoadFromEnumerable(Enumerable.Range(first, RowCount).Select(number =>

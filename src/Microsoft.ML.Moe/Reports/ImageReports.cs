@@ -63,7 +63,12 @@ internal static class ImageReports
         return
         [
             .. experts[0].Blocks.Index().SelectMany(layer => routers.Select((router, r) => new ObjectSeparation(
-                router, layer.Item, experts[r].Separation(layer.Index, isObject), ofUntrained[r].Separation(layer.Index, isObject)))),
+                router,
+                layer.Item,
+                experts[r].Separation(layer.Index, isObject),
+                ofUntrained[r].Separation(layer.Index, isObject),
+                experts[r].SeparationWithinImages(layer.Index, isObject),
+                ofUntrained[r].SeparationWithinImages(layer.Index, isObject)))),
         ];
     }
 }

@@ -47,7 +47,12 @@ public sealed class RoutingPicturesOptions
 /// tells the other.
 /// </param>
 /// <param name="Untrained">The same of a network of random weights: colours alone make some of it.</param>
-public sealed record ObjectSeparation(Router Router, int Block, double Trained, double Untrained);
+/// <param name="TrainedWithinImages">
+/// The same within an image, as the mean over images that show both: which experts see the object may differ from image to image. NaN where none does.
+/// </param>
+/// <param name="UntrainedWithinImages">The same of a network of random weights.</param>
+public sealed record ObjectSeparation(
+    Router Router, int Block, double Trained, double Untrained, double TrainedWithinImages, double UntrainedWithinImages);
 
 /// <summary>
 /// Images with their patches coloured by the experts that they went to, routers side by side, layer by layer. Made by
@@ -167,12 +172,15 @@ public sealed class RoutingPictures
     {
         if (Separations.Count == 0)
             return;
-        html.Raw("<h2>Objects and background</h2>\n<p>Adjusted mutual information of a patch's expert with whether it shows an object, of a network that has ");
-        html.Raw("learned and of one that has not.</p>\n<table><tr><th>block</th><th>router</th><th>trained</th><th>untrained</th></tr>\n");
+        html.Raw("<h2>Objects and background</h2>\n<p>Adjusted mutual information of a patch's expert with whether it shows an object, of all images together and ");
+        html.Raw("within an image, of a network that has learned and of one that has not.</p>\n<table><tr><th>block</th><th>router</th><th>trained</th>");
+        html.Raw("<th>untrained</th><th>within an image, trained</th><th>untrained</th></tr>\n");
         foreach (var s in Separations)
         {
-            var (trained, untrained) = (s.Trained.ToString("F3", CultureInfo.InvariantCulture), s.Untrained.ToString("F3", CultureInfo.InvariantCulture));
-            html.Line($"<tr><td>{s.Block}</td><td>{s.Router}</td><td>{trained}</td><td>{untrained}</td></tr>");
+            html.Line($"<tr><td>{s.Block}</td><td>{s.Router}</td>");
+            foreach (var value in (double[])[s.Trained, s.Untrained, s.TrainedWithinImages, s.UntrainedWithinImages])
+                html.Line($"<td>{value.ToString("F3", CultureInfo.InvariantCulture)}</td>");
+            html.Raw("</tr>\n");
         }
 
         html.Raw("</table>\n");

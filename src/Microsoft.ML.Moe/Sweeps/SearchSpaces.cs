@@ -58,9 +58,11 @@ public static class SearchSpaces
         OfGenerators<MoeLanguageModelTrainer.Options>(model, 3e-6f, 3e-4f)
             .First(Portfolio.LanguageModel);
 
-    /// <summary>Options of <see cref="MoeImageClassificationTrainer"/>.</summary>
+    /// <summary>Options of <see cref="MoeImageClassificationTrainer"/>; no block at all among the numbers of blocks.</summary>
     public static SearchSpace<MoeImageClassificationTrainer.Options> Images { get; } =
         SearchSpace<MoeImageClassificationTrainer.Options>.FromAttributes()
+            .Choice(o => o.Layers, 0, 1, 2, 3)
+            .AsBeginning()
             .First(Portfolio.Images);
 
     /// <summary>Options of <see cref="MoeFeatureClassificationTrainer"/>.</summary>
@@ -112,8 +114,8 @@ public static class SearchSpaces
         /// <summary>Of <see cref="SearchSpaces.Images"/>.</summary>
         public static IReadOnlyList<SearchSpace<MoeImageClassificationTrainer.Options>.Configuration> Images { get; } =
         [
-            Of<MoeImageClassificationTrainer.Options>().Set(o => o.LearningRate, 2e-3f),
-            Of<MoeImageClassificationTrainer.Options>().Set(o => o.Layers, 3).Set(o => o.Dropout, 0.2f),
+            Of<MoeImageClassificationTrainer.Options>().Set(o => o.Layers, 0),
+            Of<MoeImageClassificationTrainer.Options>().Set(o => o.LearningRate, 4e-3f),
         ];
 
         /// <summary>Of <see cref="SearchSpaces.TextToText"/>.</summary>

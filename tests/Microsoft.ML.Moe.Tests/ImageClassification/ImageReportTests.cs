@@ -73,6 +73,7 @@ public sealed class ImageReportTests
         Assert.Equal(2, pictures.Images);
         Assert.Equal(options.Routers, pictures.Separations.Select(s => s.Router));
         Assert.All(pictures.Separations, s => Assert.InRange(s.Trained, -0.5, 1));
+        Assert.All(pictures.Separations, s => Assert.InRange(s.TrainedWithinImages, -0.5, 1));
         Assert.Contains("Objects and background", pictures.ToHtml(), StringComparison.Ordinal);
 
         var wrong = _ml.Data.LoadFromEnumerable([new MaskedRow { Features = new float[36], Mask = new float[5] }]);

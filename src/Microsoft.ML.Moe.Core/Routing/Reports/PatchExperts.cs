@@ -35,6 +35,22 @@ internal sealed record PatchExperts(Router Router, IReadOnlyList<int> Blocks, IR
         [.. isObject.SelectMany(patches => patches.Select(shows => shows ? 1 : 0))], [.. ExpertOf[layer].SelectMany(patches => patches)])
         .AdjustedMutualInformation;
 
+    /// <summary>
+    /// The same within an image, as the mean over images that show an object and background: experts that tell the object of one image from its
+    /// ground need not be those that do so in another.
+    /// </summary>
+    /// <param name="layer">Number of the layer, in the order of <see cref="Blocks"/>.</param>
+    /// <param name="isObject">Of each image whether each patch shows an object.</param>
+    /// <returns>NaN where no image shows both.</returns>
+    public double SeparationWithinImages(int layer, IReadOnlyList<bool[]> isObject)
+    {
+        var agreements = isObject.Index()
+            .Where(image => image.Item.Contains(true) && image.Item.Contains(false))
+            .Select(image => new ClusterAgreement([.. image.Item.Select(shows => shows ? 1 : 0)], ExpertOf[layer][image.Index]))
+            .ToList();
+        return agreements.Count == 0 ? double.NaN : agreements.Average(agreement => agreement.AdjustedMutualInformation);
+    }
+
     private sealed class Observer(int specialTokens, int patches) : IRoutingObserver
     {
         private readonly Dictionary<int, List<int[]>> _experts = [];

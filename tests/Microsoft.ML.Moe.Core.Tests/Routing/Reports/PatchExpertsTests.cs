@@ -53,6 +53,20 @@ public sealed class PatchExpertsTests : IDisposable
         Assert.InRange(new PatchExperts(Router.TokenChoice(1), [0], [many]).Separation(0, masks), -0.02, 0.02);
     }
 
+    [Fact]
+    public void WithinImagesOtherExpertsMayBeTheObject()
+    {
+        bool[] left = [true, true, false, false];
+        int[][] swapped = [[0, 0, 1, 1], [1, 1, 0, 0], [2, 2, 2, 2]];
+        var experts = new PatchExperts(Router.TokenChoice(1), [0], [swapped]);
+
+        // the third image shows no background, so it tells nothing
+        Assert.Equal(1, experts.SeparationWithinImages(0, [left, left, [true, true, true, true]]), 1e-9);
+        Assert.InRange(experts.Separation(0, [left, left, [true, true, true, true]]), -0.5, 0.5);
+        Assert.Equal(0.5, experts.SeparationWithinImages(0, [left, [true, true, true, true], left]), 1e-9); // one expert for all tells nothing
+        Assert.Equal(double.NaN, experts.SeparationWithinImages(0, [new bool[4], new bool[4], new bool[4]]));
+    }
+
     /// <summary>The experts of each token, the one with the largest logit first.</summary>
     private sealed class Plans : IRoutingObserver
     {
