@@ -29,13 +29,13 @@ internal static class CommandLine
         HelpName = "N",
     };
 
-    private static readonly Option<int?> VectorBits = new("--vector-bits")
+    private static readonly Option<string?> Isa = new("--isa")
     {
         Description =
-            "Measure as on a CPU whose vector registers have so many bits: 512, 256 (AVX2) or 128 (SSE). The program starts itself "
+            $"Measure as on a CPU with these instructions: {string.Join(", ", ReferenceEnvironment.InstructionSets)}. The program starts itself "
             + "again with DOTNET_EnableAVX512=0 or DOTNET_EnableAVX=0, and with what makes OpenBLAS and PyTorch keep to the same "
-            + "instructions. By default all use the widest that there are.",
-        HelpName = "BITS",
+            + "instructions; ONNX Runtime has no such setting. By default all use the widest that there are.",
+        HelpName = "SET",
     };
 
     public static int Run(string[] args)
@@ -43,15 +43,15 @@ internal static class CommandLine
         var parsed = Parse(args);
         return parsed.Errors.Count > 0
             ? parsed.Invoke()
-            : ReferenceEnvironment.RunAgain(args, parsed.GetValue(VectorBits)) ?? parsed.Invoke();
+            : ReferenceEnvironment.RunAgain(args, parsed.GetValue(Isa)) ?? parsed.Invoke();
     }
 
     private static ParseResult Parse(string[] args)
     {
         var root = new RootCommand("Measures the managed engine: ratios, each taken within one run, and the machine's limits.")
         {
-            Ids, Json, Rounds, Threads, VectorBits, new GpuCommand(Json, Rounds), new GpuPartCommand(), new LargeModelCommand(),
-            new AdaptersCommand(), new Serving.ServingCommand(), new SweepsCommand(), new ProposalsCommand(),
+            Ids, Json, Rounds, Threads, Isa, new GpuCommand(Json, Rounds), new GpuPartCommand(), new LargeModelCommand(),
+            new AdaptersCommand(), new Serving.ServingCommand(), new SweepsCommand(), new ProposalsCommand(), new RanksCommand(),
         };
         Ids.Validators.Add(result =>
         {
@@ -66,10 +66,10 @@ internal static class CommandLine
             if (result.Tokens.Any(token => !(int.TryParse(token.Value, out var threads) && threads >= 1)))
                 result.AddError("--threads takes whole numbers of at least 1.");
         });
-        VectorBits.Validators.Add(result =>
+        Isa.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && !ReferenceEnvironment.VectorBits.Contains(token.Value))
-                result.AddError($"--vector-bits takes {string.Join(", ", ReferenceEnvironment.VectorBits)}.");
+            if (result.Tokens is [var token] && !ReferenceEnvironment.InstructionSets.Contains(token.Value))
+                result.AddError($"--isa takes {string.Join(", ", ReferenceEnvironment.InstructionSets)}.");
         });
         root.SetAction(result =>
         {

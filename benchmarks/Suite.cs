@@ -15,6 +15,7 @@ internal static class Suite
         new MoeLayerBenchmark("C1", MoeShape.FewExperts, 1.20),
         new MoeLayerBenchmark("C2", MoeShape.ManyExperts, 1.60),
         new ExpertLoopBenchmark(),
+        new OnnxLayerBenchmark(),
         new RoutingBenchmark(),
         new RoutingCostBenchmark(),
         new WorkspaceBenchmark(),

@@ -1,8 +1,12 @@
 using Microsoft.ML.Moe.Benchmarks.Measurement;
 using Microsoft.ML.Moe.Benchmarks.References;
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Onnx;
+using Microsoft.ML.Moe.Onnx.Graph;
+using Microsoft.ML.Moe.Onnx.Tracing;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using DataType = Microsoft.ML.Moe.Onnx.Format.TensorProto.Types.DataType;
 
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
@@ -49,19 +53,39 @@ internal sealed class MoeBench : IDisposable
         _layer.Forward(new ForwardContext(tape, layout), _xTD);
     };
 
-    /// <summary>Weights, input and output with Token Choice, as PyTorch reads them.</summary>
-    public MoeLayerFile Write()
+    /// <summary>The output with Token Choice.</summary>
+    public float[] Output()
     {
         _policy.Policy = TokenChoice;
         using var tape = _engine.BeginTape(training: false);
-        var output = _layer.Forward(new ForwardContext(tape, Shape.Sequences), _xTD).ToArray();
-        return new MoeLayerFile(
-        [
-            NamedValues.Of(_xTD),
-            .. _store.All.Select(p => NamedValues.Of(p.Parameter)),
-            new NamedValues("output", [Shape.Tokens, Shape.Width], output),
-            new NamedValues("expertsPerToken", [1], [Shape.ExpertsPerToken]),
-        ]);
+        return _layer.Forward(new ForwardContext(tape, Shape.Sequences), _xTD).ToArray();
+    }
+
+    /// <summary>Weights, input and output with Token Choice, as PyTorch reads them.</summary>
+    public MoeLayerFile Write() => new(
+    [
+        NamedValues.Of(_xTD),
+        .. _store.All.Select(p => NamedValues.Of(p.Parameter)),
+        new NamedValues("output", [Shape.Tokens, Shape.Width], Output()),
+        new NamedValues("expertsPerToken", [1], [Shape.ExpertsPerToken]),
+    ]);
+
+    /// <summary>Writes the layer with Token Choice as the export to ONNX writes it, for any number of tokens.</summary>
+    public void WriteOnnx(string path, OnnxOperators operators)
+    {
+        var graph = new GraphBuilder();
+        var input = graph.Input("x", DataType.Float, "tokens", Shape.Width);
+        var parameters = _store.All.Select(p => p.Parameter).ToList();
+        var count = TracedRows.CountFor([.. parameters.SelectMany(parameter => parameter.Value.Shape.ToArray())]);
+        // each row a sequence of one token: Token Choice looks at no other
+        var layout = new SequenceLayout([.. Enumerable.Range(0, count + 1)]);
+        var rows = new TracedRows { Count = count, Tokens = layout, Runtime = graph.SizeOf(input, 0) };
+        using var tape = new OnnxTape(graph, rows, parameters.ToDictionary(p => p.Value, p => p.Name), operators);
+        var context = new ForwardContext(tape, layout, policies: (_, _) => TokenChoice);
+        var output = _layer.Forward(context, new TracedTensor(input, count, Shape.Width));
+        graph.Output(tape.ValueOf(output), "y", DataType.Float, "tokens", Shape.Width);
+        graph.RemoveUnused();
+        OnnxWriter.Write(graph, path, outside: false, []);
     }
 
     /// <summary>Compares two policies on this layer.</summary>

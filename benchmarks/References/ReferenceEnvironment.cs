@@ -10,13 +10,13 @@ internal static class ReferenceEnvironment
 {
     private const string Marker = "MOE_BENCHMARKS_PREPARED";
 
-    /// <summary>Widths of vector registers, in bits, that <see cref="RunAgain"/> can keep everything to.</summary>
-    public static IReadOnlyList<string> VectorBits { get; } = ["512", "256", "128"];
+    /// <summary>Instructions that <see cref="RunAgain"/> can keep everything to: vectors of 512, 256 and 128 bits.</summary>
+    public static IReadOnlyList<string> InstructionSets { get; } = ["avx512", "avx2", "sse"];
 
     /// <summary>Runs this program again in the right environment; null when it is there.</summary>
     /// <param name="args">Its arguments.</param>
-    /// <param name="vectorBits">Width of the vector registers to use; null for the widest.</param>
-    public static int? RunAgain(string[] args, int? vectorBits)
+    /// <param name="isa">One of <see cref="InstructionSets"/>; null for the widest.</param>
+    public static int? RunAgain(string[] args, string? isa)
     {
         if (Environment.GetEnvironmentVariable(Marker) is not null || OwnProgram.StartInfo(args) is not { } start)
             return null;
@@ -30,14 +30,14 @@ internal static class ReferenceEnvironment
         start.Environment["OPENBLAS_THREAD_TIMEOUT"] = "16";
         start.Environment["OMP_WAIT_POLICY"] = "PASSIVE";
         // PyTorch's own loops, oneDNN's and OpenBLAS's products each have a variable; the runtime has one that turns off what is wider.
-        (string Name, string Value)[] narrower = vectorBits switch
+        (string Name, string Value)[] narrower = isa switch
         {
-            256 =>
+            "avx2" =>
             [
                 ("DOTNET_EnableAVX512", "0"), ("DOTNET_EnableAVX512F", "0"),
                 ("OPENBLAS_CORETYPE", "Haswell"), ("ATEN_CPU_CAPABILITY", "avx2"), ("ONEDNN_MAX_CPU_ISA", "AVX2"),
             ],
-            128 =>
+            "sse" =>
             [
                 ("DOTNET_EnableAVX", "0"),
                 ("OPENBLAS_CORETYPE", "Nehalem"), ("ATEN_CPU_CAPABILITY", "default"), ("ONEDNN_MAX_CPU_ISA", "SSE41"),

@@ -33,6 +33,7 @@ internal sealed class TrainingLoop(
     private readonly TrainingClock _clock = new();
     private Random _random = new(0);
     private bool _hasWarned;
+    private bool _hasToldGain;
     private DataParallelSteps? _parallel;
     private TrainingProgress _progress = new();
 
@@ -111,6 +112,7 @@ internal sealed class TrainingLoop(
         {
             EvaluateIfDue();
             PrepareStep(order, _progress.Step);
+            TellGain(order, stop);
             while (_progress.Step < _stepsPerEpoch && !stop.IsCancellationRequested)
             {
                 RunStep(order);
@@ -158,9 +160,9 @@ internal sealed class TrainingLoop(
     {
         var batch = BatchOf(order, _progress.Step);
         var factor = _rates.FactorAt(StepsBefore + _progress.Step);
-        objective.BeginStep((StepsBefore + _progress.Step) / ((double)schedule.Epochs * _stepsPerEpoch));
+        BeginStep();
         // shared with other ranks, or in parts of this process alone
-        var (loss, parts) = _parallel is null ? (0.0, PartsOf(batch)) : (AccumulateShards(batch.ToArray()), 0);
+        var (loss, parts) = _parallel is null ? (0.0, PartsOf(batch)) : (_parallel.Accumulate(GradientOfShard(batch.ToArray())), 0);
         for (var part = 0; part < parts; part++)
         {
             if (part > 0)
@@ -179,17 +181,33 @@ internal sealed class TrainingLoop(
         _progress.Step++;
         _progress.LossSum += loss;
         _clock.Steps++;
-        if (_parallel?.Probe() is { } gain)
-            observer?.OnMessage(gain);
+        if (_parallel?.EndStep() is { } gain)
+            observer?.OnMessage(gain.AfterSteps);
         observer?.OnTimeLeft(TimeLeft());
         observer?.OnStep(_progress.Epoch, _progress.Step, _stepsPerEpoch, loss);
     }
 
-    /// <summary>Computes the gradient of a batch together with other ranks.</summary>
-    private double AccumulateShards(int[] batch)
+    private void BeginStep() => objective.BeginStep((StepsBefore + _progress.Step) / ((double)schedule.Epochs * _stepsPerEpoch));
+
+    /// <summary>Tells before the first step what the ranks gain, by gradients that no step is taken with.</summary>
+    private void TellGain(int[] order, CancellationToken stop)
+    {
+        if (_parallel is null || _hasToldGain || _progress.Step == _stepsPerEpoch || stop.IsCancellationRequested)
+            return;
+        _hasToldGain = true;
+        BeginStep();
+        if (_parallel.Probe(GradientOfShard(BatchOf(order, _progress.Step).ToArray())) is not var (gain, advice))
+            return;
+        observer?.OnMessage(gain.BeforeTraining);
+        if (advice is not null)
+            observer?.OnWarning(advice);
+    }
+
+    /// <summary>Adds the gradient of a part of a batch, as ranks share it out, and tells its part of the loss.</summary>
+    private Func<int, double> GradientOfShard(int[] batch)
     {
         var shards = schedule.Parallel!.Shards;
-        return _parallel!.Accumulate(shard =>
+        return shard =>
         {
             var examples = batch.AsSpan((int)((long)batch.Length * shard / shards)..(int)((long)batch.Length * (shard + 1) / shards));
             if (examples.Length == 0)
@@ -197,7 +215,7 @@ internal sealed class TrainingLoop(
             objective.Prepare(examples, schedule.RandomOf(_progress.Epoch, _progress.Step + 1, shard));
             var share = (float)examples.Length / batch.Length;
             return objective.Accumulate(share).Read() * (double)share;
-        });
+        };
     }
 
     /// <summary>Prepares the first part of a step, if the epoch has that step.</summary>

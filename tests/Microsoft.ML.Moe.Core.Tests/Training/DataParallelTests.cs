@@ -75,6 +75,67 @@ public sealed class DataParallelTests : IDisposable
     }
 
     [Fact]
+    public void WhatRanksGainIsToldOnceBeforeTheFirstStep()
+    {
+        var logs = ThreadRanks.Run(2, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var trainer = new TextClassifierTrainer(Texts(ranks, 8), 3, engine);
+            var log = new Log();
+            trainer.Train(ToyTable.Encoded(trainer.Input, 80, seed: 1), observer: log);
+            return log.Lines;
+        });
+        foreach (var log in logs)
+        {
+            var told = log.FindIndex(line => line.StartsWith("2 ranks will take", StringComparison.Ordinal));
+            Assert.InRange(told, 0, log.IndexOf("step"));
+            Assert.Single(log, line => line.StartsWith("2 ranks will take", StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
+    [InlineData(1.0, 1.6)] // a rank computes 4 of 8 shards, a millisecond each, and exchanges a header and a message
+    [InlineData(40.0, 8.0 / 44)]
+    public void SlowExchangeIsWarnedOf(double exchange, double speed)
+    {
+        var results = ThreadRanks.Run(2, ranks =>
+        {
+            var clock = new Clock();
+            using var engine = new ManagedEngine(1);
+            var parameter = engine.CreateParameter("weight", [1], [1f]);
+            using var steps = new DataParallelSteps(new DataParallel(new SlowRanks(ranks, clock, exchange / 2)), [parameter], default, clock);
+            var result = steps.Probe(_ =>
+            {
+                clock.Advance(1);
+                return 0.5;
+            });
+            Assert.Null(parameter.Value.TakeGradient());
+            return result!.Value;
+        });
+        Assert.All(results, result =>
+        {
+            Assert.Equal(4, result.Gain.Computing, 6);
+            Assert.Equal(8, result.Gain.ComputingAlone, 6);
+            Assert.Equal(exchange, result.Gain.Exchange, 6);
+            Assert.Equal(speed, result.Gain.Speed, 6);
+            Assert.Equal(speed < 1, result.Advice is not null);
+        });
+        if (speed < 1)
+            Assert.Contains("Start one rank", results[0].Advice, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ARankAloneMeasuresNothing()
+    {
+        var result = ThreadRanks.Run(1, ranks =>
+        {
+            using var steps = new DataParallelSteps(new DataParallel(ranks), [], default);
+            return steps.Probe(_ => throw new InvalidOperationException("It computes."));
+        });
+        Assert.Null(result[0]);
+    }
+
+    [Fact]
     public void RanksThatCannotShareABatchAreRefused()
     {
         Assert.All(Refused(3, ranks => new DataParallel(ranks)), message => Assert.Contains("3 ranks", message, StringComparison.Ordinal));
@@ -138,6 +199,46 @@ public sealed class DataParallelTests : IDisposable
         var rows = FeatureTrainerTests.Rows(100, row => row[0] > 0 ? 1 : 0);
         return FeatureTrainerTests.Score(new FeatureTrainer(config, 3, FeatureTask.Binary, engine).Train(rows), rows);
     });
+
+    /// <summary>Lines of the log, and "step" for each step.</summary>
+    private sealed class Log : ITrainingObserver
+    {
+        public List<string> Lines { get; } = [];
+
+        public void OnStep(int epoch, int step, int steps, double loss) => Lines.Add("step");
+
+        public void OnEpoch(EpochReport report)
+        {
+        }
+
+        public void OnMessage(string message) => Lines.Add(message);
+    }
+
+    /// <summary>A clock that goes on when it is told to.</summary>
+    private sealed class Clock : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => _ticks;
+
+        public void Advance(double milliseconds) => _ticks += (long)(milliseconds * TimeSpan.TicksPerMillisecond);
+    }
+
+    /// <summary>Ranks whose exchange takes time on a clock.</summary>
+    private sealed class SlowRanks(ICommunicator ranks, Clock clock, double milliseconds) : ICommunicator
+    {
+        public int Rank => ranks.Rank;
+
+        public int Size => ranks.Size;
+
+        public void Exchange(int partner, ReadOnlySpan<byte> send, Span<byte> receive)
+        {
+            clock.Advance(milliseconds);
+            ranks.Exchange(partner, send, receive);
+        }
+    }
 
     private sealed class Counter(int stopAfter, Action<int> end)
     {

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
-using System.Globalization;
+using System.Runtime.InteropServices;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -13,18 +12,28 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="parallel">The ranks.</param>
 /// <param name="parameters">Of the model.</param>
 /// <param name="stop">Asks this rank to stop.</param>
-internal sealed class DataParallelSteps(DataParallel parallel, IReadOnlyList<Parameter> parameters, CancellationToken stop) : IDisposable
+/// <param name="time">What measures time; null for the system's.</param>
+internal sealed class DataParallelSteps(
+    DataParallel parallel, IReadOnlyList<Parameter> parameters, CancellationToken stop, TimeProvider? time = null) : IDisposable
 {
-    private const int ProbeSteps = 20;
+    private const int MeasuredSteps = 20;
+    private const int FewestTrials = 4;
+    private const int MostTrials = 30;
+
+    // long enough for the runtime to have compiled what a step calls
+    private const double TrialMilliseconds = 500;
     private const int HeaderBytes = 1 + sizeof(double) + sizeof(int);
     private readonly ICommunicator _ranks = parallel.Communicator;
     private readonly CancellationTokenSource _agreed = new();
     private readonly GradientBuffers _buffers = new();
-    private readonly Stopwatch _computing = new();
-    private readonly Stopwatch _exchanging = new();
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private byte[] _sent = [];
     private byte[] _received = [];
     private int _steps;
+    private double _computing;
+    private double _exchanging;
+    private double _rest;
+    private long _ended;
 
     /// <summary>Is cancelled after the step before which any rank was asked to stop, on all ranks alike.</summary>
     public CancellationToken Stop => _agreed.Token;
@@ -34,45 +43,103 @@ internal sealed class DataParallelSteps(DataParallel parallel, IReadOnlyList<Par
     /// <returns>The batch's loss.</returns>
     public double Accumulate(Func<int, double> accumulate)
     {
-        var own = parallel.Shards / _ranks.Size;
-        _computing.Start();
-        var sum = Add(own * _ranks.Rank, own, accumulate);
-        _computing.Stop();
-        _exchanging.Start();
+        var started = _time.GetTimestamp();
+        var sum = AddOwn(accumulate);
+        _computing += MillisecondsSince(started);
+        started = _time.GetTimestamp();
         var asked = stop.IsCancellationRequested;
-        for (var distance = 1; distance < _ranks.Size; distance *= 2)
-            sum = Add(sum, Exchange(_ranks.Rank ^ distance, sum, ref asked));
-        _exchanging.Stop();
+        sum = AddOthers(sum, ref asked);
+        _exchanging += MillisecondsSince(started);
         foreach (var (parameter, gradient) in parameters.Zip(sum.Gradients))
         {
             parameter.Value.PutGradient(gradient);
             _buffers.Return(gradient);
         }
 
-        _steps++;
         if (asked)
         {
             parallel.HasStopped = true;
             _agreed.Cancel();
         }
 
+        _ended = _time.GetTimestamp();
         return sum.Loss;
     }
 
-    /// <summary>After some steps, once, what the ranks gain; null before and after.</summary>
-    public string? Probe()
+    /// <summary>
+    /// Measures what the ranks gain: computes the gradient of a batch and exchanges it, a few times, and throws it away. All ranks do so together and are
+    /// told the same. The fastest trial counts.
+    /// </summary>
+    /// <param name="accumulate">As <see cref="Accumulate"/> takes it; changes nothing but gradients.</param>
+    /// <returns>What was measured, and what to do where one rank would be faster; null for a rank alone.</returns>
+    public (ParallelGain Gain, string? Advice)? Probe(Func<int, double> accumulate)
     {
-        if (_steps != ProbeSteps || _ranks.Size == 1)
+        if (_ranks.Size == 1)
             return null;
-        var (compute, exchange) = (_computing.Elapsed.TotalMilliseconds / _steps, _exchanging.Elapsed.TotalMilliseconds / _steps);
-        var gain = _ranks.Size * compute / (compute + exchange);
-        var text = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{_ranks.Size} ranks: a step takes {compute + exchange:0.0} ms, {exchange:0.0} ms of it exchange and waiting; {gain:0.0} times as fast as one rank ");
-        return text + "with as many threads.";
+        // by rank: computing, its sum over the ranks, exchange, time in all
+        Span<double> fastest = [double.PositiveInfinity, 0, double.PositiveInfinity, 0];
+        var (bytes, start, isEnough) = (0L, _time.GetTimestamp(), false);
+        for (var trial = 1; !isEnough; trial++)
+        {
+            var started = _time.GetTimestamp();
+            var sum = AddOwn(accumulate);
+            fastest[0] = Math.Min(fastest[0], MillisecondsSince(started));
+            bytes = Math.Max(bytes, GradientMessage.LengthOf(sum.Gradients));
+            // ranks that compute longer are not to count as exchange
+            Span<double> spent = [0, 0, 0, MillisecondsSince(start)];
+            Agree(spent);
+            started = _time.GetTimestamp();
+            var asked = false;
+            sum = AddOthers(sum, ref asked);
+            fastest[2] = Math.Min(fastest[2], MillisecondsSince(started));
+            foreach (var gradient in sum.Gradients)
+                _buffers.Return(gradient);
+            isEnough = trial == MostTrials || (trial >= FewestTrials && spent[3] >= TrialMilliseconds);
+        }
+
+        fastest[1] = fastest[0];
+        Agree(fastest);
+        var gain = new ParallelGain(_ranks.Size, fastest[0], fastest[1], fastest[2], Rest: 0);
+        return (gain, gain.Advice(bytes));
+    }
+
+    /// <summary>Ends a step; after some of them tells, once, what the ranks have gained.</summary>
+    public ParallelGain? EndStep()
+    {
+        _rest += MillisecondsSince(_ended);
+        if (++_steps != MeasuredSteps || _ranks.Size == 1)
+            return null;
+        return new ParallelGain(_ranks.Size, _computing / _steps, _ranks.Size * _computing / _steps, _exchanging / _steps, _rest / _steps);
     }
 
     public void Dispose() => _agreed.Dispose();
+
+    private double MillisecondsSince(long started) => _time.GetElapsedTime(started).TotalMilliseconds;
+
+    /// <summary>Takes the largest of all ranks' numbers, of the second one the sum.</summary>
+    private void Agree(Span<double> numbers)
+    {
+        Span<double> others = stackalloc double[numbers.Length];
+        for (var distance = 1; distance < _ranks.Size; distance *= 2)
+        {
+            _ranks.Exchange(_ranks.Rank ^ distance, MemoryMarshal.AsBytes(numbers), MemoryMarshal.AsBytes(others));
+            for (var i = 0; i < numbers.Length; i++)
+                numbers[i] = i == 1 ? numbers[i] + others[i] : Math.Max(numbers[i], others[i]);
+        }
+    }
+
+    private BatchGradient AddOwn(Func<int, double> accumulate)
+    {
+        var own = parallel.Shards / _ranks.Size;
+        return Add(own * _ranks.Rank, own, accumulate);
+    }
+
+    private BatchGradient AddOthers(BatchGradient sum, ref bool asked)
+    {
+        for (var distance = 1; distance < _ranks.Size; distance *= 2)
+            sum = Add(sum, Exchange(_ranks.Rank ^ distance, sum, ref asked));
+        return sum;
+    }
 
     private BatchGradient Add(int first, int count, Func<int, double> accumulate)
     {
