@@ -1,6 +1,7 @@
-// EncoderFiles ASSEMBLY CONFIG OUTFOLDER
-// Makes OUTFOLDER/model.safetensors and OUTFOLDER/vocab.txt from the resources *.Resources.model.onnx and *.Resources.vocab.txt of an
-// assembly, which is not loaded, and checks that they are those of the encoder that CONFIG, its config.json, describes.
+// EncoderFiles SOURCE CONFIG OUTFOLDER
+// Makes OUTFOLDER/model.safetensors and OUTFOLDER/vocab.txt from the resources *.Resources.model.onnx and *.Resources.vocab.txt of SOURCE, an
+// assembly, which is not loaded, or the former alone of SOURCE, the ONNX file of a ResNet, and checks that they are those of the encoder that
+// CONFIG, its config.json, describes.
 using Microsoft.ML.Moe.EncoderFiles;
 
 try

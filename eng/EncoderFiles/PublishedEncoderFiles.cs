@@ -8,12 +8,30 @@ internal static class PublishedEncoderFiles
 {
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
-    /// <summary>Writes <c>model.safetensors</c> and <c>vocab.txt</c>.</summary>
-    /// <param name="assembly">The assembly with the resources <c>….Resources.model.onnx</c> and <c>….Resources.vocab.txt</c>.</param>
+    /// <summary>Writes <c>model.safetensors</c>, and <c>vocab.txt</c> of an encoder of texts.</summary>
+    /// <param name="source">
+    /// The assembly with the resources <c>….Resources.model.onnx</c> and <c>….Resources.vocab.txt</c> of a BERT encoder, or the file <c>….onnx</c>
+    /// of a ResNet.
+    /// </param>
     /// <param name="configFile">The encoder's config.json.</param>
     /// <param name="folder">Receives the files.</param>
     /// <exception cref="InvalidDataException">A resource is missing, damaged, or not of that encoder.</exception>
-    public static void Write(string assembly, string configFile, string folder)
+    public static void Write(string source, string configFile, string folder)
+    {
+        if (Path.GetExtension(source) == ".onnx")
+            WriteImageEncoder(source, configFile, folder);
+        else
+            WriteTextEncoder(source, configFile, folder);
+    }
+
+    private static void WriteImageEncoder(string model, string configFile, string folder)
+    {
+        Directory.CreateDirectory(folder);
+        using var weights = ResNetWeights.Open(model);
+        WriteWeights(weights, ResNetTensors.Of(configFile), Path.Combine(folder, "model.safetensors"), "such ResNet");
+    }
+
+    private static void WriteTextEncoder(string assembly, string configFile, string folder)
     {
         var model = ManifestResource.Find(assembly, ".Resources.model.onnx");
         var vocabulary = ManifestResource.Find(assembly, ".Resources.vocab.txt");
@@ -29,8 +47,9 @@ internal static class PublishedEncoderFiles
     /// <param name="weights">The tensors.</param>
     /// <param name="expected">What they must be.</param>
     /// <param name="file">The file.</param>
+    /// <param name="kind">What errors call the encoder.</param>
     /// <exception cref="InvalidDataException">Some are missing, unexpected or of another shape; the message names all of them.</exception>
-    public static void WriteWeights(TensorSource weights, IReadOnlyList<(string Name, int[] Shape)> expected, string file)
+    public static void WriteWeights(TensorSource weights, IReadOnlyList<(string Name, int[] Shape)> expected, string file, string kind = "BERT encoder")
     {
         List<string> wrong = [];
         foreach (var (name, shape) in expected)
@@ -42,7 +61,7 @@ internal static class PublishedEncoderFiles
         }
 
         wrong.AddRange(
-            weights.Tensors.Keys.Except(expected.Select(tensor => tensor.Name)).Select(name => $"{name} belongs to no BERT encoder"));
+            weights.Tensors.Keys.Except(expected.Select(tensor => tensor.Name)).Select(name => $"{name} belongs to no {kind}"));
         if (wrong.Count > 0)
             throw new InvalidDataException($"{weights.Name} is not the expected encoder: {string.Join("; ", wrong)}.");
         SavedTensor[] tensors = [.. expected.Select(t => new SavedTensor(t.Name, t.Shape, ElementType.Float32, () => Read(t.Name)))];

@@ -4,7 +4,7 @@ using Microsoft.ML.Moe.Models.Published;
 namespace Microsoft.ML.Moe;
 
 /// <summary>
-/// A published text encoder to start from: one that a package carries, or a folder with files of Hugging Face's or of
+/// A published encoder of texts or images to start from: one that a package carries, or a folder with files of Hugging Face's or of
 /// sentence-transformers. Nothing is downloaded.
 /// </summary>
 /// <example>
@@ -37,6 +37,12 @@ public sealed record PublishedEncoder
     /// most 512 tokens; queries have a prompt.
     /// </summary>
     public static PublishedEncoder ArcticXs { get; } = new("snowflake-arctic-embed-xs", "MlNetMoe.ArcticXs");
+
+    /// <summary>
+    /// ResNet-18, of the package MlNetMoe.ResNet18: photographs of 224 × 224 pixels, or other multiples of 32, 512 numbers, 15.9 million
+    /// parameters.
+    /// </summary>
+    public static PublishedEncoder ResNet18 { get; } = new("resnet-18", "MlNetMoe.ResNet18");
 
     /// <summary>What the encoder is called: the published model's name, or the folder's path.</summary>
     public string Name { get; }

@@ -101,6 +101,8 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec) =>
         ConvolutionOperation.Forward(this, Own(x), Own(weight), OwnOrNull(bias), spec, ProductType);
 
+    protected override Tensor MaxPoolCore(Tensor x, ConvolutionSpec spec) => ConvolutionOperation.MaxPool(this, Own(x), spec);
+
     protected override Tensor BatchNormCore(
         Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum, float epsilon, bool ofBatch) => Run(() =>
         torch.nn.functional.batch_norm(

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
+
 namespace MoeTool.Tests;
 
 /// <summary>Images from the folder to the report, on small files.</summary>
@@ -33,6 +35,24 @@ public class TrainImagesTests : FolderTests
         Assert.Contains("experts per token", Tool.Run("report", "--model", model, "--data", photos, "--compare"), StringComparison.Ordinal);
         var (code, _, errors) = Tool.RunWith("missing.bmp\n", "predict", "--model", model);
         Assert.Equal((1, "Error: There is no image 'missing.bmp'."), (code, errors.Trim()));
+    }
+
+    [Fact]
+    public void Training_begins_with_a_published_encoder()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            WriteBitmap($"photos/red/{i}.bmp", red: 230, blue: (byte)(5 * i));
+            WriteBitmap($"photos/blue/{i}.bmp", red: (byte)(5 * i), blue: 230);
+        }
+
+        var (photos, encoder) = (Path.Combine(Folder, "photos"), Path.Combine(Folder, "encoder"));
+        TinyVision.Write(encoder, TinyVision.ResNet);
+        string[] training = ["train-images", "--data", photos, "--threads", "1", "--device", "cpu", "--fine-tuning", "none"];
+        var output = Tool.Run([.. training, "--encoder", encoder, "--size", "16"]);
+        Assert.Contains("The frozen encoder has read", output, StringComparison.Ordinal);
+        Assert.True(Tool.Number(output, "Test accuracy", " %") > 90);
+        Assert.Contains("choose one with --encoder", Tool.Fail(1, training), StringComparison.Ordinal);
     }
 
     [Fact]

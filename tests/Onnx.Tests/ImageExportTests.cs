@@ -111,6 +111,32 @@ public sealed class ImageExportTests : IDisposable
             new PatchInput(input));
     }
 
+    [Fact]
+    public void Classes_of_a_published_convolutional_network()
+    {
+        var encoder = new ResNetConfig
+        {
+            Width = 8,
+            Layers = 2,
+            ImageWidth = 16,
+            ImageHeight = 8,
+            PatchSize = 8,
+            Channels = 3,
+            EmbeddingWidth = 4,
+            StageWidths = [4, 8],
+            Depths = [1, 3],
+            Activation = Activation.Relu,
+            NormEpsilon = 1e-5f,
+            VocabularySize = 0,
+            Positions = 2,
+        };
+        var input = PublishedImageInputConfig.Of(
+            encoder,
+            new ImagePreprocessing { ResizeWidth = 16, ResizeHeight = 8, Means = [0.5f, 0.4f, 0.3f], Deviations = [0.2f, 0.3f, 0.4f] });
+        AssertAgrees(
+            new ModelConfig { Input = input, Encoder = encoder, Head = new PooledClassesHeadConfig { Classes = 3, Layers = 2 } }, new PatchInput(input));
+    }
+
     private void AssertAgrees(ModelConfig config, PatchInput input)
     {
         var store = new ParameterStore(_engine, seed: 3);

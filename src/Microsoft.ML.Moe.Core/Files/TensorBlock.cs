@@ -18,6 +18,25 @@ internal sealed record TensorBlock(int[] Shape, IReadOnlyList<TensorBlock.Piece>
         return new TensorBlock(shape, [new Piece(tensor, 0, 0, new int[strides.Length], dimensions)]);
     }
 
+    /// <summary>
+    /// The kernel [O, I, k, k] of a convolution as a matrix [k·k·I, O], whose rows go over the window's pixels, and within these over the
+    /// channels.
+    /// </summary>
+    /// <param name="tensor">The kernel.</param>
+    public static TensorBlock Kernel(TensorInfo tensor)
+    {
+        var (outputs, inputs, side) = (tensor.Shape[0], tensor.Shape[1], tensor.Shape[2]);
+        var strides = Strides(tensor.Shape);
+        Dimension[] dimensions =
+        [
+            new(outputs, strides[0], 1, 1),
+            new(inputs, strides[1], 0, 1),
+            new(side, strides[2], 0, side * inputs),
+            new(side, strides[3], 0, inputs),
+        ];
+        return new TensorBlock([side * side * inputs, outputs], [new Piece(tensor, 0, 0, [0, 0], dimensions)]);
+    }
+
     /// <summary>One number everywhere.</summary>
     public static TensorBlock Of(float value, int[] shape) => new(shape, [new Piece(null, value, 0, [], [])]);
 

@@ -37,6 +37,18 @@ internal sealed class WeightRules(string architecture)
         Add(target, new WeightSource.Reshaped(Names(target, source, 0), transpose));
 
     /// <summary>
+    /// The parameter is the kernel of a convolution as <see cref="Tensors.Tape.Convolution"/> reads it, [k·k·I, O], which torch stores as [O, I, k, k].
+    /// </summary>
+    /// <param name="target">The parameter.</param>
+    /// <param name="source">The tensor.</param>
+    /// <param name="side">Side of the window in pixels, k.</param>
+    public WeightRules Kernel(string target, string source, int side)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(side, 1);
+        return Add(target, new WeightSource.Kernel(Names(target, source, 0), side));
+    }
+
+    /// <summary>
     /// The parameter is [E, …], its parts are tensors: the source has a number that the target has not, and from 0 to E − 1 it numbers them.
     /// </summary>
     public WeightRules Stack(string target, string source, bool transpose = false)

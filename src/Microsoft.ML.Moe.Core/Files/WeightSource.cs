@@ -94,6 +94,24 @@ internal abstract class WeightSource
             [(request.NameOf(names), transpose ? Transposed(request.Shape) : request.Shape)];
     }
 
+    internal sealed class Kernel(IReadOnlyList<NamePattern> names, int side) : WeightSource
+    {
+        public override WeightMatch Find(WeightRequest request)
+        {
+            if (request.Find(names) is not { } tensor)
+                return new WeightMatch { Missing = request.TextOf(names) };
+            int[] expected = ShapeOf(request.Shape);
+            return tensor.Shape.AsSpan().SequenceEqual(expected)
+                ? Found(tensor, TensorBlock.Kernel(tensor), transpose: false)
+                : new WeightMatch { Tensors = [tensor], Misfit = $"{tensor.Name} {tensor.ShapeText} is not {TensorInfo.TextOf(expected)}" };
+        }
+
+        public override IEnumerable<(string Name, int[] Shape)> Expect(WeightRequest request) =>
+            [(request.NameOf(names), ShapeOf(request.Shape))];
+
+        private int[] ShapeOf(int[] shape) => [shape[1], shape[0] / (side * side), side, side];
+    }
+
     internal sealed class SameName : WeightSource
     {
         public override WeightMatch Find(WeightRequest request) => request.Tensors.TryGetValue(request.Name, out var tensor)

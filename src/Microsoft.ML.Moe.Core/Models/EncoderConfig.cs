@@ -38,6 +38,7 @@ namespace Microsoft.ML.Moe.Models;
 [JsonDerivedType(typeof(SwitchTransformersConfig), "switchTransformers")]
 [JsonDerivedType(typeof(VitConfig), "vit")]
 [JsonDerivedType(typeof(DeitConfig), "deit")]
+[JsonDerivedType(typeof(ResNetConfig), "resnet")]
 public record EncoderConfig
 {
     /// <summary>Width of token vectors, D. Within [8, 4096], of published models [8, 32768]; divisible by <see cref="Heads"/>. Default 128.</summary>
@@ -138,6 +139,10 @@ public record EncoderConfig
     [JsonIgnore]
     internal virtual (int Dense, int Expert) ProductsOfFeedForward => (2, 2);
 
+    /// <summary>Multiply-adds of a block without experts for each token, but for its attention.</summary>
+    [JsonIgnore]
+    internal virtual double DenseCost => (double)ProductsOfFeedForward.Dense * Width * FeedForwardWidth;
+
     /// <summary>The largest width and number of blocks that are accepted.</summary>
     [JsonIgnore]
     private protected virtual (int Width, int Layers) Most => (4096, 48);
@@ -163,6 +168,7 @@ public record EncoderConfig
     /// <exception cref="ArgumentException">Two contradict each other; the message names them.</exception>
     public EncoderConfig Check()
     {
+        CheckParts();
         if (HeadsDivideWidth && Width % Heads != 0)
             throw new ArgumentException($"{nameof(Width)} ({Width}) is not divisible by {nameof(Heads)} ({Heads}).", nameof(Heads));
         if (MoeAt?.Count > 0 && MoeAt[^1] >= Layers)
@@ -173,6 +179,11 @@ public record EncoderConfig
                 Router.ExpertsPerToken,
                 $"{nameof(Router)}.{nameof(Router.ExpertsPerToken)} must be over 0 and at most {nameof(Experts)} ({Experts}).");
         return this;
+    }
+
+    /// <summary>As <see cref="Check"/>, of what only a derived architecture has.</summary>
+    private protected virtual void CheckParts()
+    {
     }
 
     /// <summary>The encoder.</summary>

@@ -21,7 +21,7 @@ internal static class ForwardCost
         var denseLayers = config.Layers - config.MoeLayers;
         var (queries, keys) = config.AttentionWidths;
         var perToken = config.Layers * d * (2 * queries + 2 * keys) // queries and output; keys and values
-            + denseLayers * config.ProductsOfFeedForward.Dense * d * config.FeedForwardWidth
+            + denseLayers * config.DenseCost
             + config.MoeLayers * d * config.Experts // routers
             + config.MoeLayers * config.ProductsOfFeedForward.Expert * d * (config.Mixture?.SharedWidth ?? 0) // experts that all tokens go to
             + embedding

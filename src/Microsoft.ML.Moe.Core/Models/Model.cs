@@ -139,6 +139,12 @@ public sealed partial class Model<TRow>
     internal Tensor Forward(Tape tape, Batch batch, IRoutingObserver? observer = null, PolicySelector? policies = null) =>
         Head.Forward(tape, Encode(tape, batch, observer, policies), batch);
 
+    /// <summary>Runs the embedding on a batch.</summary>
+    /// <param name="context">What the layers share.</param>
+    /// <param name="batch">B rows.</param>
+    /// <returns>[T, D].</returns>
+    internal Tensor Embed(ForwardContext context, Batch batch) => _embedding.Forward(context, batch);
+
     /// <summary>Runs embedding and encoder on a batch.</summary>
     /// <param name="tape">Operations.</param>
     /// <param name="batch">B rows.</param>
@@ -157,7 +163,7 @@ public sealed partial class Model<TRow>
         var losses = tape.IsTraining ? Config.Encoder.CreateLayersLoss(observer) : null;
         var routers = Head.ReadsRouters ? new RouterRecorder(losses ?? observer) : null;
         var context = new ForwardContext(tape, batch.Layout, routers ?? losses ?? observer, policies, cache);
-        var encoded = _encoder.Forward(context, _embedding.Forward(context, batch), last: blocks);
+        var encoded = _encoder.Forward(context, Embed(context, batch), last: blocks);
         cache?.Count(batch.Layout);
         if (losses?.Loss(tape) is { } loss)
             tape.AuxiliaryLosses.Add(loss);

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
-/// What kind of convolution <see cref="Tape.Convolution"/> computes: over images of one size, each pixel or every other one the middle of a
-/// square window; beyond an image's edge there are zeros.
+/// Which windows <see cref="Tape.Convolution"/> and <see cref="Tape.MaxPool(Tensor, ConvolutionSpec)"/> read: over images of one size, each
+/// pixel or every other one the middle of a square window.
 /// </summary>
 public sealed class ConvolutionSpec
 {

@@ -16,21 +16,29 @@ public abstract partial class Tape
     {
         ArgumentNullException.ThrowIfNull(spec);
         Begin();
-        Use(x);
+        UseImages(x, spec, nameof(Convolution));
         Use(weight);
         UseIfGiven(bias);
-        Check.Rank(x, 2);
         Check.Rank(weight, 2);
-        if (x.Shape[0] % (spec.Height * spec.Width) != 0)
-        {
-            throw new ArgumentException(
-                $"Convolution: x {Check.Text(x.Shape)} has rows of whole images of {spec.Height} × {spec.Width} pixels.", nameof(x));
-        }
-
         Check.Shape(weight, [spec.Side * spec.Side * x.Columns, weight.Columns]);
         if (bias is not null)
             Check.Shape(bias, [weight.Columns]);
         return ConvolutionCore(x, weight, bias, spec);
+    }
+
+    /// <summary>
+    /// The largest value of each channel over the pixels of each window: result(y, x) = max over v, u within [0, k) of pixel(s·y + v − k/2,
+    /// s·x + u − k/2), with the stride s; beyond the edge there is nothing. The first pixel that has it gets the gradient.
+    /// </summary>
+    /// <param name="x">[B·height·width, C].</param>
+    /// <param name="spec">Size of the images, window and stride.</param>
+    /// <returns>[B·⌈height/s⌉·⌈width/s⌉, C].</returns>
+    public Tensor MaxPool(Tensor x, ConvolutionSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        Begin();
+        UseImages(x, spec, nameof(MaxPool));
+        return MaxPoolCore(x, spec);
     }
 
     /// <summary>
@@ -75,4 +83,18 @@ public abstract partial class Tape
 
     /// <inheritdoc cref="Convolution"/>
     protected abstract Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec);
+
+    /// <inheritdoc cref="MaxPool(Tensor, ConvolutionSpec)"/>
+    protected abstract Tensor MaxPoolCore(Tensor x, ConvolutionSpec spec);
+
+    private void UseImages(Tensor x, ConvolutionSpec spec, string operation)
+    {
+        Use(x);
+        Check.Rank(x, 2);
+        if (x.Shape[0] % (spec.Height * spec.Width) != 0)
+        {
+            throw new ArgumentException(
+                $"{operation}: x {Check.Text(x.Shape)} has rows of whole images of {spec.Height} × {spec.Width} pixels.", nameof(x));
+        }
+    }
 }

@@ -299,7 +299,7 @@ public abstract partial class Tape
     /// <inheritdoc cref="AttentionPool"/>
     protected abstract Tensor AttentionPoolCore(Tensor xTD, Tensor scoresTQ, SequenceLayout layout);
 
-    /// <inheritdoc cref="MaxPool"/>
+    /// <inheritdoc cref="MaxPool(Tensor, SequenceLayout)"/>
     protected abstract Tensor MaxPoolCore(Tensor xTD, SequenceLayout layout);
 
     /// <inheritdoc cref="MeanPool"/>

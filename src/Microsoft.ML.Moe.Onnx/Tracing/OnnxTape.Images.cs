@@ -17,12 +17,21 @@ internal sealed partial class OnnxTape
     /// <inheritdoc/>
     protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec)
     {
-        var (channels, outputs, padding) = (x.Columns, weight.Columns, spec.Side / 2);
-        var images = graph.Transpose(graph.Reshape(ValueOf(x), -1, spec.Height, spec.Width, channels), 0, 3, 1, 2);
-        var kernel = graph.Transpose(graph.Reshape(ValueOf(weight), spec.Side, spec.Side, channels, outputs), 3, 2, 0, 1);
+        var kernel = graph.Transpose(graph.Reshape(ValueOf(weight), spec.Side, spec.Side, x.Columns, weight.Columns), 3, 2, 0, 1);
+        return OverWindows("Conv", x, [kernel, bias is null ? null : ValueOf(bias)], weight.Columns, spec);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor MaxPoolCore(Tensor x, ConvolutionSpec spec) => OverWindows("MaxPool", x, [], x.Columns, spec);
+
+    /// <summary>What an operator makes of the windows of images.</summary>
+    private TracedTensor OverWindows(string operation, Tensor x, Value?[] others, int outputs, ConvolutionSpec spec)
+    {
+        var padding = spec.Side / 2;
+        var images = graph.Transpose(graph.Reshape(ValueOf(x), -1, spec.Height, spec.Width, x.Columns), 0, 3, 1, 2);
         var result = graph.Node(
-            "Conv",
-            [images, kernel, bias is null ? null : ValueOf(bias)],
+            operation,
+            [images, .. others],
             GraphBuilder.Setting("kernel_shape", spec.Side, spec.Side),
             GraphBuilder.Setting("strides", spec.Stride, spec.Stride),
             GraphBuilder.Setting("pads", padding, padding, padding, padding));

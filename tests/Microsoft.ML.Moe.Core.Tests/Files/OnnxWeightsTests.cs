@@ -24,6 +24,17 @@ public sealed class OnnxWeightsTests : IDisposable
         Assert.Equal(Values([2]), ReadAll(weights, "embeddings.LayerNorm.bias"));
     }
 
+    [Fact]
+    public void NumbersMayStandAsFloatDataInOnePiece()
+    {
+        using var weights = Open(Model(
+            Tensor("a.weight", [3L, 2], true, FloatType, null, Bytes(4, Raw([3, 2]))),
+            Tensor("a.bias", [1L], true, FloatType, null, [4 << 3 | 5, .. Raw([1])])));
+
+        Assert.Equal(Values([3, 2]), ReadAll(weights, "a.weight"));
+        Assert.Equal(Values([1]), ReadAll(weights, "a.bias"));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -120,6 +131,10 @@ public sealed class OnnxWeightsTests : IDisposable
         { "ONNX's type 10", Model(Tensor("a.weight", [2L, 2], true, HalfType, new byte[8])) },
         { "ONNX's type 3", Model(Tensor("a.weight_quantized", [2L, 2], true, 3, new byte[4])) },
         { "no raw data", Model(Tensor("a.bias", [2L], true, FloatType, null)) },
+        { "has 8 bytes of float data, not 12", Model(Tensor("a.bias", [3L], true, FloatType, null, Bytes(4, new byte[8]))) },
+        { "has 0 bytes of float data, not 4", Model(Tensor("a.bias", [1L], true, FloatType, null, Number(4, 1))) },
+        { "are in 2 pieces", Model(Tensor("a.bias", [2L], true, FloatType, new byte[8], Bytes(4, new byte[8]))) },
+        { "are in 2 pieces", Model(Tensor("a.bias", [2L], true, FloatType, null, [4 << 3 | 5, 0, 0, 0, 0, 4 << 3 | 5, 0, 0, 0, 0])) },
         { "has 8 bytes of raw data, not 12", Model(Tensor("a.bias", [3L], true, FloatType, new byte[8])) },
         {
             // more elements than 64 bits can count, and than 128 bits

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Inputs;
 
 namespace Microsoft.ML.Moe.Tests.Models;
 
@@ -32,6 +33,24 @@ public sealed class PublishedEncoderTests : IDisposable
         Assert.All(files.Tensors.Values, tensor => Assert.Equal(TensorType.F32, tensor.Type));
         Assert.Equal([384, 1536], files.Tensors["encoder.layer.5.output.dense.weight"].Shape);
         Assert.Equal([1536, 384], files.Tensors["encoder.layer.0.intermediate.dense.weight"].Shape);
+    }
+
+    [Fact]
+    public void PackageOfImagesHoldsAllWeightsAndSaysHowTheyAreUsed()
+    {
+        var folder = PublishedEncoder.ResNet18.ResolveFolder();
+        using var files = TensorFiles.Open(folder);
+
+        // 22 convolutions, each with four vectors of its norm
+        Assert.Equal(22 * 5, files.Tensors.Count);
+        Assert.Equal(15_908_800, files.Tensors.Values.Sum(t => t.Elements));
+        Assert.Equal([512, 512, 3, 3], files.Tensors["encoder.stages.3.layers.2.layer.1.convolution.weight"].Shape);
+        var preprocessing = ImagePreprocessing.Read(folder, channels: 3);
+        Assert.Equal((224, 224, 1.0), (preprocessing.Width, preprocessing.Height, preprocessing.Factor));
+        Assert.Equal([123.15163f, 115.90288f, 103.06262f], preprocessing.Means);
+        Assert.Contains("license: mit", File.ReadAllText(Path.Combine(folder, "README.md")), StringComparison.Ordinal);
+        Assert.Contains("The MIT License", File.ReadAllText(Path.Combine(folder, "LICENSE")), StringComparison.Ordinal);
+        Assert.Contains("Microsoft.ML.DnnImageFeaturizer.ResNet18", File.ReadAllText(Path.Combine(folder, "NOTICE")), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -20,6 +20,7 @@ public sealed class ThreadTests
         ["Linear"] = (tape, p) => tape.Linear(p[0], p[1], p[2], Activation.GeluTanh),
         // nine images of 7 × 43 pixels in 8 channels
         ["Convolution"] = (tape, p) => tape.Convolution(tape.Reshape(p[0], 9 * Tokens, 8), p[1], p[2], new ConvolutionSpec(7, 43)),
+        ["MaxPoolOfWindows"] = (tape, p) => tape.MaxPool(tape.Reshape(p[0], 9 * Tokens, 8), new ConvolutionSpec(7, 43, side: 3, stride: 2)),
         ["LayerNorm"] = (tape, p) => tape.LayerNorm(p[0], p[3], p[3]),
         ["BatchNorm"] = (tape, p) => tape.BatchNorm(
             tape.Reshape(p[0], 18 * Tokens, 4),

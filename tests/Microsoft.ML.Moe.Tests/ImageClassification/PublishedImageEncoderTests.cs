@@ -16,6 +16,7 @@ public sealed class PublishedImageEncoderTests : IDisposable
     [Theory]
     [InlineData("vit")]
     [InlineData("deit")]
+    [InlineData("resnet")]
     public void AClassifierWithAPublishedEncoderLearnsAndIsTheSameOnceSavedAndLoaded(string type)
     {
         using var model = Fit(type);
@@ -52,6 +53,34 @@ public sealed class PublishedImageEncoderTests : IDisposable
 
         var error = Assert.ThrowsAny<ArgumentException>(() => Fit("vit", o => o.ImageWidth = 13));
         Assert.Contains("do not divide images of 13 × 13", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ConvolutionsAreTrainedOnImagesThatAreChanged()
+    {
+        double[] Fitted(Microsoft.ML.Moe.Training.FineTuning tuning, float shift)
+        {
+            using var model = Fit("resnet", o =>
+            {
+                o.ImageWidth = 16;
+                o.FineTuning = tuning with { Epochs = 1 };
+                o.ValidationShare = 0;
+                o.MaxShift = shift;
+            });
+            return [.. ImageModels.Score(_ml, model, ImageTables.Rows(6, seed: 3)).SelectMany(row => row.Score).Select(score => (double)score)];
+        }
+
+        // two blocks go on from states that are kept, of images as they are
+        Assert.Equal(Fitted(Microsoft.ML.Moe.Training.FineTuning.TopLayers(2), 0f), Fitted(Microsoft.ML.Moe.Training.FineTuning.TopLayers(2), 0.5f));
+        var all = Microsoft.ML.Moe.Training.FineTuning.AllLayers with { LearningRate = 1e-2f };
+        Assert.Equal(Fitted(all, 0.5f), Fitted(all, 0.5f));
+    }
+
+    [Fact]
+    public void AConvolutionalEncoderIsNoMixture()
+    {
+        var error = Assert.ThrowsAny<ArgumentException>(() => Fit("resnet", o => o.Upcycling = Upcycling.Copies()));
+        Assert.Contains("ResNet consists of convolutions", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -115,11 +144,11 @@ public sealed class PublishedImageEncoderTests : IDisposable
 
     private string Folder(string type)
     {
-        if (type is not ("vit" or "deit"))
+        if (type is not ("vit" or "deit" or "resnet"))
             return type;
         var path = Path.Combine(_folder.Path, type);
         if (!Directory.Exists(path))
-            TinyVision.Write(path, TinyVision.Vit.With(("model_type", type)));
+            TinyVision.Write(path, type == "resnet" ? TinyVision.ResNet : TinyVision.Vit.With(("model_type", type)));
         return path;
     }
 }

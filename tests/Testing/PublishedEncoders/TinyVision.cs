@@ -16,6 +16,13 @@ internal static class TinyVision
         }
         """;
 
+    public const string ResNet = """
+        {
+          "model_type": "resnet", "architectures": ["ResNetModel"], "embedding_size": 6, "hidden_sizes": [8, 16], "depths": [2, 3],
+          "layer_type": "basic", "hidden_act": "relu", "num_channels": 3, "image_size": 8
+        }
+        """;
+
     public const string Preprocessing = """
         {
           "do_resize": true, "size": {"height": 8, "width": 8}, "resample": 2, "do_rescale": true, "do_normalize": true,
@@ -39,11 +46,45 @@ internal static class TinyVision
         SafeTensors.Write(stream,
         [
             .. ShapesOf(encoder).Select(t => new NamedValues(
-                t.Name, t.Shape, [.. Enumerable.Range(0, t.Shape.Aggregate(1, (a, b) => a * b)).Select(_ => random.NextSingle() - 0.5f)])),
+                t.Name,
+                t.Shape,
+                [.. Enumerable.Range(0, t.Shape.Aggregate(1, (a, b) => a * b)).Select(_ => random.NextSingle() - (t.Name.EndsWith("var", StringComparison.Ordinal) ? -0.5f : 0.5f))])),
         ]);
     }
 
-    private static IEnumerable<(string Name, int[] Shape)> ShapesOf(VisionConfig config)
+    private static IEnumerable<(string Name, int[] Shape)> ShapesOf(VisionConfig config) =>
+        config is ResNetConfig network ? ShapesOf(network) : ShapesOf((VisionTransformerConfig)config);
+
+    private static IEnumerable<(string Name, int[] Shape)> ShapesOf(ResNetConfig config)
+    {
+        List<(string Name, int[] Shape)> shapes = [("classifier.1.weight", [2, config.Width]), ("classifier.1.bias", [2])];
+        Add("resnet.embedder.embedder", config.Channels, config.EmbeddingWidth, 7);
+        var inputs = config.EmbeddingWidth;
+        for (var stage = 0; stage < config.Depths.Length; stage++)
+            for (var layer = 0; layer < config.Depths[stage]; layer++)
+            {
+                var (name, outputs) = ($"resnet.encoder.stages.{stage}.layers.{layer}", config.StageWidths[stage]);
+                if (layer == 0 && (stage > 0 || config.DownsamplesFirstStage || inputs != outputs))
+                    Add(name + ".shortcut", inputs, outputs, 1);
+                var middle = config.IsBottleneck ? outputs / 4 : outputs;
+                Add(name + ".layer.0", inputs, middle, config.IsBottleneck ? 1 : 3);
+                Add(name + ".layer.1", middle, middle, 3);
+                if (config.IsBottleneck)
+                    Add(name + ".layer.2", middle, outputs, 1);
+                inputs = outputs;
+            }
+
+        return shapes;
+
+        void Add(string name, int from, int to, int side)
+        {
+            shapes.Add((name + ".convolution.weight", [to, from, side, side]));
+            shapes.AddRange(new[] { "weight", "bias", "running_mean", "running_var" }.Select(of => ($"{name}.normalization.{of}", (int[])[to])));
+            shapes.Add((name + ".normalization.num_batches_tracked", [1]));
+        }
+    }
+
+    private static IEnumerable<(string Name, int[] Shape)> ShapesOf(VisionTransformerConfig config)
     {
         var (d, f, p) = (config.Width, config.FeedForwardWidth, config.PatchSize);
         yield return ("embeddings.cls_token", [1, 1, d]);

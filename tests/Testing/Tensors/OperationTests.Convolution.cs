@@ -133,6 +133,70 @@ public abstract partial class OperationTests
     }
 
     [SkippableTheory]
+    [InlineData(0, 3, 3, 2, 3, 1)]
+    [InlineData(1, 1, 1, 1, 3, 2)]
+    [InlineData(2, 5, 4, 3, 3, 1)]
+    [InlineData(3, 6, 7, 34, 3, 2)]
+    [InlineData(2, 6, 7, 2, 5, 3)]
+    [InlineData(2, 3, 4, 5, 1, 2)]
+    public void MaxPoolOfWindowsEqualsLoops(int images, int height, int width, int channels, int side, int stride)
+    {
+        using var engine = CreateEngine();
+        var spec = new ConvolutionSpec(height, width, side, stride);
+        // all below zero: nothing beyond the edge may win
+        var x = new Input(
+            [images * height * width, channels], [.. TestNumbers.Normal(1, images * height * width * channels).Select(value => value - 20f)]);
+        var expected = new double[images * spec.ResultHeight * spec.ResultWidth * channels];
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var (window, channel) = (i / channels, i % channels);
+            var (image, top, left) = (
+                window / (spec.ResultHeight * spec.ResultWidth), window / spec.ResultWidth % spec.ResultHeight, window % spec.ResultWidth);
+            expected[i] = double.NegativeInfinity;
+            for (var k = 0; k < side * side; k++)
+            {
+                var (y, column) = (top * stride + k / side - side / 2, left * stride + k % side - side / 2);
+                if (y >= 0 && y < height && column >= 0 && column < width)
+                    expected[i] = Math.Max(expected[i], x.Values[((image * height + y) * width + column) * channels + channel]);
+            }
+        }
+
+        TestNumbers.AssertClose(expected, Forward(engine, (tape, p) => tape.MaxPool(p[0], spec), x));
+        if (images == 2)
+        {
+            // a pixel that wins in several windows, and what another operation has left there; none is so close to another that a step passes it
+            float[] values = [.. Enumerable.Range(0, images * height * width * channels).Select(i => i * 0.1f)];
+            new Random(1).Shuffle(values);
+            Input[] inputs = [new([images * height * width, channels], values)];
+            GradientCheck.Run(engine, (tape, p) => tape.MaxPool(p[0], spec), inputs);
+            GradientCheck.Run(engine, (tape, p) => tape.Concat(tape.MaxPool(p[0], spec), tape.MaxPool(tape.Scale(p[0], 2f), spec)), inputs);
+        }
+    }
+
+    [SkippableFact]
+    public void MaxPoolOfWindowsGivesTheGradientToTheFirstOfEqualPixels()
+    {
+        using var engine = CreateEngine();
+        var x = engine.CreateParameter("x", [4, 1], [1f, 3f, 3f, 3f]);
+        using var tape = engine.BeginTape(training: true);
+        tape.Backward(GradientCheck.Readout(tape, tape.MaxPool(x, new ConvolutionSpec(1, 4, side: 3, stride: 2))), 1f);
+        var gradient = new float[4];
+        x.Value.CopyGradientTo(gradient);
+        Assert.Equal([false, true, false, false], gradient.Select(value => value != 0));
+    }
+
+    [SkippableFact]
+    public void MaxPoolOfWindowsRejectsPartsOfImages()
+    {
+        using var engine = CreateEngine();
+        using var tape = engine.BeginTape(training: false);
+        var error = Assert.Throws<ArgumentException>(() => tape.MaxPool(tape.Constant(new float[26], 13, 2), new ConvolutionSpec(2, 3)));
+        Assert.Contains("MaxPool", error.Message, StringComparison.Ordinal);
+        Assert.Contains("2 × 3", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => tape.MaxPool(tape.Constant(new float[6], 6), new ConvolutionSpec(2, 3)));
+    }
+
+    [SkippableTheory]
     [InlineData(7, 5)]
     [InlineData(300, 16)]
     [InlineData(601, 35)]

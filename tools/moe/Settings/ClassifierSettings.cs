@@ -54,11 +54,48 @@ internal abstract class ClassifierSettings : FitSettings
     }
 }
 
-/// <summary>What <c>train-text</c> can be told.</summary>
-internal sealed class TrainTextSettings : ClassifierSettings
+/// <summary>What trainings of classifiers can be told that may begin with a published encoder.</summary>
+internal abstract class EncoderClassifierSettings : ClassifierSettings
 {
     private const string NoEncoder = "none";
 
+    [CommandOption("--encoder <NAME>")]
+    [Description("A published encoder to begin with: none, of texts minilm or arctic, of images resnet18, a folder of Hugging Face or "
+        + "sentence-transformers, or a model's name in the hub's cache. Default: none.")]
+    public string? Encoder { get; init; }
+
+    [CommandOption("--fine-tuning <LAYERS>")]
+    [Description("How much of the encoder is trained: auto, none, all, or a number of layers from the top. Default: auto, the table decides.")]
+    [TypeConverter(typeof(FineTuningConverter))]
+    public FineTuning? FineTuning { get; init; }
+
+    protected override void ApplyOwnTo(MoeTrainerOptions options)
+    {
+        base.ApplyOwnTo(options);
+        if (Encoder is not null)
+            Begin(options, Encoder.Equals(NoEncoder, StringComparison.OrdinalIgnoreCase) ? null : Encoders.Named(Encoder));
+        if (FineTuning is null)
+            return;
+        if (options is MoeTextClassificationTrainer.Options { Encoder: not null } texts)
+            texts.FineTuning = FineTuning;
+        else if (options is MoeImageClassificationTrainer.Options { Encoder: not null } images)
+            images.FineTuning = FineTuning;
+        else
+            throw new UserException("--fine-tuning is of published encoders: choose one with --encoder.");
+    }
+
+    private static void Begin(MoeTrainerOptions options, PublishedEncoder? encoder)
+    {
+        if (options is MoeTextClassificationTrainer.Options texts)
+            texts.Encoder = encoder;
+        else
+            ((MoeImageClassificationTrainer.Options)options).Encoder = encoder;
+    }
+}
+
+/// <summary>What <c>train-text</c> can be told.</summary>
+internal sealed class TrainTextSettings : EncoderClassifierSettings
+{
     [CommandOption("--train <FILE>", isRequired: true)]
     [Description("Training rows, tab-separated (or by commas in a .csv file), with a header.")]
     public string Train { get; init; } = "";
@@ -79,33 +116,10 @@ internal sealed class TrainTextSettings : ClassifierSettings
     [CommandOption("--text2 <COLUMN>")]
     [Description("Column with the second text of a pair.")]
     public string? Text2 { get; init; }
-
-    [CommandOption("--encoder <NAME>")]
-    [Description("A published encoder to begin with: none, minilm, arctic, a folder of Hugging Face or sentence-transformers, or a model's name in the "
-        + "hub's cache. Default: none.")]
-    public string? Encoder { get; init; }
-
-    [CommandOption("--fine-tuning <LAYERS>")]
-    [Description("How much of the encoder is trained: auto, none, all, or a number of layers from the top. Default: auto, the table decides.")]
-    [TypeConverter(typeof(FineTuningConverter))]
-    public FineTuning? FineTuning { get; init; }
-
-    protected override void ApplyOwnTo(MoeTrainerOptions options)
-    {
-        base.ApplyOwnTo(options);
-        var texts = (MoeTextClassificationTrainer.Options)options;
-        if (Encoder is not null)
-            texts.Encoder = Encoder.Equals(NoEncoder, StringComparison.OrdinalIgnoreCase) ? null : Encoders.Named(Encoder);
-        if (FineTuning is null)
-            return;
-        if (texts.Encoder is null)
-            throw new UserException("--fine-tuning is of published encoders: choose one with --encoder.");
-        texts.FineTuning = FineTuning;
-    }
 }
 
 /// <summary>What <c>train-images</c> can be told.</summary>
-internal sealed class TrainImagesSettings : ClassifierSettings
+internal sealed class TrainImagesSettings : EncoderClassifierSettings
 {
     [CommandOption("--data|--train <FOLDER_OR_FILE>", isRequired: true)]
     [Description("Training images: a folder with a sub-folder for each class, or a table with columns of labels and paths.")]
@@ -125,7 +139,7 @@ internal sealed class TrainImagesSettings : ClassifierSettings
     public string Path { get; init; } = "ImagePath";
 
     [CommandOption("--size <N>")]
-    [Description("Width and height that images are resized to. Default 64.")]
+    [Description("Width and height that images are resized to. Default 64, with --encoder what it was trained on.")]
     [TypeConverter(typeof(WholeNumber))]
     public int? Size { get; init; }
 

@@ -12,6 +12,12 @@ internal sealed record ImagePreprocessing
     /// <summary>Name of the file.</summary>
     public const string FileName = "preprocessor_config.json";
 
+    /// <summary>Side from which on the processor of ConvNeXt cuts nothing out.</summary>
+    private const int LeastUncropped = 384;
+
+    /// <summary>Share of an image's side that it cuts out where the file does not tell.</summary>
+    private const double UsualCrop = 224.0 / 256;
+
     /// <summary>Pixels in a row that images are resized to; null for none, or where <see cref="ShortestEdge"/> tells.</summary>
     public int? ResizeWidth { get; init => field = OptionCheck.Range(value, 1, ImageInput.MaximumSide, nameof(ResizeWidth)); }
 
@@ -144,6 +150,10 @@ internal sealed record ImagePreprocessing
     /// <summary>Half of a difference, rounded down.</summary>
     private static int Half(int difference) => difference >> 1;
 
+    /// <summary>Whether the file is of the processor that Hugging Face's ResNets have in common with ConvNeXt.</summary>
+    private static bool IsConvNext(PublishedSettings json) =>
+        (json.Text("image_processor_type", "") + json.Text("feature_extractor_type", "")).StartsWith("ConvNext", StringComparison.Ordinal);
+
     private static ImagePreprocessing Read(PublishedSettings json, int channels)
     {
         var preprocessing = new ImagePreprocessing
@@ -157,6 +167,8 @@ internal sealed record ImagePreprocessing
         if (json.Flag("do_resize", absent: true))
         {
             var (width, height, edge) = Size(json, "size");
+            if (edge is not null && IsConvNext(json))
+                (width, height, edge) = (edge, edge, null);
             preprocessing = preprocessing with
             {
                 ResizeWidth = width,
@@ -168,6 +180,19 @@ internal sealed record ImagePreprocessing
                     3 => ResizeFilter.Bicubic,
                     var other => throw json.Refused($"resample {other} is not supported: only 2 (bilinear) and 3 (bicubic) are"),
                 },
+            };
+        }
+
+        if (preprocessing.ResizeWidth is { } side && IsConvNext(json) && side < LeastUncropped)
+        {
+            // resized to a little more, of which the middle is cut out
+            return preprocessing with
+            {
+                ResizeWidth = null,
+                ResizeHeight = null,
+                ShortestEdge = (int)(side / json.Double("crop_pct", UsualCrop)),
+                CropWidth = side,
+                CropHeight = side,
             };
         }
 

@@ -20,7 +20,7 @@ internal sealed class PublishedPatchEmbedding : TokenEmbedding
     private readonly float _dropout;
     private readonly int _tokensOfImage;
 
-    public PublishedPatchEmbedding(ParameterStore store, PatchGrid grid, VisionConfig encoder)
+    public PublishedPatchEmbedding(ParameterStore store, PatchGrid grid, VisionTransformerConfig encoder)
     {
         var (d, special) = (encoder.Width, encoder.SpecialTokens);
         var (columns, rows) = (encoder.ImageWidth / encoder.PatchSize, encoder.ImageHeight / encoder.PatchSize);

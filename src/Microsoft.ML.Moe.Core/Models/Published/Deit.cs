@@ -7,7 +7,7 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// it: ViT with a second token behind the first, which was trained to say what a teacher says. A published classifier reads the first
 /// token, one with a teacher takes the mean of both tokens' scores.
 /// </summary>
-internal sealed record DeitConfig : VisionConfig
+internal sealed record DeitConfig : VisionTransformerConfig
 {
     /// <inheritdoc/>
     internal override string Architecture => "DeiT";

@@ -49,6 +49,7 @@ internal static class PublishedArchitectures
     {
         ["vit"] = VitConfig.Read,
         ["deit"] = DeitConfig.Read,
+        ["resnet"] = ResNetConfig.Read,
     };
 
     /// <summary>Whether a <c>model_type</c> is an encoder of texts that is known.</summary>

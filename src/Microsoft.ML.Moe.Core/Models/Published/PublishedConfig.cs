@@ -46,6 +46,17 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Whether the decoder of masked language modelling is the token table.</summary>
     public bool TiesDecoder { get; init; } = true;
 
+    /// <summary>
+    /// Layers before the blocks that fine-tuning counts as layers too and trains as it does blocks: the parameters of the n-th begin with
+    /// <c>embedding.layers.n</c>, from 0.
+    /// </summary>
+    [JsonIgnore]
+    internal virtual int EmbeddingLayers => 0;
+
+    /// <summary>Multiply-adds of one layer for each token, as fine-tuning counts them.</summary>
+    [JsonIgnore]
+    internal virtual double CostOfLayer => (double)Width * (4 * Width + 2 * FeedForwardWidth);
+
     /// <summary>Activation between the two layers that score the classes of a published classifier.</summary>
     internal virtual Activation ClassifierActivation => Activation.Tanh;
 

@@ -1,16 +1,13 @@
 using System.Text.Json.Serialization;
-using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
 
 namespace Microsoft.ML.Moe.Models.Published;
 
-/// <summary>
-/// A published encoder of images: pre-norm transformer blocks over patches, after one or two tokens that stand for the whole image.
-/// </summary>
+/// <summary>A published encoder of images: it makes tokens of squares of an image, and puts them in context.</summary>
 internal abstract record VisionConfig : PublishedConfig
 {
-    /// <summary>Pixels in a row of the images that it was trained on. Within [1, 1024].</summary>
+    /// <summary>Pixels in a row of the images that it was trained on, or reads where any will do. Within [1, 1024].</summary>
     public required int ImageWidth { get; init => field = OptionCheck.Range(value, 1, ImageInput.MaximumSide, nameof(ImageWidth)); }
 
     /// <summary>Rows of pixels of these. Within [1, 1024].</summary>
@@ -19,19 +16,16 @@ internal abstract record VisionConfig : PublishedConfig
     /// <summary>Numbers of a pixel. Within [1, 16].</summary>
     public required int Channels { get; init => field = OptionCheck.Range(value, 1, ImageInput.MaximumChannels, nameof(Channels)); }
 
-    /// <summary>Side of a patch in pixels, P. Within [1, 256].</summary>
+    /// <summary>Side of the square that a token stands for in pixels, P. Within [1, 256].</summary>
     public required int PatchSize { get; init => field = OptionCheck.Range(value, 1, 256, nameof(PatchSize)); }
-
-    /// <summary>Whether the projections to queries, keys and values have biases.</summary>
-    public bool HasAttentionBias { get; init; } = true;
 
     /// <summary>Tokens before the patches, each a vector that was learned.</summary>
     [JsonIgnore]
     internal abstract int SpecialTokens { get; }
 
-    /// <summary>What such a token is called, for people.</summary>
-    /// <param name="token">Its number, from 0.</param>
-    internal static string NameOf(int token) => token == 0 ? "[class]" : "[distillation]";
+    /// <summary>What the convolutions cost that make tokens of single pixels; null where a linear layer makes them of patches.</summary>
+    [JsonIgnore]
+    internal virtual ConvolutionCost? Convolutions => null;
 
     /// <inheritdoc/>
     internal override bool NormsTokens => false;
@@ -39,67 +33,17 @@ internal abstract record VisionConfig : PublishedConfig
     /// <inheritdoc/>
     private protected override int FewestTokenIds => 0;
 
-    /// <summary>Sizes that <c>config.json</c> gives of any of them.</summary>
-    /// <param name="json">The file.</param>
-    /// <param name="specialTokens">Tokens before the patches.</param>
-    private protected static Sizes ReadSizes(PublishedSettings json, int specialTokens)
-    {
-        var (height, width) = json.PairOf("image_size", 224);
-        var (patch, across) = json.PairOf("patch_size", 16);
-        if (patch != across)
-            throw json.Refused($"patch_size {patch} × {across} is not square");
-        if (patch < 1 || height % patch != 0 || width % patch != 0)
-            throw json.Refused($"patches of {patch} pixels do not divide images of {width} × {height}");
-        return new Sizes(width, height, patch, (long)(height / patch) * (width / patch) + specialTokens);
-    }
+    /// <summary>What such a token is called, for people.</summary>
+    /// <param name="token">Its number, from 0.</param>
+    internal static string NameOf(int token) => token == 0 ? "[class]" : "[distillation]";
 
-    /// <inheritdoc/>
-    private protected override IBlock CreateBlock(ParameterStore store, string name, IAttention attention, IFeedForward feedForward) =>
-        new PreNormBlock(name, attention, feedForward, Dropout, norm => new LayerNorm(store, norm, Width, NormEpsilon));
+    /// <summary>The layers that make tokens of images.</summary>
+    /// <param name="store">Makes their parameters.</param>
+    /// <param name="grid">The squares of an image.</param>
+    internal abstract TokenEmbedding CreateEmbedding(ParameterStore store, PatchGrid grid);
 
-    /// <inheritdoc/>
-    private protected override INorm? CreateOutputNorm(ParameterStore store) => new LayerNorm(store, "outputNorm", Width, NormEpsilon);
-
-    /// <summary>The names of the tensors that all of them have.</summary>
-    /// <param name="rules">Receives them.</param>
-    private protected WeightRules AddRules(WeightRules rules)
-    {
-        const string Layer = "encoder.layer.{l}.";
-        const string Self = Layer + "attention.attention.";
-        rules
-            .Reshaped("embedding.patches.weight", "embeddings.patch_embeddings.projection.weight", transpose: true)
-            .Reshaped("embedding.patches.bias", "embeddings.patch_embeddings.projection.bias")
-            .Reshaped("embedding.tokens.0", "embeddings.cls_token")
-            .Reshaped("embedding.tokens.1", "embeddings.distillation_token")
-            .Reshaped("embedding.positions", "embeddings.position_embeddings")
-            .Concat(
-                "layers.{l}.attention.qkv.weight",
-                [Self + "query.weight", Self + "key.weight", Self + "value.weight"],
-                axis: 1,
-                transpose: true);
-        if (HasAttentionBias)
-            rules.Concat("layers.{l}.attention.qkv.bias", [Self + "query.bias", Self + "key.bias", Self + "value.bias"]);
-        else
-            rules.Constant("layers.{l}.attention.qkv.bias", 0f);
-        return rules
-            .Linear("layers.{l}.attention.output", Layer + "attention.output.dense")
-            .Norm("layers.{l}.attentionNorm", Layer + "layernorm_before")
-            .Linear("layers.{l}.feedForward.first", Layer + "intermediate.dense")
-            .Linear("layers.{l}.feedForward.second", Layer + "output.dense")
-            .Norm("layers.{l}.feedForwardNorm", Layer + "layernorm_after")
-            .Norm("outputNorm", "layernorm")
-            .Linear("pooler", "pooler.dense")
-            .Ignore("embeddings.mask_token", "pooler.*", "classifier.*", "cls_classifier.*", "distillation_classifier.*", "decoder.*");
-    }
-
-    /// <summary>Sizes that a configuration gives.</summary>
-    /// <param name="Width">Pixels in a row.</param>
-    /// <param name="Height">Rows of pixels.</param>
-    /// <param name="Patch">Side of a patch.</param>
-    /// <param name="Tokens">Tokens of an image.</param>
-    private protected readonly record struct Sizes(int Width, int Height, int Patch, long Tokens)
-    {
-        /// <summary>Tokens, as a number that <see cref="Positions"/> takes or refuses.</summary>
-        public int Positions => (int)Math.Min(Tokens, int.MaxValue);
-    }
+    /// <summary>The encoder of images of a size, where it reads any and has to be told; null where it was trained on one.</summary>
+    /// <param name="width">Pixels in a row.</param>
+    /// <param name="height">Rows of pixels.</param>
+    internal virtual VisionConfig? Reading(int width, int height) => null;
 }

@@ -12,7 +12,7 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// </code>
 /// A classifier reads the first token.
 /// </summary>
-internal sealed record VitConfig : VisionConfig
+internal sealed record VitConfig : VisionTransformerConfig
 {
     /// <inheritdoc/>
     internal override string Architecture => "ViT";

@@ -121,6 +121,8 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor ConvolutionCore(Tensor x, Tensor weight, Tensor? bias, ConvolutionSpec spec) =>
         ConvolutionOperation.Forward(this, Own(x), Own(weight), OwnOrNull(bias), spec);
 
+    protected override Tensor MaxPoolCore(Tensor x, ConvolutionSpec spec) => WindowMaxPoolOperation.Forward(this, Own(x), spec);
+
     protected override Tensor BatchNormCore(
         Tensor x, Tensor gain, Tensor bias, Tensor mean, Tensor variance, float momentum, float epsilon, bool ofBatch) =>
         BatchNormOperation.Forward(this, Own(x), Own(gain), Own(bias), Own(mean), Own(variance), momentum, epsilon, ofBatch);

@@ -77,15 +77,17 @@ internal abstract class EncoderObjective<TRow> : ITrainingObjective
             _targets.Add(row.Target, _rows.Weights[number]);
         }
 
-        _batch = _packer.Pack(_inputs, random, withNoise: true);
+        _batch = (_rows.Packer ?? _packer).Pack(_inputs, random, withNoise: true);
     }
 
     /// <inheritdoc/>
     public LaterValue Accumulate(float scale)
     {
         using var tape = Model.Engine.LeaseTape(training: true, _batch!.Seed);
+        // batch norm goes on with what it has seen of the many images that the encoder was trained on
+        tape.KeepsStatistics = true;
         var context = new ForwardContext(tape, _batch.Layout, policies: _workspace is null ? null : _workspace.Select);
-        var encoded = Model.Blocks.Forward(context, FirstStates(tape), _firstBlock);
+        var encoded = Model.Blocks.Forward(context, FirstStates(context), _firstBlock);
         return tape.BackwardWithAuxiliary(Loss(tape, encoded, _batch, _targets, _training.LabelSmoothing), scale);
     }
 
@@ -101,8 +103,11 @@ internal abstract class EncoderObjective<TRow> : ITrainingObjective
     protected abstract Tensor Loss(Tape tape, EncoderOutput encoded, Batch batch, Targets targets, float labelSmoothing);
 
     /// <summary>States before the blocks that are trained.</summary>
-    private Tensor FirstStates(Tape tape)
+    private Tensor FirstStates(ForwardContext context)
     {
+        var tape = context.Tape;
+        if (_rows.TrainsEmbedding)
+            return Model.Embed(context, _batch!);
         if (_rows.Kept is { } kept)
             return kept.Of(tape, CollectionsMarshal.AsSpan(_numbers));
         using var first = Model.Engine.LeaseTape(training: false);
@@ -116,4 +121,11 @@ internal abstract class EncoderObjective<TRow> : ITrainingObjective
 /// <param name="Examples">The rows.</param>
 /// <param name="Weights">Weight of each in the loss; the weight of its class is part of it.</param>
 /// <param name="Kept">States after the blocks that are not trained; null where they are computed in each pass.</param>
-internal sealed record TuningRows<TRow>(IReadOnlyList<Example<TRow>> Examples, float[] Weights, KeptStates? Kept);
+internal sealed record TuningRows<TRow>(IReadOnlyList<Example<TRow>> Examples, float[] Weights, KeptStates? Kept)
+{
+    /// <summary>Whether layers before the blocks are trained too. Default false.</summary>
+    public bool TrainsEmbedding { get; init; }
+
+    /// <summary>Packs rows to learn from, changing them; null, the default, where they are packed as they are.</summary>
+    public Packer<TRow>? Packer { get; init; }
+}

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Layers;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -13,6 +14,7 @@ internal static class FineTuningOptimizer
 {
     private const float Beta2 = 0.98f;
     private const string BlockPrefix = "layers.";
+    private const string EmbeddingPrefix = "embedding.layers.";
 
     /// <summary>Makes the optimiser, and freezes what is not to learn.</summary>
     /// <param name="engine">Where the parameters live.</param>
@@ -20,9 +22,12 @@ internal static class FineTuningOptimizer
     /// <param name="layers">Blocks of the encoder.</param>
     /// <param name="plan">Blocks that are trained, learning rates and weight decay.</param>
     /// <param name="freezeRouter">Whether routers stay as they are.</param>
+    /// <param name="embeddingLayers">Layers before the blocks that count too; see <see cref="PublishedConfig.EmbeddingLayers"/>.</param>
     public static Optimizer Create(
-        Engine engine, ParameterStore store, int layers, FineTuningPlan plan, bool freezeRouter)
+        Engine engine, ParameterStore store, int layers, FineTuningPlan plan, bool freezeRouter, int embeddingLayers = 0)
     {
+        var all = embeddingLayers + layers;
+
         return Create(engine, store.All, (parameter, role) => new ParameterRate(
             RateOf(parameter, role), role is ParameterRole.Weight or ParameterRole.Router ? plan.WeightDecay : 0f));
 
@@ -30,11 +35,10 @@ internal static class FineTuningOptimizer
         {
             if (ClassifierHead.IsOfClasses(parameter.Name))
                 return plan.HeadLearningRate;
-            if (role == ParameterRole.ChoiceBias || (role == ParameterRole.Router && freezeRouter))
+            if (role is ParameterRole.ChoiceBias or ParameterRole.Statistic || (role == ParameterRole.Router && freezeRouter))
                 return 0f;
-            return BlockOf(parameter.Name) is { } block && block >= layers - plan.Layers
-                ? plan.LearningRate * MathF.Pow(plan.LayerDecay, layers - 1 - block)
-                : 0f;
+            var layer = NumberAfter(BlockPrefix, parameter.Name) + embeddingLayers ?? NumberAfter(EmbeddingPrefix, parameter.Name);
+            return layer >= all - plan.Layers ? plan.LearningRate * MathF.Pow(plan.LayerDecay, all - 1 - layer.Value) : 0f;
         }
     }
 
@@ -79,14 +83,14 @@ internal static class FineTuningOptimizer
             parameter.IsFrozen = false;
     }
 
-    /// <summary>The block that a parameter belongs to; null for none.</summary>
-    private static int? BlockOf(string name)
+    /// <summary>The number behind a prefix in a parameter's name; null for none.</summary>
+    private static int? NumberAfter(string prefix, string name)
     {
-        if (!name.StartsWith(BlockPrefix, StringComparison.Ordinal))
+        if (!name.StartsWith(prefix, StringComparison.Ordinal))
             return null;
-        var end = name.IndexOf('.', BlockPrefix.Length);
-        return end > 0 && int.TryParse(name.AsSpan(BlockPrefix.Length..end), NumberStyles.None, CultureInfo.InvariantCulture, out var block)
-            ? block
+        var end = name.IndexOf('.', prefix.Length);
+        return end > 0 && int.TryParse(name.AsSpan(prefix.Length..end), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
             : null;
     }
 }

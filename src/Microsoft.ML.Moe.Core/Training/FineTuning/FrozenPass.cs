@@ -37,7 +37,7 @@ internal sealed class FrozenPass<TRow>(Model<TRow> model, EncoderStateCache? cac
         var missing = known is null ? [.. Enumerable.Range(0, rows.Count)] : TakeKnown(known, key, ofRows, width, features, kept);
         var packer = model.Input.CreatePacker(model.Packing());
         var (done, start) = (rows.Count - missing.Count, 0);
-        foreach (var pass in ScoringPasses.Of(missing, row => model.Input.TokensOf(rows[row]), model.Config.Encoder))
+        foreach (var pass in ScoringPasses.Of(missing, row => model.Input.LoadOf(rows[row]), model.Config.Encoder))
         {
             stop.ThrowIfCancellationRequested();
             using var tape = model.Engine.LeaseTape(training: false);

@@ -17,14 +17,20 @@ internal sealed class ImageTuningTask(PublishedImageSource source, PublishedTrai
     /// <inheritdoc/>
     public override bool ReadsAsBefore => true;
 
-    /// <summary>A model of the encoder, without dropout in its blocks; classes are scored by the first token's last state too.</summary>
+    /// <summary>Images are moved, zoomed and the like, but not mixed.</summary>
+    public override AugmentationConfig? Augmentation => config.Augmentation is null ? null : config.Augmentation with { MixupAlpha = 0f, CutMixAlpha = 0f };
+
+    /// <inheritdoc/>
+    public override Packer<ImagePixels>? CreateAugmentingPacker() => Augmentation is { } augmentation ? source.Input.CreatePacker(augmentation) : null;
+
+    /// <summary>A model of the encoder, without dropout in its blocks; classes are scored by a special first token's last state too.</summary>
     public override Model<ImagePixels> CreateModel(Engine engine, int layers)
     {
         var head = new PooledClassesHeadConfig
         {
             Classes = classes,
             Layers = Math.Min(layers, source.Encoder.Layers),
-            ReadsFirstToken = true,
+            ReadsFirstToken = source.Encoder.SpecialTokens > 0,
             Dropout = config.FineTuning.Dropout,
         };
         var model = source.Folder.Load(
@@ -32,7 +38,7 @@ internal sealed class ImageTuningTask(PublishedImageSource source, PublishedTrai
             source.Input,
             head,
             config.Training.Seed,
-            encoder => encoder with
+            _ => source.Encoder with
             {
                 LoadBalancingCoefficient = config.LoadBalancingCoefficient,
                 RouterZLossCoefficient = config.RouterZLossCoefficient,

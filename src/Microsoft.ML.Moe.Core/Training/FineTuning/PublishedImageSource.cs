@@ -9,8 +9,8 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="Input">How images become its patches.</param>
 internal sealed record PublishedImageSource(PublishedFolder Folder, PatchInput Input)
 {
-    /// <summary>The architecture.</summary>
-    public VisionConfig Encoder => (VisionConfig)Folder.Encoder;
+    /// <summary>The architecture, of the images that are read.</summary>
+    public VisionConfig Encoder => ((VisionConfig)Folder.Encoder).Reading(Input.Images.Width, Input.Images.Height) ?? (VisionConfig)Folder.Encoder;
 
     /// <summary>What it is called, and its licence; null where nothing shall tell.</summary>
     public BaseModel? BaseModel { get; init; }
@@ -37,7 +37,8 @@ internal sealed record PublishedImageSource(PublishedFolder Folder, PatchInput I
         {
             preprocessing = preprocessing.For(width ?? height!.Value, height ?? width!.Value);
         }
-        else if ((preprocessing.Width, preprocessing.Height) != (vision.ImageWidth, vision.ImageHeight))
+        else if (vision.Reading(preprocessing.Width, preprocessing.Height) is null
+            && (preprocessing.Width, preprocessing.Height) != (vision.ImageWidth, vision.ImageHeight))
         {
             throw new InvalidDataException(
                 $"{Path.Combine(path, ImagePreprocessing.FileName)} brings images to {preprocessing.Width} × {preprocessing.Height} pixels, but the encoder "
@@ -45,7 +46,14 @@ internal sealed record PublishedImageSource(PublishedFolder Folder, PatchInput I
                 + "between the trained ones.");
         }
 
-        var config = PublishedImageInputConfig.Of(vision, preprocessing);
+        if (upcycling is not null && vision.Convolutions is not null)
+        {
+            throw new ArgumentException(
+                $"{vision.Architecture} consists of convolutions: it has no feed-forward networks that {nameof(Upcycling)} could make experts of.",
+                nameof(upcycling));
+        }
+
+        var config = PublishedImageInputConfig.Of(vision.Reading(preprocessing.Width, preprocessing.Height) ?? vision, preprocessing);
         config.Check();
         return new PublishedImageSource(folder, new PatchInput(config)) { BaseModel = BaseModel.Of(encoder.Name, path), Upcycling = upcycling };
     }

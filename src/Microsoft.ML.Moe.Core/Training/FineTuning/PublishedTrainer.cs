@@ -20,7 +20,6 @@ internal abstract class PublishedTrainer<TRow> : Trainer<TRow>
 
     private readonly PublishedTrainingConfig _config;
     private readonly PublishedConfig _encoder;
-    private readonly int _layers;
     private readonly int _classes;
     private readonly string _key;
     private readonly LinearFit _linearFit;
@@ -36,13 +35,13 @@ internal abstract class PublishedTrainer<TRow> : Trainer<TRow>
         : base(config.Training, engine)
     {
         ClassTargets.CheckCount(classCount);
-        (_config, _encoder, _layers, _classes, _key) = (config, encoder, encoder.Layers, classCount, key);
+        (_config, _encoder, _classes, _key) = (config, encoder, classCount, key);
         _linearFit = new LinearFit(classCount, engine.HostThreads);
         _probeFit = new ProbeFit(engine, classCount, config.Training.Seed);
     }
 
-    /// <summary>Blocks of the encoder.</summary>
-    private protected int Layers => _layers;
+    /// <summary>Layers of the encoder that can be trained: its blocks, and what counts as layers before them.</summary>
+    private protected int Layers => _encoder.EmbeddingLayers + _encoder.Layers;
 
     /// <summary>Checks what is asked for of a mixture against the encoder as it is trained.</summary>
     /// <exception cref="ArgumentException">A global workspace is to be where there is none.</exception>
@@ -53,11 +52,7 @@ internal abstract class PublishedTrainer<TRow> : Trainer<TRow>
 
     /// <summary>Floating-point operations of the products of one layer, forward and twice as many backward.</summary>
     /// <param name="tokens">Tokens of all rows.</param>
-    private protected double FlopsOfLayer(double tokens)
-    {
-        double d = _encoder.Width;
-        return 3 * 2 * (4 * d * d + 2 * d * _encoder.FeedForwardWidth) * tokens;
-    }
+    private protected double FlopsOfLayer(double tokens) => 3 * 2 * _encoder.CostOfLayer * tokens;
 
     /// <summary>Fits what is over the frozen encoder, and fine-tunes it.</summary>
     /// <param name="task">The rows, and how they are learned.</param>
@@ -77,10 +72,10 @@ internal abstract class PublishedTrainer<TRow> : Trainer<TRow>
         ITrainingObserver? observer,
         CancellationToken stop)
     {
-        var tuning = new TunedEncoder<TRow>(Training, _layers, _classes, Engine, _probeFit, log);
+        var tuning = new TunedEncoder<TRow>(Training, _encoder, _classes, Engine, _probeFit, log);
         // in what is filled up with padding, tokens of a row are not its own alone
         var keeps = task.ReadsAsBefore && task.Tokens * task.Width * sizeof(ushort) <= MostKeptBytes && !frozen.Packing().PadToLongest;
-        var keptAfter = keeps && task.Plan is { } plan && plan.Layers < _layers ? _layers - plan.Layers : (int?)null;
+        var keptAfter = keeps && task.Plan is { } plan && plan.Layers < Layers && plan.Layers <= _encoder.Layers ? _encoder.Layers - plan.Layers : (int?)null;
         var states = new FrozenPass<TRow>(frozen, _config.KeptStates, _key).Run(
             rows, keptAfter, done => log.Progress("Frozen encoder", done, task.All.Length), stop);
         TrainingLog.ReleaseMemory();

@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Inputs;
+
 namespace Microsoft.ML.Moe.Training;
 
 /// <summary>How a classifier with a published encoder is trained, of whatever rows.</summary>
@@ -8,6 +10,9 @@ internal record PublishedTrainingConfig
 
     /// <summary>Keeps what the frozen encoder makes of rows for further trainings; null for none.</summary>
     public EncoderStateCache? KeptStates { get; init; }
+
+    /// <summary>How images are changed while an encoder's convolutions are trained; null, the default, for not.</summary>
+    public AugmentationConfig? Augmentation { get; init; }
 
     /// <summary>Of a mixture: coefficient of the load-balancing loss.</summary>
     public float LoadBalancingCoefficient { get; init; } = 0.01f;

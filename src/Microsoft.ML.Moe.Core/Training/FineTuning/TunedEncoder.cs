@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -8,13 +9,13 @@ namespace Microsoft.ML.Moe.Training;
 /// <summary>Fine-tunes the last blocks of a published encoder, and keeps them where they are better than the frozen ones.</summary>
 /// <typeparam name="TRow">A row as the model reads it.</typeparam>
 /// <param name="config">Seed, early end, checkpoint, global workspace.</param>
-/// <param name="layers">Blocks of the encoder.</param>
+/// <param name="encoder">The encoder as it is published.</param>
 /// <param name="classes">Number of classes.</param>
 /// <param name="engine">Where to train.</param>
 /// <param name="probeFit">Fits layers over it.</param>
 /// <param name="log">Is told what is done.</param>
 internal sealed class TunedEncoder<TRow>(
-    TrainingConfig config, int layers, int classes, Engine engine, ProbeFit probeFit, TrainingLog log)
+    TrainingConfig config, PublishedConfig encoder, int classes, Engine engine, ProbeFit probeFit, TrainingLog log)
 {
     /// <summary>How many of the last layers' states the fine-tuned encoder is read by.</summary>
     private const int PooledLayers = 3;
@@ -125,14 +126,20 @@ internal sealed class TunedEncoder<TRow>(
         if (task.ReadsAsBefore)
             Head(model).Layer = probeFit.Fit(
                 LastLayers(features.Select(learned), model), ProbeDescent.OfFrozen(learned.Length, classes), probeFit.Strengths(features)[^1], stop);
-        var first = layers - plan.Layers;
-        var rows = new TuningRows<TRow>(task.All, task.Weights, states.Kept?.Blocks == first ? states.Kept : null);
+        var first = Math.Max(0, encoder.Layers - plan.Layers);
+        var trainsEmbedding = encoder.EmbeddingLayers > 0 && plan.Layers > encoder.Layers;
+        var rows = new TuningRows<TRow>(task.All, task.Weights, states.Kept?.Blocks == first ? states.Kept : null)
+        {
+            TrainsEmbedding = trainsEmbedding,
+            Packer = trainsEmbedding ? task.CreateAugmentingPacker() : null,
+        };
         Example<TRow>[] validation = [.. task.Validation.Select(row => task.All[row])];
         EncoderObjective<TRow> objective = plan.Loss == FineTuningLoss.Contrast
             ? new ContrastObjective<TRow>(model, rows, learned, validation, first, training)
             : new ClassObjective<TRow>(model, rows, learned, validation, first, training);
         var batchSize = plan.Loss == FineTuningLoss.Contrast ? Math.Max(1, plan.BatchSize / 2) : plan.BatchSize;
-        using var optimizer = FineTuningOptimizer.Create(engine, model.Parameters, layers, plan, training.FreezeRouter);
+        using var optimizer = FineTuningOptimizer.Create(
+            engine, model.Parameters, encoder.Layers, plan, training.FreezeRouter, encoder.EmbeddingLayers);
         Parameter[] parameters = [.. model.Parameters.All.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
         var schedule = new TrainingSchedule(
             plan.Epochs,
@@ -214,6 +221,8 @@ internal sealed class TunedEncoder<TRow>(
         digest.AddJson(config).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input)
             .AddJson(model.Config.Head.ToString()).AddJson(learned).AddRows(model.Input, task.All).AddJson(task.Weights)
             .AddValues(model.Parameters.All.Select(p => p.Parameter));
+        if (task.Augmentation is { } augmentation)
+            digest.AddJson(augmentation);
         return digest.ToString();
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Tensors;
 
@@ -30,6 +31,12 @@ internal abstract class TuningTask<TRow>
 
     /// <summary>Whether the fine-tuned encoder reads rows as the frozen one has, so that what that made of them is of use.</summary>
     public abstract bool ReadsAsBefore { get; }
+
+    /// <summary>How rows are changed while all that makes something of them is trained; null for not.</summary>
+    public virtual AugmentationConfig? Augmentation => null;
+
+    /// <summary>What packs rows that are changed so; null where they are not.</summary>
+    public virtual Packer<TRow>? CreateAugmentingPacker() => null;
 
     /// <summary>A model of the encoder that scores classes by pooled states.</summary>
     /// <param name="engine">Where it shall live.</param>

@@ -25,11 +25,12 @@ public sealed partial class MoeImageClassificationTrainer
         public string FeatureColumnName { get; set; } = "Features";
 
         /// <summary>
-        /// A published encoder of images to begin with, ViT or DeiT: <c>PublishedEncoder.FromFolder(path)</c> of a folder with
-        /// <c>config.json</c>, <c>model.safetensors</c> and <c>preprocessor_config.json</c>. null trains from nothing. With an encoder,
-        /// images are resized, cut and scaled as it expects, bit for bit as its own library does, and the options of architecture, patches,
-        /// augmentation and training that name no encoder do not count, but for those of validation, weights, smoothing, seed, device,
-        /// checkpoint and the like: <see cref="FineTuning"/> takes their place. Default null.
+        /// A published encoder of images to begin with, ResNet, ViT or DeiT: <see cref="PublishedEncoder.ResNet18"/> of the package
+        /// MlNetMoe.ResNet18, or <c>PublishedEncoder.FromFolder(path)</c> of a folder with <c>config.json</c>, <c>model.safetensors</c> and
+        /// <c>preprocessor_config.json</c>. null trains from nothing. With an encoder, images are resized, cut and scaled as it expects, bit
+        /// for bit as its own library does, and the options of architecture, patches, augmentation and training that name no encoder do not
+        /// count, but for those of validation, weights, smoothing, seed, device, checkpoint and the like: <see cref="FineTuning"/> takes
+        /// their place. Where it trains convolutions before a ResNet's last blocks, augmentation counts, but for mixing. Default null.
         /// </summary>
         public PublishedEncoder? Encoder { get; set; }
 
@@ -51,8 +52,8 @@ public sealed partial class MoeImageClassificationTrainer
         public Upcycling? Upcycling { get; set; }
 
         /// <summary>
-        /// Pixels in a row. With <see cref="Encoder"/> the size that it was trained on, or, where it is set, another, with positions
-        /// between the trained ones. Else files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images'
+        /// Pixels in a row. With <see cref="Encoder"/> the size that it was trained on, or, where it is set, another: of a ResNet any multiple
+        /// of 32, of others with positions between the trained ones. Else files and images are resized to it; null takes <see cref="ImageHeight"/>, or else the images'
         /// fixed size (up to 1024), or else 64. Of vectors of pixels it says how they are to be read; null takes the vector's dimensions,
         /// or else that of a square. Within [1, 1024]. Default null.
         /// </summary>
@@ -214,6 +215,7 @@ public sealed partial class MoeImageClassificationTrainer
         {
             FineTuning = FineTuning,
             KeptStates = KeptStates,
+            Augmentation = ToAugmentation(),
             LoadBalancingCoefficient = LoadBalancingCoefficient,
             RouterZLossCoefficient = RouterZLossCoefficient,
             Training = ToTrainingConfig(),
@@ -227,22 +229,25 @@ public sealed partial class MoeImageClassificationTrainer
             PatchSize = PatchSize,
             PatchMargin = PatchMargin,
             Convolutions = Convolutions,
-            Augmentation = new AugmentationConfig
-            {
-                MaxShift = MaxShift,
-                MaxZoom = MaxZoom,
-                MaxRotation = MaxRotation,
-                EraseRate = EraseRate,
-                LeastCrop = LeastCrop,
-                ColourJitter = ColourJitter,
-                RandomOperations = RandomOperations,
-                RandomMagnitude = RandomMagnitude,
-                MixupAlpha = MixupAlpha,
-                CutMixAlpha = CutMixAlpha,
-                HorizontalFlip = HorizontalFlip,
-                Transposition = Transposition,
-            },
+            Augmentation = ToAugmentation(),
             Training = ToTrainingConfig(),
+        };
+
+        /// <summary>How images are changed while training.</summary>
+        private AugmentationConfig ToAugmentation() => new()
+        {
+            MaxShift = MaxShift,
+            MaxZoom = MaxZoom,
+            MaxRotation = MaxRotation,
+            EraseRate = EraseRate,
+            LeastCrop = LeastCrop,
+            ColourJitter = ColourJitter,
+            RandomOperations = RandomOperations,
+            RandomMagnitude = RandomMagnitude,
+            MixupAlpha = MixupAlpha,
+            CutMixAlpha = CutMixAlpha,
+            HorizontalFlip = HorizontalFlip,
+            Transposition = Transposition,
         };
     }
 }
