@@ -20,6 +20,7 @@ namespace Microsoft.ML.Moe.Models.Published;
 internal sealed record ResNetConfig : VisionConfig
 {
     private const int MostStages = 6;
+    private const int MostBlocks = 128;
     private const int FirstSide = 7;
     private const int Reduction = 4;
 
@@ -38,8 +39,8 @@ internal sealed record ResNetConfig : VisionConfig
     /// <summary>Channels of each stage, of one to six; the last's are the width of tokens.</summary>
     public required int[] StageWidths { get; init => field = Checked(value, Most.Width, nameof(StageWidths)); }
 
-    /// <summary>Blocks of each stage, of the last at least two.</summary>
-    public required int[] Depths { get; init => field = Checked(value, Most.Layers, nameof(Depths)); }
+    /// <summary>Blocks of each stage, within [1, 128], of the last at least two.</summary>
+    public required int[] Depths { get; init => field = Checked(value, MostBlocks, nameof(Depths)); }
 
     /// <summary>Whether blocks have three convolutions, the middle one of a quarter of the channels; else two.</summary>
     public bool IsBottleneck { get; init; }

@@ -64,6 +64,7 @@ public sealed class PublishedPatchesTests
     [InlineData("""{"size": {"height": 8}}""", "neither width and height nor shortest_edge")]
     [InlineData("""{"size": 8, "image_mean": [0.5]}""", "Means are not those of 3 channels")]
     [InlineData("""{"size": 100000000}""", "ResizeWidth")]
+    [InlineData("""{"image_processor_type": "ConvNextImageProcessor", "size": 8, "crop_pct": 0}""", "ShortestEdge")]
     [InlineData("""{"size": 8, "image_std": [1, 0, 1]}""", "Deviations are not those of 3 channels")]
     public void AFileThatCannotBeFollowedIsNamed(string json, string reason)
     {
@@ -84,6 +85,19 @@ public sealed class PublishedPatchesTests
         var read = ImagePreprocessing.Read(folder.Path, channels: 1);
         Assert.Equal(16, read.Apply(new byte[12 * 30], 12, 30, 1).Length);
         Assert.Equal((6, 9), (read.For(6, 6).CropWidth, read.For(6, 6).ShortestEdge));
+    }
+
+    [Theory]
+    [InlineData("""{"feature_extractor_type": "ConvNextFeatureExtractor", "size": 224, "crop_pct": 0.875}""", 256, 224)]
+    [InlineData("""{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 64}}""", 73, 64)]
+    [InlineData("""{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 384}}""", null, 384)]
+    public void TheProcessorOfResNetsCutsAShareOutOfImagesThatAreNotLarge(string json, int? shortestEdge, int side)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(Path.Combine(folder.Path, ImagePreprocessing.FileName), json);
+        var read = ImagePreprocessing.Read(folder.Path, channels: 3);
+        Assert.Equal((shortestEdge, side, side), (read.ShortestEdge, read.Width, read.Height));
+        Assert.Equal(shortestEdge is null, read.CropWidth is null);
     }
 
     [Fact]
