@@ -55,7 +55,7 @@ internal static class TinyVision
     private static IEnumerable<(string Name, int[] Shape)> ShapesOf(VisionConfig config) =>
         config is ResNetConfig network ? ShapesOf(network) : ShapesOf((VisionTransformerConfig)config);
 
-    private static IEnumerable<(string Name, int[] Shape)> ShapesOf(ResNetConfig config)
+    private static List<(string Name, int[] Shape)> ShapesOf(ResNetConfig config)
     {
         List<(string Name, int[] Shape)> shapes = [("classifier.1.weight", [2, config.Width]), ("classifier.1.bias", [2])];
         Add("resnet.embedder.embedder", config.Channels, config.EmbeddingWidth, 7);
