@@ -23,10 +23,10 @@ public sealed class TrainGeneratorTests : FolderTests
     {
         var (train, test, model) = (Write("train.tsv", Rows(80)), Write("test.tsv", Rows(20, seed: 2)), Path.Combine(Folder, "out", "m.zip"));
         var output = Train(
-            "train-text-to-text", _switch, "--train", train, "--test", test, "--validation", test, "--prompt", "q {Source}", "--epochs", "12", "--out", model,
+            "train-text-to-text", _switch, "--train", train, "--test", test, "--validation", test, "--prompt", "q {Source}", "--epochs", "24", "--out", model,
             "--workspace", "glue", "--freeze-router", "--metric", "exact-match", "--max-target-tokens", "6", "--router", "token-choice", "--experts-per-token", "2");
         Assert.True(File.Exists(model));
-        Assert.Matches(@"(?m)^Epoch 12/12: training loss \d", output);
+        Assert.Matches(@"(?m)^Epoch 24/24: training loss \d", output);
         Assert.True(Tool.Number(output, "Test exact match", " %") > 50, output);
         Assert.InRange(Tool.Number(output, "Test F1", " %"), Tool.Number(output, "Test exact match", " %"), 100);
         Assert.InRange(Tool.Number(output, "Test ROUGE-L", " %"), 0, 100);
