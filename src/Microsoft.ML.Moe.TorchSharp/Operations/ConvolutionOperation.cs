@@ -20,7 +20,7 @@ internal static class ConvolutionOperation
         var images = ChannelsFirst(x.Value, spec);
         // libtorch refuses a batch of none
         return x.Shape[0] == 0
-            ? x.Value.reshape(0, x.Columns)
+            ? x.Value.reshape(0, x.Columns).clone()
             : Rows(torch.nn.functional.max_pool2d(images, spec.Side, spec.Stride, spec.Side / 2));
     });
 
