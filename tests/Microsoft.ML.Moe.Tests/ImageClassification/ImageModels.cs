@@ -36,10 +36,10 @@ internal static class ImageModels
         MLContext ml, Action<MoeImageClassificationTrainer.Options>? change = null) =>
         ml.Transforms.Conversion.MapValueToKey("Label").Append(Trainer(ml, change));
 
-    /// <summary>Trains the tiny model on the rows of <see cref="ImageTables"/>.</summary>
+    /// <summary>Trains the tiny model on rows; null takes those of <see cref="ImageTables"/>.</summary>
     public static TransformerChain<MoeImageClassificationTransformer> Fit(
-        MLContext ml, Action<MoeImageClassificationTrainer.Options>? change = null) =>
-        Pipeline(ml, change).Fit(ml.Data.LoadFromEnumerable(ImageTables.Rows()));
+        MLContext ml, Action<MoeImageClassificationTrainer.Options>? change = null, IEnumerable<ImageRow>? rows = null) =>
+        Pipeline(ml, change).Fit(ml.Data.LoadFromEnumerable(rows ?? ImageTables.Rows()));
 
     /// <summary>Scores rows.</summary>
     public static List<Prediction> Score(MLContext ml, ITransformer model, IEnumerable<ImageRow> rows) =>
