@@ -22,15 +22,12 @@ internal sealed class OnnxLayer : IDisposable
     }
 
     /// <summary>Runs it.</summary>
-    public void Run()
-    {
-        using var outputs = _session.Run(_options, _session.InputNames, _inputs, _session.OutputNames);
-    }
+    public void Run() => Outputs().Dispose();
 
     /// <summary>What it gives.</summary>
     public float[] Output()
     {
-        using var outputs = _session.Run(_options, _session.InputNames, _inputs, _session.OutputNames);
+        using var outputs = Outputs();
         return outputs[0].GetTensorDataAsSpan<float>().ToArray();
     }
 
@@ -41,4 +38,6 @@ internal sealed class OnnxLayer : IDisposable
         _options.Dispose();
         _session.Dispose();
     }
+
+    private IDisposableReadOnlyCollection<OrtValue> Outputs() => _session.Run(_options, _session.InputNames, _inputs, _session.OutputNames);
 }

@@ -6,7 +6,8 @@ namespace Microsoft.ML.Moe.EncoderFiles;
 /// <summary>Names and shapes of the tensors of a ResNet as Hugging Face writes them, without the prefix <c>resnet.</c></summary>
 internal static class ResNetTensors
 {
-    private static readonly string[] OfNorm = ["weight", "bias", "running_mean", "running_var"];
+    /// <summary>Tensors of a batch norm, in the order of ONNX's operator too.</summary>
+    public static readonly string[] OfNorm = ["weight", "bias", "running_mean", "running_var"];
 
     /// <summary>All tensors in the order of the model's modules.</summary>
     /// <param name="configFile">Path of its config.json.</param>

@@ -13,7 +13,6 @@ internal sealed class ResNetWeights : TensorSource, IDisposable
     private const int NormInputs = 5;
     private const string First = "embedder.embedder";
     private const string FirstName = First + ".convolution.weight";
-    private static readonly string[] OfNorm = ["weight", "bias", "running_mean", "running_var"];
     private readonly Dictionary<string, TensorInfo> _tensors = [];
     private readonly Dictionary<string, OnnxTensor> _constants;
     private readonly ILookup<string, OnnxNode> _readers;
@@ -40,15 +39,7 @@ internal sealed class ResNetWeights : TensorSource, IDisposable
     /// <exception cref="InvalidDataException">It is no ONNX model, damaged, or no such network; the message says where it differs.</exception>
     public static ResNetWeights Open(string path)
     {
-        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-        if (stream.Length is 0 or > int.MaxValue)
-        {
-            stream.Dispose();
-            throw OnnxGraph.Damaged(path, "it is empty or larger than 2 GiB");
-        }
-
-        var length = (int)stream.Length;
-        var file = new MappedFile(stream);
+        var (file, length) = OnnxWeights.Map(path, start: 0, length: null, path);
         try
         {
             var graph = OnnxGraph.Read(file.Bytes(0, length), path);
@@ -118,8 +109,8 @@ internal sealed class ResNetWeights : TensorSource, IDisposable
         if (norm.Operator != "BatchNormalization" || norm.Inputs.Count != NormInputs)
             throw Differs($"behind the convolution of {name} there is no batch norm");
         Add(convolution.Inputs[1], name + ".convolution.weight", rank: 4);
-        for (var i = 0; i < OfNorm.Length; i++)
-            Add(norm.Inputs[i + 1], $"{name}.normalization.{OfNorm[i]}", rank: 1);
+        for (var i = 0; i < ResNetTensors.OfNorm.Length; i++)
+            Add(norm.Inputs[i + 1], $"{name}.normalization.{ResNetTensors.OfNorm[i]}", rank: 1);
         return ResultOf(norm);
     }
 

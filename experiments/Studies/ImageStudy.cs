@@ -22,7 +22,6 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
     private const string Corrupted = "mean corruption error";
     private const string Trained = "separation";
     private const string Untrained = "separation untrained";
-    private const string Alone = "convolutions alone";
     private const int Layers = 1;
     private const int Experts = 8;
     private const int ExpertWidth = 128;
@@ -36,11 +35,12 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         AdversarialAttack.ProjectedGradient(0.5, AttackNorm.L2, steps: 10),
     ];
 
-    private static readonly (string Name, Router? Router)[] Arms =
+    private static readonly (string Name, int Layers, Router? Router)[] Arms =
     [
-        (Alone, null), ("dense", null), ("Token Choice", Router.TokenChoice(1)), ("Expert Choice", Router.ExpertChoice(1)), ("Unified", Router.Unified(1)),
+        ("convolutions alone", 0, null), ("dense", Layers, null), ("Token Choice", Layers, Router.TokenChoice(1)),
+        ("Expert Choice", Layers, Router.ExpertChoice(1)), ("Unified", Layers, Router.Unified(1)),
         // as many slots as tokens, 64, cost what a dense block does
-        ("Soft", Router.Soft(64 / Experts)),
+        ("Soft", Layers, Router.Soft(64 / Experts)),
     ];
 
     private IReadOnlyList<string> Sets => arguments.Sets ?? [ImageSet.FashionMnist, ImageSet.Trashnet, ImageSet.Shapes];
@@ -49,7 +49,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         from seed in arguments.Seeds
         from data in Sets
         from arm in Arms
-        select new Run(Key(data, arm.Name, seed), (engine, stop) => Execute(data, arm.Name, arm.Router, seed, engine, stop));
+        select new Run(Key(data, arm.Name, seed), (engine, stop) => Execute(data, arm.Layers, arm.Router, seed, engine, stop));
 
     public string Report(RunLog log)
     {
@@ -63,7 +63,7 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         foreach (var data in Sets)
         {
             var table = new MarkdownTable(["", Clean, Corrupted, .. Attacks.Select(attack => attack.ToString()), Trained, Untrained]);
-            foreach (var (name, _) in Arms)
+            foreach (var (name, _, _) in Arms)
             {
                 table.Add(
                 [
@@ -91,14 +91,14 @@ internal sealed class ImageStudy(Arguments arguments) : IStudy
         Name, data, arm, seed, string.Create(CultureInfo.InvariantCulture, $"epochs {arguments.Epochs} rows {arguments.Rows}"));
 
     private Dictionary<string, double> Execute(
-        string data, string arm, Router? router, int seed, Engine engine, CancellationToken stop)
+        string data, int layers, Router? router, int seed, Engine engine, CancellationToken stop)
     {
         var set = ImageSet.Load(arguments.Data, data, arguments.Rows);
         var config = new ImageClassifierConfig
         {
             Encoder = new()
             {
-                Layers = arm == Alone ? 0 : Layers,
+                Layers = layers,
                 MoeEvery = router is null ? 0 : 1,
                 Experts = Experts,
                 ExpertWidth = ExpertWidth,

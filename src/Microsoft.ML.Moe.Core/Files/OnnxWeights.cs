@@ -78,7 +78,9 @@ internal sealed class OnnxWeights : TensorSource, IDisposable
     protected override void ReadBits(TensorInfo tensor, long first, Span<ushort> bits) =>
         throw new NotSupportedException("All tensors are in single precision.");
 
-    private static (MappedFile File, int Bytes) Map(string path, long start, long? length, string name)
+    /// <summary>Maps a file of which a model is all or a part.</summary>
+    /// <exception cref="InvalidDataException">The part is none, or no model can be as long.</exception>
+    internal static (MappedFile File, int Bytes) Map(string path, long start, long? length, string name)
     {
         var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         try

@@ -17,7 +17,8 @@ internal sealed record StemConfig
     private const int ResultsOfStage = 8;
 
     /// <summary>Vectors that a transformer block keeps of a token, or so.</summary>
-    private const int ResultsOfToken = 12;
+    public const int ResultsOfToken = 12;
+
     private const int MostTokens = 64;
 
     /// <summary>Channels of each stage; the last's are the width of tokens.</summary>

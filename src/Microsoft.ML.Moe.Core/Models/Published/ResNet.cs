@@ -24,9 +24,6 @@ internal sealed record ResNetConfig : VisionConfig
     private const int FirstSide = 7;
     private const int Reduction = 4;
 
-    /// <summary>Vectors that a transformer block keeps of a token, or so.</summary>
-    private const int ResultsOfToken = 12;
-
     /// <summary>Results of each convolution: its own, the norm's, and the activation's or the sum's.</summary>
     private const int ResultsOfConvolution = 3;
 
@@ -83,7 +80,7 @@ internal sealed record ResNetConfig : VisionConfig
             ImageConvolution[] all = [First, .. Blocks().Take(EmbeddingLayers - 1).SelectMany(block => block.All)];
             var results = all.Sum(c => (double)ResultsOfConvolution * c.Pixels * c.Outputs);
             return new ConvolutionCost(
-                all.Sum(c => c.MultiplyAddsOfPixel * c.Pixels), (int)Math.Clamp(results / (ResultsOfToken * Width), 1, int.MaxValue / 2));
+                all.Sum(c => c.MultiplyAddsOfPixel * c.Pixels), (int)Math.Clamp(results / (StemConfig.ResultsOfToken * Width), 1, int.MaxValue / 2));
         }
     }
 
@@ -243,6 +240,9 @@ internal sealed record ImageConvolution(string Name, string Source, int Inputs, 
     /// <summary>Pixels of what it gives.</summary>
     public double Pixels => (double)Spec.ResultHeight * Spec.ResultWidth;
 
-    /// <summary>Multiply-adds of each of them.</summary>
-    public double MultiplyAddsOfPixel => (double)Spec.Side * Spec.Side * Inputs * Outputs;
+    /// <summary>Values of a window.</summary>
+    public int WindowValues => Spec.Side * Spec.Side * Inputs;
+
+    /// <summary>Multiply-adds of each of its pixels.</summary>
+    public double MultiplyAddsOfPixel => (double)WindowValues * Outputs;
 }

@@ -48,8 +48,8 @@ internal sealed class NormedConvolution(ParameterStore store, ImageConvolution c
     private readonly Parameter _weight = store.Normal(
         convolution.Name + ".weight",
         ParameterRole.Weight,
-        MathF.Sqrt(Variance / (float)(convolution.MultiplyAddsOfPixel / convolution.Outputs)),
-        convolution.Spec.Side * convolution.Spec.Side * convolution.Inputs,
+        MathF.Sqrt(Variance / convolution.WindowValues),
+        convolution.WindowValues,
         convolution.Outputs);
 
     private readonly BatchNorm _norm = new(store, convolution.Name + ".norm", convolution.Outputs, epsilon);

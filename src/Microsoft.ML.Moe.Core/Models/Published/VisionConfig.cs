@@ -42,8 +42,8 @@ internal abstract record VisionConfig : PublishedConfig
     /// <param name="grid">The squares of an image.</param>
     internal abstract TokenEmbedding CreateEmbedding(ParameterStore store, PatchGrid grid);
 
-    /// <summary>The encoder of images of a size, where it reads any and has to be told; null where it was trained on one.</summary>
+    /// <summary>The encoder as it reads images of a size, where it reads any and has to be told; as it is where it was trained on one.</summary>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows of pixels.</param>
-    internal virtual VisionConfig? Reading(int width, int height) => null;
+    internal virtual VisionConfig Reading(int width, int height) => this;
 }

@@ -10,7 +10,7 @@ namespace Microsoft.ML.Moe.Training;
 internal sealed record PublishedImageSource(PublishedFolder Folder, PatchInput Input)
 {
     /// <summary>The architecture, of the images that are read.</summary>
-    public VisionConfig Encoder => ((VisionConfig)Folder.Encoder).Reading(Input.Images.Width, Input.Images.Height) ?? (VisionConfig)Folder.Encoder;
+    public VisionConfig Encoder => ((VisionConfig)Folder.Encoder).Reading(Input.Images.Width, Input.Images.Height);
 
     /// <summary>What it is called, and its licence; null where nothing shall tell.</summary>
     public BaseModel? BaseModel { get; init; }
@@ -33,12 +33,11 @@ internal sealed record PublishedImageSource(PublishedFolder Folder, PatchInput I
         if (folder.Encoder is not VisionConfig vision)
             throw new InvalidDataException($"{path} has an encoder of texts ({folder.Encoder.Architecture}), which reads no images.");
         var preprocessing = ImagePreprocessing.Read(path, vision.Channels);
-        if ((width, height) is not (null, null))
-        {
+        var isAsked = (width, height) is not (null, null);
+        if (isAsked)
             preprocessing = preprocessing.For(width ?? height!.Value, height ?? width!.Value);
-        }
-        else if (vision.Reading(preprocessing.Width, preprocessing.Height) is null
-            && (preprocessing.Width, preprocessing.Height) != (vision.ImageWidth, vision.ImageHeight))
+        vision = vision.Reading(preprocessing.Width, preprocessing.Height);
+        if (!isAsked && (preprocessing.Width, preprocessing.Height) != (vision.ImageWidth, vision.ImageHeight))
         {
             throw new InvalidDataException(
                 $"{Path.Combine(path, ImagePreprocessing.FileName)} brings images to {preprocessing.Width} × {preprocessing.Height} pixels, but the encoder "
@@ -53,7 +52,7 @@ internal sealed record PublishedImageSource(PublishedFolder Folder, PatchInput I
                 nameof(upcycling));
         }
 
-        var config = PublishedImageInputConfig.Of(vision.Reading(preprocessing.Width, preprocessing.Height) ?? vision, preprocessing);
+        var config = PublishedImageInputConfig.Of(vision, preprocessing);
         config.Check();
         return new PublishedImageSource(folder, new PatchInput(config)) { BaseModel = BaseModel.Of(encoder.Name, path), Upcycling = upcycling };
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML.Moe.Heads;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
@@ -163,7 +164,7 @@ internal sealed class TunedEncoder<TRow>(
             ],
         };
         var checkpoint = training.CheckpointFile is { } file
-            ? new TrainingCheckpoint(isAgain ? TrainingCheckpoint.Beside(file, "again") : file, DigestOf(model, task, learned))
+            ? new TrainingCheckpoint(isAgain ? TrainingCheckpoint.Beside(file, "again") : file, DigestOf(model, task, trainsEmbedding ? task.Augmentation : null, learned))
             : null;
         new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
@@ -215,13 +216,13 @@ internal sealed class TunedEncoder<TRow>(
         return rows with { Features = features, Width = part * head.Windows };
     }
 
-    private string DigestOf(Model<TRow> model, TuningTask<TRow> task, int[] learned)
+    private string DigestOf(Model<TRow> model, TuningTask<TRow> task, AugmentationConfig? augmentation, int[] learned)
     {
         using var digest = new TrainingDigest();
         digest.AddJson(config).AddJson(task.Plan).AddJson((object)model.Config.Encoder).AddJson((object)model.Config.Input)
             .AddJson(model.Config.Head.ToString()).AddJson(learned).AddRows(model.Input, task.All).AddJson(task.Weights)
             .AddValues(model.Parameters.All.Select(p => p.Parameter));
-        if (task.Augmentation is { } augmentation)
+        if (augmentation is not null)
             digest.AddJson(augmentation);
         return digest.ToString();
     }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -76,30 +75,27 @@ internal sealed class DataParallelSteps(
     {
         if (_ranks.Size == 1)
             return null;
-        // by rank: computing, its sum over the ranks, exchange, time in all
-        Span<double> fastest = [double.PositiveInfinity, 0, double.PositiveInfinity, 0];
+        var (computing, exchange) = (double.PositiveInfinity, double.PositiveInfinity);
         var (bytes, start, isEnough) = (0L, _time.GetTimestamp(), false);
         for (var trial = 1; !isEnough; trial++)
         {
             var started = _time.GetTimestamp();
             var sum = AddOwn(accumulate);
-            fastest[0] = Math.Min(fastest[0], MillisecondsSince(started));
+            computing = Math.Min(computing, MillisecondsSince(started));
             bytes = Math.Max(bytes, GradientMessage.LengthOf(sum.Gradients));
             // ranks that compute longer are not to count as exchange
-            Span<double> spent = [0, 0, 0, MillisecondsSince(start)];
-            Agree(spent);
+            var spent = Agree(MillisecondsSince(start), Math.Max);
             started = _time.GetTimestamp();
             var asked = false;
             sum = AddOthers(sum, ref asked);
-            fastest[2] = Math.Min(fastest[2], MillisecondsSince(started));
+            exchange = Math.Min(exchange, MillisecondsSince(started));
             foreach (var gradient in sum.Gradients)
                 _buffers.Return(gradient);
-            isEnough = trial == MostTrials || (trial >= FewestTrials && spent[3] >= TrialMilliseconds);
+            isEnough = trial == MostTrials || (trial >= FewestTrials && spent >= TrialMilliseconds);
         }
 
-        fastest[1] = fastest[0];
-        Agree(fastest);
-        var gain = new ParallelGain(_ranks.Size, fastest[0], fastest[1], fastest[2], Rest: 0);
+        var gain = new ParallelGain(
+            _ranks.Size, Agree(computing, Math.Max), Agree(computing, (own, other) => own + other), Agree(exchange, Math.Max), Rest: 0);
         return (gain, gain.Advice(bytes));
     }
 
@@ -116,16 +112,19 @@ internal sealed class DataParallelSteps(
 
     private double MillisecondsSince(long started) => _time.GetElapsedTime(started).TotalMilliseconds;
 
-    /// <summary>Takes the largest of all ranks' numbers, of the second one the sum.</summary>
-    private void Agree(Span<double> numbers)
+    /// <summary>Makes one number of all ranks' numbers, the same on all of them.</summary>
+    private double Agree(double number, Func<double, double, double> join)
     {
-        Span<double> others = stackalloc double[numbers.Length];
+        Span<byte> own = stackalloc byte[sizeof(double)];
+        Span<byte> other = stackalloc byte[sizeof(double)];
         for (var distance = 1; distance < _ranks.Size; distance *= 2)
         {
-            _ranks.Exchange(_ranks.Rank ^ distance, MemoryMarshal.AsBytes(numbers), MemoryMarshal.AsBytes(others));
-            for (var i = 0; i < numbers.Length; i++)
-                numbers[i] = i == 1 ? numbers[i] + others[i] : Math.Max(numbers[i], others[i]);
+            BinaryPrimitives.WriteDoubleLittleEndian(own, number);
+            _ranks.Exchange(_ranks.Rank ^ distance, own, other);
+            number = join(number, BinaryPrimitives.ReadDoubleLittleEndian(other));
         }
+
+        return number;
     }
 
     private BatchGradient AddOwn(Func<int, double> accumulate)
