@@ -27,7 +27,8 @@ internal static class PixelModels
         {
             var schema = SchemaDefinition.Create(typeof(Row));
             schema[nameof(Row.Features)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, set.Input.Length);
-            return context.Data.LoadFromEnumerable(rows.Select(Of), schema);
+            // trainers pass over them many times
+            return context.Data.LoadFromEnumerable(rows.Select(Of).ToList(), schema);
         }
     }
 

@@ -158,7 +158,7 @@ internal sealed class TorchTensor : Tensor
             DeviceMemory.Download(dense, target);
     }
 
-    internal override ParameterGradient? TakeGradient(GradientBuffers? buffers = null)
+    internal override ParameterGradient? TakeGradient(GradientBuffers buffers)
     {
         ThrowIfDisposed();
         ParameterGradient? gradient = null;
@@ -168,16 +168,18 @@ internal sealed class TorchTensor : Tensor
             if (_value.grad is null && RowGradient?.Sum(Engine.Device) is { } sum)
             {
                 var order = Enumerable.Range(0, sum.Rows.Length).OrderBy(i => sum.Rows[i]).ToArray();
-                var values = DeviceMemory.ToArray(sum.GradientUD.index_select(0, Engine.Device.Upload(order)));
-                gradient = new ParameterGradient { Rows = [.. order.Select(i => sum.Rows[i])], Values = values };
+                var length = checked((int)sum.GradientUD.numel());
+                gradient = new ParameterGradient
+                {
+                    Rows = [.. order.Select(i => sum.Rows[i])], Length = length, Memory = buffers.RentAtLeast(length),
+                };
+                DeviceMemory.Download(sum.GradientUD.index_select(0, Engine.Device.Upload(order)), gradient.Values);
             }
             else if (_value.grad is not null)
             {
-                var values = (RowGradient is null ? buffers?.Rent(Length) : null) ?? new float[Length];
-                CopyGradientTo(values);
-                gradient = RowGradient is null
-                    ? new ParameterGradient { Values = values, Experts = ExpertsWithGradient }
-                    : new ParameterGradient { Rows = [.. Enumerable.Range(0, Shape[0])], Values = values };
+                var rows = RowGradient is null ? null : Enumerable.Range(0, Shape[0]).ToArray();
+                gradient = new ParameterGradient { Rows = rows, Length = Length, Memory = buffers.Rent(Length), Experts = ExpertsWithGradient };
+                CopyGradientTo(gradient.Values);
             }
         }
 
@@ -185,21 +187,23 @@ internal sealed class TorchTensor : Tensor
         return gradient;
     }
 
-    internal override void PutGradient(ParameterGradient? gradient)
+    internal override void PutGradient(ParameterGradient? gradient, GradientBuffers buffers)
     {
         ThrowIfDisposed();
         ClearGradient();
         if (gradient is null)
             return;
+        var values = gradient.Values.ToArray();
+        buffers.Return(gradient.Memory);
         using var scope = torch.NewDisposeScope();
         using var noGradient = torch.set_grad_enabled(false);
         if (gradient.Rows is { } rows)
         {
-            RowGradient!.Add(rows, Engine.Device.Upload(rows), Engine.Device.Upload(gradient.Values, [rows.Length, Length / Shape[0]]));
+            RowGradient!.Add(rows, Engine.Device.Upload(rows), Engine.Device.Upload(values, [rows.Length, Length / Shape[0]]));
             return;
         }
 
-        _value.grad = Engine.Device.Upload(gradient.Values, Shape);
+        _value.grad = Engine.Device.Upload(values, Shape);
         if (IsStackOfExperts && gradient.Experts is { } experts)
             TouchedE = Engine.Device.Upload(experts).DetachFromDisposeScope();
     }

@@ -1,20 +1,30 @@
+using System.Numerics;
+
 namespace Microsoft.ML.Moe.Tensors;
 
-/// <summary>Arrays of gradients that are used again: those of a model are large, and each step takes as many as the one before. For one thread.</summary>
+/// <summary>
+/// Memory of gradients that is used again: that of a model is large, and each step takes as much as the one before. For one thread.
+/// </summary>
 internal sealed class GradientBuffers
 {
-    private readonly Dictionary<int, Stack<float[]>> _free = [];
+    private readonly Dictionary<int, Stack<MemoryBlock>> _free = [];
 
-    /// <summary>An array of a length, with arbitrary content.</summary>
-    public float[] Rent(int length) => _free.TryGetValue(length, out var free) && free.TryPop(out var array) ? array : new float[length];
+    /// <summary>A block of a length, with arbitrary content.</summary>
+    public MemoryBlock Rent(int length) => RentFree(length) ?? new MemoryBlock(length);
 
-    /// <summary>Gives back the array of a gradient that nobody needs any more. Those of single rows differ from step to step, and are not kept.</summary>
-    public void Return(ParameterGradient? gradient)
+    /// <summary>A block of at least a length, which differs from step to step, with arbitrary content.</summary>
+    public MemoryBlock RentAtLeast(int length) => Rent((int)Math.Min(int.MaxValue / 2, BitOperations.RoundUpToPowerOf2((uint)Math.Max(1024, length))));
+
+    /// <summary>A block of a length, with arbitrary content; null where none was given back.</summary>
+    public MemoryBlock? RentFree(int length) => _free.TryGetValue(length, out var free) && free.TryPop(out var block) ? block : null;
+
+    /// <summary>Gives back a block that nobody needs any more.</summary>
+    public void Return(MemoryBlock? block)
     {
-        if (gradient is not { Rows: null })
+        if (block is null)
             return;
-        if (!_free.TryGetValue(gradient.Values.Length, out var free))
-            _free.Add(gradient.Values.Length, free = []);
-        free.Push(gradient.Values);
+        if (!_free.TryGetValue(block.Length, out var free))
+            _free.Add(block.Length, free = []);
+        free.Push(block);
     }
 }

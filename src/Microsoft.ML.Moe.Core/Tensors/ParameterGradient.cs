@@ -8,48 +8,71 @@ internal sealed class ParameterGradient
     /// <summary>Rows with a gradient, rising; null where <see cref="Values"/> are those of all.</summary>
     public int[]? Rows { get; init; }
 
-    /// <summary>The gradient, row by row.</summary>
-    public required float[] Values { get; init; }
-
     /// <summary>For each expert of stacked weights whether it has a gradient; null for other parameters.</summary>
     public bool[]? Experts { get; init; }
 
+    /// <summary>Number of values.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>Where the values are; longer than they where they are those of rows.</summary>
+    public required MemoryBlock Memory { get; init; }
+
+    /// <summary>The gradient, row by row.</summary>
+    public Span<float> Values => Memory.Span[..Length];
+
     /// <summary>The sum of two gradients of one parameter, either of which may be missing; made in the first where that is possible.</summary>
-    public static ParameterGradient? Sum(ParameterGradient? one, ParameterGradient? other)
+    /// <param name="one">The first, which is not to be used any more.</param>
+    /// <param name="other">The second, which is not to be used any more.</param>
+    /// <param name="buffers">Lends memory, and receives what is not needed any more.</param>
+    public static ParameterGradient? Sum(ParameterGradient? one, ParameterGradient? other, GradientBuffers buffers)
     {
         if (one is null || other is null)
             return one ?? other;
         if (one.Rows is { } rows && other.Rows is { } otherRows)
-            return Merge(rows, one.Values, otherRows, other.Values);
-        if (one.Rows is not null || other.Rows is not null || one.Values.Length != other.Values.Length)
+        {
+            if (rows.Length == 0 || otherRows.Length == 0)
+                return rows.Length == 0 ? other : one;
+            var merged = Merge(rows, one.Values, otherRows, other.Values, buffers);
+            buffers.Return(one.Memory);
+            buffers.Return(other.Memory);
+            return merged;
+        }
+
+        if (one.Rows is not null || other.Rows is not null || one.Length != other.Length)
             throw new InvalidOperationException("The gradients are those of two parameters.");
         Add(one.Values, other.Values);
         if (one.Experts is { } experts && other.Experts is { } others)
             for (var expert = 0; expert < experts.Length; expert++)
                 experts[expert] |= others[expert];
+        buffers.Return(other.Memory);
         return one;
     }
 
-    private static ParameterGradient Merge(int[] rows, float[] values, int[] otherRows, float[] otherValues)
+    private static ParameterGradient Merge(int[] rows, Span<float> values, int[] otherRows, Span<float> otherValues, GradientBuffers buffers)
     {
-        if (rows.Length == 0 || otherRows.Length == 0)
-            return rows.Length == 0 ? new ParameterGradient { Rows = otherRows, Values = otherValues } : new ParameterGradient { Rows = rows, Values = values };
+        int[] all = [.. rows.Union(otherRows).Order()];
         var width = values.Length / rows.Length;
-        var (all, sums, count) = (new int[rows.Length + otherRows.Length], new float[values.Length + otherValues.Length], 0);
-        for (var (i, j) = (0, 0); i < rows.Length || j < otherRows.Length; count++)
+        var length = checked(all.Length * width);
+        var merged = new ParameterGradient { Rows = all, Length = length, Memory = buffers.RentAtLeast(length) };
+        var sums = merged.Values;
+        var (own, other) = (0, 0);
+        for (var i = 0; i < all.Length; i++)
         {
-            var sum = sums.AsSpan(count * width, width);
-            var (row, otherRow) = (i < rows.Length ? rows[i] : int.MaxValue, j < otherRows.Length ? otherRows[j] : int.MaxValue);
-            all[count] = Math.Min(row, otherRow);
-            if (row <= otherRow)
-                values.AsSpan(i++ * width, width).CopyTo(sum);
-            if (otherRow < row)
-                otherValues.AsSpan(j++ * width, width).CopyTo(sum);
-            else if (row == otherRow)
-                Add(sum, otherValues.AsSpan(j++ * width, width));
+            var sum = sums.Slice(i * width, width);
+            var isOwn = own < rows.Length && rows[own] == all[i];
+            var isOther = other < otherRows.Length && otherRows[other] == all[i];
+            var added = isOther ? otherValues.Slice(other++ * width, width) : default;
+            if (!isOwn)
+            {
+                added.CopyTo(sum);
+                continue;
+            }
+
+            values.Slice(own++ * width, width).CopyTo(sum);
+            Add(sum[..added.Length], added);
         }
 
-        return new ParameterGradient { Rows = all[..count], Values = sums[..(count * width)] };
+        return merged;
     }
 
     private static void Add(Span<float> sum, ReadOnlySpan<float> values)

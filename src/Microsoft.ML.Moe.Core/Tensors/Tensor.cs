@@ -65,12 +65,22 @@ public abstract class Tensor
     /// <exception cref="NotSupportedException">The tensor is a result with a gradient; those of parameters only are kept.</exception>
     public abstract void CopyGradientTo(Span<float> destination);
 
+    /// <summary>
+    /// Says whether several passes go by between two changes of a parameter's values in training, so that what an engine makes of them for
+    /// products is worth keeping from pass to pass. Changes no result.
+    /// </summary>
+    internal virtual void KeepPackedWhileTraining(bool isKept)
+    {
+    }
+
     /// <summary>Takes a parameter's gradient out, so that it is zero; null where no backward pass has reached it.</summary>
-    /// <param name="buffers">Lends arrays; null makes new ones.</param>
-    internal abstract ParameterGradient? TakeGradient(GradientBuffers? buffers = null);
+    /// <param name="buffers">Lends memory.</param>
+    internal abstract ParameterGradient? TakeGradient(GradientBuffers buffers);
 
     /// <summary>Makes a parameter's gradient what was taken out of a parameter of the same shape; null for zero.</summary>
-    internal abstract void PutGradient(ParameterGradient? gradient);
+    /// <param name="gradient">The gradient, whose memory is the parameter's from now on.</param>
+    /// <param name="buffers">Receives the memory that is not needed any more.</param>
+    internal abstract void PutGradient(ParameterGradient? gradient, GradientBuffers buffers);
 
     /// <summary>Reads the value of a tensor of one element later, so that nobody waits now for the device that computes it.</summary>
     /// <returns>The value, to be read when it is needed; the tensor's tape may be disposed by then.</returns>

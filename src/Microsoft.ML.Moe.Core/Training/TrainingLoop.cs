@@ -52,7 +52,21 @@ internal sealed class TrainingLoop(
             return;
         using var steps = new DataParallelSteps(parallel, parameters, stop);
         _parallel = steps;
-        Run(steps.Stop);
+        KeepPacked(parallel.OwnShards > 1);
+        try
+        {
+            Run(steps.Stop);
+        }
+        finally
+        {
+            KeepPacked(false);
+        }
+    }
+
+    private void KeepPacked(bool isKept)
+    {
+        foreach (var parameter in parameters)
+            parameter.Value.KeepPackedWhileTraining(isKept);
     }
 
     private void Run(CancellationToken stop)

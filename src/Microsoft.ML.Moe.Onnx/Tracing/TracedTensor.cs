@@ -30,8 +30,8 @@ internal sealed class TracedTensor(Value value, params ReadOnlySpan<int> shape) 
     public override void CopyGradientTo(Span<float> destination) => throw Unsupported.Numbers();
 
     /// <inheritdoc/>
-    internal override ParameterGradient? TakeGradient(GradientBuffers? buffers = null) => throw Unsupported.Numbers();
+    internal override ParameterGradient? TakeGradient(GradientBuffers buffers) => throw Unsupported.Numbers();
 
     /// <inheritdoc/>
-    internal override void PutGradient(ParameterGradient? gradient) => throw Unsupported.Numbers();
+    internal override void PutGradient(ParameterGradient? gradient, GradientBuffers buffers) => throw Unsupported.Numbers();
 }

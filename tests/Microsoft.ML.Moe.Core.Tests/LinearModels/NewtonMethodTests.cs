@@ -42,8 +42,8 @@ public class NewtonMethodTests
 
         static float[] Fit(int threads)
         {
-            var (x, labels, weights) = Rows.Random(3000, 700, 50, 4);
-            var objective = new SoftmaxRegression(x, labels, weights, 50, [.. Enumerable.Repeat(0.001f, 700)], threads);
+            var (x, labels, weights) = Rows.Random(3000, 700, 10, 4);
+            var objective = new SoftmaxRegression(x, labels, weights, 10, [.. Enumerable.Repeat(0.001f, 700)], threads);
             var w = new float[objective.Length];
             new NewtonMethod(objective).Descend(w, 1e-2);
             return w;

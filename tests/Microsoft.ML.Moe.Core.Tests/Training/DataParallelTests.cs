@@ -109,7 +109,7 @@ public sealed class DataParallelTests : IDisposable
                 clock.Advance(1);
                 return 0.5;
             });
-            Assert.Null(parameter.Value.TakeGradient());
+            Assert.Null(parameter.Value.TakeGradient(new GradientBuffers()));
             return result!.Value;
         });
         Assert.All(results, result =>
@@ -133,6 +133,53 @@ public sealed class DataParallelTests : IDisposable
             return steps.Probe(_ => throw new InvalidOperationException("It computes."));
         });
         Assert.Null(result[0]);
+    }
+
+    [Theory]
+    [InlineData("1111", "1000", "1111")]
+    [InlineData("0001", "0000", "0110")]
+    [InlineData("0011", "1100", "1010")]
+    public void ABatchHasTheSumOfItsShardsGradients(params string[] steps)
+    {
+        // long ones travel apart from others, and memory goes from step to step
+        int[] lengths = [5000, 3];
+        var results = ThreadRanks.Run(2, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var parameters = Array.ConvertAll(lengths, length => engine.CreateParameter($"{length}", [length], new float[length]));
+            using var parallel = new DataParallelSteps(new DataParallel(ranks, 4), parameters, default);
+            return Array.ConvertAll(steps, step =>
+            {
+                parallel.Accumulate(shard =>
+                {
+                    foreach (var parameter in parameters)
+                        parameter.Value.PutGradient(step[shard] == '1' ? Of(parameter.Value.Length, shard) : null, new GradientBuffers());
+                    return 0;
+                });
+                return Array.ConvertAll(parameters, parameter =>
+                {
+                    var gradient = new float[parameter.Value.Length];
+                    parameter.Value.CopyGradientTo(gradient);
+                    return gradient;
+                });
+            });
+        });
+        foreach (var found in results)
+            for (var step = 0; step < steps.Length; step++)
+                for (var i = 0; i < lengths.Length; i++)
+                    Assert.Equal(Enumerable.Range(0, lengths[i]).Select(place => Sum(steps[step], place)), found[step][i]);
+
+        static float Sum(string step, int place) => Enumerable.Range(0, step.Length).Sum(shard => step[shard] == '1' ? Value(shard, place) : 0f);
+
+        static float Value(int shard, int place) => (shard + 1) * (place % 7 + 1);
+
+        static ParameterGradient Of(int length, int shard)
+        {
+            var values = new MemoryBlock(length);
+            for (var i = 0; i < length; i++)
+                values.Span[i] = Value(shard, i);
+            return new ParameterGradient { Length = length, Memory = values };
+        }
     }
 
     [Fact]
@@ -167,15 +214,17 @@ public sealed class DataParallelTests : IDisposable
     public void RowsOfTwoGradientsAreMerged(int[] one, int[] other, string rows, string values)
     {
         // rows of the first hold 1, 2, …, those of the second 4, 5, … or 3, 4, …
-        var sum = ParameterGradient.Sum(Of(one, 1), Of(other, one.Length == 2 ? 4 : 3))!;
+        var sum = ParameterGradient.Sum(Of(one, 1), Of(other, one.Length == 2 ? 4 : 3), new GradientBuffers())!;
         Assert.Equal(rows, string.Join(' ', sum.Rows!));
-        Assert.Equal(values, string.Join(' ', sum.Values));
+        Assert.Equal(values, string.Join(' ', sum.Values.ToArray()));
 
-        static ParameterGradient Of(int[] rows, int first) => new()
+        static ParameterGradient Of(int[] rows, int first)
         {
-            Rows = rows,
-            Values = [.. rows.SelectMany((_, i) => new[] { (float)(first + i), first + i })],
-        };
+            var values = new MemoryBlock(2 * rows.Length);
+            for (var i = 0; i < values.Length; i++)
+                values.Span[i] = first + i / 2;
+            return new ParameterGradient { Rows = rows, Length = values.Length, Memory = values };
+        }
     }
 
     private static TextClassifierConfig Texts(ICommunicator ranks, int shards) => ToyTable.Config(3)

@@ -61,7 +61,7 @@ public class StepAllocationTests
             {
                 LinearBranch = false,
                 Input = new() { HashBits = 10 },
-                Encoder = new() { Router = Routers.Default(router) },
+                Encoder = new() { Width = 64, ExpertWidth = 128, Router = Routers.Default(router) },
                 Training = Training with
                 {
                     GlobalWorkspace = hasWorkspace ? new GlobalWorkspaceSettings(uncertain, EntropyUnit.ShareOfTokens) : null,

@@ -78,7 +78,7 @@ public sealed class LabelNoiseTests
     {
         var table = Keyed(Tables.Rows(150));
         var noisy = _ml.Data.CorruptLabels(table, "Key", new LabelNoise { Share = 0.2 });
-        var trainer = _ml.Transforms.Text.FeaturizeText("Features", "Text")
+        var trainer = _ml.Transforms.Text.FeaturizeText("Features", "Text").AppendCacheCheckpoint(_ml)
             .Append(_ml.MulticlassClassification.Trainers.SdcaMaximumEntropy("Key"));
         var metrics = _ml.MulticlassClassification.Evaluate(trainer.Fit(noisy).Transform(table), "Key");
         Assert.True(metrics.MicroAccuracy > 0.75, $"{metrics.MicroAccuracy}");

@@ -138,6 +138,7 @@ public sealed class EmbedTextTests : IDisposable
         var test = _ml.Data.LoadFromEnumerable(Tables.Rows(60, seed: 2));
         var pipeline = _ml.Transforms.Conversion.MapValueToKey("Label")
             .Append(MiniLM("Features"))
+            .AppendCacheCheckpoint(_ml)
             .Append(_ml.MulticlassClassification.Trainers.SdcaMaximumEntropy());
         var model = pipeline.Fit(data);
         var accuracy = _ml.MulticlassClassification.Evaluate(model.Transform(test)).MicroAccuracy;

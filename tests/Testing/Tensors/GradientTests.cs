@@ -5,6 +5,8 @@ namespace Microsoft.ML.Moe.Tests.Tensors;
 /// <summary>Gradients that are taken out of parameters, added and put back.</summary>
 public abstract class GradientTests
 {
+    private readonly GradientBuffers _buffers = new();
+
     /// <summary>Creates the engine under test.</summary>
     protected abstract Engine CreateEngine();
 
@@ -19,12 +21,12 @@ public abstract class GradientTests
 
         Clear(parameters);
         Backward(engine, parameters, [1, 4, 1], seed: 1);
-        var first = parameters.Select(p => p.Value.TakeGradient()).ToList();
+        var first = parameters.Select(p => p.Value.TakeGradient(_buffers)).ToList();
         Assert.All(parameters, p => Assert.All(Gradient(p), value => Assert.Equal(0f, value)));
-        Assert.All(parameters, p => Assert.Null(p.Value.TakeGradient()));
+        Assert.All(parameters, p => Assert.Null(p.Value.TakeGradient(_buffers)));
         Backward(engine, parameters, [0, 4], seed: 2);
         foreach (var (parameter, half) in parameters.Zip(first))
-            parameter.Value.PutGradient(ParameterGradient.Sum(half, parameter.Value.TakeGradient()));
+            parameter.Value.PutGradient(ParameterGradient.Sum(half, parameter.Value.TakeGradient(_buffers), _buffers), _buffers);
 
         Assert.Equal([0, 1, 4], first[0]!.Rows!.Union([0]).Order());
         foreach (var (expected, parameter) in whole.Zip(parameters))
@@ -42,7 +44,7 @@ public abstract class GradientTests
             Backward(engine, parameters, [3, 2], seed: 1);
             if (parameters == other)
                 foreach (var parameter in parameters)
-                    parameter.Value.PutGradient(parameter.Value.TakeGradient());
+                    parameter.Value.PutGradient(parameter.Value.TakeGradient(_buffers), _buffers);
             optimizer.ClipGradients(1f);
             optimizer.Step(1f);
         }
@@ -68,7 +70,7 @@ public abstract class GradientTests
     private static void Clear(Parameter[] parameters)
     {
         foreach (var parameter in parameters)
-            parameter.Value.PutGradient(null);
+            parameter.Value.PutGradient(null, new GradientBuffers());
     }
 
     private static float[] Gradient(Parameter parameter)

@@ -15,6 +15,8 @@ internal sealed unsafe class ManagedTensor : Tensor
     private int[]? _groupOfRow;
     private bool _requiresGradient;
     private PackedMatrices? _packed;
+    private PackedMatrices? _packedTransposed;
+    private bool _keepsPacked;
     private long _version;
 
     /// <summary>Creates a parameter, with zeros or any values.</summary>
@@ -152,23 +154,33 @@ internal sealed unsafe class ManagedTensor : Tensor
     public void Changed() => Interlocked.Increment(ref Source._version);
 
     /// <summary>
-    /// The parameter's matrices packed for products with many passes to come, or null where values change too often: in training,
-    /// and for a tape's own tensors.
+    /// The parameter's matrices packed for products with many passes to come, or null where values change too often: in training, unless
+    /// <see cref="KeepPackedWhileTraining"/> says otherwise, and for a tape's own tensors.
     /// </summary>
-    public PackedMatrices? PackedFor(ManagedTape tape)
+    /// <param name="tape">Of the product.</param>
+    /// <param name="isTransposed">Whether their transposes are wanted.</param>
+    public PackedMatrices? PackedFor(ManagedTape tape, bool isTransposed = false)
     {
-        if (tape.IsTraining || Tape is not null || _stored is not null)
+        if ((tape.IsTraining && !_keepsPacked) || Tape is not null || _stored is not null)
             return null;
         if (_source is not null && _source.Precision == Precision)
-            return _source.PackedFor(tape);
-        if (_packed is null)
+            return _source.PackedFor(tape, isTransposed);
+        ref var packed = ref isTransposed ? ref _packedTransposed : ref _packed;
+        if (packed is null)
         {
             if (!PackedMatrices.Fits(this))
                 return null;
-            Interlocked.CompareExchange(ref _packed, new PackedMatrices(this), null);
+            Interlocked.CompareExchange(ref packed, new PackedMatrices(this, isTransposed), null);
         }
 
-        return _packed.Update(tape);
+        return packed.Update(tape);
+    }
+
+    internal override void KeepPackedWhileTraining(bool isKept)
+    {
+        _keepsPacked = isKept;
+        if (!isKept)
+            _packedTransposed = null;
     }
 
     /// <summary>The gradient, to add to: zeros at first.</summary>
@@ -347,30 +359,35 @@ internal sealed unsafe class ManagedTensor : Tensor
         GC.KeepAlive(this);
     }
 
-    internal override ParameterGradient? TakeGradient(GradientBuffers? buffers = null)
+    internal override ParameterGradient? TakeGradient(GradientBuffers buffers)
     {
         ThrowIfDisposed();
         ParameterGradient? gradient = null;
         if (SparseGradient is { Touched.Count: > 0 } sparse)
         {
             var slots = Enumerable.Range(0, sparse.Touched.Count).OrderBy(slot => sparse.Touched[slot]).ToArray();
-            var values = new float[slots.Length * sparse.Width];
+            var length = checked(slots.Length * sparse.Width);
+            gradient = new ParameterGradient
+            {
+                Rows = [.. slots.Select(slot => sparse.Touched[slot])], Length = length, Memory = buffers.RentAtLeast(length),
+            };
             for (var i = 0; i < slots.Length; i++)
-                new ReadOnlySpan<float>(sparse.Slot(slots[i]), sparse.Width).CopyTo(values.AsSpan(i * sparse.Width, sparse.Width));
-            gradient = new ParameterGradient { Rows = [.. slots.Select(slot => sparse.Touched[slot])], Values = values };
+                new ReadOnlySpan<float>(sparse.Slot(slots[i]), sparse.Width).CopyTo(gradient.Values.Slice(i * sparse.Width, sparse.Width));
         }
         else if (SparseGradient is null && HasGradient)
         {
-            var values = buffers?.Rent(Length) ?? new float[Length];
-            CopyGradientTo(values);
-            gradient = new ParameterGradient { Values = values, Experts = TouchedExperts?.ToArray() };
+            Memory();
+            if (TouchedExperts is not null)
+                ClearUntouched();
+            gradient = new ParameterGradient { Length = Length, Memory = _gradientBlock!, Experts = TouchedExperts?.ToArray() };
+            Keep(buffers.RentFree(Length));
         }
 
         ClearGradient();
         return gradient;
     }
 
-    internal override void PutGradient(ParameterGradient? gradient)
+    internal override void PutGradient(ParameterGradient? gradient, GradientBuffers buffers)
     {
         ThrowIfDisposed();
         ClearGradient();
@@ -380,15 +397,25 @@ internal sealed unsafe class ManagedTensor : Tensor
         {
             sparse.Reserve(gradient.Rows!.Length);
             for (var i = 0; i < gradient.Rows.Length; i++)
-                gradient.Values.AsSpan(i * sparse.Width, sparse.Width)
+                gradient.Values.Slice(i * sparse.Width, sparse.Width)
                     .CopyTo(new Span<float>(sparse.Slot(sparse.Touch(gradient.Rows[i], out _)), sparse.Width));
+            buffers.Return(gradient.Memory);
             return;
         }
 
-        gradient.Values.CopyTo(new Span<float>(Memory(), Length));
+        buffers.Return(_gradientBlock);
+        Keep(gradient.Memory);
+        HasGradient = true;
         for (var expert = 0; expert < TouchedExperts?.Count; expert++)
             if (gradient.Experts is not { } experts || experts[expert])
                 TouchedExperts.Touch(expert);
+    }
+
+    /// <summary>Makes a block the memory of a parameter's gradient; null takes new memory when a gradient arrives.</summary>
+    private void Keep(MemoryBlock? block)
+    {
+        _gradientBlock = block;
+        _gradient = block is null ? null : block.Data;
     }
 
     private void ThrowIfDisposed()

@@ -43,6 +43,10 @@ public sealed class DataParallel
     /// <summary>Parts of a batch.</summary>
     public int Shards { get; }
 
+    /// <summary>Parts of a batch that this process computes.</summary>
+    [JsonIgnore]
+    internal int OwnShards => Shards / Communicator.Size;
+
     /// <summary>Whether this process writes what all ranks have alike.</summary>
     [JsonIgnore]
     internal bool IsFirst => Communicator.Rank == 0;

@@ -50,10 +50,7 @@ internal sealed class DataParallelSteps(
         sum = AddOthers(sum, ref asked);
         _exchanging += MillisecondsSince(started);
         foreach (var (parameter, gradient) in parameters.Zip(sum.Gradients))
-        {
-            parameter.Value.PutGradient(gradient);
-            _buffers.Return(gradient);
-        }
+            parameter.Value.PutGradient(gradient, _buffers);
 
         if (asked)
         {
@@ -82,7 +79,7 @@ internal sealed class DataParallelSteps(
             var started = _time.GetTimestamp();
             var sum = AddOwn(accumulate);
             computing = Math.Min(computing, MillisecondsSince(started));
-            bytes = Math.Max(bytes, GradientMessage.LengthOf(sum.Gradients));
+            bytes = Math.Max(bytes, GradientMessage.TravelOf(sum.Gradients));
             // ranks that compute longer are not to count as exchange
             var spent = Agree(MillisecondsSince(start), Math.Max);
             started = _time.GetTimestamp();
@@ -90,7 +87,7 @@ internal sealed class DataParallelSteps(
             sum = AddOthers(sum, ref asked);
             exchange = Math.Min(exchange, MillisecondsSince(started));
             foreach (var gradient in sum.Gradients)
-                _buffers.Return(gradient);
+                _buffers.Return(gradient?.Memory);
             isEnough = trial == MostTrials || (trial >= FewestTrials && spent >= TrialMilliseconds);
         }
 
@@ -127,11 +124,7 @@ internal sealed class DataParallelSteps(
         return number;
     }
 
-    private BatchGradient AddOwn(Func<int, double> accumulate)
-    {
-        var own = parallel.Shards / _ranks.Size;
-        return Add(own * _ranks.Rank, own, accumulate);
-    }
+    private BatchGradient AddOwn(Func<int, double> accumulate) => Add(parallel.OwnShards * _ranks.Rank, parallel.OwnShards, accumulate);
 
     private BatchGradient AddOthers(BatchGradient sum, ref bool asked)
     {
@@ -151,13 +144,7 @@ internal sealed class DataParallelSteps(
     private BatchGradient Add(BatchGradient one, BatchGradient other)
     {
         for (var i = 0; i < one.Gradients.Length; i++)
-        {
-            var sum = ParameterGradient.Sum(one.Gradients[i], other.Gradients[i]);
-            if (sum != other.Gradients[i])
-                _buffers.Return(other.Gradients[i]);
-            one.Gradients[i] = sum;
-        }
-
+            one.Gradients[i] = ParameterGradient.Sum(one.Gradients[i], other.Gradients[i], _buffers);
         return one with { Loss = one.Loss + other.Loss };
     }
 
@@ -175,7 +162,16 @@ internal sealed class DataParallelSteps(
         asked |= received[0] != 0;
         var other = Reserve(ref _received, BinaryPrimitives.ReadInt32LittleEndian(received[(1 + sizeof(double))..]));
         _ranks.Exchange(partner, message, other);
-        return new BatchGradient(GradientMessage.Read(other, parameters, _buffers), BinaryPrimitives.ReadDoubleLittleEndian(received[1..]));
+        var gradients = GradientMessage.Read(other, parameters, _buffers);
+        for (var i = 0; i < gradients.Length; i++)
+        {
+            var apart = GradientMessage.ValuesApart(own.Gradients[i]);
+            var otherApart = GradientMessage.ValuesApart(gradients[i]);
+            if (apart.Length + otherApart.Length > 0)
+                _ranks.Exchange(partner, apart, otherApart);
+        }
+
+        return new BatchGradient(gradients, BinaryPrimitives.ReadDoubleLittleEndian(received[1..]));
     }
 
     private static Span<byte> Reserve(ref byte[] bytes, int length)

@@ -4,15 +4,26 @@ using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
 
-/// <summary>The gradients of all parameters as bytes, for another rank of the same program.</summary>
+/// <summary>
+/// The gradients of all parameters as bytes, for another rank of the same program. The values of long ones are left where they are, and travel apart.
+/// </summary>
 internal static class GradientMessage
 {
+    // from here on a message of its own costs less than copying into another and out of it
+    private const int ApartLength = 4096;
     private const byte None = 0;
     private const byte All = 1;
     private const byte SomeExperts = 2;
     private const byte Rows = 3;
 
-    /// <summary>Bytes of gradients.</summary>
+    /// <summary>What of a gradient travels apart: all its values, or none.</summary>
+    public static Span<byte> ValuesApart(ParameterGradient? gradient) => IsApart(gradient) ? MemoryMarshal.AsBytes(gradient!.Values) : default;
+
+    /// <summary>Bytes that gradients send.</summary>
+    public static long TravelOf(IReadOnlyList<ParameterGradient?> gradients) =>
+        gradients.Sum(gradient => BytesOf(gradient) + ValuesApart(gradient).Length);
+
+    /// <summary>Bytes of gradients without those that travel apart.</summary>
     /// <exception cref="OverflowException">They take more than an array can hold.</exception>
     public static int LengthOf(IReadOnlyList<ParameterGradient?> gradients) => checked((int)gradients.Sum(BytesOf));
 
@@ -33,12 +44,16 @@ internal static class GradientMessage
                 rest = Put(rest[sizeof(int)..], MemoryMarshal.AsBytes(rows.AsSpan()));
             }
 
-            if (gradient is not null)
-                rest = Put(rest, MemoryMarshal.AsBytes(gradient.Values.AsSpan()));
+            if (gradient is null)
+                continue;
+            BinaryPrimitives.WriteInt32LittleEndian(rest, gradient.Length);
+            rest = rest[sizeof(int)..];
+            if (!IsApart(gradient))
+                rest = Put(rest, MemoryMarshal.AsBytes(gradient.Values));
         }
     }
 
-    /// <summary>Reads gradients of parameters.</summary>
+    /// <summary>Reads gradients of parameters; values that travel apart are arbitrary until they are received.</summary>
     /// <exception cref="InvalidDataException">The other rank trains another model.</exception>
     public static ParameterGradient?[] Read(ReadOnlySpan<byte> bytes, IReadOnlyList<Parameter> parameters, GradientBuffers buffers)
     {
@@ -73,10 +88,15 @@ internal static class GradientMessage
         }
 
         var length = rows is null ? value.Length : checked(rows.Length * (value.Length / Math.Max(1, value.Shape[0])));
-        var numbers = MemoryMarshal.Cast<byte, float>(Take(ref bytes, checked(length * sizeof(float))));
-        var values = rows is null ? buffers.Rent(length) : new float[length];
-        numbers.CopyTo(values);
-        return new ParameterGradient { Rows = rows, Experts = experts, Values = values };
+        if (BinaryPrimitives.ReadInt32LittleEndian(Take(ref bytes, sizeof(int))) != length)
+            throw new ArgumentOutOfRangeException(nameof(bytes));
+        var gradient = new ParameterGradient
+        {
+            Rows = rows, Experts = experts, Length = length, Memory = rows is null ? buffers.Rent(length) : buffers.RentAtLeast(length),
+        };
+        if (!IsApart(gradient))
+            MemoryMarshal.Cast<byte, float>(Take(ref bytes, checked(length * sizeof(float)))).CopyTo(gradient.Values);
+        return gradient;
     }
 
     private static byte KindOf(ParameterGradient? gradient) => gradient switch
@@ -89,7 +109,10 @@ internal static class GradientMessage
 
     private static long BytesOf(ParameterGradient? gradient) => gradient is null
         ? 1
-        : 1 + (gradient.Experts?.Length ?? 0) + (gradient.Rows is { } rows ? sizeof(int) * (1L + rows.Length) : 0) + sizeof(float) * (long)gradient.Values.Length;
+        : 1 + (gradient.Experts?.Length ?? 0) + (gradient.Rows is { } rows ? sizeof(int) * (1L + rows.Length) : 0)
+            + sizeof(int) + (IsApart(gradient) ? 0 : sizeof(float) * (long)gradient.Length);
+
+    private static bool IsApart(ParameterGradient? gradient) => gradient is { Rows: null, Length: >= ApartLength };
 
     private static Span<byte> Put(Span<byte> rest, ReadOnlySpan<byte> bytes)
     {

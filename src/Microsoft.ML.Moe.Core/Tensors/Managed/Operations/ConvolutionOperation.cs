@@ -49,7 +49,9 @@ internal readonly unsafe struct ConvolutionOperation(
     {
         var kernels = tape.Kernels;
         var dX = x.GradientToWrite(out var accumulate);
-        var weightOK = SecondFactor.Prepare(tape, weightKO.Matrix(isTransposed: true), windows.Values, outputs, rows);
+        var weightOK = weightKO.PackedFor(tape, isTransposed: true) is { } packed
+            ? packed[0]
+            : SecondFactor.Prepare(tape, weightKO.Matrix(isTransposed: true), windows.Values, outputs, rows);
         var scratchLength = BlockRows * PackedRows.Stride + Gemm.ScratchLength(kernels, BlockRows, outputs);
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
         var body = new ImageGradients(kernels, windows, result.Gradient, weightOK, dX, accumulate, scratch, scratchLength);

@@ -89,7 +89,7 @@ internal readonly unsafe struct ExpertBatch
     /// <param name="isTransposed">Whether a factor is the transpose of what is stacked.</param>
     public ExpertFactors Factors(ManagedTensor weights, int columns, int depth, bool isTransposed)
     {
-        var kept = isTransposed ? null : weights.PackedFor(_tape);
+        var kept = weights.PackedFor(_tape, isTransposed);
         if (kept is not null)
             return new ExpertFactors(_tape.Kernels, weights, columns, depth, isTransposed, null, kept);
         var packed = (float**)_tape.Scratch.Allocate(sizeof(float*) / sizeof(float) * Experts.Count);

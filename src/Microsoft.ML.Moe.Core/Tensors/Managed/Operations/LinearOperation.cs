@@ -42,7 +42,9 @@ internal readonly unsafe struct LinearOperation(
         if (x.RequiresGradient)
         {
             var dX = x.GradientToWrite(out var accumulate);
-            var weightOI = SecondFactor.Prepare(tape, weightIO.Matrix(isTransposed: true), inputs, outputs, rows);
+            var weightOI = weightIO.PackedFor(tape, isTransposed: true) is { } packed
+                ? packed[0]
+                : SecondFactor.Prepare(tape, weightIO.Matrix(isTransposed: true), inputs, outputs, rows);
             Gemm.Multiply(tape, rows, new Matrix(dZ, outputs), weightOI, dX, accumulate);
         }
 

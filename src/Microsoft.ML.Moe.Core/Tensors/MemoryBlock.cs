@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Microsoft.ML.Moe.Tensors.Managed;
+namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
 /// Floats at a fixed address on a cache-line boundary. The garbage collector owns them: a block lives as long as something refers
@@ -28,4 +28,7 @@ internal sealed unsafe class MemoryBlock
 
     /// <summary>Number of floats.</summary>
     public int Length { get; }
+
+    /// <summary>The floats.</summary>
+    public Span<float> Span => _floats.AsSpan((int)(Data - (float*)Unsafe.AsPointer(ref _floats[0])), Length);
 }
