@@ -66,24 +66,41 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
     {
         mean = Sum(x, n) / n;
         var means = TSimd.Create(mean);
-        TVector squares = default;
+        TVector squares0 = default, squares1 = default, squares2 = default, squares3 = default;
         var i = 0;
+        for (; i <= n - 4 * TSimd.Count; i += 4 * TSimd.Count)
+        {
+            var d0 = TSimd.Subtract(TSimd.Load(x + i), means);
+            var d1 = TSimd.Subtract(TSimd.Load(x + i + TSimd.Count), means);
+            var d2 = TSimd.Subtract(TSimd.Load(x + i + 2 * TSimd.Count), means);
+            var d3 = TSimd.Subtract(TSimd.Load(x + i + 3 * TSimd.Count), means);
+            squares0 = TSimd.MultiplyAdd(d0, d0, squares0);
+            squares1 = TSimd.MultiplyAdd(d1, d1, squares1);
+            squares2 = TSimd.MultiplyAdd(d2, d2, squares2);
+            squares3 = TSimd.MultiplyAdd(d3, d3, squares3);
+        }
+
         for (; i <= n - TSimd.Count; i += TSimd.Count)
         {
             var d = TSimd.Subtract(TSimd.Load(x + i), means);
-            squares = TSimd.MultiplyAdd(d, d, squares);
+            squares0 = TSimd.MultiplyAdd(d, d, squares0);
         }
 
-        var sum = TSimd.Sum(squares);
+        var sum = TSimd.Sum(TSimd.Add(TSimd.Add(squares0, squares1), TSimd.Add(squares2, squares3)));
         for (; i < n; i++)
             sum += (x[i] - mean) * (x[i] - mean);
         inverse = 1f / MathF.Sqrt(sum / n + epsilon);
         var inverses = TSimd.Create(inverse);
-        for (i = 0; i < n; i += TSimd.Count)
+        for (i = 0; i <= n - TSimd.Count; i += TSimd.Count)
         {
-            var count = Math.Min(n - i, TSimd.Count);
-            var normal = TSimd.Multiply(TSimd.Subtract(LoadUpTo(x + i, count), means), inverses);
-            StoreUpTo(TSimd.MultiplyAdd(normal, LoadUpTo(gain + i, count), LoadUpTo(bias + i, count)), y + i, count);
+            var normal = TSimd.Multiply(TSimd.Subtract(TSimd.Load(x + i), means), inverses);
+            TSimd.Store(TSimd.MultiplyAdd(normal, TSimd.Load(gain + i), TSimd.Load(bias + i)), y + i);
+        }
+
+        if (i < n)
+        {
+            var normal = TSimd.Multiply(TSimd.Subtract(TSimd.LoadFirst(x + i, n - i), means), inverses);
+            TSimd.StoreFirst(TSimd.MultiplyAdd(normal, TSimd.LoadFirst(gain + i, n - i), TSimd.LoadFirst(bias + i, n - i)), y + i, n - i);
         }
     }
 
@@ -95,8 +112,26 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
     {
         var means = TSimd.Create(mean);
         var inverses = TSimd.Create(inverse);
-        TVector sumG = default, sumGNormal = default;
-        for (var i = 0; i < n; i += TSimd.Count)
+        TVector sumG = default, sumGNormal = default, sumG1 = default, sumGNormal1 = default;
+        var i = 0;
+        for (; i <= n - 2 * TSimd.Count; i += 2 * TSimd.Count)
+        {
+            var (d0, d1) = (TSimd.Load(dY + i), TSimd.Load(dY + i + TSimd.Count));
+            var normal0 = TSimd.Multiply(TSimd.Subtract(TSimd.Load(x + i), means), inverses);
+            var normal1 = TSimd.Multiply(TSimd.Subtract(TSimd.Load(x + i + TSimd.Count), means), inverses);
+            var g0 = TSimd.Multiply(d0, TSimd.Load(gain + i));
+            var g1 = TSimd.Multiply(d1, TSimd.Load(gain + i + TSimd.Count));
+            sumG = TSimd.Add(sumG, g0);
+            sumG1 = TSimd.Add(sumG1, g1);
+            sumGNormal = TSimd.MultiplyAdd(g0, normal0, sumGNormal);
+            sumGNormal1 = TSimd.MultiplyAdd(g1, normal1, sumGNormal1);
+            TSimd.Store(TSimd.MultiplyAdd(d0, normal0, TSimd.Load(dGain + i)), dGain + i);
+            TSimd.Store(TSimd.MultiplyAdd(d1, normal1, TSimd.Load(dGain + i + TSimd.Count)), dGain + i + TSimd.Count);
+            TSimd.Store(TSimd.Add(d0, TSimd.Load(dBias + i)), dBias + i);
+            TSimd.Store(TSimd.Add(d1, TSimd.Load(dBias + i + TSimd.Count)), dBias + i + TSimd.Count);
+        }
+
+        for (; i < n; i += TSimd.Count)
         {
             var count = Math.Min(n - i, TSimd.Count);
             var d = LoadUpTo(dY + i, count);
@@ -110,11 +145,19 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
 
         if (dX == null)
             return;
-        var meanG = TSimd.Create(TSimd.Sum(sumG) / n);
-        var meanGNormal = TSimd.Create(TSimd.Sum(sumGNormal) / n);
-        for (var i = 0; i < n; i += TSimd.Count)
+        var meanG = TSimd.Create(TSimd.Sum(TSimd.Add(sumG, sumG1)) / n);
+        var meanGNormal = TSimd.Create(TSimd.Sum(TSimd.Add(sumGNormal, sumGNormal1)) / n);
+        for (i = 0; i <= n - TSimd.Count; i += TSimd.Count)
         {
-            var count = Math.Min(n - i, TSimd.Count);
+            var normal = TSimd.Multiply(TSimd.Subtract(TSimd.Load(x + i), means), inverses);
+            var g = TSimd.Multiply(TSimd.Load(dY + i), TSimd.Load(gain + i));
+            var centred = TSimd.Subtract(TSimd.Subtract(g, meanG), TSimd.Multiply(normal, meanGNormal));
+            TSimd.Store(TSimd.MultiplyAdd(centred, inverses, accumulate ? TSimd.Load(dX + i) : default), dX + i);
+        }
+
+        if (i < n)
+        {
+            var count = n - i;
             var normal = TSimd.Multiply(TSimd.Subtract(LoadUpTo(x + i, count), means), inverses);
             var g = TSimd.Multiply(LoadUpTo(dY + i, count), LoadUpTo(gain + i, count));
             var centred = TSimd.Subtract(TSimd.Subtract(g, meanG), TSimd.Multiply(normal, meanGNormal));

@@ -7,13 +7,20 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override float Sum(float* x, int n)
     {
-        TVector sum = default;
+        // an addition takes some cycles, and one can begin in each: several sums go side by side
+        TVector sum0 = default, sum1 = default, sum2 = default, sum3 = default;
         var i = 0;
-        for (; i <= n - TSimd.Count; i += TSimd.Count)
-            sum = TSimd.Add(sum, TSimd.Load(x + i));
-        if (i < n)
-            sum = TSimd.Add(sum, TSimd.LoadFirst(x + i, n - i));
-        return TSimd.Sum(sum);
+        for (; i <= n - 4 * TSimd.Count; i += 4 * TSimd.Count)
+        {
+            sum0 = TSimd.Add(sum0, TSimd.Load(x + i));
+            sum1 = TSimd.Add(sum1, TSimd.Load(x + i + TSimd.Count));
+            sum2 = TSimd.Add(sum2, TSimd.Load(x + i + 2 * TSimd.Count));
+            sum3 = TSimd.Add(sum3, TSimd.Load(x + i + 3 * TSimd.Count));
+        }
+
+        for (; i < n; i += TSimd.Count)
+            sum0 = TSimd.Add(sum0, LoadUpTo(x + i, Math.Min(n - i, TSimd.Count)));
+        return TSimd.Sum(TSimd.Add(TSimd.Add(sum0, sum1), TSimd.Add(sum2, sum3)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 /// </summary>
 internal static unsafe class Packing
 {
-    private const int RowsAhead = 8;
+    private const int RowsAhead = 32;
     private const int FloatsAhead = 64;
 
     /// <summary>Packs lanes that are rows in memory: panel[k·width + lane] = source(lane, k).</summary>
