@@ -249,6 +249,7 @@ public abstract partial class OperationTests
     [InlineData(5)]
     [InlineData(16)]
     [InlineData(35)]
+    [InlineData(150)]
     public void LayerNorm(int columns)
     {
         using var engine = CreateEngine();

@@ -52,11 +52,18 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
     {
         var dot = TSimd.Create(Dot(y, dY, n));
         var factors = TSimd.Create(factor);
-        for (var i = 0; i < n; i += TSimd.Count)
+        var i = 0;
+        for (; i <= n - TSimd.Count; i += TSimd.Count)
         {
-            var count = Math.Min(n - i, TSimd.Count);
-            var d = TSimd.Multiply(factors, TSimd.Multiply(LoadUpTo(y + i, count), TSimd.Subtract(LoadUpTo(dY + i, count), dot)));
-            StoreUpTo(accumulate ? TSimd.Add(d, LoadUpTo(dX + i, count)) : d, dX + i, count);
+            var d = TSimd.Multiply(factors, TSimd.Multiply(TSimd.Load(y + i), TSimd.Subtract(TSimd.Load(dY + i), dot)));
+            TSimd.Store(accumulate ? TSimd.Add(d, TSimd.Load(dX + i)) : d, dX + i);
+        }
+
+        if (i < n)
+        {
+            var count = n - i;
+            var d = TSimd.Multiply(factors, TSimd.Multiply(TSimd.LoadFirst(y + i, count), TSimd.Subtract(TSimd.LoadFirst(dY + i, count), dot)));
+            TSimd.StoreFirst(accumulate ? TSimd.Add(d, TSimd.LoadFirst(dX + i, count)) : d, dX + i, count);
         }
     }
 
