@@ -1,5 +1,3 @@
-using Microsoft.ML.Moe.Tensors.Managed;
-
 namespace Microsoft.ML.Moe.Tensors;
 
 /// <summary>
