@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Microsoft.ML.Moe.Experiments.Data;
 
 namespace Microsoft.ML.Moe.Experiments.Tests;
@@ -24,8 +25,9 @@ public class ImageStudyTests
         using var folder = new TemporaryFolder();
         string[] args =
         [
-            "image-stems", "--data", folder.Path, "--out", folder["out"], "--seeds", "1", "--epochs", "1", "--rows", "8", "--sets", "shapes",
+            "image-stems", "--data", folder.Path, "--out", folder["out"], "--seeds", "1", "--epochs", "1", "--rows", "40", "--sets", "digits",
         ];
+        WriteDigits(folder["digits"], rows: 60);
         Assert.Equal(0, CommandLine.Run(args));
 
         var lines = File.ReadAllLines(folder["out/image-stems.md"]);
@@ -33,6 +35,16 @@ public class ImageStudyTests
         string[] stems = ["patches", "convolutions, experts", "convolutions, dense", "convolutions alone", "LightGBM", "linear model"];
         Assert.Equal(stems, table.Select(line => line.Split('|')[2].Trim()));
         Assert.DoesNotContain(table, line => line.Contains('–', StringComparison.Ordinal));
+    }
+
+    /// <summary>Images of 8 × 8 pixels and their labels, in the form of the digits, which are made up.</summary>
+    private static void WriteDigits(string folder, int rows)
+    {
+        var random = new Random(1);
+        Directory.CreateDirectory(folder);
+        using var writer = new StreamWriter(new GZipStream(File.Create(Path.Combine(folder, "digits.csv.gz")), CompressionMode.Compress));
+        for (var row = 0; row < rows; row++)
+            writer.WriteLine(string.Join(',', Enumerable.Range(0, 64).Select(_ => random.Next(17)).Append(row % 10)));
     }
 
     [Fact]

@@ -13,7 +13,8 @@ internal sealed class GradientBuffers
     public MemoryBlock Rent(int length) => RentFree(length) ?? new MemoryBlock(length);
 
     /// <summary>A block of at least a length, which differs from step to step, with arbitrary content.</summary>
-    public MemoryBlock RentAtLeast(int length) => Rent((int)Math.Min(int.MaxValue / 2, BitOperations.RoundUpToPowerOf2((uint)Math.Max(1024, length))));
+    public MemoryBlock RentAtLeast(int length) =>
+        Rent(length > 1 << 30 ? length : (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1024, length)));
 
     /// <summary>A block of a length, with arbitrary content; null where none was given back.</summary>
     public MemoryBlock? RentFree(int length) => _free.TryGetValue(length, out var free) && free.TryPop(out var block) ? block : null;
