@@ -42,8 +42,10 @@ public class NewtonMethodTests
 
         static float[] Fit(int threads)
         {
-            var (x, labels, weights) = Rows.Random(3000, 700, 10, 4);
-            var objective = new SoftmaxRegression(x, labels, weights, 10, [.. Enumerable.Repeat(0.001f, 700)], threads);
+            // several blocks of rows, and several of weights
+            var (x, labels, weights) = Rows.Random(600, 4500, 10, 4);
+            var objective = new SoftmaxRegression(x, labels, weights, 10, [.. Enumerable.Repeat(0.001f, 4500)], threads);
+            Assert.True(objective.Length > 1 << 16);
             var w = new float[objective.Length];
             new NewtonMethod(objective).Descend(w, 1e-2);
             return w;

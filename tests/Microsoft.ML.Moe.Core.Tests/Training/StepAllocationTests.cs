@@ -52,6 +52,7 @@ public class StepAllocationTests
         => AssertOnlyRandom(threads, (engine, counter) =>
     {
         // More tokens in every batch than later, and more of them in the workspace, so more pairs.
+        var isDefault = router == new EncoderConfig().Router.Kind && !hasWorkspace;
         Train(fewestWords: MostWords, uncertain: 0.9, observer: null);
         Train(fewestWords: 1, uncertain: 0.3, counter);
 
@@ -61,7 +62,7 @@ public class StepAllocationTests
             {
                 LinearBranch = false,
                 Input = new() { HashBits = 10 },
-                Encoder = new() { Width = 64, ExpertWidth = 128, Router = Routers.Default(router) },
+                Encoder = isDefault ? new() : new() { Width = 64, ExpertWidth = 128, Router = Routers.Default(router) },
                 Training = Training with
                 {
                     GlobalWorkspace = hasWorkspace ? new GlobalWorkspaceSettings(uncertain, EntropyUnit.ShareOfTokens) : null,
