@@ -176,6 +176,14 @@ internal sealed unsafe class ManagedTensor : Tensor
         return packed.Update(tape);
     }
 
+    /// <summary>The parameter's only matrix as the second factor of a product: kept packed where that pays, else made ready for this product.</summary>
+    /// <param name="tape">Of the product.</param>
+    /// <param name="rows">Rows that are multiplied with it.</param>
+    /// <param name="isTransposed">Whether the factor is its transpose.</param>
+    public SecondFactor FactorFor(ManagedTape tape, int rows, bool isTransposed = false) => PackedFor(tape, isTransposed) is { } packed
+        ? packed[0]
+        : SecondFactor.Prepare(tape, Matrix(isTransposed: isTransposed), Shape[isTransposed ? ^2 : ^1], Shape[isTransposed ? ^1 : ^2], rows);
+
     internal override void KeepPackedWhileTraining(bool isKept)
     {
         _keepsPacked = isKept;

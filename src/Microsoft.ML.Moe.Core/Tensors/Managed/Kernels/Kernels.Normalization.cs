@@ -165,11 +165,11 @@ internal sealed unsafe partial class Kernels<TSimd, TVector>
         if (i < n)
         {
             var count = n - i;
-            var normal = TSimd.Multiply(TSimd.Subtract(LoadUpTo(x + i, count), means), inverses);
-            var g = TSimd.Multiply(LoadUpTo(dY + i, count), LoadUpTo(gain + i, count));
+            var normal = TSimd.Multiply(TSimd.Subtract(TSimd.LoadFirst(x + i, count), means), inverses);
+            var g = TSimd.Multiply(TSimd.LoadFirst(dY + i, count), TSimd.LoadFirst(gain + i, count));
             var centred = TSimd.Subtract(TSimd.Subtract(g, meanG), TSimd.Multiply(normal, meanGNormal));
-            var before = accumulate ? LoadUpTo(dX + i, count) : default;
-            StoreUpTo(TSimd.MultiplyAdd(centred, inverses, before), dX + i, count);
+            var before = accumulate ? TSimd.LoadFirst(dX + i, count) : default;
+            TSimd.StoreFirst(TSimd.MultiplyAdd(centred, inverses, before), dX + i, count);
         }
     }
 

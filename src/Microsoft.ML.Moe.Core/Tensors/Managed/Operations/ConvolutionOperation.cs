@@ -20,9 +20,7 @@ internal readonly unsafe struct ConvolutionOperation(
         var (rows, outputs) = (x.Shape[0] / (spec.Height * spec.Width) * windows.OfImage, weightKO.Columns);
         var result = tape.Result(
             x.RequiresGradient || weightKO.RequiresGradient || bias is { RequiresGradient: true }, rows, outputs);
-        var weight = weightKO.PackedFor(tape) is { } packed
-            ? packed[0]
-            : SecondFactor.Prepare(tape, weightKO.Matrix(), outputs, windows.Values, rows);
+        var weight = weightKO.FactorFor(tape, rows);
         var epilogue = new Epilogue(bias is null ? null : bias.Data, Activation.None, result.Data);
         var scratchLength = BlockRows * PackedRows.Stride + Gemm.SpareLength(tape.Kernels, windows.Values);
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
@@ -49,9 +47,7 @@ internal readonly unsafe struct ConvolutionOperation(
     {
         var kernels = tape.Kernels;
         var dX = x.GradientToWrite(out var accumulate);
-        var weightOK = weightKO.PackedFor(tape, isTransposed: true) is { } packed
-            ? packed[0]
-            : SecondFactor.Prepare(tape, weightKO.Matrix(isTransposed: true), windows.Values, outputs, rows);
+        var weightOK = weightKO.FactorFor(tape, rows, isTransposed: true);
         var scratchLength = BlockRows * PackedRows.Stride + Gemm.ScratchLength(kernels, BlockRows, outputs);
         var scratch = tape.Scratch.Allocate(scratchLength * tape.Workers.Threads);
         var body = new ImageGradients(kernels, windows, result.Gradient, weightOK, dX, accumulate, scratch, scratchLength);

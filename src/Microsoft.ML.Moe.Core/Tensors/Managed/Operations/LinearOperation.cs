@@ -18,9 +18,7 @@ internal readonly unsafe struct LinearOperation(
         var y = result.Data;
         var z = result.RequiresGradient && activation != Activation.None ? tape.Memory.Allocate(result.Length) : y;
         var epilogue = new Epilogue(bias is null ? null : bias.Data, activation, y);
-        var weight = weightIO.PackedFor(tape) is { } packed
-            ? packed[0]
-            : SecondFactor.Prepare(tape, weightIO.Matrix(), outputs, inputs, rows);
+        var weight = weightIO.FactorFor(tape, rows);
         Gemm.Multiply(tape, rows, new Matrix(x.Data, inputs), weight, z, false, epilogue);
         tape.Record(result, new LinearOperation(x, weightIO, bias, activation, z, result));
         return result;
@@ -42,9 +40,7 @@ internal readonly unsafe struct LinearOperation(
         if (x.RequiresGradient)
         {
             var dX = x.GradientToWrite(out var accumulate);
-            var weightOI = weightIO.PackedFor(tape, isTransposed: true) is { } packed
-                ? packed[0]
-                : SecondFactor.Prepare(tape, weightIO.Matrix(isTransposed: true), inputs, outputs, rows);
+            var weightOI = weightIO.FactorFor(tape, rows, isTransposed: true);
             Gemm.Multiply(tape, rows, new Matrix(dZ, outputs), weightOI, dX, accumulate);
         }
 
