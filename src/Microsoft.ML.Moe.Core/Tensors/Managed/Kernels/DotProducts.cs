@@ -21,7 +21,7 @@ internal static unsafe class DotProducts
     /// <summary>Elements as work for <see cref="WorkerPool.Run"/>, which counts floats.</summary>
     public static long Work(long elements) => elements / 2;
 
-    /// <summary>c = a·b or c += a·b on the tape's threads; see <see cref="Gemm.Multiply(ManagedTape, int, Matrix, SecondFactor, float*, bool, Epilogue)"/>.</summary>
+    /// <summary>c = a·b or c += a·b on the tape's threads; see <see cref="Gemm.Multiply(ManagedTape, int, in Matrix, in SecondFactor, float*, bool, in Epilogue)"/>.</summary>
     public static void Run(ManagedTape tape, int rows, in Matrix a, in SecondFactor b, float* c, bool accumulate, Epilogue epilogue)
     {
         var places = (float**)tape.Scratch.Allocate(MostRows * sizeof(float*) / sizeof(float));

@@ -34,11 +34,11 @@ internal static unsafe class Gemm
     public static void Multiply(
         ManagedTape tape,
         int rows,
-        Matrix a,
-        SecondFactor b,
+        in Matrix a,
+        in SecondFactor b,
         float* c,
         bool accumulate,
-        Epilogue epilogue = default)
+        in Epilogue epilogue = default)
     {
         var (columns, depth) = (b.Columns, b.Depth);
         if (rows == 0 || columns == 0)

@@ -125,10 +125,11 @@ internal readonly unsafe struct FusedExperts : IExpertBody
 
         var end = Math.Min(firstColumn + Gemm.DepthBlock, _hidden);
         var widened = gate + GateLength;
+        var (w1Factor, gateFactor) = (_w1[expert], _hasGate ? _gate[expert] : default);
         for (var column = firstColumn; column < end; column += _kernels.TileColumns)
         {
-            var w1 = PanelOf(_w1[expert], column, widened);
-            var wGate = _hasGate ? PanelOf(_gate[expert], column, widened + WidenedLength) : default;
+            var w1 = PanelOf(w1Factor, column, widened);
+            var wGate = _hasGate ? PanelOf(gateFactor, column, widened + WidenedLength) : default;
             for (var row = 0; row < x.Rows; row += _kernels.TileRows)
                 HiddenTile(expert, w1, wGate, x, row, column, h + row * PackedRows.Stride + column - firstColumn, gate, scratch);
         }
