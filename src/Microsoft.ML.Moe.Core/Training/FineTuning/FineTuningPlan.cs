@@ -31,8 +31,11 @@ internal sealed record FineTuningPlan(
     /// <summary>Images from which fine-tuning is worth a try.</summary>
     private const int ManyImages = 500;
 
-    /// <summary>Passes over images.</summary>
+    /// <summary>Passes over images, of a transformer.</summary>
     private const int EpochsOfImages = 3;
+
+    /// <summary>Passes over images, of convolutions; all of them learn, and at a higher rate.</summary>
+    private const int EpochsOfConvolutions = 6;
 
     /// <summary>Classes, two rows of each, in a batch of contrast.</summary>
     private const int ClassesOfBatch = 38;
@@ -82,20 +85,23 @@ internal sealed record FineTuningPlan(
             wanted.WeightDecay);
     }
 
-    /// <summary>The plan for a table of images: where the table decides, the top third of the layers by cross-entropy.</summary>
+    /// <summary>
+    /// The plan for a table of images: where the table decides, all layers of convolutions, or the top third of a transformer's, by cross-entropy.
+    /// </summary>
     /// <param name="wanted">What is asked for.</param>
     /// <param name="rows">Training rows.</param>
     /// <param name="layers">Layers of the encoder.</param>
+    /// <param name="isConvolutional">Whether they are convolutions.</param>
     /// <param name="flopsOfLayer">See <see cref="For"/>.</param>
     /// <returns>The plan; null to leave the encoder as it is.</returns>
-    public static FineTuningPlan? ForImages(FineTuning wanted, int rows, int layers, double flopsOfLayer)
+    public static FineTuningPlan? ForImages(FineTuning wanted, int rows, int layers, bool isConvolutional, double flopsOfLayer)
     {
         if (wanted.Scope == FineTuningScope.None || layers == 0)
             return null;
         var isAuto = wanted.Scope == FineTuningScope.Auto;
         var isContrast = wanted.Loss == FineTuningLoss.Contrast;
-        var epochs = EpochsOfImages;
-        var trained = isAuto ? (layers + 2) / 3 : Math.Min(wanted.Layers, layers);
+        var epochs = isConvolutional ? EpochsOfConvolutions : EpochsOfImages;
+        var trained = !isAuto ? Math.Min(wanted.Layers, layers) : isConvolutional ? layers : (layers + 2) / 3;
         if (isAuto && (rows < ManyImages || !Affordable(wanted, flopsOfLayer * trained * (isContrast ? 2 : 1), ref epochs)))
             return null;
         return new FineTuningPlan(
@@ -103,7 +109,7 @@ internal sealed record FineTuningPlan(
             trained,
             wanted.Epochs ?? epochs,
             wanted.BatchSize ?? 32,
-            wanted.LearningRate ?? 1e-4f,
+            wanted.LearningRate ?? (isConvolutional ? 3e-4f : 1e-4f),
             wanted.HeadLearningRate ?? 1e-3f,
             wanted.LayerDecay,
             wanted.WeightDecay);

@@ -64,7 +64,8 @@ internal sealed class PublishedImageTrainer : PublishedTrainer<ImagePixels>
             Weights = TuningTask<ImagePixels>.WeightsOf(all, training.Length, _classes, Training.ClassWeighting),
             Training = [.. Enumerable.Range(0, training.Length)],
             Validation = [.. Enumerable.Range(training.Length, all.Length - training.Length)],
-            Plan = FineTuningPlan.ForImages(_config.FineTuning, training.Length, Layers, FlopsOfLayer(tokens)),
+            Plan = FineTuningPlan.ForImages(
+                _config.FineTuning, training.Length, Layers, _source.Encoder.EmbeddingLayers > 0, FlopsOfLayer(tokens)),
             Width = _source.Encoder.Width,
         };
     }

@@ -77,7 +77,7 @@ internal sealed class TunedEncoder<TRow>(
     {
         var isContrast = task.Plan!.Loss == FineTuningLoss.Contrast;
         log.Say($"Fine-tuning of {task.Plan.Layers} layers by {task.Plan.Loss} on {learned.Length} rows, {task.Plan.Epochs} epochs.");
-        var tuned = Tune(task, states, features, learned, isAgain: false, observer, stop);
+        var (tuned, _) = Tune(task, states, features, learned, isAgain: false, observer, stop);
         TrainingLog.ReleaseMemory();
         if (stop.IsCancellationRequested)
             yield break;
@@ -101,17 +101,19 @@ internal sealed class TunedEncoder<TRow>(
 
         TrainingLog.ReleaseMemory();
         log.Say($"Fine-tuning once more, on all {task.Training.Length} rows.");
-        var again = Tune(task, states, features, task.Training, isAgain: true, observer, stop);
+        var (again, trained) = Tune(task, states, features, task.Training, isAgain: true, observer, stop);
         if (stop.IsCancellationRequested)
             yield break;
-        Average(again, tuned);
+        Average(trained, tuned);
+        TrainingLog.ReleaseMemory();
         Head(again).Layer = FitLayer(again, task, task.Training, stop);
         yield return new Candidate<TRow>(again, after);
     }
 
     private static FeatureHead Head(Model<TRow> model) => (FeatureHead)model.Head;
 
-    private Model<TRow> Tune(
+    /// <returns>The fine-tuned model, and those of its parameters that were trained.</returns>
+    private (Model<TRow> Model, Parameter[] Trained) Tune(
         TuningTask<TRow> task,
         FrozenStates states,
         ProbeExamples features,
@@ -126,7 +128,7 @@ internal sealed class TunedEncoder<TRow>(
         var model = task.CreateModel(engine, Math.Min(PooledLayers, plan.Layers + 1));
         if (task.ReadsAsBefore)
             Head(model).Layer = probeFit.Fit(
-                LastLayers(features.Select(learned), model), ProbeDescent.OfFrozen(learned.Length, classes), probeFit.Strengths(features)[^1], stop);
+                LastLayers(features, learned, model), ProbeDescent.OfFrozen(learned.Length, classes), probeFit.Strengths(features)[^1], stop);
         var first = Math.Max(0, encoder.Layers - plan.Layers);
         var trainsEmbedding = encoder.EmbeddingLayers > 0 && plan.Layers > encoder.Layers;
         var rows = new TuningRows<TRow>(task.All, task.Weights, states.Kept?.Blocks == first ? states.Kept : null)
@@ -168,20 +170,21 @@ internal sealed class TunedEncoder<TRow>(
             : null;
         new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
-        return model;
+        return (model, parameters);
     }
 
     /// <summary>
-    /// Gives a model the mean of its weights and another's: two that were fine-tuned from the same start are better together than each alone
-    /// (Wortsman et al. 2022, "Model soups").
+    /// Gives what was trained of a model the mean of its values and those of another: two that were fine-tuned from the same start are better
+    /// together than each alone (Wortsman et al. 2022, "Model soups"). What was not trained is the same in both.
     /// </summary>
-    private static void Average(Model<TRow> model, Model<TRow> other)
+    private static void Average(Parameter[] trained, Model<TRow> other)
     {
-        foreach (var ((parameter, _), (of, _)) in model.Parameters.All.Zip(other.Parameters.All))
+        var named = other.Parameters.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter);
+        foreach (var parameter in trained)
         {
             if (ClassifierHead.IsOfClasses(parameter.Name))
                 continue;
-            var (values, others) = (parameter.Value.ToArray(), of.Value.ToArray());
+            var (values, others) = (parameter.Value.ToArray(), named[parameter.Name].Value.ToArray());
             for (var i = 0; i < values.Length; i++)
                 values[i] = 0.5f * (values[i] + others[i]);
             parameter.Value.CopyFrom(values);
@@ -202,18 +205,19 @@ internal sealed class TunedEncoder<TRow>(
             states.Features, states.Width, [.. rows.Select(row => (int)task.All[row].Target)], [.. rows.Select(row => task.Weights[row])]);
     }
 
-    /// <summary>What a model that pools fewer layers reads of rows, of each of their sequences.</summary>
-    private static ProbeExamples LastLayers(ProbeExamples rows, Model<TRow> model)
+    /// <summary>What a model that pools fewer layers reads of some rows, of each of their sequences.</summary>
+    private static ProbeExamples LastLayers(ProbeExamples all, int[] rows, Model<TRow> model)
     {
         var head = (PooledClassesHeadConfig)model.Config.Head;
-        var (whole, part) = (rows.Width / head.Windows, Head(model).Width / head.Windows);
+        var (whole, part) = (all.Width / head.Windows, Head(model).Width / head.Windows);
         Debug.Assert(part <= whole, "The frozen encoder is read by more layers than the fine-tuned one.");
-        var features = new float[rows.Count * part * head.Windows];
-        for (var row = 0; row < rows.Count; row++)
+        var features = new float[rows.Length * part * head.Windows];
+        for (var i = 0; i < rows.Length; i++)
             for (var window = 0; window < head.Windows; window++)
-                rows.FeaturesOf(row).Slice(window * whole + whole - part, part)
-                    .CopyTo(features.AsSpan((row * head.Windows + window) * part));
-        return rows with { Features = features, Width = part * head.Windows };
+                all.FeaturesOf(rows[i]).Slice(window * whole + whole - part, part)
+                    .CopyTo(features.AsSpan((i * head.Windows + window) * part));
+        return new ProbeExamples(
+            features, part * head.Windows, [.. rows.Select(row => all.Labels[row])], [.. rows.Select(row => all.Weights[row])], all.Emphasised);
     }
 
     private string DigestOf(Model<TRow> model, TuningTask<TRow> task, AugmentationConfig? augmentation, int[] learned)

@@ -46,6 +46,30 @@ public class FineTuningPlanTests
         Assert.NotNull(FineTuningPlan.For(FineTuning.AllLayers, 100_000, classes, Layers, isPair: false, isLong: false, flopsOfLayer));
     }
 
+    [Theory]
+    [InlineData(500, true, 0, 10, 6, 3e-4f)]
+    [InlineData(500, false, 0, 4, 3, 1e-4f)]
+    [InlineData(50_000, true, 2e12, 10, 5, 3e-4f)]
+    [InlineData(50_000, false, 1e13, 4, 2, 1e-4f)]
+    public void ConvolutionsLearnWhollyAndTransformersOfImagesTheirTop(
+        int rows, bool isConvolutional, double flopsOfLayer, int layers, int epochs, float rate)
+    {
+        var plan = FineTuningPlan.ForImages(FineTuning.Auto, rows, layers: 10, isConvolutional, flopsOfLayer)!;
+
+        Assert.Equal((FineTuningLoss.CrossEntropy, layers, epochs, rate), (plan.Loss, plan.Layers, plan.Epochs, plan.LearningRate));
+    }
+
+    [Theory]
+    [InlineData(499, true, 0)]
+    [InlineData(499, false, 0)]
+    [InlineData(500, true, 2e13)]
+    public void FewImagesAndMuchWorkLeaveTheEncoderAsItIs(int rows, bool isConvolutional, double flopsOfLayer)
+    {
+        Assert.Null(FineTuningPlan.ForImages(FineTuning.Auto, rows, layers: 10, isConvolutional, flopsOfLayer));
+        Assert.Equal(10, FineTuningPlan.ForImages(FineTuning.AllLayers, rows, layers: 10, isConvolutional, flopsOfLayer)!.Layers);
+        Assert.Null(FineTuningPlan.ForImages(FineTuning.None, 100_000, layers: 10, isConvolutional, 0));
+    }
+
     [Fact]
     public void WhatIsAskedForIsDone()
     {
