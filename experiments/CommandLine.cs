@@ -53,8 +53,8 @@ internal static class CommandLine
 
     private static readonly Option<string[]> Sets = new("--sets")
     {
-        Description = "Sets of the study 'linear', or of 'images' and 'image-stems': digits, fashion-mnist, trashnet, shapes. Default: all, "
-            + "of 'images' the last three, of 'image-stems' fashion-mnist and trashnet.",
+        Description = "Sets of the study 'linear', or of 'images', 'image-stems' and 'image-encoder': digits, fashion-mnist, trashnet, shapes. Default: all, "
+            + "of 'images' the last three, of 'image-stems' fashion-mnist and trashnet, of 'image-encoder' trashnet.",
         HelpName = "NAME",
         AllowMultipleArgumentsPerToken = true,
     };

@@ -26,13 +26,17 @@ internal static class Suite
         ["uncertainty"] = (arguments, folder) => new UncertaintyStudy(arguments, folder),
         ["images"] = (arguments, _) => new ImageStudy(arguments),
         ["image-stems"] = (arguments, _) => new ImageStemStudy(arguments),
+        ["image-encoder"] = (arguments, _) => new ImageEncoderStudy(arguments),
         ["shape-experts"] = (arguments, _) => new ShapeExpertsStudy(arguments),
         ["inference"] = (arguments, folder) => new InferenceStudy(arguments, folder),
     };
 
     // they take hours, or a model that was pretrained before
     private static readonly string[] Apart =
-        ["language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images", "image-stems", "shape-experts"];
+    [
+        "language-model", "pretrain-causal", "pretrain-switch", "text-to-text", "training-free", "corruption", "uncertainty", "images", "image-stems",
+        "image-encoder", "shape-experts",
+    ];
 
     public static IEnumerable<string> Names => Studies.Keys;
 

@@ -29,7 +29,7 @@ internal sealed class ImageStemStudy(Arguments arguments) : IStudy
     ];
 
     private static readonly (string Name, Func<ImageSet, int, double> Accuracy)[] PixelArms =
-        [("LightGBM", PixelModels.LightGbm), ("linear model", PixelModels.Linear)];
+        [("LightGBM", MlNetImageModels.LightGbm), ("linear model", MlNetImageModels.Linear)];
 
     private IReadOnlyList<string> Sets => arguments.Sets ?? [ImageSet.FashionMnist, ImageSet.Trashnet];
 

@@ -37,6 +37,21 @@ public class ImageStudyTests
         Assert.DoesNotContain(table, line => line.Contains('–', StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void A_published_network_is_read_by_two_linear_models_and_fine_tuned()
+    {
+        using var folder = new TemporaryFolder();
+        string[] args = ["image-encoder", "--data", folder.Path, "--out", folder["out"], "--seeds", "1", "--rows", "10", "--sets", "digits"];
+        WriteDigits(folder["digits"], rows: 60);
+        Assert.Equal(0, CommandLine.Run(args));
+
+        var table = File.ReadAllLines(folder["out/image-encoder.md"]).Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1).ToList();
+        string[] arms = ["frozen, ML.NET's logistic regression", "frozen", "FineTuning = Auto", "FineTuning = Auto, images changed more"];
+        Assert.Equal([.. arms, .. arms], table.Select(line => line.Split('|')[3].Trim()));
+        // ML.NET's model is asked for its accuracy alone
+        Assert.Equal([2, 0, 0, 0, 2, 0, 0, 0], table.Select(line => line.Count(c => c == '–')));
+    }
+
     /// <summary>Images of 8 × 8 pixels and their labels, in the form of the digits, which are made up.</summary>
     private static void WriteDigits(string folder, int rows)
     {

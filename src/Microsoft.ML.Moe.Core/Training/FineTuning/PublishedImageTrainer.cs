@@ -8,7 +8,7 @@ namespace Microsoft.ML.Moe.Training;
 internal sealed class PublishedImageTrainer : PublishedTrainer<ImagePixels>
 {
     /// <summary>How many of the last layers' states the frozen encoder is read by, beside the first token's last.</summary>
-    private const int FrozenLayers = 4;
+    public const int FrozenLayers = 4;
 
     private readonly PublishedTrainingConfig _config;
     private readonly PublishedImageSource _source;
