@@ -33,8 +33,9 @@ internal sealed class LinearFit(int classes, int threads)
     public static ReadOnlySpan<float> StrengthsOfPairs => [0.03f, 0.1f, 0.3f, 1f, 3f, 10f];
 
     /// <summary>
-    /// Fits models of all strengths and takes the one with the lowest log-loss on held-out rows once its scores are scaled as
-    /// <see cref="BranchWeights"/> will scale them. Without held-out rows it is one of strength <see cref="UsualStrength"/>.
+    /// Fits models of ever greater strength, until one has a higher log-loss on held-out rows than the best, once its scores are scaled as
+    /// <see cref="BranchWeights"/> will scale them: those that are stronger still fit the noise, and take the longest. Without held-out rows it is
+    /// one of strength <see cref="UsualStrength"/>.
     /// </summary>
     /// <param name="training">Rows to fit.</param>
     /// <param name="heldOut">Rows to choose by.</param>
@@ -56,6 +57,8 @@ internal sealed class LinearFit(int classes, int threads)
             last = descent.Fit(tried, last, null, stop);
             last.ScoreLogarithms(heldOut.Rows, logarithms);
             var loss = BranchWeights.LossOf([logarithms], heldOut.Labels, heldOut.Weights, [AssumedScale]);
+            if (loss > lowest)
+                break;
             if (best is null || loss < lowest * WorthIt)
                 (best, strength, lowest) = (last, tried, loss);
         }

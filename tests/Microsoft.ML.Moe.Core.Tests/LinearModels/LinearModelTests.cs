@@ -16,6 +16,30 @@ public class LinearModelTests
             Assert.InRange(Accuracy(model, test), 0.85, 1);
     }
 
+    [Theory]
+    [InlineData(300, 0)]
+    [InlineData(60, 0)]
+    [InlineData(300, 3)]
+    [InlineData(100, 2)]
+    public void TheChosenStrength_IsAsGoodAsAnyOther(int rows, int everyWrong)
+    {
+        var (training, heldOut) = (Rows.Topics(rows, 1), Rows.Topics(150, 3));
+        training = training with { Labels = [.. training.Labels.Select((label, i) => everyWrong > 0 && i % everyWrong == 0 ? (label + i) % 3 : label)] };
+
+        var (chosen, strength) = new LinearFit(3, 1).Choose(training, heldOut);
+
+        var lowest = LinearFit.Strengths.ToArray().Min(tried => LossOf(new LinearFit(3, 1).Fit(training, tried)));
+        Assert.InRange(LossOf(chosen), 0, lowest * 1.01);
+        Assert.InRange(LossOf(new LinearFit(3, 1).Fit(training, strength)), 0, lowest * 1.01);
+
+        double LossOf(LinearModel model)
+        {
+            var logarithms = new float[heldOut.Count * 3];
+            model.ScoreLogarithms(heldOut.Rows, logarithms);
+            return BranchWeights.LossOf([logarithms], heldOut.Labels, heldOut.Weights, [1.5]);
+        }
+    }
+
     [Fact]
     public void WithoutHeldOutRows_TheUsualStrengthIsTaken() =>
         Assert.Equal(LinearFit.UsualStrength, new LinearFit(3, 1).Choose(Rows.Topics(30, 1), new LinearExamples([], [], [])).Strength);
