@@ -19,7 +19,9 @@ internal sealed record Arguments(IReadOnlyList<string> Studies, string Data, str
     /// <summary>Rows of each table at most, for trying the program out; null takes all.</summary>
     public int? Rows { get; init; }
 
-    /// <summary>Sets of the study <c>linear</c>, <c>images</c>, <c>image-stems</c> or <c>image-encoder</c>, in the order in which they run; null takes all.</summary>
+    /// <summary>
+    /// Sets of the study <c>linear</c>, <c>images</c>, <c>image-stems</c> or <c>image-encoder</c>, in the order in which they run; null takes all.
+    /// </summary>
     public IReadOnlyList<string>? Sets { get; init; }
 
     /// <summary>Arms of studies whose runs are made; null makes all.</summary>

@@ -11,8 +11,8 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.Experiments.Studies;
 
 /// <summary>
-/// Images with the packaged ResNet-18: ML.NET's logistic regression (LbfgsMaximumEntropy) on what the frozen network makes of them, our layer on the same numbers, and the
-/// network fine-tuned, with the default changes of images and with those of the set.
+/// Images with the packaged ResNet-18: ML.NET's logistic regression (LbfgsMaximumEntropy) on what the frozen network makes of them, our layer on
+/// the same numbers, and the network fine-tuned, with the default changes of images and with those of the set.
 /// </summary>
 internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
 {
@@ -52,7 +52,8 @@ internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
     {
         var text = new StringBuilder("## Images with a published network\n\n").Append(
             CultureInfo.InvariantCulture,
-            $"The packaged ResNet-18. Mean ± standard error of the seeds {string.Join(", ", arguments.Seeds)}: test accuracy in per cent, log-loss, CPU time to fit and to score the test rows.\n\n");
+            $"The packaged ResNet-18. Mean ± standard error of the seeds {string.Join(", ", arguments.Seeds)}: test accuracy in per cent, log-loss, ")
+            .Append("CPU time to fit and to score the test rows.\n\n");
         var table = new MarkdownTable(["set", "images read as", "model", Accuracy, "log-loss", Seconds]);
         foreach (var data in Sets)
             foreach (var side in Sides)
@@ -69,7 +70,11 @@ internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
     }
 
     private RunKey Key(string data, int side, string arm, int seed) => new(
-        Name, data, string.Create(CultureInfo.InvariantCulture, $"{arm}, {side} pixels"), seed, $"rows {arguments.Rows?.ToString(CultureInfo.InvariantCulture) ?? "all"}");
+        Name,
+        data,
+        string.Create(CultureInfo.InvariantCulture, $"{arm}, {side} pixels"),
+        seed,
+        $"rows {arguments.Rows?.ToString(CultureInfo.InvariantCulture) ?? "all"}");
 
     private Dictionary<string, double> Execute(
         string data,

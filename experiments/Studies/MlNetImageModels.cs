@@ -8,7 +8,9 @@ namespace Microsoft.ML.Moe.Experiments.Studies;
 /// <summary>ML.NET's own trainers with their defaults, on numbers of images.</summary>
 internal static class MlNetImageModels
 {
-    /// <summary>Boosted trees on the pixels, divided by 255, as accuracy on the test rows. Its threads are its own: as many as there are processors.</summary>
+    /// <summary>
+    /// Boosted trees on the pixels, divided by 255, as accuracy on the test rows. Its threads are its own: as many as there are processors.
+    /// </summary>
     public static double LightGbm(ImageSet set, int seed) =>
         Accuracy(Pixels(set.Training), Pixels(set.Test), seed, context => context.MulticlassClassification.Trainers.LightGbm());
 
