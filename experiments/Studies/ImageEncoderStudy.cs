@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.Moe.Experiments.Data;
@@ -85,8 +84,19 @@ internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
         Engine engine,
         CancellationToken stop)
     {
-        using var process = Process.GetCurrentProcess();
-        var before = process.TotalProcessorTime;
+        var (quality, seconds) = CpuTime.Of(() => Train(data, side, seed, fineTuning, augmentation, engine, stop).Values);
+        return new() { [Accuracy] = quality["accuracy"], [LogLoss] = quality["logLoss"], [Seconds] = seconds };
+    }
+
+    private Quality Train(
+        string data,
+        int side,
+        int seed,
+        Training.FineTuning fineTuning,
+        Func<ImageSet, AugmentationConfig> augmentation,
+        Engine engine,
+        CancellationToken stop)
+    {
         var set = ImageSet.Load(arguments.Data, data, arguments.Rows);
         var source = Source(side);
         var config = new PublishedTrainingConfig
@@ -97,9 +107,7 @@ internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
         var test = Read(set.Test, set, source);
         var probabilities = new float[test.Length * set.Classes];
         model.Score([.. test.Select(row => row.Input)], probabilities);
-        var quality = Quality.Of(probabilities, [.. test.Select(row => (int)row.Target)]).Values;
-        process.Refresh();
-        return new() { [Accuracy] = quality["accuracy"], [LogLoss] = quality["logLoss"], [Seconds] = (process.TotalProcessorTime - before).TotalSeconds };
+        return Quality.Of(probabilities, [.. test.Select(row => (int)row.Target)]);
     }
 
     private Dictionary<string, double> ExecuteMlNet(string data, int side, int seed, Engine engine, CancellationToken stop)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.Moe.Experiments.Data;
@@ -89,10 +88,7 @@ internal sealed class ImageStemStudy(Arguments arguments) : IStudy
     /// <summary>An accuracy, and the CPU time that it took, test rows and all.</summary>
     private static Dictionary<string, double> Timed(Func<double> accuracy)
     {
-        using var process = Process.GetCurrentProcess();
-        var before = process.TotalProcessorTime;
-        var result = accuracy();
-        process.Refresh();
-        return new() { [Seconds] = (process.TotalProcessorTime - before).TotalSeconds, [Accuracy] = result };
+        var (result, seconds) = CpuTime.Of(accuracy);
+        return new() { [Seconds] = seconds, [Accuracy] = result };
     }
 }

@@ -26,8 +26,15 @@ internal sealed record ProbeExamples(float[] Features, int Width, int[] Labels, 
         var features = new float[rows.Count * Width];
         for (var i = 0; i < rows.Count; i++)
             FeaturesOf(rows[i]).CopyTo(features.AsSpan(i * Width));
-        return new ProbeExamples(features, Width, [.. rows.Select(row => Labels[row])], [.. rows.Select(row => Weights[row])], Emphasised);
+        return Select(rows, features, Width);
     }
+
+    /// <summary>Some of the rows, in the order given, by other features of theirs.</summary>
+    /// <param name="rows">Numbers of the rows.</param>
+    /// <param name="features">Their features.</param>
+    /// <param name="width">Numbers of a row.</param>
+    public ProbeExamples Select(IReadOnlyList<int> rows, float[] features, int width) =>
+        new(features, width, [.. rows.Select(row => Labels[row])], [.. rows.Select(row => Weights[row])], Emphasised);
 }
 
 /// <summary>A layer that scores classes by what an encoder makes of a row: x·W + b.</summary>

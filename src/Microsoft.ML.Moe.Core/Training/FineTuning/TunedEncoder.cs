@@ -216,8 +216,7 @@ internal sealed class TunedEncoder<TRow>(
             for (var window = 0; window < head.Windows; window++)
                 all.FeaturesOf(rows[i]).Slice(window * whole + whole - part, part)
                     .CopyTo(features.AsSpan((i * head.Windows + window) * part));
-        return new ProbeExamples(
-            features, part * head.Windows, [.. rows.Select(row => all.Labels[row])], [.. rows.Select(row => all.Weights[row])], all.Emphasised);
+        return all.Select(rows, features, part * head.Windows);
     }
 
     private string DigestOf(Model<TRow> model, TuningTask<TRow> task, AugmentationConfig? augmentation, int[] learned)
