@@ -18,10 +18,12 @@ internal sealed class TextSets(string folder, int? rows = null)
 
     private readonly Lazy<IReadOnlyList<DocumentedMember>> _members = new(DocumentationMembers.Read);
 
-    private Dictionary<string, Func<TextSet>> Makers => new()
+    private Dictionary<string, Func<TextSet>> MakersFor(int seed) => new()
     {
         ["clinc150"] = () => Official("clinc150", "clinc150.train.tsv", "clinc150.val.tsv"),
         ["clinc150-test"] = () => Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv"),
+        ["intents-ten"] = () => OfEachClass(Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv"), 10, seed),
+        ["intents-five"] = () => OfEachClass(Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv"), 5, seed),
         ["snips-test"] = () => Official("snips", "snips.train.tsv", "snips.test.tsv"),
         ["movie"] = () => Official("movie_sentences", "train.tsv", "val.tsv"),
         ["movie-test"] = () => Official("movie_sentences", "train.tsv", "test.tsv"),
@@ -40,12 +42,12 @@ internal sealed class TextSets(string folder, int? rows = null)
     };
 
     /// <summary>Names of the sets.</summary>
-    public IEnumerable<string> Names => Makers.Keys;
+    public IEnumerable<string> Names => MakersFor(1).Keys;
 
-    /// <summary>Makes a set.</summary>
-    public TextSet Make(string name)
+    /// <summary>Makes a set. The seed draws the rows of those that have a few of each class; all others are the same for every seed.</summary>
+    public TextSet Make(string name, int seed)
     {
-        if (!Makers.TryGetValue(name, out var make))
+        if (!MakersFor(seed).TryGetValue(name, out var make))
             throw new UserException($"There is no set '{name}'; known are {string.Join(", ", Names)}.");
         var set = make() with { Name = name };
         if (rows is not { } most)
@@ -63,6 +65,9 @@ internal sealed class TextSets(string folder, int? rows = null)
 
     private static TextSet Thin(TextSet set, int train, int test, int seed) =>
         set with { Train = Draw(set.Train, train, seed), Test = Draw(set.Test, test, seed) };
+
+    private static TextSet OfEachClass(TextSet set, int rows, int seed) =>
+        set with { Train = [.. set.Train.GroupBy(row => row.Label).SelectMany(group => Draw(group, rows, seed))] };
 
     private static List<T> Draw<T>(IEnumerable<T> rows, int count, int seed)
     {

@@ -29,4 +29,20 @@ internal sealed class Linear
     public Tensor Forward(Tape tape, Tensor x) => _adapter is null
         ? tape.Linear(x, _weightIO, _biasO?.Value, _activation)
         : tape.Activate(_adapter.AddTo(tape, tape.Linear(x, _weightIO, _biasO?.Value), x), _activation);
+
+    /// <summary>x·W of inputs most of which are 0, without bias and activation.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="inputs">For each row of x the inputs that are not 0, and what they are.</param>
+    /// <param name="factorsN">A factor of each of them, [N].</param>
+    /// <returns>[T, O].</returns>
+    public Tensor Sums(Tape tape, RaggedIndices inputs, Tensor factorsN) => tape.EmbeddingBag(_weightIO, inputs, factorsN);
+
+    /// <summary>[…, inputs] → […, O], where the product of the other inputs is known. Not with an adapter.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="x">Values of some of the inputs.</param>
+    /// <param name="inputs">Their numbers.</param>
+    /// <param name="others">The product of the others, […, O].</param>
+    public Tensor Forward(Tape tape, Tensor x, ReadOnlySpan<int> inputs, Tensor others) => _adapter is null
+        ? tape.Activate(tape.Add(tape.Linear(x, tape.Embedding(_weightIO, inputs), _biasO?.Value), others), _activation)
+        : throw new NotSupportedException("An adapter reads all inputs.");
 }

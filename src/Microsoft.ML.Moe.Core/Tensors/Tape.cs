@@ -60,8 +60,9 @@ public abstract partial class Tape : IDisposable
     /// <summary>Weighted sums of table rows, one for each bag.</summary>
     /// <param name="tableVD">[V, D].</param>
     /// <param name="bags">T bags; an empty bag gives zeros.</param>
+    /// <param name="factorsN">A factor of the weight of each of the N indices, [N], that can be learned; null for 1.</param>
     /// <returns>[T, D].</returns>
-    public Tensor EmbeddingBag(Tensor tableVD, RaggedIndices bags)
+    public Tensor EmbeddingBag(Tensor tableVD, RaggedIndices bags, Tensor? factorsN = null)
     {
         ArgumentNullException.ThrowIfNull(bags);
         Begin();
@@ -69,7 +70,13 @@ public abstract partial class Tape : IDisposable
         Check.Rank(tableVD, 2);
         Check.Indices(bags.Indices, tableVD.Shape[0], nameof(bags));
         Check.Offsets(bags.Offsets, bags.Entries, nameof(bags));
-        return EmbeddingBagCore(tableVD, bags);
+        if (factorsN is not null)
+        {
+            Use(factorsN);
+            Check.Shape(factorsN, [bags.Entries]);
+        }
+
+        return EmbeddingBagCore(tableVD, bags, factorsN);
     }
 
     /// <summary>activation(x·weight + bias).</summary>
@@ -369,7 +376,7 @@ public abstract partial class Tape : IDisposable
     protected abstract Tensor EmbeddingCore(Tensor tableVD, ReadOnlySpan<int> indices);
 
     /// <inheritdoc cref="EmbeddingBag"/>
-    protected abstract Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags);
+    protected abstract Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags, Tensor? factorsN);
 
     /// <inheritdoc cref="Linear"/>
     protected abstract Tensor LinearCore(Tensor x, Tensor weightIO, Tensor? bias, Activation activation);

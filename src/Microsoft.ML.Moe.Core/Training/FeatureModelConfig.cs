@@ -35,9 +35,11 @@ public sealed record FeatureModelConfig
     private const int SmallEpochs = 30;
     private const int SmallBins = 16;
     private const int LargeBatchRows = 16_000;
-    private const int UsualEpochs = 20;
+    private const int ClassEpochs = 20;
+    private const int NumberEpochs = 40;
     private const int FewestEpochs = 10;
-    private const double TargetRows = 4e5;
+    private const double ClassTargetRows = 3e5;
+    private const double NumberTargetRows = 1.2e6;
     private const int UsualBins = 48;
     private const float DropoutDecayShare = 0.5f;
 
@@ -125,9 +127,11 @@ public sealed record FeatureModelConfig
 
     /// <summary>Settings for a table: what the recipe says in place of what was left at its default.</summary>
     /// <param name="rows">Number of training rows.</param>
-    internal FeatureTraining For(int rows)
+    /// <param name="isNumber">Whether a number is learned, not a class.</param>
+    internal FeatureTraining For(int rows, bool isNumber)
     {
         var isSmall = IsSmall(rows);
+        var (target, most) = isNumber ? (NumberTargetRows, NumberEpochs) : (ClassTargetRows, ClassEpochs);
         var (batch, rate, dropout) = isSmall
             ? (SmallBatchSize, SmallLearningRate, SmallDropout)
             : (rows < LargeBatchRows ? UsualBatchSize : 2 * UsualBatchSize, UsualLearningRate, UsualDropout);
@@ -140,7 +144,7 @@ public sealed record FeatureModelConfig
                 LearningRate = rate,
                 EmbeddingLearningRate = Training.EmbeddingLearningRate == UsualLearningRate ? rate : Training.EmbeddingLearningRate,
                 MaxEpochs = Training.MaxEpochs
-                    ?? (isSmall ? SmallEpochs : (int)Math.Clamp(Math.Round(TargetRows / rows), FewestEpochs, UsualEpochs)),
+                    ?? (isSmall ? SmallEpochs : (int)Math.Clamp(Math.Round(target / rows), FewestEpochs, most)),
                 DropoutDecayShare = isSmall ? Training.DropoutDecayShare : DropoutDecayShare,
             },
             new FeatureMeasurement

@@ -13,8 +13,9 @@ public enum FeatureRecipe
     Small,
 
     /// <summary>
-    /// For many rows: batches of 128, and of 256 from 16,000 rows on; learning rate 6e-3; 20 epochs up to 20,000 rows, and fewer beyond, but at
-    /// least 10; dropout 0.1, which falls to 0 over the second half; 48 bins of each number; the temperature of probabilities is fitted.
+    /// For many rows: batches of 128, and of 256 from 16,000 rows on; learning rate 6e-3; 20 epochs up to 15,000 rows, for a number 40 up to
+    /// 30,000, and fewer beyond, but at least 10; dropout 0.1, which falls to 0 over the second half; 48 bins of each number; the temperature of
+    /// probabilities is fitted.
     /// </summary>
     Large,
 }

@@ -86,7 +86,7 @@ public sealed class FeatureTrainer : Trainer<FeatureRow>
     private Model<FeatureRow> Learn(
         TrainingRows<FeatureRow> rows, int network, FeatureInputConfig? encoding, ITrainingObserver? observer, CancellationToken stop)
     {
-        var settings = _config.For(rows.Training.Count);
+        var settings = _config.For(rows.Training.Count, _task == FeatureTask.Value);
         var training = settings.Training with { Seed = SeedOf(network) };
         if (network > 0)
             training = training with { CheckpointFile = TrainingCheckpoint.Beside(training.CheckpointFile, $"{network + 1}") };

@@ -121,8 +121,10 @@ internal sealed partial class OnnxTape(
     }
 
     /// <inheritdoc/>
-    protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags)
+    protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags, Tensor? factorsN)
     {
+        if (factorsN is not null)
+            throw Unsupported.Because("a layer makes weights of bags");
         if (!_bags.TryGetValue(bags, out var bound))
             throw Unsupported.Because("a layer makes bags of its own");
         return new TracedTensor(bound.SumOf(graph, ValueOf(tableVD)), bags.Count, tableVD.Columns);

@@ -11,7 +11,7 @@ internal static class EmbeddingOperation
         return tape.Run(() => Rows(tape, tableVD, rows));
     }
 
-    public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, RaggedIndices bags)
+    public static TorchTensor Forward(TorchTape tape, TorchTensor tableVD, RaggedIndices bags, TorchTensor? factorsN)
     {
         int[] rows = [.. bags.Indices];
         float[] weights = [.. bags.Weights];
@@ -20,7 +20,8 @@ internal static class EmbeddingOperation
             bagOfEntry.AsSpan(bags.Offsets[bag]..bags.Offsets[bag + 1]).Fill(bag);
         return tape.Run(() =>
         {
-            var weightsN1 = tape.Device.Upload(weights).unsqueeze(1);
+            var weightsN = tape.Device.Upload(weights);
+            var weightsN1 = (factorsN is null ? weightsN : weightsN.mul(factorsN.Value)).unsqueeze(1);
             var weightedND = Rows(tape, tableVD, rows).mul(weightsN1);
             return torch.zeros([bags.Count, tableVD.Columns], device: tape.Device)
                 .index_add(0, tape.Device.Upload(bagOfEntry), weightedND, Scalars.Of(1f));

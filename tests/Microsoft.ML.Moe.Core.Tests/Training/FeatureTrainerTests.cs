@@ -13,12 +13,15 @@ public sealed class FeatureTrainerTests
     public void The_recipe_follows_the_number_of_rows_and_leaves_what_was_set()
     {
         var config = new FeatureModelConfig();
-        var (small, middle, large) = (config.For(1000), config.For(1001), config.For(50_000));
+        var (small, middle, large) = (Classes(config, 1000), Classes(config, 1001), Classes(config, 50_000));
         Assert.Equal((32, 4e-3f, 0.3f, 30, 0f, 16, false), Of(small));
         Assert.Equal((128, 6e-3f, 0.1f, 20, 0.5f, 48, true), Of(middle));
         Assert.Equal((256, 6e-3f, 0.1f, 10, 0.5f, 48, true), Of(large));
-        Assert.Equal(Of(small), Of((config with { Recipe = FeatureRecipe.Small }).For(50_000)));
-        Assert.Equal(Of(middle), Of((config with { Recipe = FeatureRecipe.Large }).For(500)));
+        Assert.Equal(Of(small), Of(Classes(config with { Recipe = FeatureRecipe.Small }, 50_000)));
+        Assert.Equal(Of(middle), Of(Classes(config with { Recipe = FeatureRecipe.Large }, 500)));
+        Assert.Equal([20, 15, 10, 10], new[] { 15_000, 20_000, 30_000, 1_000_000 }.Select(rows => Classes(config, rows).Training.MaxEpochs));
+        Assert.Equal(
+            [30, 40, 40, 20, 10], new[] { 1000, 1001, 30_000, 60_000, 1_000_000 }.Select(rows => config.For(rows, isNumber: true).Training.MaxEpochs));
         Assert.Equal([0.15f, 0.1f], new[] { 1000, 1001 }.Select(config.ValidationShareOf));
         Assert.Equal([5, 5, 4, 4, 1], new[] { 20, 1000, 1001, 10_000, 10_001 }.Select(config.NetworksFor));
         Assert.Equal(2, (config with { Networks = 2 }).NetworksFor(100));
@@ -29,7 +32,9 @@ public sealed class FeatureTrainerTests
             Encoder = config.Encoder with { Dropout = 0.25f },
             Training = config.Training with { BatchSize = 50, LearningRate = 1e-3f, MaxEpochs = 3 },
         };
-        Assert.Equal((50, 1e-3f, 0.25f, 3, 0f, 7, false), Of(own.For(100)));
+        Assert.Equal((50, 1e-3f, 0.25f, 3, 0f, 7, false), Of(Classes(own, 100)));
+
+        static FeatureTraining Classes(FeatureModelConfig config, int rows) => config.For(rows, isNumber: false);
 
         static (int, float, float, int?, float, int, bool) Of(FeatureTraining settings) => (
             settings.Training.BatchSize, settings.Training.LearningRate, settings.Encoder.Dropout, settings.Training.MaxEpochs,

@@ -25,17 +25,23 @@ public abstract class FeatureModelTests
     /// <summary>Creates the engine under test.</summary>
     protected abstract Engine CreateEngine();
 
-    [SkippableFact]
-    public void Tokens_are_what_plain_loops_make_of_the_row()
+    // of many values of a category, training multiplies only those that a row has
+    [SkippableTheory]
+    [InlineData(3, false)]
+    [InlineData(3, true)]
+    [InlineData(33, false)]
+    [InlineData(33, true)]
+    public void Tokens_are_what_plain_loops_make_of_the_row(int codes, bool isTraining)
     {
         using var engine = CreateEngine();
-        var config = Config();
+        var config = Config(codes);
         var store = new ParameterStore(engine, seed: 5);
         var embedding = new FeatureInput(config).CreateEmbedding(store, Encoder());
         // steps begin at 0: others tell whether they are summed
         var steps = store.All.Single(p => p.Parameter.Name == "numbers.steps").Parameter.Value;
         steps.CopyFrom(TestNumbers.Normal(3, steps.Length));
-        var batch = new FeatureInput(config).CreatePacker(default).Pack(Rows);
+        var batch = new FeatureInput(config).CreatePacker(default).Pack(Rows, new Random(1), isTraining);
+        Assert.Equal(isTraining && codes > 32, ((FeatureBatch)batch).Indicators.Count > 0);
         using var tape = engine.BeginTape(training: false);
         var tokens = embedding.Forward(new ForwardContext(tape, batch.Layout), batch).ToArray();
 
@@ -50,13 +56,14 @@ public abstract class FeatureModelTests
     }
 
     [SkippableTheory]
-    [InlineData("classes")]
-    [InlineData("binary")]
-    [InlineData("value")]
-    public void Gradients_of_the_loss_are_finite_differences(string task)
+    [InlineData("classes", 3)]
+    [InlineData("binary", 3)]
+    [InlineData("value", 3)]
+    [InlineData("value", 33)]
+    public void Gradients_of_the_loss_are_finite_differences(string task, int codes)
     {
         using var engine = CreateEngine();
-        var config = Config() with { TableSlots = [new TableSlot { Slot = 3, Scale = 0.1f }], Binaries = Config().Binaries[..1] };
+        var config = Config(codes) with { TableSlots = [new TableSlot { Slot = 3, Scale = 0.1f }], Binaries = Config().Binaries[..1] };
         HeadConfig head = task switch
         {
             "classes" => new MemberClassesHeadConfig { Classes = 3, Members = Members, Temperature = 2f },
@@ -81,7 +88,7 @@ public abstract class FeatureModelTests
             engine,
             tape =>
             {
-                var batch = model.Input.CreatePacker(default).Pack(Rows);
+                var batch = model.Input.CreatePacker(default).Pack(Rows, new Random(1), withNoise: true);
                 return model.Head.Loss(tape, model.Forward(tape, batch), batch, targets, new TrainingConfig { LabelSmoothing = 0f });
             },
             [.. store.All.Select(p => p.Parameter)],
@@ -127,7 +134,7 @@ public abstract class FeatureModelTests
     private static FeatureEncoderConfig Encoder() =>
         FeatureEncoderConfig.From(new EncoderConfig { Width = Width, Heads = 1, Layers = 1, MoeEvery = 0, DenseWidth = 8, Dropout = 0f });
 
-    private static FeatureInputConfig Config() => new()
+    private static FeatureInputConfig Config(int codes = 3) => new()
     {
         Slots = 5,
         Members = Members,
@@ -138,7 +145,7 @@ public abstract class FeatureModelTests
             new NumberSlot { Slot = 2, Mean = 1, Deviation = 1, Missing = 1f, Least = 0f, Most = 2f, Edges = [0f, 2f] },
         ],
         Binaries = [new BinarySlot { Slot = 1, Low = 0f, High = 1f, Missing = 0f }, new BinarySlot { Slot = 3, Low = 0f, High = 9f, Missing = 0f }],
-        Categories = [new CategorySlot { Slot = 4, Values = [-1f, 0f, 6f] }],
+        Categories = [new CategorySlot { Slot = 4, Values = [-1f, 0f, 6f, .. Enumerable.Range(7, codes - 3).Select(code => (float)code)] }],
         MissingSlots = [2],
         TableSlots = [],
     };

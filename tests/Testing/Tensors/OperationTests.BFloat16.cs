@@ -46,6 +46,29 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void FactorsOfBagsLearnFromTablesInBFloat16()
+    {
+        using var engine = CreateEngine();
+        var (table, singleTable) = InBoth(engine, [9, 600], seed: 2);
+        var bags = new RaggedIndices([0, 2, 5], TestNumbers.Indices(8, 5, 9), TestNumbers.Normal(9, 5));
+
+        var (expected, actual) = (Gradient(singleTable), Gradient(table));
+
+        Assert.Contains(expected, g => Math.Abs(g) > 1e-3);
+        TestNumbers.AssertClose(Reference.Doubles(expected), actual, 1e-5);
+
+        float[] Gradient(Parameter rows)
+        {
+            var factors = engine.CreateParameter("factors", [5], [1f, 2f, 3f, 4f, 5f]);
+            using var tape = engine.BeginTape(training: true);
+            tape.Backward(tape.CrossEntropy(tape.EmbeddingBag(rows, bags, factors), new int[2], []));
+            var gradient = new float[5];
+            factors.Value.CopyGradientTo(gradient);
+            return gradient;
+        }
+    }
+
+    [SkippableFact]
     public void ParametersInBFloat16AreFrozenAndKeepTheirBits()
     {
         using var engine = CreateEngine();

@@ -62,6 +62,27 @@ public abstract partial class OperationTests
             [table]);
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void EmbeddingBagWithFactorsSumsRowsAndHasGradients(bool sparseRows)
+    {
+        using var engine = CreateEngine();
+        var table = new Input([7, 3], TestNumbers.Normal(1, 21), sparseRows);
+        var factors = Input.Random(2, 6);
+        int[] rows = [3, 3, 0, 6, 1, 2];
+        float[] weights = [0.5f, 2f, 1f, -1f, 3f, 0f];
+        var bags = new RaggedIndices([0, 2, 2, 5, 6], rows, weights);
+        float[] products = [.. weights.Zip(factors.Values, (weight, factor) => weight * factor)];
+        var expected = Forward(engine, (tape, p) => tape.EmbeddingBag(p[0], new RaggedIndices([0, 2, 2, 5, 6], rows, products)), table);
+
+        TestNumbers.AssertClose(
+            [.. expected.Select(value => (double)value)], Forward(engine, (tape, p) => tape.EmbeddingBag(p[0], bags, p[1]), table, factors));
+        GradientCheck.Run(engine, (tape, p) => tape.EmbeddingBag(p[0], bags, p[1]), [table, factors]);
+        using var tape = engine.BeginTape(training: false);
+        Assert.Throws<ArgumentException>(() => tape.EmbeddingBag(tape.Constant(new float[21], 7, 3), bags, tape.Constant(new float[5], 5)));
+    }
+
     [SkippableFact]
     public void SparseTableAlsoServesOtherOperations()
     {

@@ -12,8 +12,17 @@ internal sealed class FeatureBatch : Batch
     /// <summary>Number of rows, B.</summary>
     public int Rows { get; private set; }
 
-    /// <summary>Columns that are used as they are, [B, M] row-major.</summary>
+    /// <summary>
+    /// Columns that are used as they are, [B, M] row-major; those that <see cref="IndicatorColumns.Others"/> names where there are
+    /// <see cref="Indicators"/>.
+    /// </summary>
     public ReadOnlySpan<float> Direct => _direct.Span;
+
+    /// <summary>
+    /// For each token the <see cref="IndicatorColumns"/> that its row has, by their numbers among all columns; no bags where they are among the direct
+    /// columns.
+    /// </summary>
+    public RaggedIndices Indicators { get; } = new();
 
     /// <summary>For each token the number of its member.</summary>
     public ReadOnlySpan<int> Members => _members.Span;

@@ -5,13 +5,17 @@ namespace Microsoft.ML.Moe.Inputs;
 /// <summary>Encodes rows of features.</summary>
 /// <param name="config">What the slots are.</param>
 /// <param name="places">Where each slot's encoding is.</param>
+/// <param name="indicators">Columns that rows for training have as bags.</param>
 /// <param name="keepsLayouts">See <see cref="Packing"/>.</param>
-internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces places, bool keepsLayouts) : Packer<FeatureRow>
+internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces places, IndicatorColumns indicators, bool keepsLayouts) : Packer<FeatureRow>
 {
+    private static readonly int[] NoBags = [0];
+
     private readonly FeatureBatch _batch = new();
     private readonly SequenceLayout _layout = new();
     private readonly List<int> _tableIndices = [];
     private readonly List<float> _tableWeights = [];
+    private readonly List<(int Column, float Value)> _ofRow = [];
     private int _capacity;
     private float[] _direct = [];
     private int[] _members = [];
@@ -23,6 +27,10 @@ internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces p
     private int[] _edges = [];
     private float[] _edgeWeights = [];
     private int[] _tableOffsets = [];
+    private float[] _others = [];
+    private int[] _indicatorOffsets = [];
+    private int[] _indicatorIndices = [];
+    private float[] _indicatorWeights = [];
 
     /// <inheritdoc/>
     public override FeatureBatch Pack(IReadOnlyList<FeatureRow> rows, Random? random = null, bool withNoise = false)
@@ -45,11 +53,16 @@ internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces p
         _batch.Edges.Reset(_offsets.AsMemory(0, numbers + 1), _edges.AsMemory(0, 2 * numbers), _edgeWeights.AsMemory(0, 2 * numbers));
         if (config.TableSlots.Length > 0)
             _batch.Table.Reset(_tableOffsets.AsMemory(0, rows.Count + 1), _tableIndices.ToArray(), _tableWeights.ToArray());
+        var hasIndicators = withNoise && indicators.Columns.Length > 0;
+        if (hasIndicators)
+            PackIndicators(rows.Count);
+        else
+            _batch.Indicators.Reset(NoBags, default, default);
         var tokens = rows.Count * config.Members;
         return _batch.Reset(
             rows.Count,
             layout,
-            _direct.AsMemory(0, rows.Count * config.DirectColumns),
+            hasIndicators ? _others.AsMemory(0, rows.Count * indicators.Others.Length) : _direct.AsMemory(0, rows.Count * config.DirectColumns),
             _members.AsMemory(0, tokens),
             _rowOfTokens.AsMemory(0, tokens));
     }
@@ -97,6 +110,38 @@ internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces p
         }
     }
 
+    /// <summary>Takes the indicators out of the direct columns.</summary>
+    private void PackIndicators(int rows)
+    {
+        var (columns, others, direct) = (indicators.Columns, indicators.Others, config.DirectColumns);
+        var entries = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            var values = _direct.AsSpan(row * direct, direct);
+            for (var i = 0; i < others.Length; i++)
+                _others[row * others.Length + i] = values[others[i]];
+            _ofRow.Clear();
+            for (var i = 0; i < columns.Length; i++)
+                if (values[columns[i]] != 0f)
+                    _ofRow.Add((config.EmbeddedColumns + columns[i], values[columns[i]]));
+            if (_indicatorIndices.Length < entries + _ofRow.Count * config.Members)
+            {
+                Array.Resize(ref _indicatorIndices, 2 * (entries + _ofRow.Count * config.Members));
+                Array.Resize(ref _indicatorWeights, _indicatorIndices.Length);
+            }
+
+            for (var member = 0; member < config.Members; member++)
+            {
+                foreach (var (column, value) in _ofRow)
+                    (_indicatorIndices[entries], _indicatorWeights[entries++]) = (column, value);
+                _indicatorOffsets[row * config.Members + member + 1] = entries;
+            }
+        }
+
+        _batch.Indicators.Reset(
+            _indicatorOffsets.AsMemory(0, rows * config.Members + 1), _indicatorIndices.AsMemory(0, entries), _indicatorWeights.AsMemory(0, entries));
+    }
+
     private void PackNumber(Span<float> direct, int row, int number, float value)
     {
         var slot = config.Numbers[number];
@@ -133,5 +178,7 @@ internal sealed class FeatureBatchPacker(FeatureInputConfig config, SlotPlaces p
         (_affine, _affineWeights) = (new int[2 * numbers], new float[2 * numbers]);
         (_edges, _edgeWeights) = (new int[2 * numbers], new float[2 * numbers]);
         _tableOffsets = new int[rows + 1];
+        if (indicators.Columns.Length > 0)
+            (_others, _indicatorOffsets) = (new float[rows * indicators.Others.Length], new int[tokens + 1]);
     }
 }

@@ -22,8 +22,11 @@ internal sealed class FeatureEmbedding : TokenEmbedding
     private readonly Linear _stem;
     private readonly float[] _triangle;
     private readonly float _dropout;
+    private readonly int _columns;
+    private readonly int[] _otherColumns;
+    private readonly int[] _otherFactors;
 
-    public FeatureEmbedding(ParameterStore store, FeatureInputConfig config, EncoderConfig encoder)
+    public FeatureEmbedding(ParameterStore store, FeatureInputConfig config, IndicatorColumns indicators, EncoderConfig encoder)
     {
         _config = config;
         _dropout = encoder.Dropout;
@@ -34,10 +37,18 @@ internal sealed class FeatureEmbedding : TokenEmbedding
             _slopes = store.Constant("numbers.steps", ParameterRole.Weight, 0f, edges - 1, numbers * width);
         if (config.TableSlots.Length > 0)
             _table = store.Normal("slots.table", ParameterRole.Embedding, 1f / MathF.Sqrt(encoder.Width), config.TableSlots.Length, encoder.Width);
-        var columns = config.EmbeddedColumns + config.DirectColumns + (_table is null ? 0 : encoder.Width);
-        _factorsKI = store.Normal("members.factors", ParameterRole.Bias, 1f, config.Members, columns);
-        _stem = new Linear(store, "stem", columns, encoder.Width, Activation.Relu);
+        var (embedded, direct) = (config.EmbeddedColumns, config.DirectColumns);
+        _columns = embedded + direct + (_table is null ? 0 : encoder.Width);
+        _factorsKI = store.Normal("members.factors", ParameterRole.Bias, 1f, config.Members, _columns);
+        _stem = new Linear(store, "stem", _columns, encoder.Width, Activation.Relu);
         _triangle = Triangle(edges);
+        _otherColumns =
+        [
+            .. Enumerable.Range(0, embedded),
+            .. indicators.Others.Select(column => embedded + column),
+            .. Enumerable.Range(embedded + direct, _columns - embedded - direct),
+        ];
+        _otherFactors = [.. Enumerable.Range(0, config.Members).SelectMany(member => _otherColumns.Select(column => member * _columns + column))];
     }
 
     /// <inheritdoc/>
@@ -47,14 +58,35 @@ internal sealed class FeatureEmbedding : TokenEmbedding
         var parts = new List<Tensor>(3);
         if (_affine is not null)
             parts.Add(Numbers(tape, features));
-        if (_config.DirectColumns > 0)
-            parts.Add(tape.Constant(features.Direct, features.Rows, _config.DirectColumns));
+        if (features.Direct.Length > 0)
+            parts.Add(tape.Constant(features.Direct, features.Rows, features.Direct.Length / features.Rows));
         if (_table is not null)
             parts.Add(tape.EmbeddingBag(_table, features.Table));
         var xBI = parts.Count == 1 ? parts[0] : tape.Concat([.. parts]);
-        var xTI = tape.Multiply(tape.Embedding(xBI, features.RowOfTokens), tape.Embedding(_factorsKI, features.Members));
-        return tape.Dropout(_stem.Forward(tape, xTI), _dropout);
+        var states = features.Indicators.Count > 0
+            ? _stem.Forward(tape, OfMembers(tape.Reshape(Factors(tape, _otherFactors), _config.Members, _otherColumns.Length)), _otherColumns, Indicators(tape, features))
+            : _stem.Forward(tape, OfMembers(_factorsKI));
+        return tape.Dropout(states, _dropout);
+
+        Tensor OfMembers(Tensor factorsKI) => tape.Multiply(tape.Embedding(xBI, features.RowOfTokens), tape.Embedding(factorsKI, features.Members));
     }
+
+    /// <summary>
+    /// What the indicators add to each token's product, [T, D]: the rows of the stem's weights that its row has, times the members' factors. Most are
+    /// zeros, and multiplying zeros takes as long as anything else.
+    /// </summary>
+    private Tensor Indicators(Tape tape, FeatureBatch features)
+    {
+        var bags = features.Indicators;
+        var places = bags.Indices.ToArray();
+        for (var token = 0; token < bags.Count; token++)
+            for (var entry = bags.Offsets[token]; entry < bags.Offsets[token + 1]; entry++)
+                places[entry] += features.Members[token] * _columns;
+        return _stem.Sums(tape, bags, tape.Reshape(Factors(tape, places), places.Length));
+    }
+
+    /// <summary>Factors of members, by their places in [K, columns].</summary>
+    private Tensor Factors(Tape tape, int[] places) => tape.Embedding(tape.Reshape(_factorsKI, _factorsKI.Value.Length, 1), places);
 
     /// <summary>Vectors of all numbers of a row, side by side.</summary>
     private Tensor Numbers(Tape tape, FeatureBatch features)

@@ -8,11 +8,13 @@ namespace Microsoft.ML.Moe.Inputs;
 public sealed class FeatureInput : Input<FeatureRow>
 {
     private readonly SlotPlaces _places;
+    private readonly IndicatorColumns _indicators;
 
     internal FeatureInput(FeatureInputConfig config)
     {
         Config = config;
         _places = new SlotPlaces(config);
+        _indicators = IndicatorColumns.Of(config);
     }
 
     /// <summary>Number of slots that a row must have.</summary>
@@ -34,10 +36,12 @@ public sealed class FeatureInput : Input<FeatureRow>
     internal override string TextOf(FeatureRow row, int position) => $"member {position + 1}";
 
     /// <inheritdoc/>
-    internal override Packer<FeatureRow> CreatePacker(Packing packing) => new FeatureBatchPacker(Config, _places, packing.KeepsLayouts);
+    internal override Packer<FeatureRow> CreatePacker(Packing packing) =>
+        new FeatureBatchPacker(Config, _places, _indicators, packing.KeepsLayouts);
 
     /// <inheritdoc/>
-    internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) => new FeatureEmbedding(store, Config, encoder);
+    internal override TokenEmbedding CreateEmbedding(ParameterStore store, EncoderConfig encoder) =>
+        new FeatureEmbedding(store, Config, _indicators, encoder);
 
     /// <inheritdoc/>
     internal override double EmbeddingCost(int width) =>

@@ -112,8 +112,8 @@ internal sealed unsafe class ManagedTape : Tape
     protected override Tensor EmbeddingCore(Tensor tableVD, ReadOnlySpan<int> indices) =>
         EmbeddingOperation.Forward(this, Own(tableVD), indices);
 
-    protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags) =>
-        EmbeddingBagOperation.Forward(this, Own(tableVD), bags);
+    protected override Tensor EmbeddingBagCore(Tensor tableVD, RaggedIndices bags, Tensor? factorsN) =>
+        EmbeddingBagOperation.Forward(this, Own(tableVD), bags, OwnOrNull(factorsN));
 
     protected override Tensor LinearCore(Tensor x, Tensor weightIO, Tensor? bias, Activation activation) =>
         LinearOperation.Forward(this, Own(x), Own(weightIO), OwnOrNull(bias), activation);

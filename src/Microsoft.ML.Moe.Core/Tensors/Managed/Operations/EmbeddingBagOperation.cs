@@ -2,14 +2,17 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Weighted sums of table rows.</summary>
 internal readonly unsafe struct EmbeddingBagOperation(
-    ManagedTensor tableVD, int* rows, int entries, int* offsets, float* weights, ManagedTensor result) : IOperation
+    ManagedTensor tableVD, ManagedTensor? factorsN, int* rows, int entries, int* offsets, float* weights, float* given, ManagedTensor result) : IOperation
 {
     private const int BagsPerItem = 16;
 
-    public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, RaggedIndices bags)
+    /// <summary>Columns of a row that are converted at a time.</summary>
+    private const int MostColumns = 512;
+
+    public static ManagedTensor Forward(ManagedTape tape, ManagedTensor tableVD, RaggedIndices bags, ManagedTensor? factorsN)
     {
         var entries = bags.Entries;
-        var result = tape.Result(tableVD.RequiresGradient, bags.Count, tableVD.Columns);
+        var result = tape.Result(tableVD.RequiresGradient || factorsN?.RequiresGradient == true, bags.Count, tableVD.Columns);
 
         var memory = result.RequiresGradient ? tape.Memory : tape.Scratch;
         var rows = memory.AllocateIntegers(entries);
@@ -18,6 +21,12 @@ internal readonly unsafe struct EmbeddingBagOperation(
         bags.Indices.CopyTo(new Span<int>(rows, entries));
         bags.Offsets.CopyTo(new Span<int>(offsets, bags.Offsets.Length));
         bags.Weights.CopyTo(new Span<float>(weights, entries));
+        var given = weights;
+        if (factorsN is not null)
+        {
+            weights = memory.Allocate(entries);
+            tape.Kernels.Multiply(given, factorsN.Data, weights, entries);
+        }
 
         var items = (bags.Count + BagsPerItem - 1) / BagsPerItem;
         var width = tableVD.Columns;
@@ -32,7 +41,7 @@ internal readonly unsafe struct EmbeddingBagOperation(
             tape.Workers.Run(items, (long)entries * width, sums);
         }
 
-        tape.Record(result, new EmbeddingBagOperation(tableVD, rows, entries, offsets, weights, result));
+        tape.Record(result, new EmbeddingBagOperation(tableVD, factorsN, rows, entries, offsets, weights, given, result));
         return result;
     }
 
@@ -41,7 +50,44 @@ internal readonly unsafe struct EmbeddingBagOperation(
         var bagOfEntry = tape.Scratch.AllocateIntegers(entries);
         for (var bag = 0; bag < result.Shape[0]; bag++)
             new Span<int>(bagOfEntry + offsets[bag], offsets[bag + 1] - offsets[bag]).Fill(bag);
-        TableGradient.Add(tape, tableVD, rows, entries, bagOfEntry, weights, result.Gradient);
+        if (tableVD.RequiresGradient)
+            TableGradient.Add(tape, tableVD, rows, entries, bagOfEntry, weights, result.Gradient);
+        if (factorsN?.RequiresGradient == true)
+        {
+            Blocks.RunRows(
+                tape,
+                entries,
+                tableVD.Columns,
+                new FactorGradient(tape.Kernels, tableVD, rows, bagOfEntry, given, result.Gradient, factorsN.GradientToAdd()));
+        }
+    }
+
+    /// <summary>dFactor = weight·(row · dY) of each entry.</summary>
+    private readonly struct FactorGradient(
+        Kernels kernels, ManagedTensor tableVD, int* rows, int* bagOfEntry, float* given, float* dY, float* dFactorsN) : IBlockBody
+    {
+        public void Run(int first, int count)
+        {
+            var width = tableVD.Columns;
+            for (var i = first; i < first + count; i++)
+                dFactorsN[i] += given[i] * Product(rows[i], dY + (long)bagOfEntry[i] * width, width);
+        }
+
+        private float Product(int row, float* gradient, int width)
+        {
+            if (tableVD.Stored is not { } stored)
+                return kernels.Dot(tableVD.Data + (long)row * width, gradient, width);
+            var part = stackalloc float[MostColumns];
+            var sum = 0f;
+            for (var column = 0; column < width; column += MostColumns)
+            {
+                var columns = Math.Min(MostColumns, width - column);
+                stored.ReadRow(row, column, new Span<float>(part, columns));
+                sum += kernels.Dot(part, gradient + column, columns);
+            }
+
+            return sum;
+        }
     }
 
     private readonly struct Sums(
@@ -62,8 +108,6 @@ internal readonly unsafe struct EmbeddingBagOperation(
     private readonly struct WidenedSums(
         Kernels kernels, StoredMatrices table, int width, int* rows, int* offsets, float* weights, int bags, float* y) : ILoopBody
     {
-        private const int MostColumns = 512;
-
         public void Run(int item, int worker)
         {
             var part = stackalloc float[MostColumns];
