@@ -37,7 +37,7 @@ internal static class AdamWScript
     public static torch.Tensor Clip(torch.Tensor[] gradients, float largest) =>
         float.IsPositiveInfinity(largest)
             ? _script.Value.Call("norm", [gradients])
-            : _script.Value.Call("clip", gradients, (Scalar)largest, (Scalar)Optimizer.ClippingEpsilon);
+            : _script.Value.Call("clip", gradients, Scalars.Of(largest), Scalars.Of(Optimizer.ClippingEpsilon));
 
     /// <summary>A step of parameters that share settings.</summary>
     /// <param name="values">The parameters.</param>
@@ -65,6 +65,9 @@ internal static class AdamWScript
             settings.Beta2,
             settings.Epsilon,
         ];
-        _script.Value.Call("step", [values, gradients, first, second, .. numbers.Select(number => (Scalar)number)]).Dispose();
+        Scalar[] held = [.. numbers.Select(number => (Scalar)number)];
+        _script.Value.Call("step", [values, gradients, first, second, .. held]).Dispose();
+        // libtorch reads them until then
+        GC.KeepAlive(held);
     }
 }

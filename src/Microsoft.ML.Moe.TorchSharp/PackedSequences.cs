@@ -92,7 +92,7 @@ internal sealed class PackedSequences
     {
         var zeros = torch.zeros([rows, columns], device: _device);
         foreach (var source in sources)
-            zeros = zeros.add(source.narrow(0, 0, 0).sum());
+            zeros = zeros.Plus(source.narrow(0, 0, 0).sum());
         return zeros;
     }
 

@@ -21,7 +21,7 @@ internal sealed class RowAdamWState(string name, TorchTensor tensor, ParameterGr
         secondUD.addcmul_(gradientUD, gradientUD, Scalars.Of(1f - Group.Beta2));
         firstVD.index_copy_(0, rowsU, firstUD);
         secondVD.index_copy_(0, rowsU, secondUD);
-        var denominatorUD = secondUD.sqrt_().mul_(scalesU1.narrow(0, 0, rows.Length)).add_(Scalars.Of(Group.Epsilon));
+        var denominatorUD = secondUD.sqrt_().mul_(scalesU1.narrow(0, 0, rows.Length)).PlusInPlace(Group.Epsilon);
         var changeUD = firstUD.div_(denominatorUD).mul_(scalesU1.narrow(0, rows.Length, rows.Length));
         if (Group.WeightDecay != 0f)
             changeUD.add_(valueVD.index_select(0, rowsU), Scalars.Of(rate * Group.WeightDecay));

@@ -123,7 +123,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         var value = Own(x).Value;
         if (gain.Length < x.Columns)
             value = value.reshape([.. value.shape[..^1], x.Columns / gain.Length, gain.Length]);
-        var inverse = value.square().mean([-1], keepdim: true).add(Scalars.Of(epsilon)).rsqrt();
+        var inverse = value.Squared().mean([-1], keepdim: true).Plus(epsilon).rsqrt();
         var normed = value.mul(inverse).mul(Own(gain).Value);
         return gain.Length < x.Columns ? normed.reshape(Own(x).Value.shape) : normed;
     });
@@ -133,7 +133,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
     protected override Tensor RotaryCore(Tensor xTD, ReadOnlySpan<int> positions, int heads, ReadOnlySpan<RotaryFrequencies> rotary) =>
         RotaryOperation.Forward(this, Own(xTD), positions, heads, rotary);
 
-    protected override Tensor AddCore(Tensor left, Tensor right) => Run(() => Own(left).Value.add(Own(right).Value));
+    protected override Tensor AddCore(Tensor left, Tensor right) => Run(() => Own(left).Value.Plus(Own(right).Value));
 
     protected override Tensor AddDroppedCore(Tensor left, Tensor right, float rate) => AddCore(left, DropoutCore(right, rate));
 
@@ -261,7 +261,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
         Run(() =>
         {
             if (plan.Pairs == 0)
-                return Own(xTI).Value.narrow(0, 0, 0).sum().add(torch.zeros([0, weightEIO.Columns], device: Device));
+                return Own(xTI).Value.narrow(0, 0, 0).sum().Plus(torch.zeros([0, weightEIO.Columns], device: Device));
             var pairs = Pairs(plan);
             Own(weightEIO).Touch(pairs.EndOfE);
             var xPI = Own(xTI).ValueAs(ProductType).index_select(0, pairs.TokenOfPair);

@@ -14,7 +14,7 @@ internal static class GatheredExperts
         var outP1D = experts.Apply(xTD.index_select(0, pairs.TokenOfPair).unsqueeze(1), (xP1I, weightEIO, biasEO) =>
         {
             var productP1O = xP1I.bmm(weightEIO.index_select(0, pairs.ExpertOfPair));
-            return biasEO is null ? productP1O : productP1O.add(biasEO.index_select(0, pairs.ExpertOfPair).unsqueeze(1));
+            return biasEO is null ? productP1O : productP1O.Plus(biasEO.index_select(0, pairs.ExpertOfPair).unsqueeze(1));
         });
         return outP1D.squeeze(1);
     }

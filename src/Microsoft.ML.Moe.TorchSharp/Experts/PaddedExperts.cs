@@ -13,7 +13,7 @@ internal static class PaddedExperts
     public static torch.Tensor ToBusiest(torch.Tensor xTD, ExpertPairs pairs, ExpertTensors experts)
     {
         var rows = pairs.Rows().Max();
-        var slotOfPair = pairs.ExpertOfPair.mul(Scalars.Of((long)rows)).add(pairs.NumberWithinExpert());
+        var slotOfPair = pairs.ExpertOfPair.mul(Scalars.Of((long)rows)).Plus(pairs.NumberWithinExpert());
         // What stands in a slot without a pair is never looked at.
         var tokenOfSlot = torch.zeros([(long)experts.Count * rows], torch.ScalarType.Int64, xTD.device)
             .scatter_(0, slotOfPair, pairs.TokenOfPair);
@@ -31,7 +31,7 @@ internal static class PaddedExperts
     private static torch.Tensor Run(torch.Tensor xESD, torch.Tensor slotOfPair, ExpertTensors experts)
     {
         var outESD = experts.Apply(xESD, (xESI, weightEIO, biasEO) =>
-            biasEO is null ? xESI.bmm(weightEIO) : xESI.bmm(weightEIO).add(biasEO.unsqueeze(1)));
+            biasEO is null ? xESI.bmm(weightEIO) : xESI.bmm(weightEIO).Plus(biasEO.unsqueeze(1)));
         return outESD.reshape(xESD.shape[0] * xESD.shape[1], experts.Width).index_select(0, slotOfPair);
     }
 }

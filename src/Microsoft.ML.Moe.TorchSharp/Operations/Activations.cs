@@ -20,7 +20,7 @@ internal static class Activations
         Activation.Tanh => z.tanh(),
         Activation.Sigmoid => z.sigmoid(),
         Activation.ClampedSwish => Swish(z.clamp(null, Scalars.Of(7f))),
-        Activation.ClampedIncrement => z.clamp(Scalars.Of(-7f), Scalars.Of(7f)).add(Scalars.Of(1f)),
+        Activation.ClampedIncrement => z.clamp(Scalars.Of(-7f), Scalars.Of(7f)).Plus(1f),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "No such activation."),
     };
 

@@ -65,7 +65,7 @@ internal static class AttentionOperation
     {
         var zeros = torch.zeros([rows, columns], device: tape.Device);
         foreach (var source in sources)
-            zeros = source is null ? zeros : zeros.add(source.Value.narrow(0, 0, 0).sum());
+            zeros = source is null ? zeros : zeros.Plus(source.Value.narrow(0, 0, 0).sum());
         return zeros;
     }
 
@@ -110,7 +110,7 @@ internal static class AttentionOperation
             .mul(Scalars.Of(spec.Scale ?? 1f / MathF.Sqrt(headWidth)))
             .reshape(count, heads, most, mostKeys);
         if (bias is not null)
-            scoresAHTS = scoresAHTS.add(pairs.Bias(bias.Value, zero));
+            scoresAHTS = scoresAHTS.Plus(pairs.Bias(bias.Value, zero));
 
         // Finite, and zeroed afterwards: the softmax of a query that sees nothing would be no number.
         var isHidden = pairs.IsSeen(spec)?.logical_not();

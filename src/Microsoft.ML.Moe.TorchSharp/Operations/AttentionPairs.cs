@@ -102,7 +102,7 @@ internal sealed class AttentionPairs
     public torch.Tensor Bias(torch.Tensor valuesRH, int zero)
     {
         // Distances that no query sees may have no row.
-        var rows = Distances().add(Scalars.Of((long)zero)).clamp(Scalars.Of(0L), null).reshape(-1);
+        var rows = Distances().Plus((long)zero).clamp(Scalars.Of(0L), null).reshape(-1);
         rows = rows.clamp(null, Scalars.Of(valuesRH.shape[0] - 1));
         return valuesRH.index_select(0, rows).reshape(Count, MostQueries, MostKeys, valuesRH.shape[1]).permute(0, 3, 1, 2);
     }
@@ -120,7 +120,7 @@ internal sealed class AttentionPairs
         }
 
         var positionsAT1 = _tape.Device.Upload(positions).reshape(Count, MostQueries, 1);
-        return torch.arange(Scalars.Of((long)MostKeys), torch.ScalarType.Int64, _tape.Device).reshape(1, 1, MostKeys).sub(positionsAT1);
+        return Scalars.Range(MostKeys, _tape.Device).reshape(1, 1, MostKeys).sub(positionsAT1);
     }
 
     private torch.Tensor Padded(

@@ -35,7 +35,7 @@ internal static class CombineWeightsOperation
         var probabilitiesTE = logitsTE.softmax(1);
         return alpha == 0f
             ? probabilitiesTE
-            : logitsTE.sigmoid().mul(Scalars.Of(alpha * 2f / logitsTE.shape[1])).add(probabilitiesTE.mul(Scalars.Of(1f - alpha)));
+            : logitsTE.sigmoid().mul(Scalars.Of(alpha * 2f / logitsTE.shape[1])).Plus(probabilitiesTE.mul(Scalars.Of(1f - alpha)));
     }
 
     // For each expert e a softmax of its own over those beside it: [T, e, i].

@@ -16,7 +16,7 @@ internal static class CrossEntropyOperation
             var logProbabilitiesBC = logitsBC.Value.log_softmax(1);
             var expectedB = logProbabilitiesBC.gather(1, tape.Device.Upload(targetsB).unsqueeze(1)).squeeze(1);
             if (labelSmoothing > 0f)
-                expectedB = expectedB.mul(Scalars.Of(1f - labelSmoothing)).add(logProbabilitiesBC.sum(dim: 1).mul(Scalars.Of(labelSmoothing / classes)));
+                expectedB = expectedB.mul(Scalars.Of(1f - labelSmoothing)).Plus(logProbabilitiesBC.sum(dim: 1).mul(Scalars.Of(labelSmoothing / classes)));
             return expectedB.mul(tape.Device.Upload(weights)).sum().mul(Scalars.Of(-1f)).reshape(1);
         });
     }

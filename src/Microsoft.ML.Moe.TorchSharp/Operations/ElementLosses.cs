@@ -8,7 +8,7 @@ internal static class ElementLosses
     /// <summary>(value − target)².</summary>
     public static TorchTensor Squared(
         TorchTape tape, TorchTensor valuesBC, ReadOnlySpan<float> targets, ReadOnlySpan<float> rowWeights) =>
-        Run(tape, valuesBC, targets, rowWeights, (values, wanted) => values.sub(wanted).square());
+        Run(tape, valuesBC, targets, rowWeights, (values, wanted) => values.sub(wanted).Squared());
 
     /// <summary>max(l, 0) − l·t + ln(1 + e^−|l|).</summary>
     public static TorchTensor BinaryCrossEntropy(
@@ -41,10 +41,10 @@ internal static class ElementLosses
         Run(tape, logitsBC, targets, rowWeights, (logits, wanted) =>
         {
             var entropy = torch.nn.functional.softplus(logits).sub(logits.mul(wanted));
-            var unwanted = wanted.neg().add(Scalars.Of(1f));
-            var missing = wanted.mul(logits.neg().sigmoid()).add(unwanted.mul(logits.sigmoid()));
+            var unwanted = wanted.neg().Plus(1f);
+            var missing = wanted.mul(logits.neg().sigmoid()).Plus(unwanted.mul(logits.sigmoid()));
             var loss = missing.PowerOfMissing(gamma).mul(entropy);
-            return alpha is { } share ? loss.mul(wanted.mul(Scalars.Of(share)).add(unwanted.mul(Scalars.Of(1f - share)))) : loss;
+            return alpha is { } share ? loss.mul(wanted.mul(Scalars.Of(share)).Plus(unwanted.mul(Scalars.Of(1f - share)))) : loss;
         });
 
     /// <summary>m^γ of probabilities; from below 1e-30 no gradient flows, which would be infinite for a γ below 1.</summary>

@@ -15,7 +15,7 @@ internal static class GroupedExpertsOperation
         {
             var pairs = tape.Pairs(plan);
             if (pairs.Count == 0)
-                return torch.zeros([plan.Tokens, experts.Width], device: tape.Device).add(xTD.Value.narrow(0, 0, 0).sum());
+                return torch.zeros([plan.Tokens, experts.Width], device: tape.Device).Plus(xTD.Value.narrow(0, 0, 0).sum());
             experts.Touch(pairs.EndOfE);
             return Sum(tape, Run(tape, xTD.ValueAs(tape.ProductType), pairs, experts).As(torch.ScalarType.Float32), weightsP, plan);
         });

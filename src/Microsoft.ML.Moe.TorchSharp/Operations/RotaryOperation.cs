@@ -31,7 +31,7 @@ internal static class RotaryOperation
                 : (turned.reshape(tokens, heads, 2, pairs), 2);
             var (a, b) = (inPairs.select(place, 0), inPairs.select(place, 1));
             var first = a.mul(cosinesT1P).sub(b.mul(sinesT1P));
-            var second = a.mul(sinesT1P).add(b.mul(cosinesT1P));
+            var second = a.mul(sinesT1P).Plus(b.mul(cosinesT1P));
             List<torch.Tensor> parts = [torch.stack([first, second], place).reshape(tokens, heads, 2L * pairs)];
             if (before > 0)
                 parts.Insert(0, xTHK.narrow(2, 0, before));

@@ -26,6 +26,6 @@ internal static class RouterLosses
         {
             var sequences = tape.Sequences(layout);
             var sumsT = sequences.Tokens(logitsTE.Value).logsumexp(1);
-            return sumsT.square().sum().mul(Scalars.Of(1f / Math.Max(1, sequences.TokenCount))).reshape(1);
+            return sumsT.Squared().sum().mul(Scalars.Of(1f / Math.Max(1, sequences.TokenCount))).reshape(1);
         });
 }

@@ -77,7 +77,7 @@ internal sealed class ExpertPairs
 
     /// <summary>[P], place of each pair's logit among the T·E.</summary>
     public torch.Tensor EntryOfPair =>
-        _entryOfPair ??= _tape.Keep(TokenOfPair.mul(Scalars.Of((long)Experts)).add(ExpertOfPair));
+        _entryOfPair ??= _tape.Keep(TokenOfPair.mul(Scalars.Of((long)Experts)).Plus(ExpertOfPair));
 
     /// <summary>[P], whether the pair's token was broadcast; null where none can be.</summary>
     public torch.Tensor? IsBroadcastP => _isBroadcastT is null
@@ -86,7 +86,7 @@ internal sealed class ExpertPairs
 
     /// <summary>[E], number of the first pair behind each expert's.</summary>
     public torch.Tensor EndOfE => _endOfE ??= _tape.Keep(torch.searchsorted(
-        ExpertOfPair, torch.arange(Scalars.Of((long)Experts), torch.ScalarType.Int64, _tape.Device), out_int32: false, right: true));
+        ExpertOfPair, Scalars.Range(Experts, _tape.Device), out_int32: false, right: true));
 
     /// <summary>Whether the host knows how many pairs each expert has, without asking the device.</summary>
     public bool AreRowsKnown => _offsets is not null;
@@ -104,7 +104,7 @@ internal sealed class ExpertPairs
     public torch.Tensor NumberWithinExpert()
     {
         var firstOfPair = torch.searchsorted(ExpertOfPair, ExpertOfPair, out_int32: false, right: false);
-        return torch.arange(Scalars.Of((long)Count), torch.ScalarType.Int64, _tape.Device).sub(firstOfPair);
+        return Scalars.Range(Count, _tape.Device).sub(firstOfPair);
     }
 
     /// <summary>The plan in the host's memory.</summary>
@@ -143,7 +143,7 @@ internal sealed class ExpertPairs
     private torch.Tensor Places(torch.Tensor flagsN)
     {
         var placeN = flagsN.cumsum(0, torch.ScalarType.Int64).mul_(flagsN);
-        var numberN = torch.arange(Scalars.Of(flagsN.NumberOfElements), torch.ScalarType.Int64, _tape.Device);
+        var numberN = Scalars.Range(flagsN.NumberOfElements, _tape.Device);
         return torch.zeros([Count + 1], torch.ScalarType.Int64, _tape.Device).scatter_(0, placeN, numberN).narrow(0, 1, Count);
     }
 }

@@ -32,7 +32,7 @@ internal static class GlobalWorkspaceSelection
     private static torch.Tensor IsUncertain(torch.Tensor logitsTE, double threshold)
     {
         var pTE = logitsTE.softmax(1, torch.ScalarType.Float64);
-        var entropyT = pTE.mul(pTE.add(Scalars.Of(1e-5)).log()).sum(dim: 1).neg();
+        var entropyT = pTE.mul(pTE.Plus(1e-5).log()).sum(dim: 1).neg();
         // 0 or less makes every token uncertain; a router that is sure has an entropy of −1e-5 by the formula.
         return entropyT.ge(Scalars.Of(threshold <= 0 ? double.NegativeInfinity : threshold - Rounding));
     }

@@ -28,7 +28,7 @@ internal static class LargestScores
         rank.AsSpan().Fill(1);
         var count = rank.ToArray();
         (rank[dimension], count[0]) = (most, counts.Length);
-        var ranks = torch.arange(Scalars.Of((long)most), torch.ScalarType.Int64, device).reshape(rank);
+        var ranks = Scalars.Range(most, device).reshape(rank);
         return ranks.lt(device.Upload(counts).reshape(count)).expand(shape);
     }
 }

@@ -23,7 +23,7 @@ internal static class TokenChoiceSelection
         if (rows.TokenCount < layout.Tokens)
             expertsTK = expertsTK.index_select(0, rows.Numbers);
         // Slot e·T + t.
-        var slotsTK = expertsTK.mul(Scalars.Of((long)layout.Tokens)).add(rows.Numbers.unsqueeze(1));
+        var slotsTK = expertsTK.mul(Scalars.Of((long)layout.Tokens)).Plus(rows.Numbers.unsqueeze(1));
         return new Selection(slotsTK.reshape((long)rows.TokenCount * k), layout.Tokens, experts, policy.Weights);
     }
 
@@ -41,14 +41,14 @@ internal static class TokenChoiceSelection
     {
         var choiceTE = Scores(logitsTE, policy.ScoreFunction);
         if (choiceBiasE is not null)
-            choiceTE = choiceTE.add(choiceBiasE.to_type(torch.ScalarType.Float64));
+            choiceTE = choiceTE.Plus(choiceBiasE.to_type(torch.ScalarType.Float64));
         return policy.Groups is { } groups ? WithinGroups(choiceTE, groups) : choiceTE;
     }
 
     // As RouterScores.Of.
     private static torch.Tensor Scores(torch.Tensor logitsTE, ScoreFunction function) => function switch
     {
-        ScoreFunction.Sigmoid => logitsTE.to_type(torch.ScalarType.Float64).neg().exp().add(Scalars.Of(1.0)).reciprocal(),
+        ScoreFunction.Sigmoid => logitsTE.to_type(torch.ScalarType.Float64).neg().exp().Plus(1.0).reciprocal(),
         ScoreFunction.Relu => logitsTE.to_type(torch.ScalarType.Float64).relu(),
         _ => logitsTE.softmax(1, torch.ScalarType.Float64),
     };

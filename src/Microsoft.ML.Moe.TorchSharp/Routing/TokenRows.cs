@@ -26,7 +26,7 @@ internal sealed class TokenRows
 
     /// <summary>Numbers of the rows that are tokens.</summary>
     public torch.Tensor Numbers => _numbers ??= _tape.Keep(TokenCount == _layout.Tokens
-        ? torch.arange(Scalars.Of((long)TokenCount), torch.ScalarType.Int64, _tape.Device)
+        ? Scalars.Range(TokenCount, _tape.Device)
         : _tape.Device.Upload(Enumerable.Range(0, _layout.Tokens).Where(_layout.IsToken).ToArray()));
 
     /// <summary>[T], the number of each flag that is set among those of its sequence, from 1.</summary>

@@ -30,8 +30,8 @@ internal static class UnifiedSelection
     {
         var pTE = logitsTE.softmax(1, torch.ScalarType.Float64);
         // Not sigmoid(): on the processor it rounds an array's last elements otherwise than the rest, and breaks ties.
-        var onePlusExpTE = logitsTE.to_type(torch.ScalarType.Float64).neg().exp().add(Scalars.Of(1.0));
+        var onePlusExpTE = logitsTE.to_type(torch.ScalarType.Float64).neg().exp().Plus(1.0);
         var qTE = onePlusExpTE.reciprocal().mul(Scalars.Of(2.0 / experts));
-        return qTE.mul(Scalars.Of(alpha)).add(pTE.mul(Scalars.Of(1.0 - alpha)));
+        return qTE.mul(Scalars.Of(alpha)).Plus(pTE.mul(Scalars.Of(1.0 - alpha)));
     }
 }
