@@ -38,7 +38,11 @@ public sealed class ThreadTests
         ["Embedding"] = (tape, p) => tape.Embedding(p[4], TestNumbers.Indices(1, 2000, 500)),
         ["EmbeddingBag"] = (tape, p) => tape.EmbeddingBag(p[4], Bags()),
         ["EmbeddingBagWithFactors"] = (tape, p) =>
-            tape.EmbeddingBag(p[4], Bags(), tape.Reshape(tape.Embedding(tape.Reshape(p[0], p[0].Length, 1), TestNumbers.Indices(2, Bags().Indices.Length, p[0].Length)), Bags().Indices.Length)),
+        {
+            var places = TestNumbers.Indices(2, Bags().Indices.Length, p[0].Length);
+            var factors = tape.Embedding(tape.Reshape(p[0], p[0].Length, 1), places);
+            return tape.EmbeddingBag(p[4], Bags(), tape.Reshape(factors, places.Length));
+        },
         ["Attention"] = (tape, p) => tape.Attention(tape.Linear(p[0], p[1]), _layout, 4, 0.1f),
         ["SharedHeads"] = (tape, p) => tape.Attention(
             tape.Linear(p[0], p[1]), p[0], p[0], new AttentionSpec(12, 4) { IsCausal = true, Dropout = 0.1f }, _layout, Reversed(_layout)),

@@ -15,6 +15,7 @@ internal sealed class FeatureEmbedding : TokenEmbedding
     private const float UniformDeviation = 0.57735f;
 
     private readonly FeatureInputConfig _config;
+    private readonly IndicatorColumns _indicators;
     private readonly Parameter? _affine;
     private readonly Parameter? _slopes;
     private readonly Parameter? _table;
@@ -28,7 +29,7 @@ internal sealed class FeatureEmbedding : TokenEmbedding
 
     public FeatureEmbedding(ParameterStore store, FeatureInputConfig config, IndicatorColumns indicators, EncoderConfig encoder)
     {
-        _config = config;
+        (_config, _indicators) = (config, indicators);
         _dropout = encoder.Dropout;
         var (numbers, width, edges) = (config.Numbers.Length, config.EmbeddingWidth, config.Edges);
         if (config.EmbeddedColumns > 0)
@@ -58,13 +59,14 @@ internal sealed class FeatureEmbedding : TokenEmbedding
         var parts = new List<Tensor>(3);
         if (_affine is not null)
             parts.Add(Numbers(tape, features));
-        if (features.Direct.Length > 0)
-            parts.Add(tape.Constant(features.Direct, features.Rows, features.Direct.Length / features.Rows));
+        var hasIndicators = features.Indicators.Count > 0;
+        if ((hasIndicators ? _indicators.Others.Length : _config.DirectColumns) is > 0 and var direct)
+            parts.Add(tape.Constant(features.Direct, features.Rows, direct));
         if (_table is not null)
             parts.Add(tape.EmbeddingBag(_table, features.Table));
         var xBI = parts.Count == 1 ? parts[0] : tape.Concat([.. parts]);
-        var states = features.Indicators.Count > 0
-            ? _stem.Forward(tape, OfMembers(tape.Reshape(Factors(tape, _otherFactors), _config.Members, _otherColumns.Length)), _otherColumns, Indicators(tape, features))
+        var states = hasIndicators
+            ? _stem.Forward(tape, OfMembers(OtherFactors(tape)), _otherColumns, Indicators(tape, features))
             : _stem.Forward(tape, OfMembers(_factorsKI));
         return tape.Dropout(states, _dropout);
 
@@ -84,6 +86,9 @@ internal sealed class FeatureEmbedding : TokenEmbedding
                 places[entry] += features.Members[token] * _columns;
         return _stem.Sums(tape, bags, tape.Reshape(Factors(tape, places), places.Length));
     }
+
+    /// <summary>The members' factors of all columns but the indicators, [K, columns].</summary>
+    private Tensor OtherFactors(Tape tape) => tape.Reshape(Factors(tape, _otherFactors), _config.Members, _otherColumns.Length);
 
     /// <summary>Factors of members, by their places in [K, columns].</summary>
     private Tensor Factors(Tape tape, int[] places) => tape.Embedding(tape.Reshape(_factorsKI, _factorsKI.Value.Length, 1), places);

@@ -14,7 +14,7 @@ public sealed class FeatureInput : Input<FeatureRow>
     {
         Config = config;
         _places = new SlotPlaces(config);
-        _indicators = IndicatorColumns.Of(config);
+        _indicators = IndicatorColumns.Of(config, _places);
     }
 
     /// <summary>Number of slots that a row must have.</summary>

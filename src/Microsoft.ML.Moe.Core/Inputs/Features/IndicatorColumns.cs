@@ -18,11 +18,17 @@ internal sealed class IndicatorColumns
     public int[] Others { get; }
 
     /// <summary>Those of a model's input.</summary>
-    public static IndicatorColumns Of(FeatureInputConfig config)
+    /// <param name="config">What the slots are.</param>
+    /// <param name="places">Where each slot's encoding is.</param>
+    public static IndicatorColumns Of(FeatureInputConfig config, SlotPlaces places)
     {
-        var (places, isIndicator) = (new SlotPlaces(config), new bool[config.DirectColumns]);
+        var isIndicator = new bool[config.DirectColumns];
         for (var i = 0; i < config.Binaries.Length; i++)
-            isIndicator[places.FirstBinary + i] = config.Binaries[i] is { Low: 0f, Slot: var slot } && config.Groups.Any(group => group.First <= slot && slot <= group.Last);
+        {
+            var (low, slot) = (config.Binaries[i].Low, config.Binaries[i].Slot);
+            isIndicator[places.FirstBinary + i] = low == 0f && config.Groups.Any(group => group.First <= slot && slot <= group.Last);
+        }
+
         for (var i = 0; i < config.Categories.Length; i++)
             isIndicator.AsSpan(places.FirstOfCategory(i), config.Categories[i].Values.Length).Fill(true);
         var all = Enumerable.Range(0, isIndicator.Length).ToArray();
