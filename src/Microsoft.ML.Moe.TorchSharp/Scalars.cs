@@ -8,11 +8,9 @@ internal static class Scalars
     private static readonly Scalar Zero = 0L;
     private static readonly Scalar One = 1L;
 
+    // two, since an operation may take as many
     [ThreadStatic]
-    private static Scalar? _latest;
-
-    [ThreadStatic]
-    private static Scalar? _before;
+    private static (Scalar? Before, Scalar? Latest) _held;
 
     /// <summary>
     /// A number for the operation that is called next on this thread. TorchSharp hands a scalar's native handle to libtorch and then holds
@@ -47,10 +45,9 @@ internal static class Scalars
     /// <summary>0, 1, … up to before a number, as 64-bit whole numbers. TorchSharp's own makes start and step and does not hold them.</summary>
     public static torch.Tensor Range(long count, torch.Device device) => torch.arange(Zero, Of(count), One, torch.ScalarType.Int64, device);
 
-    // two, since an operation may take as many
     private static Scalar Hold(Scalar value)
     {
-        (_before, _latest) = (_latest, value);
-        return _latest;
+        _held = (_held.Latest, value);
+        return value;
     }
 }
