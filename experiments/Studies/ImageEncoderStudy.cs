@@ -42,7 +42,8 @@ internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
         from side in Sides
         from run in Arms
             .Select(arm => new Run(
-                Key(data, side, arm.Name, seed), (engine, stop) => Execute(data, side, seed, arm.FineTuning, arm.Augmentation, engine, stop)))
+                Key(data, side, arm.Name, seed),
+                (engine, stop) => Timed(() => Train(data, side, seed, arm.FineTuning, arm.Augmentation, engine, stop))))
             .Prepend(new Run(Key(data, side, MlNet, seed), (engine, stop) => ExecuteMlNet(data, side, seed, engine, stop)))
         select run;
 
@@ -75,17 +76,10 @@ internal sealed class ImageEncoderStudy(Arguments arguments) : IStudy
         seed,
         $"rows {arguments.Rows?.ToString(CultureInfo.InvariantCulture) ?? "all"}");
 
-    private Dictionary<string, double> Execute(
-        string data,
-        int side,
-        int seed,
-        Training.FineTuning fineTuning,
-        Func<ImageSet, AugmentationConfig> augmentation,
-        Engine engine,
-        CancellationToken stop)
+    private static Dictionary<string, double> Timed(Func<Quality> train)
     {
-        var (quality, seconds) = CpuTime.Of(() => Train(data, side, seed, fineTuning, augmentation, engine, stop).Values);
-        return new() { [Accuracy] = quality["accuracy"], [LogLoss] = quality["logLoss"], [Seconds] = seconds };
+        var (quality, seconds) = CpuTime.Of(train);
+        return new() { [Accuracy] = quality.Values["accuracy"], [LogLoss] = quality.Values["logLoss"], [Seconds] = seconds };
     }
 
     private Quality Train(

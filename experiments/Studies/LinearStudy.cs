@@ -24,7 +24,7 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
     private const string Tuned = "published encoder, FineTuning = Auto";
     private static readonly string[] Columns = ["accuracy", "macroAccuracy", "logLoss", "calibrationError"];
     private readonly TextSets _sets = new(arguments.Data, arguments.Rows);
-    private readonly ConcurrentDictionary<(string Name, int Seed), TextSet> _made = [];
+    private readonly ConcurrentDictionary<string, TextSet> _made = [];
 
     private string[] Arms => arguments.Encoder is null ? [MlNet, Linear, Network, Weighed] : [MlNet, Frozen, Tuned];
 
@@ -75,7 +75,7 @@ internal sealed class LinearStudy(Arguments arguments) : IStudy
 
     private IReadOnlyDictionary<string, double> Execute(string name, string arm, int seed, Engine engine, CancellationToken stop)
     {
-        var set = _made.GetOrAdd((name, seed), key => _sets.Make(key.Name, key.Seed));
+        var set = _made.GetOrAdd(name, _sets.Make).DrawnBy(seed);
         int[] labels = [.. set.Test.Select(set.ClassOf)];
         switch (arm)
         {

@@ -13,6 +13,14 @@ internal sealed record TextSet(string Name, IReadOnlyList<LabelledText> Train, I
         Train.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal).Index()
             .ToDictionary(label => label.Item, label => label.Index);
 
+    /// <summary>Training rows of each class that <see cref="DrawnBy"/> leaves; null for all.</summary>
+    public int? RowsOfEachClass { get; init; }
+
+    /// <summary>The set with the training rows that a seed draws of each class.</summary>
+    public TextSet DrawnBy(int seed) => RowsOfEachClass is { } rows
+        ? this with { Train = [.. Train.GroupBy(row => row.Label).SelectMany(group => TextSets.Draw(group, rows, seed))] }
+        : this;
+
     /// <summary>Whether its rows are pairs.</summary>
     public bool IsPairs => Train[0].Second is not null;
 

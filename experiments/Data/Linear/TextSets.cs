@@ -18,12 +18,12 @@ internal sealed class TextSets(string folder, int? rows = null)
 
     private readonly Lazy<IReadOnlyList<DocumentedMember>> _members = new(DocumentationMembers.Read);
 
-    private Dictionary<string, Func<TextSet>> MakersFor(int seed) => new()
+    private Dictionary<string, Func<TextSet>> Makers => new()
     {
         ["clinc150"] = () => Official("clinc150", "clinc150.train.tsv", "clinc150.val.tsv"),
         ["clinc150-test"] = () => Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv"),
-        ["intents-ten"] = () => OfEachClass(Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv"), 10, seed),
-        ["intents-five"] = () => OfEachClass(Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv"), 5, seed),
+        ["intents-ten"] = () => Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv") with { RowsOfEachClass = 10 },
+        ["intents-five"] = () => Official("clinc150", "clinc150.train.tsv", "clinc150.test.tsv") with { RowsOfEachClass = 5 },
         ["snips-test"] = () => Official("snips", "snips.train.tsv", "snips.test.tsv"),
         ["movie"] = () => Official("movie_sentences", "train.tsv", "val.tsv"),
         ["movie-test"] = () => Official("movie_sentences", "train.tsv", "test.tsv"),
@@ -42,19 +42,19 @@ internal sealed class TextSets(string folder, int? rows = null)
     };
 
     /// <summary>Names of the sets.</summary>
-    public IEnumerable<string> Names => MakersFor(1).Keys;
+    public IEnumerable<string> Names => Makers.Keys;
 
-    /// <summary>Makes a set. The seed draws the rows of those that have a few of each class; all others are the same for every seed.</summary>
-    public TextSet Make(string name, int seed)
+    /// <summary>Makes a set.</summary>
+    public TextSet Make(string name)
     {
-        if (!MakersFor(seed).TryGetValue(name, out var make))
+        if (!Makers.TryGetValue(name, out var make))
             throw new UserException($"There is no set '{name}'; known are {string.Join(", ", Names)}.");
         var set = make() with { Name = name };
         if (rows is not { } most)
             return set;
         var known = Draw(set.Train, most, 1);
         var labels = known.Select(row => row.Label).ToHashSet();
-        return new TextSet(name, known, Draw(set.Test.Where(row => labels.Contains(row.Label)), most, 1));
+        return set with { Train = known, Test = Draw(set.Test.Where(row => labels.Contains(row.Label)), most, 1) };
     }
 
     private TextSet Official(string name, string train, string test) =>
@@ -66,10 +66,8 @@ internal sealed class TextSets(string folder, int? rows = null)
     private static TextSet Thin(TextSet set, int train, int test, int seed) =>
         set with { Train = Draw(set.Train, train, seed), Test = Draw(set.Test, test, seed) };
 
-    private static TextSet OfEachClass(TextSet set, int rows, int seed) =>
-        set with { Train = [.. set.Train.GroupBy(row => row.Label).SelectMany(group => Draw(group, rows, seed))] };
-
-    private static List<T> Draw<T>(IEnumerable<T> rows, int count, int seed)
+    /// <summary>So many of the rows, drawn at random by a seed; all where there are fewer.</summary>
+    public static List<T> Draw<T>(IEnumerable<T> rows, int count, int seed)
     {
         var shuffled = rows.ToArray();
         new Random(seed).Shuffle(shuffled);

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Training;
@@ -63,14 +62,7 @@ internal sealed class WeightAverage
             var average = _averages[i];
             var values = _values.AsSpan(0, average.Length);
             _parameters[i].Value.CopyTo(values);
-            var j = 0;
-            for (; j <= average.Length - Vector<float>.Count; j += Vector<float>.Count)
-            {
-                var old = new Vector<float>(average, j);
-                (old + share * (new Vector<float>(values[j..]) - old)).CopyTo(average, j);
-            }
-
-            for (; j < average.Length; j++)
+            for (var j = 0; j < values.Length; j++)
                 average[j] += share * (values[j] - average[j]);
         }
     }

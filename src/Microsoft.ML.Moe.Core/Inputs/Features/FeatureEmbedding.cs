@@ -24,8 +24,8 @@ internal sealed class FeatureEmbedding : TokenEmbedding
     private readonly float[] _triangle;
     private readonly float _dropout;
     private readonly int _columns;
-    private readonly int[] _otherColumns;
-    private readonly int[] _otherFactors;
+    private readonly int[] _otherColumns = [];
+    private readonly int[] _otherFactors = [];
 
     public FeatureEmbedding(ParameterStore store, FeatureInputConfig config, IndicatorColumns indicators, EncoderConfig encoder)
     {
@@ -43,6 +43,8 @@ internal sealed class FeatureEmbedding : TokenEmbedding
         _factorsKI = store.Normal("members.factors", ParameterRole.Bias, 1f, config.Members, _columns);
         _stem = new Linear(store, "stem", _columns, encoder.Width, Activation.Relu);
         _triangle = Triangle(edges);
+        if (indicators.Columns.Length == 0)
+            return;
         _otherColumns =
         [
             .. Enumerable.Range(0, embedded),
