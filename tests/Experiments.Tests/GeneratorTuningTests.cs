@@ -32,7 +32,8 @@ public sealed class GeneratorTuningTests : IDisposable
         var report = Run("uncertainty", runs: 18);
         Assert.Contains("| H* / ln N | uncertain tokens | own experts |", report, StringComparison.Ordinal);
         Assert.Contains("| clinc150 | block 1 | ", report, StringComparison.Ordinal);
-        Assert.Contains("| snips | all | `", report, StringComparison.Ordinal);
+        Assert.Equal(2, report.Split("\n| all tokens | ").Length - 1);
+        Assert.Contains("| movie_sentences | all | `", report, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,22 +61,38 @@ public sealed class GeneratorTuningTests : IDisposable
         }
     }
 
-    private static IEnumerable<(string Router, double Perplexity)> Starts(RunLog log) =>
-        from run in new CorruptionStudy(new Arguments([], "", "", [1]) { Model = "tiny", Steps = 3 }, new DataFolder("", null)).Runs
+    [Fact]
+    public void Folders_of_one_name_that_hold_different_models_are_told_apart()
+    {
+        var (one, other) = (Path.Combine(_folder.Path, "a", "causal"), Path.Combine(_folder.Path, "b", "causal"));
+        TinyCausal.Write(one);
+        TinyCausal.Write(other);
+        Assert.Equal(ModelFolder.NameOf(one), ModelFolder.NameOf(other + "/"));
+        Assert.StartsWith("causal ", ModelFolder.NameOf(one), StringComparison.Ordinal);
+        var file = Directory.GetFiles(other, "*.safetensors").Single();
+        var bytes = File.ReadAllBytes(file);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(file, bytes);
+        Assert.NotEqual(ModelFolder.NameOf(one), ModelFolder.NameOf(other));
+    }
+
+    private string Model => Path.Combine(_folder.Path, "tiny");
+
+    private IEnumerable<(string Router, double Perplexity)> Starts(RunLog log) =>
+        from run in new CorruptionStudy(new Arguments([], "", "", [1]) { Model = Model, Steps = 3 }, new DataFolder("", null)).Runs
         where run.Key.Data == DataFolder.Snips
         select (run.Key.Arm.Split("; ")[0], log.Find(run.Key)!.Values[TunedGenerator.PerplexityAfter(0)]);
 
     private string Run(string study, int runs)
     {
         string[] rows = ["Label\tText", "a\tplay a song", "b\tset the alarm", "a\tplay some jazz", "b\twake me at six"];
-        foreach (var name in new[] { "clinc150/clinc150.", "snips/snips." })
+        foreach (var name in new[] { "clinc150/clinc150.", "snips/snips.", "movie_sentences/" })
             foreach (var part in new[] { "train", "test" })
                 _folder.Write($"{name}{part}.tsv", rows);
-        var model = Path.Combine(_folder.Path, "tiny");
-        TinyCausal.Write(model);
+        TinyCausal.Write(Model);
         var output = Path.Combine(_folder.Path, "out");
         Assert.Equal(0, CommandLine.Run(
-            [study, "--data", _folder.Path, "--out", output, "--seeds", "1", "--model", model, "--steps", "3", "--threads", "1"]));
+            [study, "--data", _folder.Path, "--out", output, "--seeds", "1", "--model", Model, "--steps", "3", "--threads", "1"]));
         Assert.Equal(runs, File.ReadAllLines(Path.Combine(output, "runs.jsonl")).Length);
         var report = File.ReadAllText(Path.Combine(output, study + ".md"));
         Assert.DoesNotContain("| – |", report, StringComparison.Ordinal);

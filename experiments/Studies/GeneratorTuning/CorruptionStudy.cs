@@ -21,7 +21,7 @@ internal sealed class CorruptionStudy(Arguments arguments, DataFolder folder) : 
     private static readonly string[] Routers =
         [OwnRouter, "Expert Choice, time step", "Unified, prefix", "Unified, time step"];
 
-    private readonly TunedGenerator _tuning = new(arguments, folder);
+    private readonly TunedGenerator _tuning = new(arguments, folder, [DataFolder.Clinc150, DataFolder.Snips]);
 
     /// <inheritdoc/>
     public IEnumerable<Run> Runs =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.Moe.Experiments.Data;
+using Microsoft.ML.Moe.Experiments.Studies.LanguageModels;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
@@ -13,13 +14,17 @@ namespace Microsoft.ML.Moe.Experiments.Studies.GeneratorTuning;
 /// Tunes a pretrained mixture that writes to name the classes of sentences, and tells how perplexed it is by clean test
 /// rows.
 /// </summary>
-internal sealed class TunedGenerator(Arguments arguments, DataFolder folder)
+/// <param name="arguments">What the command line asks for.</param>
+/// <param name="folder">The data.</param>
+/// <param name="dataSets">Names of the data sets.</param>
+internal sealed class TunedGenerator(Arguments arguments, DataFolder folder, IReadOnlyList<string> dataSets)
 {
     private const int DefaultSteps = 300;
     private const int BatchSize = 16;
     private const int Evaluations = 10;
     private const int TestRows = 400;
     private const float LearningRate = 5e-4f;
+    private readonly Lazy<string?> _modelName = new(() => ModelFolder.NameOf(arguments.Model));
 
     /// <summary>Steps of a tuning.</summary>
     public int Steps => arguments.Steps ?? DefaultSteps;
@@ -29,21 +34,18 @@ internal sealed class TunedGenerator(Arguments arguments, DataFolder folder)
         [0, .. Enumerable.Range(1, Steps).Where(step => step % StepsBetween == 0 || step == Steps)];
 
     /// <summary>Data sets.</summary>
-    public IReadOnlyList<string> DataSets { get; } = [DataFolder.Clinc150, DataFolder.Snips];
+    public IReadOnlyList<string> DataSets => dataSets;
 
     /// <summary>What else a result depends on.</summary>
     public string Settings => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{ModelName}, {Steps} steps, rows {arguments.Rows?.ToString(CultureInfo.InvariantCulture) ?? "all"}");
+        CultureInfo.InvariantCulture, $"{_modelName.Value}, {Steps} steps, {ModelFolder.RowsOf(arguments)}");
 
     /// <summary>What the runs have in common, in words.</summary>
     public string Description => string.Create(
         CultureInfo.InvariantCulture,
-        $"A pretrained mixture (`{ModelName}`) learns to write the name of a sentence's class behind the sentence; only the name's tokens "
+        $"A pretrained mixture (`{_modelName.Value}`) learns to write the name of a sentence's class behind the sentence; only the name's tokens "
         + $"and the end are learned and measured. {Steps} steps of {BatchSize} rows, AdamW, learning rate {LearningRate} falling to 0 in a "
         + $"line; up to {TestRows} test rows, evenly spread, always clean. No choice was made by these results.");
-
-    private string? ModelName => Path.GetFileName(arguments.Model?.TrimEnd('/'));
 
     private int StepsBetween => Math.Max(1, Steps / Evaluations);
 
@@ -65,7 +67,14 @@ internal sealed class TunedGenerator(Arguments arguments, DataFolder folder)
 
     /// <summary>The test rows of a data set, clean.</summary>
     public Example<EncodedText>[] Test(TextGenerator generator, string data) =>
-        TuningRows.Test(generator, folder.Load(data), TestRows);
+        TuningRows.Encode(generator, TuningRows.Test(folder.Load(data), TestRows));
+
+    /// <summary>Share of the test rows whose class is written right.</summary>
+    public double Accuracy(TextGenerator generator, Model<EncodedText> model, string data, CancellationToken stop)
+    {
+        var rows = TuningRows.Test(folder.Load(data), TestRows);
+        return WrittenClasses.Accuracy(generator, model, [.. rows.Select(row => TuningRows.Prompt(generator, row))], rows, stop);
+    }
 
     /// <summary>Tunes a model. Its weights are those after the last step.</summary>
     /// <param name="generator">Tokenizer and defaults.</param>

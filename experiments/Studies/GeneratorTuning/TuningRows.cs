@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Experiments.Data;
+using Microsoft.ML.Moe.Experiments.Studies.LanguageModels;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Training;
@@ -33,22 +34,25 @@ internal static class TuningRows
     }
 
     /// <summary>Test rows, evenly spread, as they are.</summary>
-    /// <param name="generator">Encodes them.</param>
     /// <param name="data">The sentences.</param>
     /// <param name="most">How many at most.</param>
-    public static Example<EncodedText>[] Test(TextGenerator generator, DataSet data, int most)
+    public static Sentence[] Test(DataSet data, int most)
     {
         var count = Math.Min(most, data.Test.Count);
-        return Encode(generator, [.. Enumerable.Range(0, count).Select(i => data.Test[(int)((long)i * data.Test.Count / count)])]);
+        return [.. Enumerable.Range(0, count).Select(i => data.Test[(int)((long)i * data.Test.Count / count)])];
     }
 
-    private static Example<EncodedText>[] Encode(TextGenerator generator, IReadOnlyList<Sentence> rows)
+    /// <summary>What a model reads of a sentence before it writes the class.</summary>
+    public static EncodedText Prompt(TextGenerator generator, Sentence row) => generator.Encode(row.Text + " :", MaximumPromptTokens);
+
+    /// <summary>Sentences with the names of their classes behind them.</summary>
+    public static Example<EncodedText>[] Encode(TextGenerator generator, IReadOnlyList<Sentence> rows)
     {
         int? end = generator.Defaults.EndTokens is [var token, ..] ? token : null;
         return
         [
             .. rows.Select(row => new Example<EncodedText>(
-                generator.WithAnswer(generator.Encode(row.Text + " :", MaximumPromptTokens), " " + row.Label.Replace('_', ' '), end), 0f)),
+                generator.WithAnswer(Prompt(generator, row), " " + WrittenClasses.TextOf(row.Label), end), 0f)),
         ];
     }
 }

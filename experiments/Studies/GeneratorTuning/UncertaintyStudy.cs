@@ -21,6 +21,7 @@ internal sealed class UncertaintyStudy(Arguments arguments, DataFolder folder) :
 {
     private const string Study = "uncertainty";
     private const string Loss = "nats per token";
+    private const string Accuracy = "accuracy";
     private const string TokenCount = "times uncertain, ";
     private const int EntropyBins = 100;
     private const int TokensListed = 15;
@@ -30,7 +31,7 @@ internal sealed class UncertaintyStudy(Arguments arguments, DataFolder folder) :
     private static readonly FineTuningArm[] Arms =
         [FineTuningArm.Standard, .. FineTuning.Thresholds.Select(FineTuningArm.WithThreshold), FineTuningArm.Random, FineTuningArm.All];
 
-    private readonly TunedGenerator _tuning = new(arguments, folder);
+    private readonly TunedGenerator _tuning = new(arguments, folder, [DataFolder.Clinc150, DataFolder.MovieSentences]);
 
     /// <inheritdoc/>
     public IEnumerable<Run> Runs =>
@@ -50,6 +51,9 @@ internal sealed class UncertaintyStudy(Arguments arguments, DataFolder folder) :
         text.AppendLine("### Loss against H*\n");
         text.AppendLine("Loss of the test rows in nats per token, by what is broadcast to all experts while tuning.\n");
         text.AppendLine(ThresholdTable(log));
+        text.AppendLine("### Accuracy against H*\n");
+        text.AppendLine("Share of the test rows whose class is written right, in per cent and points.\n");
+        text.AppendLine(AccuracyTable(log));
         text.AppendLine("### Random experts\n");
         text.AppendLine(
             "Loss of the standard arm's models when uncertain tokens, or as many arbitrary ones of each sequence, get random experts.\n");
@@ -73,6 +77,21 @@ internal sealed class UncertaintyStudy(Arguments arguments, DataFolder folder) :
                 arm == FineTuningArm.Standard
                     ? ""
                     : PairedTest.Of(Values(log, _tuning.DataSets, arm, Loss), standard).WithP(1, SignedLoss, LossFormat),
+            ]);
+        return table.ToString();
+    }
+
+    private string AccuracyTable(RunLog log)
+    {
+        var table = new MarkdownTable(["broadcast while tuning", .. _tuning.DataSets, "minus standard, all"]);
+        var standard = Values(log, _tuning.DataSets, FineTuningArm.Standard, Accuracy);
+        foreach (var arm in Arms)
+            table.Add([
+                arm.Name,
+                .. _tuning.DataSets.Select(data => SampleOf(log, data, arm, Accuracy).InPercent()),
+                arm == FineTuningArm.Standard
+                    ? ""
+                    : PairedTest.Of(Values(log, _tuning.DataSets, arm, Accuracy), standard).InPointsWithP(),
             ]);
         return table.ToString();
     }
@@ -149,6 +168,7 @@ internal sealed class UncertaintyStudy(Arguments arguments, DataFolder folder) :
         var (generator, model) = _tuning.Load(engine);
         var values = _tuning.Tune(generator, model, data, RowCorruption.None, (arm.Workspace, FreezesRouter: true), seed, stop);
         values[Loss] = Math.Log(values[TunedGenerator.PerplexityAfter(_tuning.Steps)]);
+        values[Accuracy] = _tuning.Accuracy(generator, model, data, stop);
         if (arm == FineTuningArm.Standard)
             Analyse(model, _tuning.Test(generator, data), seed, values, stop);
         return values;

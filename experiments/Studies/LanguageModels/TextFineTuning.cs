@@ -25,8 +25,7 @@ internal sealed class TextFineTuning(Arguments arguments, DataFolder folder)
     private const string Study = "text-to-text";
     private const float LearningRate = 3e-3f;
     private const int BatchSize = 16;
-    private const int LongestClass = 16;
-    private const int BatchOfAnswers = 64;
+    private readonly Lazy<string?> _model = new(() => ModelFolder.NameOf(arguments.Model));
 
     /// <summary>What the runs have in common, in words.</summary>
     public static string Description => FormattableString.Invariant(
@@ -58,7 +57,12 @@ internal sealed class TextFineTuning(Arguments arguments, DataFolder folder)
         ?? throw new UserException("--model is missing: the folder of an encoder–decoder, such as the one that pretrain-switch writes.");
 
     private RunKey Key(TextTask task, FineTuningArm arm, int seed) => new(
-        Study, task.ToString(), arm.Name, seed, string.Create(CultureInfo.InvariantCulture, $"epochs {Epochs(task)}, rate {LearningRate}"));
+        Study,
+        task.ToString(),
+        arm.Name,
+        seed,
+        string.Create(
+            CultureInfo.InvariantCulture, $"{_model.Value}, epochs {Epochs(task)}, rate {LearningRate}, {ModelFolder.RowsOf(arguments)}"));
 
     private int Epochs(TextTask task) => arguments.Epochs ?? task.Epochs;
 
@@ -101,13 +105,9 @@ internal sealed class TextFineTuning(Arguments arguments, DataFolder folder)
 
         return values;
 
-        Example<EncodedText> Encode(Sentence row) => new(input.EncodeWithTarget(row.Text, TextTask.TextOf(row.Label), LongestClass), 0f);
+        Example<EncodedText> Encode(Sentence row) =>
+            new(input.EncodeWithTarget(row.Text, WrittenClasses.TextOf(row.Label), WrittenClasses.LongestClass), 0f);
 
-        double AccuracyOf(Model<EncodedText> writes)
-        {
-            var options = new GenerationOptions { MaximumNewTokens = LongestClass, EndTokens = generator.Defaults.EndTokens };
-            var answers = generator.Write(writes, prompts, options, BatchOfAnswers, measuresEntropy: false, stop);
-            return answers.Zip(test).Average(pair => pair.First.Answer.Text.Trim() == TextTask.TextOf(pair.Second.Label) ? 1.0 : 0.0);
-        }
+        double AccuracyOf(Model<EncodedText> writes) => WrittenClasses.Accuracy(generator, writes, prompts, test, stop);
     }
 }

@@ -14,14 +14,11 @@ internal sealed record TextTask(string Data, int Classes, int PerClass, int Test
     public static IReadOnlyList<TextTask> All { get; } =
     [
         new(DataFolder.Clinc150, Classes: 10, PerClass: 50, TestRows: 300, Epochs: 16),
-        new(DataFolder.MovieSentences, Classes: 2, PerClass: 400, TestRows: 400, Epochs: 8),
+        new(DataFolder.MovieSentences, Classes: 2, PerClass: 2000, TestRows: 1067, Epochs: 4),
     ];
 
     /// <summary>Name in logs and tables.</summary>
     public override string ToString() => FormattableString.Invariant($"{Data}, {Classes} classes of {PerClass} rows");
-
-    /// <summary>What is written for a class.</summary>
-    public static string TextOf(string label) => label.Replace('_', ' ');
 
     /// <summary>The rows of a run.</summary>
     /// <param name="folder">The data.</param>

@@ -66,7 +66,7 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
     private RunKey Key => new(
         Study,
         "dotnet_ref_docs, dialogue_utterances",
-        arguments.Model is { } model ? Path.GetFileName(Path.TrimEndingDirectorySeparator(model)) : "",
+        ModelFolder.NameOf(arguments.Model) ?? "",
         0,
         Invariant($"{TestRows} rows"));
 
