@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Mpi;
 /// <summary>The functions of an MPI library that are needed. Its own error handler ends the job, so that no call returns with an error.</summary>
 internal sealed unsafe partial class MpiLibrary
 {
-    private const int OneThreadCalls = 1; // MPI_THREAD_FUNNELED
+    private const int OneThreadAtATimeCalls = 2; // MPI_THREAD_SERIALIZED
     private const int LongestVersion = 8192; // MPI_MAX_LIBRARY_VERSION_STRING of all of them is at most this
     private const int Now = 2; // RTLD_NOW
     private const int Global = 0x100; // RTLD_GLOBAL
@@ -39,8 +39,7 @@ internal sealed unsafe partial class MpiLibrary
     /// <exception cref="DllNotFoundException">There is none.</exception>
     public static MpiLibrary Find()
     {
-        var startedByOpenMpi = Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not null;
-        foreach (var name in startedByOpenMpi ? OfOpenMpi.Concat(OfMpich) : OfMpich.Concat(OfOpenMpi))
+        foreach (var name in MpiLauncher.IsOpenMpi ? OfOpenMpi.Concat(OfMpich) : OfMpich.Concat(OfOpenMpi))
             if (TryLoad(name, out var library))
                 return new MpiLibrary(library);
         throw new DllNotFoundException(
@@ -48,10 +47,12 @@ internal sealed unsafe partial class MpiLibrary
     }
 
     /// <summary>Starts MPI.</summary>
-    public void Initialize()
+    /// <returns>Whether any thread may call it, one at a time, and not this one alone.</returns>
+    public bool Initialize()
     {
         int provided;
-        _ = _initialize(null, null, OneThreadCalls, &provided);
+        _ = _initialize(null, null, OneThreadAtATimeCalls, &provided);
+        return provided >= OneThreadAtATimeCalls;
     }
 
     /// <summary>Number of this process.</summary>

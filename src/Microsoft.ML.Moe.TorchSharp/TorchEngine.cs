@@ -21,7 +21,7 @@ public sealed class TorchEngine : Engine
     /// <param name="gpu">Number of the CUDA device, from 0; null for the CPU.</param>
     /// <param name="precision">Precision of matrix products when training; all else is in single precision.</param>
     /// <param name="threads">
-    /// Threads that share <see cref="Engine.ForEach"/>, the caller's included; at least 1. null for <see cref="Environment.ProcessorCount"/>.
+    /// Threads that share <see cref="Engine.ForEach"/>, the caller's included; at least 1. null for as many as <see cref="ManagedEngine"/> has.
     /// Those of libtorch's own operations are libtorch's affair.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">
@@ -39,7 +39,7 @@ public sealed class TorchEngine : Engine
         else
             NativeLibraries.UseProcessor();
         Device = gpu is null ? torch.device(DeviceType.CPU) : torch.device(DeviceType.CUDA, gpu.Value);
-        _workers = new WorkerPool(threads ?? Environment.ProcessorCount);
+        _workers = new WorkerPool(threads ?? DefaultThreads.Count);
         DeviceName = gpu is null ? "the CPU" : $"GPU {gpu}";
         ChoosesOnDevice = gpu is not null;
         TrainsInBFloat16 = precision == TrainingPrecision.BFloat16

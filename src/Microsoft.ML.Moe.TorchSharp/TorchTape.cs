@@ -265,7 +265,7 @@ internal sealed class TorchTape(TorchEngine engine, bool training, ulong seed) :
             var pairs = Pairs(plan);
             Own(weightEIO).Touch(pairs.EndOfE);
             var xPI = Own(xTI).ValueAs(ProductType).index_select(0, pairs.TokenOfPair);
-            return ExpertByExpert.Product(xPI, Own(weightEIO).ValueAs(ProductType), pairs).As(torch.ScalarType.Float32);
+            return ExpertByExpert.Product(xPI, new ExpertStack(Own(weightEIO), ProductType), pairs).As(torch.ScalarType.Float32);
         });
 
     protected override Tensor SumPairsCore(Tensor yPD, Tensor weightsP, RoutingPlan plan) =>

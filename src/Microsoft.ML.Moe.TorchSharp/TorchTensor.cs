@@ -76,11 +76,18 @@ internal sealed class TorchTensor : Tensor
         return _value.As(type);
     }
 
-    /// <summary>Rows in single precision; no others are converted.</summary>
-    public torch.Tensor SelectRows(torch.Tensor indices)
+    /// <summary>Rows, or parts of the first dimension, in a type; no others are converted.</summary>
+    public torch.Tensor SelectRows(torch.Tensor indices, torch.ScalarType type)
     {
         ThrowIfDisposed();
-        return _value.index_select(0, indices).As(torch.ScalarType.Float32);
+        return _value.index_select(0, indices).As(type);
+    }
+
+    /// <summary>The same of one row.</summary>
+    public torch.Tensor SelectRow(int index, torch.ScalarType type)
+    {
+        ThrowIfDisposed();
+        return _value.select(0, index).As(type);
     }
 
     protected internal override void SetRequiresGradient(bool requiresGradient)

@@ -17,16 +17,27 @@ internal static class MpiRun
     /// <returns>Exit code, and what all of them have written.</returns>
     public static (int Code, string Output) Start(string command, int ranks, params string[] args)
     {
-        var host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         var isOpenMpi = command.EndsWith("openmpi", StringComparison.Ordinal);
         string[] options = isOpenMpi ? ["--allow-run-as-root", "--oversubscribe", "--mca", "btl", "self,vader,tcp"] : [];
-        var start = new ProcessStartInfo(
-            Find(command)!, [.. options, "-n", $"{ranks}", host, "exec", typeof(MpiRun).Assembly.Location, .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["OMPI_MCA_rmaps_base_oversubscribe"] = "1";
+        return Start(
+            new ProcessStartInfo(Find(command)!, [.. options, "-n", $"{ranks}", Host, .. OwnProgram, .. args])
+            {
+                Environment = { ["OMPI_MCA_rmaps_base_oversubscribe"] = "1" },
+            });
+    }
+
+    /// <summary>Starts the program by itself, with a variable that an <c>mpirun</c> would have set.</summary>
+    public static (int Code, string Output) StartAlone(string variable, string value) =>
+        Start(new ProcessStartInfo(Host, OwnProgram) { Environment = { [variable] = value } });
+
+    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
+    private static string[] OwnProgram => ["exec", typeof(MpiRun).Assembly.Location];
+
+    private static (int Code, string Output) Start(ProcessStartInfo start)
+    {
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEndAsync();

@@ -6,8 +6,8 @@ using Microsoft.ML.Moe.Training;
 namespace Microsoft.ML.Moe.Tests.Mpi;
 
 /// <summary>
-/// A rank: trains a small classifier of texts through ML.NET, and writes the digest of its model. <c>[CHECKPOINT [DIES-AFTER-EPOCH]]</c>: the last rank
-/// kills itself after that epoch.
+/// A rank: trains a small classifier of texts through ML.NET, and writes the digest of its model. <c>[CHECKPOINT [EPOCH [throws]]]</c>: the last rank
+/// kills itself after that epoch, or throws, and every rank catches what its training throws.
 /// </summary>
 internal static class Program
 {
@@ -16,6 +16,20 @@ internal static class Program
     private static int Main(string[] args)
     {
         using var ranks = MpiCommunicator.Start();
+        try
+        {
+            Train(ranks, args);
+            return 0;
+        }
+        catch (Exception e) when (args.Length > 2)
+        {
+            Console.Out.Write($"rank {ranks.Rank} caught: {e.Message}\n");
+            return 3;
+        }
+    }
+
+    private static void Train(MpiCommunicator ranks, string[] args)
+    {
         var ml = new MLContext(seed: 1);
         var random = new Random(1);
         var rows = Enumerable.Range(0, 120).Select(_ =>
@@ -30,8 +44,11 @@ internal static class Program
             CheckpointFile = args.Length > 0 ? args[0] : null,
             EpochCompleted = report =>
             {
-                if (args.Length > 1 && $"{report.Epoch}" == args[1] && ranks.Rank == ranks.Size - 1)
-                    Process.GetCurrentProcess().Kill(); // no handler of MPI's comes between
+                if (args.Length < 2 || $"{report.Epoch}" != args[1] || ranks.Rank != ranks.Size - 1)
+                    return;
+                if (args.Length > 2)
+                    throw new FormatException("the application's own");
+                Process.GetCurrentProcess().Kill(); // no handler of MPI's comes between
             },
             Width = 16, Heads = 2, Layers = 1, Experts = 4, ExpertWidth = 16, HashBits = 8, BatchSize = 16, MaxEpochs = 4, Threads = 1,
             Device = MoeDevice.Cpu,
@@ -43,7 +60,6 @@ internal static class Program
         var bytes = score.SelectMany(BitConverter.GetBytes).ToArray();
         // one write, so that the lines of ranks do not mix
         Console.Out.Write($"model {Convert.ToHexString(SHA256.HashData(bytes))} of rank {ranks.Rank} of {ranks.Size} on {ranks.LibraryVersion}\n");
-        return 0;
     }
 
     private sealed class Row

@@ -43,6 +43,31 @@ public sealed partial class RanksTests
         Assert.Equal([expected, expected], Model().Matches(output).Select(match => match.Groups[1].Value));
     }
 
+    [SkippableTheory]
+    [InlineData("mpirun.openmpi")]
+    [InlineData("mpirun.mpich")]
+    public void WhatOneRankThrowsIsThrownOnAll(string command)
+    {
+        MpiRun.SkipWithout(command);
+        using var folder = new TemporaryFolder();
+        var (code, output) = MpiRun.Start(command, 2, folder["training.checkpoint"], "2", "throws");
+        Assert.NotEqual(0, code);
+        Assert.DoesNotMatch(Model(), output);
+        Assert.Contains("rank 1 caught: the application's own", output, StringComparison.Ordinal);
+        Assert.Contains("rank 0 caught: Rank 1 has failed", output, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("mpirun.openmpi", "OMPI_COMM_WORLD_SIZE")]
+    [InlineData("mpirun.mpich", "PMI_SIZE")]
+    public void ProcessesThatDoNotFindEachOtherAreRefused(string command, string variable)
+    {
+        MpiRun.SkipWithout(command);
+        var (code, output) = MpiRun.StartAlone(variable, "2");
+        Assert.NotEqual(0, code);
+        Assert.Contains("mpirun has started 2 processes", output, StringComparison.Ordinal);
+    }
+
     [GeneratedRegex("model ([0-9A-F]{64}) of rank")]
     private static partial Regex Model();
 }

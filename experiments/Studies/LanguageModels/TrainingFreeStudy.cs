@@ -37,6 +37,15 @@ internal sealed class TrainingFreeStudy(Arguments arguments) : IStudy
                         Invariant($"Unified prefix, α {alpha}, normalised"),
                         budget,
                         Router.Unified(budget, alpha, RoutingScope.Prefix, WeightNormalization.Selected));
+                // the paper's scope: a token's experts depend on later ones, so what this measures cannot be had while writing
+                foreach (var alpha in new[] { 0, 0.5 })
+                {
+                    yield return (
+                        Invariant($"Unified sequence (sees later tokens), α {alpha}, normalised"),
+                        budget,
+                        Router.Unified(budget, alpha, RoutingScope.Sequence, WeightNormalization.Selected) with { AllowsLookahead = true });
+                }
+
                 yield return ("Unified prefix, α 0.5, raw", budget, Router.Unified(budget, scope: RoutingScope.Prefix));
             }
 

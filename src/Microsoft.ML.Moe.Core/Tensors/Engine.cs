@@ -27,6 +27,11 @@ public abstract class Engine : IDisposable
     /// </summary>
     public virtual long? PackedWeights => null;
 
+    /// <summary>
+    /// Bits of the vectors that sums are taken with: engines with as many give the same bits. 0 where an engine promises none.
+    /// </summary>
+    internal virtual int VectorBits => 0;
+
     /// <summary>Creates a trainable tensor.</summary>
     /// <param name="name">Name within the model.</param>
     /// <param name="shape">Sizes of the dimensions.</param>
@@ -162,7 +167,7 @@ public abstract class Engine : IDisposable
     }
 
     /// <summary>Threads that work on the host beside the engine may take, its own among them.</summary>
-    internal virtual int HostThreads => Environment.ProcessorCount;
+    internal virtual int HostThreads => DefaultThreads.Count;
 
     /// <summary>Runs body(item, worker) for each item within [0, items), at the same time where the engine has threads for it.</summary>
     /// <param name="items">Number of items.</param>

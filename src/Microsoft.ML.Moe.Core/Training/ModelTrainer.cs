@@ -36,9 +36,8 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
         Parameter[] parameters = [.. store.All.Select(p => p.Parameter)];
         var packer = CreatePacker(model);
         var objective = CreateObjective(model, packer, rows, () => Evaluate(model, validation, packer));
-        var checkpoint = Training.CheckpointFile is { } file
-            ? new TrainingCheckpoint(file, DigestOf(model, parameters, training, validation))
-            : null;
+        var identity = new TrainingIdentity(Engine, () => DigestOf(model, parameters, training, validation));
+        var checkpoint = identity.Checkpoint(Training.CheckpointFile);
         var schedule = TrainingSchedule.From(Training, EpochsFor(training));
         schedule = schedule with
         {
@@ -49,7 +48,7 @@ public abstract class ModelTrainer<TRow> : Trainer<TRow>
                 new(nameof(Encoder.RouterZLossCoefficient), Encoder.RouterZLossCoefficient, 1e-2),
             ],
         };
-        new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
+        new TrainingLoop(schedule, objective, optimizer, parameters, identity, observer, checkpoint).Execute(stop);
         ModelOptimizer.Unfreeze(store);
         // what ranks do apart they do alike
         return Finish(model, rows, observer, Training.DataParallel is { } parallel ? new CancellationToken(parallel.HasStopped) : stop);

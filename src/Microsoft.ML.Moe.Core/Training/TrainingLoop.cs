@@ -11,6 +11,7 @@ namespace Microsoft.ML.Moe.Training;
 /// <param name="objective">What is descended.</param>
 /// <param name="optimizer">Takes the steps.</param>
 /// <param name="parameters">Of the model; the best epoch's are kept.</param>
+/// <param name="identity">Tells this training from others.</param>
 /// <param name="observer">Receives the progress.</param>
 /// <param name="checkpoint">Keeps the state; null keeps none.</param>
 internal sealed class TrainingLoop(
@@ -18,6 +19,7 @@ internal sealed class TrainingLoop(
     ITrainingObjective objective,
     Optimizer optimizer,
     IReadOnlyList<Parameter> parameters,
+    TrainingIdentity identity,
     ITrainingObserver? observer,
     TrainingCheckpoint? checkpoint = null)
 {
@@ -38,8 +40,10 @@ internal sealed class TrainingLoop(
     private TrainingProgress _progress = new();
 
     /// <summary>Trains until the last epoch, until it no longer gets better, or until told to stop.</summary>
-    /// <exception cref="InvalidOperationException">The loss is no longer finite; the message tells epoch and learning rate.</exception>
-    /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The loss is no longer finite; the message tells epoch and learning rate. Or another rank has failed, or computes with other bits.
+    /// </exception>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training, or ranks do not train the same.</exception>
     public void Execute(CancellationToken stop)
     {
         if (schedule.Parallel is not { } parallel)
@@ -56,6 +60,12 @@ internal sealed class TrainingLoop(
         try
         {
             Run(steps.Stop);
+            steps.End();
+        }
+        catch (Exception e)
+        {
+            steps.Fail(e);
+            throw;
         }
         finally
         {
@@ -75,6 +85,8 @@ internal sealed class TrainingLoop(
         if (checkpoint?.TryRestore(
             schedule.Epochs, _stepsPerEpoch, parameters, optimizer, _best, out var progress, out isFinished, _average) == true)
             _progress = progress;
+        if (schedule.Parallel?.Communicator.Size > 1)
+            _parallel!.CheckStart(identity.Start(_progress, isFinished));
         if (isFinished)
             return;
         if (_progress.LastEpoch is { } last)

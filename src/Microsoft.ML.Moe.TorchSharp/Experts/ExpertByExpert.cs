@@ -18,28 +18,19 @@ internal static class ExpertByExpert
 
     /// <summary>Each pair's row times its expert's matrix.</summary>
     /// <returns>[P, O].</returns>
-    public static torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, ExpertPairs pairs) =>
+    public static torch.Tensor Product(torch.Tensor xPI, ExpertStack weightEIO, ExpertPairs pairs) =>
         Product(xPI, weightEIO, null, pairs, Busy(pairs));
 
     private static int[] Busy(ExpertPairs pairs) =>
         [.. Enumerable.Range(0, pairs.Experts).Where(expert => pairs.Rows(expert) > 0)];
 
-    private static torch.Tensor Product(torch.Tensor xPI, torch.Tensor weightEIO, torch.Tensor? biasEO, ExpertPairs pairs, int[] busy)
+    private static torch.Tensor Product(torch.Tensor xPI, ExpertStack weightEIO, ExpertStack? biasEO, ExpertPairs pairs, int[] busy)
     {
         var rows = Array.ConvertAll(busy, expert => (long)pairs.Rows(expert));
-        var (x, weight, bias) = (xPI.split(rows, 0), OfBusy(weightEIO), biasEO is null ? null : OfBusy(biasEO));
+        var (x, weight, bias) = (xPI.split(rows, 0), weightEIO.Each(busy), biasEO?.Each(busy));
         var parts = new torch.Tensor[busy.Length];
         for (var i = 0; i < parts.Length; i++)
             parts[i] = bias is null ? x[i].mm(weight[i]) : bias[i].addmm(x[i], weight[i]);
         return torch.cat(parts, 0);
-
-        // For gradients all are unbound at once: that of each slice by itself would be as large as the whole.
-        torch.Tensor[] OfBusy(torch.Tensor stacked)
-        {
-            if (!torch.is_grad_enabled())
-                return Array.ConvertAll(busy, expert => stacked.select(0, expert));
-            var all = stacked.unbind(0);
-            return Array.ConvertAll(busy, expert => all[expert]);
-        }
     }
 }

@@ -33,12 +33,14 @@ internal sealed record ExpertTensors(
     /// <param name="x">[…, D], of the type that the products are to have.</param>
     /// <param name="product">Rows times their experts' matrices, plus the bias if there is one: one way to run experts.</param>
     /// <returns>[…, D].</returns>
-    public torch.Tensor Apply(torch.Tensor x, Func<torch.Tensor, torch.Tensor, torch.Tensor?, torch.Tensor> product)
+    public torch.Tensor Apply(torch.Tensor x, Func<torch.Tensor, ExpertStack, ExpertStack?, torch.Tensor> product)
     {
         var type = x.dtype;
-        var hidden = product(x, W1.ValueAs(type), B1?.ValueAs(type)).Apply(Activation);
+        var hidden = product(x, new ExpertStack(W1, type), StackOf(B1)).Apply(Activation);
         if (Gate is not null)
-            hidden = hidden.mul(product(x, Gate.ValueAs(type), GateBias?.ValueAs(type)).Apply(GateActivation));
-        return product(hidden, W2.ValueAs(type), B2?.ValueAs(type));
+            hidden = hidden.mul(product(x, new ExpertStack(Gate, type), StackOf(GateBias)).Apply(GateActivation));
+        return product(hidden, new ExpertStack(W2, type), StackOf(B2));
+
+        ExpertStack? StackOf(TorchTensor? tensor) => tensor is null ? null : new ExpertStack(tensor, type);
     }
 }

@@ -13,8 +13,8 @@ internal static class GatheredExperts
     {
         var outP1D = experts.Apply(xTD.index_select(0, pairs.TokenOfPair).unsqueeze(1), (xP1I, weightEIO, biasEO) =>
         {
-            var productP1O = xP1I.bmm(weightEIO.index_select(0, pairs.ExpertOfPair));
-            return biasEO is null ? productP1O : productP1O.Plus(biasEO.index_select(0, pairs.ExpertOfPair).unsqueeze(1));
+            var productP1O = xP1I.bmm(weightEIO.Of(pairs.ExpertOfPair));
+            return biasEO is { } bias ? productP1O.Plus(bias.Of(pairs.ExpertOfPair).unsqueeze(1)) : productP1O;
         });
         return outP1D.squeeze(1);
     }

@@ -14,9 +14,9 @@ internal static class GroupedExperts
         torch.Tensor? isExpertPE = null;
         return experts.Apply(xTD.index_select(0, pairs.TokenOfPair), (xPI, weightEIO, biasEO) =>
         {
-            var productPO = GroupedProduct.Run(xPI, weightEIO, endOfE);
+            var productPO = GroupedProduct.Run(xPI, weightEIO.Whole, endOfE);
             // As a product with ones and zeros: the gradient of a bias that is looked up would be summed pair by pair.
-            return biasEO is null ? productPO : productPO.addmm(isExpertPE ??= IsExpert(pairs, biasEO.dtype), biasEO);
+            return biasEO is { } bias ? productPO.addmm(isExpertPE ??= IsExpert(pairs, xPI.dtype), bias.Whole) : productPO;
         });
     }
 

@@ -31,7 +31,7 @@ internal static class PaddedExperts
     private static torch.Tensor Run(torch.Tensor xESD, torch.Tensor slotOfPair, ExpertTensors experts)
     {
         var outESD = experts.Apply(xESD, (xESI, weightEIO, biasEO) =>
-            biasEO is null ? xESI.bmm(weightEIO) : xESI.bmm(weightEIO).Plus(biasEO.unsqueeze(1)));
+            biasEO is { } bias ? xESI.bmm(weightEIO.Whole).Plus(bias.Whole.unsqueeze(1)) : xESI.bmm(weightEIO.Whole));
         return outESD.reshape(xESD.shape[0] * xESD.shape[1], experts.Width).index_select(0, slotOfPair);
     }
 }

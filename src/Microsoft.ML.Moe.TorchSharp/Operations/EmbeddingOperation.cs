@@ -31,7 +31,7 @@ internal static class EmbeddingOperation
     private static torch.Tensor Rows(TorchTape tape, TorchTensor tableVD, int[] rows)
     {
         if (!tape.IsTraining || !tableVD.RequiresGradient || tableVD.RowGradient is null)
-            return tableVD.SelectRows(tape.Device.Upload(rows));
+            return tableVD.SelectRows(tape.Device.Upload(rows), torch.ScalarType.Float32);
         var slots = new RowSlots();
         var slotOfRow = slots.Of(rows);
         return tape.TableRows(tableVD, [.. slots.Rows]).index_select(0, tape.Device.Upload(slotOfRow));

@@ -14,7 +14,7 @@ internal static class Engines
     /// <param name="environment">Tells which GPU, and whether the CPU may take its place; takes the log.</param>
     /// <param name="device">What was asked for.</param>
     /// <param name="precision">Precision of matrix products while training by TorchSharp.</param>
-    /// <param name="threads">Worker threads of the managed engine; null uses all CPUs.</param>
+    /// <param name="threads">Worker threads of the managed engine; null leaves it to the engine.</param>
     /// <exception cref="InvalidOperationException">The GPU cannot be used; the message says why, and what to add.</exception>
     public static Engine Create(
         IHostEnvironment environment,

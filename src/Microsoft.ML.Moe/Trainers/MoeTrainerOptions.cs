@@ -62,7 +62,9 @@ public abstract class MoeTrainerOptions
     /// </summary>
     public int? Seed { get; set; }
 
-    /// <summary>Worker threads of the managed engine; null uses all CPUs. Within [1, 1024]. Default null.</summary>
+    /// <summary>
+    /// Worker threads of the managed engine; null takes what AppContext has as Microsoft.ML.Moe.Threads, or else all CPUs. Within [1, 1024]. Default null.
+    /// </summary>
     public int? Threads { get; set; }
 
     /// <summary>

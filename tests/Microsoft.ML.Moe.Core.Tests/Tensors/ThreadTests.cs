@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
@@ -68,6 +69,34 @@ public sealed class ThreadTests
         ["BinaryCrossEntropy"] = (tape, p) => tape.BinaryCrossEntropy(p[0], new float[Tokens * Width], []),
         ["CrossEntropy"] = (tape, p) => tape.CrossEntropy(p[0], TestNumbers.Indices(1, Tokens, Width), [], 0.1f),
     };
+
+    [Theory]
+    [InlineData(3, 3)]
+    [InlineData("1", 1)]
+    [InlineData("12", 12)]
+    public void ASettingSaysHowManyThreadsThereAreWhereNobodyElseDoes(object setting, int threads) => Assert.Equal(threads, DefaultThreads.Of(setting));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData("0")]
+    [InlineData("two")]
+    [InlineData("-1")]
+    [InlineData(2.5)]
+    [InlineData(true)]
+    public void ASettingThatIsNoNumberOfThreadsIsRefused(object setting)
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => DefaultThreads.Of(setting));
+        Assert.Contains("'Microsoft.ML.Moe.Threads'", error.Message, StringComparison.Ordinal);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"'{setting}'"), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithoutASettingAllProcessorsAreTaken()
+    {
+        Assert.Equal(Environment.ProcessorCount, DefaultThreads.Of(null));
+        using var engine = new ManagedEngine();
+        Assert.Equal(DefaultThreads.Count, engine.Workers.Threads);
+    }
 
     [Theory]
     [MemberData(nameof(Operations))]

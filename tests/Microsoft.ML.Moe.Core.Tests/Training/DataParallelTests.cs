@@ -208,6 +208,88 @@ public sealed class DataParallelTests : IDisposable
     }
 
     [Theory]
+    [InlineData("seed")]
+    [InlineData("label")]
+    [InlineData("order")]
+    [InlineData("rate")]
+    public void RanksThatTrainSomethingElseAreNamedOnAllOfThem(string difference)
+    {
+        var messages = ThreadRanks.Run(4, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var isOdd = ranks.Rank == 2;
+            var config = Texts(ranks, 8).WithTraining(t => t with
+            {
+                Seed = isOdd && difference == "seed" ? t.Seed + 1 : t.Seed,
+                LearningRate = isOdd && difference == "rate" ? 2 * t.LearningRate : t.LearningRate,
+            });
+            var trainer = new TextClassifierTrainer(config, 3, engine);
+            var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
+            if (isOdd && difference == "label")
+                rows[7] = rows[7] with { Target = (rows[7].Target + 1) % 3 };
+            if (isOdd && difference == "order")
+                (rows[0], rows[1]) = (rows[1], rows[0]);
+            return Assert.Throws<InvalidDataException>(() => trainer.Train(rows)).Message;
+        });
+        Assert.All(messages, message => Assert.StartsWith("Rank 2 has other options, other rows", message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void RanksThatSeeDifferentCheckpointsAreNamed()
+    {
+        var file = _folder["training.checkpoint"];
+        Assert.Throws<InvalidOperationException>(() => Texts(2, file, new Counter(stopAfter: 6, rank => throw new FormatException($"{rank}"))));
+        var messages = ThreadRanks.Run(2, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var config = Texts(ranks, 8).WithTraining(t => t with { CheckpointFile = ranks.Rank == 0 ? file : _folder["none"] });
+            var trainer = new TextClassifierTrainer(config, 3, engine);
+            return Assert.Throws<InvalidDataException>(() => trainer.Train(ToyTable.Encoded(trainer.Input, 80, seed: 1))).Message;
+        });
+        Assert.All(messages, message => Assert.Matches(
+            "^Rank 1 would go on after step 0 of epoch 1, rank 0 after step [0-9]+ of epoch [0-9]+: .*CheckpointFile", message));
+        Assert.DoesNotContain("rank 0 after step 0 of epoch 1:", messages[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, 1, 3)]
+    [InlineData(4, 2, 1)]
+    [InlineData(4, 0, 5)]
+    [InlineData(8, 5, 2)]
+    [InlineData(2, 0, int.MaxValue)] // when all steps are taken
+    [InlineData(4, 3, int.MaxValue)]
+    public void WhatFailsOnOneRankEndsAllOfThem(int size, int failing, int step)
+    {
+        var errors = ThreadRanks.Run(size, ranks =>
+        {
+            using var engine = new ManagedEngine(1);
+            var trainer = new TextClassifierTrainer(Texts(ranks, 8), 3, engine);
+            var rows = ToyTable.Encoded(trainer.Input, 80, seed: 1);
+            var observer = ranks.Rank == failing ? new Failing(step) : null;
+            return Assert.ThrowsAny<Exception>(() => trainer.Train(rows, observer: observer));
+        });
+        Assert.IsType<FormatException>(errors[failing]);
+        Assert.All(errors.Where((_, rank) => rank != failing), error =>
+        {
+            Assert.IsAssignableFrom<InvalidOperationException>(error);
+            Assert.StartsWith($"Rank {failing} has failed", error.Message, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void ProcessorsThatComputeWithOtherBitsAreNamed()
+    {
+        var start = new RankStart(new string('0', 64), 512, 2, 5, IsFinished: false);
+        RankStart.Check([start, start with { }]);
+        var error = Assert.Throws<InvalidOperationException>(() => RankStart.Check([start, start, start with { VectorBits = 256 }]));
+        Assert.Contains("Rank 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("DOTNET_EnableAVX512=0", error.Message, StringComparison.Ordinal);
+        var bytes = new byte[RankStart.Bytes];
+        (start with { Training = "0123456789ABCDEF" + new string('7', 48), IsFinished = true }).Write(bytes);
+        Assert.Equal(start with { Training = "0123456789ABCDEF" + new string('7', 48), IsFinished = true }, RankStart.Read(bytes));
+    }
+
+    [Theory]
     [InlineData(new[] { 0, 3 }, new[] { 1, 3, 5 }, "0 1 3 5", "1 1 4 4 7 7 6 6")]
     [InlineData(new int[0], new[] { 2 }, "2", "3 3")]
     [InlineData(new[] { 2 }, new int[0], "2", "1 1")]
@@ -261,6 +343,24 @@ public sealed class DataParallelTests : IDisposable
         }
 
         public void OnMessage(string message) => Lines.Add(message);
+    }
+
+    /// <summary>Throws at a step, or when the training has come to its end.</summary>
+    private sealed class Failing(int at) : ITrainingObserver
+    {
+        private int _steps;
+
+        public void OnStep(int epoch, int step, int steps, double loss)
+        {
+            if (++_steps == at)
+                throw new FormatException("a step");
+        }
+
+        public void OnEpoch(EpochReport report)
+        {
+            if (at == int.MaxValue && report.Epoch == report.Epochs)
+                throw new FormatException("the end");
+        }
     }
 
     /// <summary>A clock that goes on when it is told to.</summary>

@@ -114,7 +114,8 @@ public class TrainingLoopTests
     private static TrainingLoop Loop(Log log, int examples, int batchSize, int parts, int epochs, ITrainingObserver? observer = null)
     {
         var schedule = new TrainingSchedule(epochs, batchSize, parts, 0.1f, 0f, LearningRateDecay.Constant, 1f, Patience: null, Seed: 1);
-        return new TrainingLoop(schedule, new LoggedObjective(log, examples), new LoggedOptimizer(log), [], observer);
+        var identity = new TrainingIdentity(new ManagedEngine(1), () => throw new InvalidOperationException("Nobody asks which training it is."));
+        return new TrainingLoop(schedule, new LoggedObjective(log, examples), new LoggedOptimizer(log), [], identity, observer);
     }
 
     private sealed class Log

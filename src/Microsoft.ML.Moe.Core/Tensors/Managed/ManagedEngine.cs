@@ -12,12 +12,13 @@ public sealed class ManagedEngine : Engine
 
     /// <summary>Creates the engine. Threads are started when the first operation needs them.</summary>
     /// <param name="threads">
-    /// Threads that share an operation, the caller's included; at least 1. null for <see cref="Environment.ProcessorCount"/>, which
-    /// respects a container's limits.
+    /// Threads that share an operation, the caller's included; at least 1. null for what <see cref="AppContext"/> has as
+    /// <c>Microsoft.ML.Moe.Threads</c>, or else for <see cref="Environment.ProcessorCount"/>, which respects a container's limits.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is below 1.</exception>
+    /// <exception cref="InvalidOperationException">The setting <c>Microsoft.ML.Moe.Threads</c> is no number, or below 1.</exception>
     public ManagedEngine(int? threads = null)
-        : this(threads ?? Environment.ProcessorCount, Kernels.Create())
+        : this(threads ?? DefaultThreads.Count, Kernels.Create())
     {
     }
 
@@ -35,6 +36,8 @@ public sealed class ManagedEngine : Engine
     /// <inheritdoc/>
     public override string Description =>
         $"managed, {Workers.Threads} {(Workers.Threads == 1 ? "thread" : "threads")}, {Kernels.VectorBits}-bit vectors";
+
+    internal override int VectorBits => Kernels.VectorBits;
 
     /// <inheritdoc/>
     public override long? PeakMemory => Blocks.PeakBytes;

@@ -165,10 +165,10 @@ internal sealed class TunedEncoder<TRow>(
                 new(nameof(EncoderConfig.RouterZLossCoefficient), model.Config.Encoder.RouterZLossCoefficient, 1e-2),
             ],
         };
-        var checkpoint = training.CheckpointFile is { } file
-            ? new TrainingCheckpoint(isAgain ? TrainingCheckpoint.Beside(file, "again") : file, DigestOf(model, task, trainsEmbedding ? task.Augmentation : null, learned))
-            : null;
-        new TrainingLoop(schedule, objective, optimizer, parameters, observer, checkpoint).Execute(stop);
+        var identity = new TrainingIdentity(engine, () => DigestOf(model, task, trainsEmbedding ? task.Augmentation : null, learned));
+        var file = training.CheckpointFile;
+        var checkpoint = identity.Checkpoint(isAgain ? TrainingCheckpoint.Beside(file, "again") : file);
+        new TrainingLoop(schedule, objective, optimizer, parameters, identity, observer, checkpoint).Execute(stop);
         FineTuningOptimizer.Unfreeze(model.Parameters);
         return (model, parameters);
     }

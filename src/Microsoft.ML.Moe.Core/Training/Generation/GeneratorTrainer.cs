@@ -74,7 +74,8 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
         }
 
         var objective = new GeneratorObjective(model, model.Input.CreatePacker(model.Packing()), rows, _config, _metric);
-        var checkpoint = Training.CheckpointFile is { } file ? new TrainingCheckpoint(file, DigestOf(model, rows)) : null;
+        var identity = new TrainingIdentity(Engine, () => DigestOf(model, rows));
+        var checkpoint = identity.Checkpoint(Training.CheckpointFile);
         var schedule = TrainingSchedule.From(Training, DefaultEpochs) with
         {
             Sizes =
@@ -88,7 +89,7 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
                 new(nameof(_config.RouterZLossCoefficient), _config.RouterZLossCoefficient, 1e-2),
             ],
         };
-        new TrainingLoop(schedule, objective, optimizer, learning, observer, checkpoint).Execute(stop);
+        new TrainingLoop(schedule, objective, optimizer, learning, identity, observer, checkpoint).Execute(stop);
     }
 
     private protected override void Check(Example<EncodedText> row, string parameter)

@@ -22,6 +22,9 @@ internal sealed class DataParallelSteps(
     // long enough for the runtime to have compiled what a step calls
     private const double TrialMilliseconds = 500;
     private const int HeaderBytes = 1 + sizeof(double) + sizeof(int);
+    private const byte GoesOn = 0;
+    private const byte AsksForStop = 1;
+    private const byte HasFailed = 2;
     private readonly ICommunicator _ranks = parallel.Communicator;
     private readonly CancellationTokenSource _agreed = new();
     private readonly GradientBuffers _buffers = new();
@@ -34,8 +37,61 @@ internal sealed class DataParallelSteps(
     private double _rest;
     private long _ended;
 
+    // distance of the next partner: 1 between rounds
+    private int _distance = 1;
+    private bool _isInMessage;
+
     /// <summary>Is cancelled after the step before which any rank was asked to stop, on all ranks alike.</summary>
     public CancellationToken Stop => _agreed.Token;
+
+    /// <summary>Compares what the ranks begin with, before they take steps.</summary>
+    /// <param name="own">What this one begins with.</param>
+    /// <exception cref="InvalidDataException">A rank differs from the first; all ranks are told so alike.</exception>
+    /// <exception cref="InvalidOperationException">A rank computes with other bits, or has failed.</exception>
+    public void CheckStart(RankStart own)
+    {
+        var all = new byte[_ranks.Size * RankStart.Bytes];
+        own.Write(Of(_ranks.Rank, 1));
+        for (var distance = 1; distance < _ranks.Size; distance *= 2)
+        {
+            ExchangeHeaders(GoesOn, 0, 0);
+            var first = _ranks.Rank & -distance;
+            ExchangeWithin(_ranks.Rank ^ distance, Of(first, distance), Of(first ^ distance, distance));
+        }
+
+        RankStart.Check([.. Enumerable.Range(0, _ranks.Size).Select(rank => RankStart.Read(Of(rank, 1)))]);
+
+        Span<byte> Of(int rank, int count) => all.AsSpan(rank * RankStart.Bytes, count * RankStart.Bytes);
+    }
+
+    /// <summary>Waits until all ranks have come to the end of their training.</summary>
+    /// <exception cref="RankFailedException">One has failed instead.</exception>
+    public void End()
+    {
+        for (var distance = 1; distance < _ranks.Size; distance *= 2)
+            ExchangeHeaders(GoesOn, 0, 0);
+    }
+
+    /// <summary>Tells the other ranks, which wait for this one or will, that it cannot go on: none of them is to wait for ever.</summary>
+    /// <param name="error">Why it cannot.</param>
+    public void Fail(Exception error)
+    {
+        // in the midst of a message nothing that is sent would be understood, and the ranks' own library has to end them
+        if (_ranks.Size == 1 || _isInMessage || (_distance > 1 && error is not RankFailedException))
+            return;
+        if (_distance == 1 && error is RankFailedException)
+            return;
+        try
+        {
+            do
+                SendHeader(HasFailed, (error as RankFailedException)?.Rank ?? _ranks.Rank, 0);
+            while (_distance > 1);
+        }
+        catch (Exception e) when (e is InvalidOperationException or OperationCanceledException or ObjectDisposedException)
+        {
+            // the ranks can no longer be reached: what ends this one is thrown by the caller
+        }
+    }
 
     /// <summary>Computes the gradient of a batch, and puts it into the parameters.</summary>
     /// <param name="accumulate">Adds the gradient of a shard to the parameters', and tells its share of the batch's loss.</param>
@@ -112,16 +168,39 @@ internal sealed class DataParallelSteps(
     /// <summary>Makes one number of all ranks' numbers, the same on all of them.</summary>
     private double Agree(double number, Func<double, double, double> join)
     {
-        Span<byte> own = stackalloc byte[sizeof(double)];
-        Span<byte> other = stackalloc byte[sizeof(double)];
         for (var distance = 1; distance < _ranks.Size; distance *= 2)
-        {
-            BinaryPrimitives.WriteDoubleLittleEndian(own, number);
-            _ranks.Exchange(_ranks.Rank ^ distance, own, other);
-            number = join(number, BinaryPrimitives.ReadDoubleLittleEndian(other));
-        }
-
+            number = join(number, ExchangeHeaders(GoesOn, number, 0).Number);
         return number;
+    }
+
+    /// <summary>Exchanges what precedes each message with the next partner of a round, in which the distance to it doubles each time.</summary>
+    /// <exception cref="RankFailedException">A rank has failed.</exception>
+    private (byte State, double Number, int Length) ExchangeHeaders(byte state, double number, int length)
+    {
+        var other = SendHeader(state, number, length);
+        return other.State == HasFailed ? throw new RankFailedException((int)other.Number) : other;
+    }
+
+    private (byte State, double Number, int Length) SendHeader(byte state, double number, int length)
+    {
+        Span<byte> own = stackalloc byte[HeaderBytes];
+        Span<byte> other = stackalloc byte[HeaderBytes];
+        own[0] = state;
+        BinaryPrimitives.WriteDoubleLittleEndian(own[1..], number);
+        BinaryPrimitives.WriteInt32LittleEndian(own[(1 + sizeof(double))..], length);
+        ExchangeWithin(_ranks.Rank ^ _distance, own, other);
+        _distance = 2 * _distance >= _ranks.Size ? 1 : 2 * _distance;
+        return (
+            other[0],
+            BinaryPrimitives.ReadDoubleLittleEndian(other[1..]),
+            BinaryPrimitives.ReadInt32LittleEndian(other[(1 + sizeof(double))..]));
+    }
+
+    private void ExchangeWithin(int partner, ReadOnlySpan<byte> send, Span<byte> receive)
+    {
+        _isInMessage = true;
+        _ranks.Exchange(partner, send, receive);
+        _isInMessage = false;
     }
 
     private BatchGradient AddOwn(Func<int, double> accumulate) => Add(parallel.OwnShards * _ranks.Rank, parallel.OwnShards, accumulate);
@@ -150,17 +229,12 @@ internal sealed class DataParallelSteps(
 
     private BatchGradient Exchange(int partner, BatchGradient own, ref bool asked)
     {
-        var length = GradientMessage.LengthOf(own.Gradients);
-        var message = Reserve(ref _sent, length);
+        var message = Reserve(ref _sent, GradientMessage.LengthOf(own.Gradients));
         GradientMessage.Write(own.Gradients, message);
-        Span<byte> header = new byte[HeaderBytes];
-        Span<byte> received = new byte[HeaderBytes];
-        header[0] = asked ? (byte)1 : (byte)0;
-        BinaryPrimitives.WriteDoubleLittleEndian(header[1..], own.Loss);
-        BinaryPrimitives.WriteInt32LittleEndian(header[(1 + sizeof(double))..], message.Length);
-        _ranks.Exchange(partner, header, received);
-        asked |= received[0] != 0;
-        var other = Reserve(ref _received, BinaryPrimitives.ReadInt32LittleEndian(received[(1 + sizeof(double))..]));
+        var header = ExchangeHeaders(asked ? AsksForStop : GoesOn, own.Loss, message.Length);
+        asked |= header.State == AsksForStop;
+        var other = Reserve(ref _received, header.Length);
+        _isInMessage = true;
         _ranks.Exchange(partner, message, other);
         var gradients = GradientMessage.Read(other, parameters, _buffers);
         for (var i = 0; i < gradients.Length; i++)
@@ -171,7 +245,8 @@ internal sealed class DataParallelSteps(
                 _ranks.Exchange(partner, apart, otherApart);
         }
 
-        return new BatchGradient(gradients, BinaryPrimitives.ReadDoubleLittleEndian(received[1..]));
+        _isInMessage = false;
+        return new BatchGradient(gradients, header.Number);
     }
 
     private static Span<byte> Reserve(ref byte[] bytes, int length)

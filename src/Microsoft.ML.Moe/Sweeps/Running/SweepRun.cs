@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Microsoft.ML.Moe.MlNet;
 using Microsoft.ML.Moe.Sweeps.Journal;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.Moe.Sweeps.Running;
@@ -152,7 +153,7 @@ internal sealed class SweepRun<TOptions> : IDisposable
             return 1;
         const long Least = 64L << 20;
         var free = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * 0.8 - Environment.WorkingSet;
-        return (int)Math.Clamp(1 + free / Math.Max(Least, memory), 1, Environment.ProcessorCount);
+        return (int)Math.Clamp(1 + free / Math.Max(Least, memory), 1, DefaultThreads.Count);
     }
 
     private ITransformer Finish(SweepTrial best)
