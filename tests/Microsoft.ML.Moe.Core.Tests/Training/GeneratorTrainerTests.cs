@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
+using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
@@ -140,6 +141,120 @@ public sealed class GeneratorTrainerTests : IDisposable
     }
 
     [Theory]
+    [InlineData(TinyGenerators.Switch)]
+    [InlineData(TinyCausal.Olmoe)]
+    public void AdaptersOfWhatHasNoLearningRateStayAsTheyAre(string model)
+    {
+        foreach (var (config, frozen) in new[]
+        {
+            (Adapting() with { Training = Adapting().Training with { FreezeRouter = true } }, ".router."),
+            (Adapting() with { RouterLearningRate = 0 }, ".router."),
+            (Adapting() with { ExpertLearningRate = 0 }, ".experts."),
+        })
+        {
+            var start = TinyGenerators.Create(_engine, model);
+            var before = Values(start.WithAdapters(config.Adaptation!, config.Training.Seed));
+
+            var trained = new GeneratorTrainer(config, start).Train(TinyGenerators.Rows(start, 16));
+
+            var after = Values(trained);
+            Assert.Contains(trained.Adapted, adapted => IsFrozen(adapted.Parameter));
+            foreach (var (parameter, adapter, _) in trained.Adapted)
+            {
+                Assert.All(adapter.Parts.SelectMany(part => new[] { part.A.Name, part.B.Name }), name =>
+                    Assert.Equal(IsFrozen(parameter), before[name].SequenceEqual(after[name])));
+            }
+
+            bool IsFrozen(Parameter parameter) => parameter.Name.Contains(frozen, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(TinyGenerators.Switch)]
+    [InlineData(TinyCausal.Olmoe)]
+    public void AdaptersLearnAtTheRatesOfWhatTheyAreBeside(string model)
+    {
+        var start = TinyGenerators.Create(_engine, model);
+        var config = Adapting(epochs: 1) with { RouterLearningRate = 4e-3f, ExpertLearningRate = 2e-3f };
+        config = config with { Training = config.Training with { BatchSize = 16, WarmupShare = 0f, Decay = LearningRateDecay.Constant } };
+
+        var trained = new GeneratorTrainer(config, start).Train(TinyGenerators.Rows(start, 16));
+
+        // AdamW's first step moves what is 0 by the learning rate, wherever the gradient is well over epsilon
+        foreach (var (parameter, adapter, _) in trained.Adapted)
+        {
+            var rate = parameter.Name.Contains(".router.", StringComparison.Ordinal) ? 4e-3f
+                : parameter.Name.Contains(".experts.", StringComparison.Ordinal) ? 2e-3f : 1e-3f;
+            Assert.All(adapter.Parts, part => Assert.InRange(part.B.Value.ToArray().Max(Math.Abs), 0.99f * rate, 1.001f * rate));
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AdaptersOfIdleExpertsStayAsTheyAreWhereThatIsAskedFor(bool skips)
+    {
+        var start = TinyGenerators.Create(_engine, TinyGenerators.Switch);
+        // of equal logits each token takes the same expert
+        foreach (var router in start.Parameters.Of(ParameterRole.Router))
+            router.Value.CopyFrom(new float[router.Value.Length]);
+        var config = Adapting() with
+        {
+            Adaptation = new LowRankAdaptation { Rank = 4, Layers = AdaptedLayers.Experts },
+            SkipsIdleExperts = skips,
+        };
+        var before = Values(start.WithAdapters(config.Adaptation, config.Training.Seed));
+
+        var trained = new GeneratorTrainer(config, start).Train(TinyGenerators.Rows(start, 16));
+
+        Assert.Equal(4, trained.Adapted.Count);
+        foreach (var part in trained.Adapted.SelectMany(adapted => adapted.Adapter.Parts))
+        {
+            Assert.Equal(skips ? 1 : 4, ExpertsThatChanged(part.A));
+            Assert.Equal(1, ExpertsThatChanged(part.B));
+        }
+
+        int ExpertsThatChanged(Parameter parameter) =>
+            before[parameter.Name].Chunk(parameter.Value.Length / 4).Zip(parameter.Value.ToArray().Chunk(parameter.Value.Length / 4))
+                .Count(expert => !expert.First.SequenceEqual(expert.Second));
+    }
+
+    [Fact]
+    public void RatesThatReachNothingAreTold()
+    {
+        var adapting = Adapting(epochs: 1) with { RouterLearningRate = 1e-3f, ExpertLearningRate = 1e-3f };
+        Assert.Empty(Told(adapting, TinyGenerators.Switch));
+        Assert.Empty(Told(Config(1) with { RouterLearningRate = 0f, EmbeddingLearningRate = 1e-3f }, TinyCausal.Llama));
+        Assert.Equal(
+            ["EmbeddingLearningRate has no effect: no adapters are beside embedding tables."],
+            Told(adapting with { EmbeddingLearningRate = 1e-3f }, TinyGenerators.Switch));
+        Assert.Equal(
+            ["RouterLearningRate has no effect: no adapters are beside routers."],
+            Told(adapting with { Adaptation = new LowRankAdaptation() }, TinyCausal.Olmoe));
+        Assert.Equal(
+            ["ExpertLearningRate has no effect: the model has no experts."],
+            Told(Config(1) with { ExpertLearningRate = 1e-3f }, TinyCausal.Llama));
+
+        List<string> Told(GeneratorTrainingConfig config, string model)
+        {
+            var warnings = new Warnings();
+            var start = TinyGenerators.Create(_engine, model);
+            new GeneratorTrainer(config, start).Train(TinyGenerators.Rows(start, 8), validation: [], warnings);
+            return warnings.Told;
+        }
+    }
+
+    [Fact]
+    public void AdaptersThatAllAreFrozenHaveNothingToLearn()
+    {
+        var start = TinyGenerators.Create(_engine, TinyGenerators.Switch);
+        var config = Config() with { Adaptation = new LowRankAdaptation { Layers = AdaptedLayers.Router } };
+        config = config with { Training = config.Training with { FreezeRouter = true } };
+        var error = Assert.Throws<InvalidOperationException>(() => new GeneratorTrainer(config, start).Train(TinyGenerators.Rows(start, 8)));
+        Assert.Contains("FreezeRouter", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(4)]
     public void AdaptersThatWereInterruptedEndAsIfTheyHadNotBeen(int steps)
@@ -199,6 +314,21 @@ public sealed class GeneratorTrainerTests : IDisposable
 
     private static Dictionary<string, float[]> Values(Model<EncodedText> model) =>
         model.Parameters.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value.ToArray());
+
+    private sealed class Warnings : ITrainingObserver
+    {
+        public List<string> Told { get; } = [];
+
+        public void OnWarning(string message) => Told.Add(message);
+
+        public void OnEpoch(EpochReport report)
+        {
+        }
+
+        public void OnStep(int epoch, int step, int steps, double loss)
+        {
+        }
+    }
 
     private sealed class StopAfter(int epochs, CancellationTokenSource stop) : ITrainingObserver
     {

@@ -58,19 +58,26 @@ public sealed class GeneratorTrainer : Trainer<EncodedText>
 
     private void Learn(Model<EncodedText> model, TrainingRows<EncodedText> rows, ITrainingObserver? observer, CancellationToken stop)
     {
+        var rates = new GeneratorRates(_config, model);
+        (Parameter Parameter, ParameterRole Role)[] trained = [.. model.Parameters.Trained];
+        var isAdapted = model.Adaptation is not null;
+        foreach (var (option, kind) in rates.WithoutEffect(trained))
+            observer?.OnWarning($"{option} has no effect: {(isAdapted ? $"no adapters are beside {kind}" : $"the model has no {kind}")}.");
         using var optimizer = FineTuningOptimizer.Create(
             Engine,
-            model.Parameters.Trained,
-            (parameter, role) => GeneratorRates.Of(_config, parameter, role),
+            trained,
+            rates.Of,
             _config.Beta1,
             _config.Beta2,
             _config.Epsilon,
             _config.SkipsIdleExperts);
-        Parameter[] learning = [.. model.Parameters.Trained.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
+        Parameter[] learning = [.. trained.Select(p => p.Parameter).Where(p => !p.IsFrozen)];
         if (learning.Length == 0)
         {
-            throw new InvalidOperationException(
-                "There is nothing to learn: every weight is frozen, or in bfloat16 or int8. Load the model as float32, or train adapters beside it.");
+            throw new InvalidOperationException("There is nothing to learn: " + (isAdapted
+                ? $"all adapters are beside routers or experts that stay as they are, by {nameof(Training.FreezeRouter)} or a learning rate of 0. "
+                    + $"Let these learn, or adapt other {nameof(LowRankAdaptation.Layers)}."
+                : "every weight is frozen, or in bfloat16 or int8. Load the model as float32, or train adapters beside it."));
         }
 
         var objective = new GeneratorObjective(model, model.Input.CreatePacker(model.Packing()), rows, _config, _metric);

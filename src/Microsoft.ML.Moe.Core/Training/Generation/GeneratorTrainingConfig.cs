@@ -51,23 +51,26 @@ public sealed record GeneratorTrainingConfig
 
     /// <summary>
     /// Low-rank adapters that learn in place of the weights, at <see cref="TrainingConfig.LearningRate"/>: those usual for adapters are higher,
-    /// 1e-4 to 3e-4. The trained model has them beside the weights of the one that training starts from, which stay as they are, in any
-    /// precision. null trains the weights, or the adapters of a model that has some. Default null.
+    /// 1e-4 to 3e-4. Those of routers and experts obey <see cref="TrainingConfig.FreezeRouter"/>, <see cref="RouterLearningRate"/> and
+    /// <see cref="ExpertLearningRate"/> as these do. The trained model has them beside the weights of the one that training starts from, which
+    /// stay as they are, in any precision. null trains the weights, or the adapters of a model that has some. Default null.
     /// </summary>
     public LowRankAdaptation? Adaptation { get; init; }
 
     /// <summary>
-    /// Peak learning rate of the routers, at least 0; 0 freezes them, as <see cref="TrainingConfig.FreezeRouter"/> does. null takes
+    /// Peak learning rate of the routers, or of the adapters beside them, at least 0; 0 freezes them, as <see cref="TrainingConfig.FreezeRouter"/> does. null takes
     /// <see cref="TrainingConfig.LearningRate"/>. Default null.
     /// </summary>
     public float? RouterLearningRate { get; init => field = Rate(value, nameof(RouterLearningRate)); }
 
-    /// <summary>Peak learning rate of the experts, at least 0; 0 freezes them. null as for the rest. Default null.</summary>
+    /// <summary>
+    /// Peak learning rate of the experts, or of the adapters beside them, at least 0; 0 freezes them. null as for the rest. Default null.
+    /// </summary>
     public float? ExpertLearningRate { get; init => field = Rate(value, nameof(ExpertLearningRate)); }
 
     /// <summary>
     /// Peak learning rate of the token table, which scores tokens too where the model ties both, and of tables of positions, at least 0; 0
-    /// freezes them. null as for the rest. Default null.
+    /// freezes them. Adapters are never beside these. null as for the rest. Default null.
     /// </summary>
     public float? EmbeddingLearningRate { get; init => field = Rate(value, nameof(EmbeddingLearningRate)); }
 
