@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Training;
 using Spectre.Console;
 
@@ -14,8 +14,7 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
     private const string Description = "Training (Ctrl+C ends it)";
     private readonly CancellationTokenSource _stop = new();
     private readonly Stopwatch _clock = new();
-    private volatile EpochReport? _lastEpoch;
-    private TimeSpan _lastEpochEnd;
+    private volatile Estimate? _last;
 
     /// <summary>Cancelled by Ctrl+C.</summary>
     public CancellationToken StopToken => _stop.Token;
@@ -42,12 +41,11 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
         }
     }
 
-    /// <summary>Is told of each epoch's end.</summary>
-    public void OnEpoch(EpochReport report)
-    {
-        _lastEpochEnd = _clock.Elapsed;
-        _lastEpoch = report;
-    }
+    /// <summary>What the last step has told; null before the first.</summary>
+    internal Estimate? Last => _last;
+
+    /// <summary>Has a training's options tell this how far it is, and end it where that is asked for.</summary>
+    public void Follow(MoeTrainerOptions options) => (options.StepCompleted, options.StopToken) = (OnStep, StopToken);
 
     /// <summary>Ends training and keeps the best epoch; false when that was asked for before.</summary>
     internal bool Stop()
@@ -61,25 +59,20 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
 
     public void Dispose() => _stop.Dispose();
 
-    /// <summary>
-    /// How much of the training is done, going by the time that the epochs before took; null before the first has ended.
-    /// </summary>
-    internal static double? ShareDone(EpochReport? lastEpoch, TimeSpan lastEpochEnd, TimeSpan now)
-    {
-        if (lastEpoch is null)
-            return null;
-        var epochsSince = (now - lastEpochEnd) / (lastEpochEnd / lastEpoch.Epoch);
-        return (lastEpoch.Epoch + Math.Min(epochsSince, 0.99)) / lastEpoch.Epochs;
-    }
+    /// <summary>How much of the training is done by now, going by the last step's estimate; null before the first step.</summary>
+    internal static double? ShareDone(Estimate? last, TimeSpan now) =>
+        TimeLeft(last, now) is { } left && now + left is var all && all > TimeSpan.Zero ? now / all : null;
 
-    /// <summary>How long the training goes on, going by the last report; null before the first.</summary>
-    internal static TimeSpan? TimeLeft(EpochReport? lastEpoch, TimeSpan lastEpochEnd, TimeSpan now)
+    /// <summary>How long the training goes on, going by the last step's estimate; null before the first step.</summary>
+    internal static TimeSpan? TimeLeft(Estimate? last, TimeSpan now)
     {
-        if (lastEpoch is null)
+        if (last is null)
             return null;
-        var left = lastEpoch.TimeLeft - (now - lastEpochEnd);
+        var left = last.Left - (now - last.At);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
+
+    private void OnStep(StepReport report) => _last = new Estimate(report.TimeLeft, _clock.Elapsed);
 
     private T RunWithBar<T>(Func<T> fit) => console.Output.Progress()
         .AutoClear(true)
@@ -102,12 +95,12 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
             return;
         }
 
-        if (ShareDone(_lastEpoch, _lastEpochEnd, _clock.Elapsed) is not { } share)
+        var (last, now) = (_last, _clock.Elapsed);
+        if (ShareDone(last, now) is not { } share || TimeLeft(last, now) is not { } left)
             return;
         bar.IsIndeterminate = false;
         bar.Value = Math.Min(share, 1);
-        if (TimeLeft(_lastEpoch, _lastEpochEnd, _clock.Elapsed) is { } left)
-            bar.Description = string.Create(CultureInfo.InvariantCulture, $"{Description}, {(int)left.TotalHours}:{left:mm\\:ss} left");
+        bar.Description = $"{Description}, {TrainingClock.ToText(left)}";
     }
 
     private void OnCtrlC(object? sender, ConsoleCancelEventArgs press)
@@ -116,4 +109,9 @@ internal sealed class LiveTraining(ToolConsole console) : IDisposable
         if (!press.Cancel)
             console.Output.Cursor.Show();
     }
+
+    /// <summary>What a step tells of the rest.</summary>
+    /// <param name="Left">The time that is left.</param>
+    /// <param name="At">When that was told, from the beginning of the training.</param>
+    internal sealed record Estimate(TimeSpan Left, TimeSpan At);
 }

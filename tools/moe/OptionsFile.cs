@@ -17,7 +17,8 @@ internal static class OptionsFile
     // Set by other arguments, or of no use in a file.
     private static readonly string[] NotOfFile =
     [
-        nameof(MoeTrainerOptions.EpochCompleted), nameof(MoeTrainerOptions.StopToken), nameof(MoeClassifierOptions.ValidationSet),
+        nameof(MoeTrainerOptions.StepCompleted), nameof(MoeTrainerOptions.EpochCompleted), nameof(MoeTrainerOptions.EvaluationCompleted),
+        nameof(MoeTrainerOptions.StopToken), nameof(MoeClassifierOptions.ValidationSet),
         nameof(MoeClassifierOptions.LabelColumnName), nameof(MoeClassifierOptions.ScoreColumnName),
         nameof(MoeClassifierOptions.PredictedLabelColumnName), nameof(MoeClassifierOptions.WeightColumnName),
         nameof(MoeTextClassificationTrainer.Options.Sentence1ColumnName), nameof(MoeTextClassificationTrainer.Options.Sentence2ColumnName),

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Microsoft.ML.Moe.Training;
 
@@ -36,4 +37,8 @@ internal sealed class TrainingClock
     /// </summary>
     public TimeSpan Left(int steps, int evaluations) =>
         Training * ((double)steps / Math.Max(1, Steps)) + _evaluating.Elapsed * ((double)evaluations / Math.Max(1, _evaluations));
+
+    /// <summary>A time that is left, for people: hours, minutes and seconds.</summary>
+    public static string ToText(TimeSpan left) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours}:{left:mm\\:ss} left");
 }

@@ -279,9 +279,11 @@ internal sealed class TrainingLoop(
         if (Evaluate() is not { } result)
             return false;
         _progress.EvaluatedStep = _progress.Step;
+        var score = result.Score is { } value ? string.Create(CultureInfo.InvariantCulture, $", score {value:F4}") : "";
+        // of a training that has just been taken up nothing is known
+        var left = _clock.Steps > 0 ? $", {TrainingClock.ToText(TimeLeft())}" : "";
         observer?.OnMessage(string.Create(
-            CultureInfo.InvariantCulture,
-            $"Step {StepsBefore + _progress.Step}: validation loss {result.Loss:F4}{(result.Score is { } score ? $", score {score:F4}" : "")}"));
+            CultureInfo.InvariantCulture, $"Step {StepsBefore + _progress.Step}: validation loss {result.Loss:F4}{score}{left}."));
         return true;
     }
 

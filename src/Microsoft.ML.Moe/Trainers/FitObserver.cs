@@ -9,16 +9,23 @@ namespace Microsoft.ML.Moe.Trainers;
 internal sealed class FitObserver : ITrainingObserver
 {
     private static readonly string[] Units = ["epochs", "steps or rows", "seconds left"];
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
 
     private readonly IHost _host;
     private readonly IChannel _channel;
     private readonly IProgressChannel _progress;
     private readonly MoeTrainerOptions _options;
+    private readonly TimeProvider _time;
     private volatile Tuple<int, int, int> _now = new(0, 0, 0);
     private long _secondsLeft;
+    private TimeSpan _left;
+    private long _lineWritten;
+    private (int Steps, double Loss) _sinceLine;
 
-    public FitObserver(IHost host, IChannel channel, IProgressChannel progress, MoeTrainerOptions options)
+    public FitObserver(IHost host, IChannel channel, IProgressChannel progress, MoeTrainerOptions options, TimeProvider? time = null)
     {
+        _time = time ?? TimeProvider.System;
+        _lineWritten = _time.GetTimestamp();
         _host = host;
         _channel = channel;
         _progress = progress;
@@ -42,10 +49,18 @@ internal sealed class FitObserver : ITrainingObserver
     {
         HasLearned = true;
         _now = new(epoch, step, steps);
+        _sinceLine = (_sinceLine.Steps + 1, _sinceLine.Loss + loss);
+        if (step < steps && _time.GetElapsedTime(_lineWritten) >= BetweenLines)
+            WriteLine(epoch, step, steps);
+        _options.StepCompleted?.Invoke(new StepReport(epoch, step, steps, loss, _left));
         Environments.ThrowIfCanceled(_host);
     }
 
-    public void OnTimeLeft(TimeSpan left) => Volatile.Write(ref _secondsLeft, (long)left.TotalSeconds);
+    public void OnTimeLeft(TimeSpan left)
+    {
+        _left = left;
+        Volatile.Write(ref _secondsLeft, (long)left.TotalSeconds);
+    }
 
     public void OnEvaluation(EvaluationReport report) => _options.EvaluationCompleted?.Invoke(report);
 
@@ -54,6 +69,7 @@ internal sealed class FitObserver : ITrainingObserver
         _progress.Checkpoint(
             report.TrainingLoss, report.ValidationLoss, report.ValidationAccuracy, report.RowsPerSecond, report.Epoch, null);
         _channel.Info(MessageSensitivity.None, Describe(report));
+        BeginLine();
         _options.EpochCompleted?.Invoke(report);
     }
 
@@ -70,6 +86,17 @@ internal sealed class FitObserver : ITrainingObserver
 
     public void OnWarning(string message) => _channel.Warning(MessageSensitivity.None, message);
 
+    /// <summary>Tells within an epoch how far it is: one may take hours, and there may be but one.</summary>
+    private void WriteLine(int epoch, int step, int steps)
+    {
+        _channel.Info(MessageSensitivity.None, string.Create(
+            CultureInfo.InvariantCulture,
+            $"Epoch {epoch}, step {step}/{steps}: training loss {_sinceLine.Loss / _sinceLine.Steps:F4}, {TrainingClock.ToText(_left)}."));
+        BeginLine();
+    }
+
+    private void BeginLine() => (_lineWritten, _sinceLine) = (_time.GetTimestamp(), default);
+
     private string Describe(EpochReport report)
     {
         var validation = report is { ValidationLoss: { } loss, ValidationAccuracy: { } metric }
@@ -79,9 +106,7 @@ internal sealed class FitObserver : ITrainingObserver
                 + $"{(report.IsBest ? " (best)" : "")}")
             : "";
         var score = report.Score is { } value ? string.Create(CultureInfo.InvariantCulture, $", score {value:F4}") : "";
-        var left = report.Epoch < report.Epochs
-            ? string.Create(CultureInfo.InvariantCulture, $", {(int)report.TimeLeft.TotalHours}:{report.TimeLeft:mm\\:ss} left")
-            : "";
+        var left = report.Epoch < report.Epochs ? $", {TrainingClock.ToText(report.TimeLeft)}" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"Epoch {report.Epoch}/{report.Epochs}: training loss {report.TrainingLoss:F4}{validation}{score}, {report.RowsPerSecond:F0} rows/s")

@@ -94,6 +94,9 @@ public abstract class MoeTrainerOptions
     /// </summary>
     public TrainingPrecision Precision { get; set; } = TrainingPrecision.Automatic;
 
+    /// <summary>Is called after each step, on the training thread: for a display of how far training is, and so to be quick. Default null.</summary>
+    public Action<StepReport>? StepCompleted { get; set; }
+
     /// <summary>Is called after each epoch, on the training thread. Default null.</summary>
     public Action<EpochReport>? EpochCompleted { get; set; }
 

@@ -11,6 +11,7 @@ public sealed class EvaluationByStepTests : IDisposable
     private const int Rows = 20;
 
     private readonly ManagedEngine _engine = new(1);
+    private readonly List<string> _lines = [];
 
     public void Dispose() => _engine.Dispose();
 
@@ -26,6 +27,15 @@ public sealed class EvaluationByStepTests : IDisposable
         Assert.Equal(steps, reports.Select(report => report.Step));
         Assert.All(reports, report => Assert.Equal(report.Step <= 5 ? 1 : 2, report.Epoch));
         Assert.All(reports, report => Assert.Equal(Math.Exp(report.Loss), report.Perplexity));
+    }
+
+    [Fact]
+    public void EvaluationsWithinAnEpochTellTheTimeThatIsLeft()
+    {
+        Train(2);
+        Assert.Equal(4, _lines.Count);
+        foreach (var (line, step) in _lines.Zip([2, 4, 6, 8]))
+            Assert.Matches($@"^Step {step}: validation loss \d\.\d{{4}}, \d+:\d\d:\d\d left\.$", line);
     }
 
     [Fact]
@@ -54,14 +64,16 @@ public sealed class EvaluationByStepTests : IDisposable
         {
             Training = config.Training with { MaxEpochs = 2, BatchSize = 4, LearningRate = 1e-2f, EvaluationSteps = every, WarmupShare = 0f },
         };
-        var observer = new Observer();
+        var observer = new Observer(_lines);
         var validation = TinyGenerators.Rows(model, 6, seed: 2);
         var trained = new GeneratorTrainer(config, model).Train(TinyGenerators.Rows(model, Rows), validation, observer);
         return (observer.Reports, trained.Measure(validation).Loss);
     }
 
-    private sealed class Observer : ITrainingObserver
+    private sealed class Observer(List<string> lines) : ITrainingObserver
     {
+        public void OnMessage(string message) => lines.Add(message);
+
         public List<EvaluationReport> Reports { get; } = [];
 
         public void OnStep(int epoch, int step, int steps, double loss)

@@ -32,8 +32,7 @@ internal sealed class ClassifierRun(ToolConsole console, MLContext ml, Classifie
         console.ShowMessages(ml);
         using var training = new LiveTraining(console);
         options.ValidationSet = tables.Validation;
-        options.EpochCompleted = training.OnEpoch;
-        options.StopToken = training.StopToken;
+        training.Follow(options);
         settings.ApplyTo(options);
         options.Validate();
         var label = options.LabelColumnName;

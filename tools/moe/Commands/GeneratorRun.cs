@@ -134,7 +134,8 @@ internal sealed class GeneratorRun(ToolConsole console, MLContext ml, GeneratorT
         console.ShowMessages(ml);
         using var training = new LiveTraining(console);
         var (options, tables) = (_options!, _tables!);
-        (options.ValidationSet, options.EpochCompleted, options.StopToken) = (tables.Validation, training.OnEpoch, training.StopToken);
+        options.ValidationSet = tables.Validation;
+        training.Follow(options);
         settings.ApplyTo(options);
         options.Validate();
         var model = training.Run(() => trainerOf().Fit(tables.Train));

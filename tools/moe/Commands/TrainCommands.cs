@@ -57,7 +57,8 @@ internal sealed class PretrainCommand(ToolConsole console) : Command<PretrainSet
         var ml = new MLContext(settings.Seed ?? 1);
         console.ShowMessages(ml);
         using var training = new LiveTraining(console);
-        var options = new MoeTextPretrainer.Options { EpochCompleted = training.OnEpoch, StopToken = training.StopToken };
+        var options = new MoeTextPretrainer.Options();
+        training.Follow(options);
         settings.ApplyTo(options);
         options.Validate();
         var texts = ml.Data.LoadTextLines(options.InputColumnName, settings.TextFiles);

@@ -64,8 +64,7 @@ internal sealed class TrainTableCommand(ToolConsole console) : Command<TrainTabl
     {
         public void Apply(MoeFeatureOptions options)
         {
-            options.EpochCompleted = Training.OnEpoch;
-            options.StopToken = Training.StopToken;
+            Training.Follow(options);
             Settings.ApplyTo(options);
             options.Validate();
         }
