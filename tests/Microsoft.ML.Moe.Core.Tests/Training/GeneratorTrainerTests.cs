@@ -59,6 +59,21 @@ public sealed class GeneratorTrainerTests : IDisposable
     }
 
     [Fact]
+    public void ATableOfPositionsIsAnEmbeddingTableToo()
+    {
+        var start = TinyGenerators.Create(_engine, """
+            { "model_type": "gpt2", "vocab_size": 40, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32 }
+            """);
+        var before = Values(start);
+
+        new GeneratorTrainer(Config() with { EmbeddingLearningRate = 0 }, start).Train(TinyGenerators.Rows(start, 16));
+
+        Assert.Contains("embedding.positions", before.Keys);
+        Assert.All(Values(start), pair =>
+            Assert.Equal(pair.Key.StartsWith("embedding.", StringComparison.Ordinal), before[pair.Key].SequenceEqual(pair.Value)));
+    }
+
+    [Fact]
     public void TheBestEpochIsThatOfTheBestAnswers()
     {
         var scores = new Queue<double>([0.2, 0.7, 0.1, 0.7]);

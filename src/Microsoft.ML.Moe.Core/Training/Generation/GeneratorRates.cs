@@ -12,6 +12,7 @@ internal sealed class GeneratorRates
 {
     private const string OfExperts = ".experts.";
     private const string OfRouter = ".router.";
+    private const string OfPositions = "embedding.positions";
 
     private readonly GeneratorTrainingConfig _config;
     private readonly Dictionary<Parameter, Kind> _ofAdapters = [];
@@ -73,6 +74,7 @@ internal sealed class GeneratorRates
     {
         _ when role == ParameterRole.Router || name.Contains(OfRouter, StringComparison.Ordinal) => Kind.Router,
         ParameterRole.Embedding => Kind.Embedding,
+        _ when name == OfPositions => Kind.Embedding,
         _ => name.Contains(OfExperts, StringComparison.Ordinal) ? Kind.Expert : Kind.Other,
     };
 
