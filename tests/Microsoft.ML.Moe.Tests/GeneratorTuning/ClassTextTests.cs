@@ -132,6 +132,20 @@ public sealed class ClassTextTests : IDisposable
         Assert.NotEqual(model.Transform(table).GetColumn<float[]>("Score").First(), unified.Transform(table).GetColumn<float[]>("Score").First());
         Assert.True(model.ReportRouting(table).Layers[0].Tokens >= 60);
     }
+    [Fact]
+    public void OfATableInTheOrderOfItsClassesAllAreMeasured()
+    {
+        var reports = new List<EpochReport>();
+        // nearly all are of one class, which the model comes to say of every row
+        var training = Keyed([.. Rows(90).Where(row => row.Label == Classes[0]), .. Rows(2)]);
+        using var model = Trainer(o =>
+        {
+            (o.MaxEpochs, o.Metric, o.MetricRows, o.EpochCompleted) = (6, TextMetric.Accuracy, 3, reports.Add);
+            o.ValidationSet = Keyed(Rows(30, seed: 3).OrderBy(row => row.Label));
+        }).Fit(training);
+        Assert.Equal(100.0 / 3, reports[^1].Score!.Value, 1e-9);
+    }
+
 
     [Fact]
     public void WhatCannotBeIsNamed()

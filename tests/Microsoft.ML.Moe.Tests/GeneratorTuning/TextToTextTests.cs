@@ -154,8 +154,8 @@ public sealed class TextToTextTests : IDisposable
         });
         var best = reports.MaxBy(r => r.Score)!;
         Assert.Equal(best.Epoch, reports.Last(r => r.IsBest).Epoch);
-        // what was measured is what the model of that epoch writes
-        var measured = _ml.Data.LoadFromEnumerable(validation.Take(8));
+        // what was measured is what the model of that epoch writes, to rows from all over the table
+        var measured = _ml.Data.LoadFromEnumerable(Enumerable.Range(0, 8).Select(i => validation[i * 12 / 8]));
         var table = model.Transform(measured);
         var score = metric switch
         {
@@ -249,6 +249,34 @@ public sealed class TextToTextTests : IDisposable
         var questions = MoeTextToTextTrainer.Options.QuestionAnswering("Q", "C");
         Assert.Equal("question: {Q} context: {C}", questions.Prompt!.ToString());
         Assert.Equal((384, 30, 128, "C"), (questions.MaximumSourceTokens, questions.MaximumTargetTokens, questions.Windows!.Overlap, questions.Windows.ColumnName));
+    }
+
+    [Fact]
+    public void ThePresetForSummariesTakesRougeWhereThereAreValidationRows()
+    {
+        var options = MoeTextToTextTrainer.Options.Summarisation("Source");
+        Assert.Equal(TextMetric.Loss, options.Metric);
+        Assert.Empty(Scores());
+        options.ValidationShare = 0.25f;
+        Assert.Equal(TextMetric.RougeLsum, options.Metric);
+        Assert.Equal(2, Scores().Count);
+        (options.ValidationShare, options.ValidationSet) = (0f, Table(LetterRows(5, seed: 2)));
+        Assert.Equal(TextMetric.RougeLsum, options.Metric);
+
+        options.Metric = TextMetric.Loss;
+        Assert.Equal(TextMetric.Loss, options.Metric);
+        Assert.Empty(Scores());
+        (options.Metric, options.ValidationSet) = (TextMetric.RougeLsum, null);
+        Assert.StartsWith("Metric = RougeLsum needs validation rows", Assert.Throws<ArgumentException>(options.Validate).Message, StringComparison.Ordinal);
+
+        List<double> Scores()
+        {
+            var scores = new List<double>();
+            (options.Model, options.GlobalWorkspace, options.MaxEpochs, options.Device) = (_models.Switch, null, 2, MoeDevice.Cpu);
+            options.EpochCompleted = report => scores.AddRange(report.Score is { } score ? [score] : []);
+            _ml.Transforms.Text.MoeTextToText(options).Fit(Table(LetterRows(12))).Dispose();
+            return scores;
+        }
     }
 
     private static MoeTextToTextTrainer.Options Options(PublishedModel model) => new()

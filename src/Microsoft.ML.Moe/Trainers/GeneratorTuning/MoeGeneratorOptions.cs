@@ -10,6 +10,9 @@ namespace Microsoft.ML.Moe;
 /// <summary>What the trainers have in common that fine-tune a published model that writes text.</summary>
 public abstract class MoeGeneratorOptions : MoeTrainerOptions
 {
+    // null where it was not set
+    private TextMetric? _metric;
+
     private protected MoeGeneratorOptions() => Take(new GeneratorTrainingConfig());
 
     /// <summary>The model that training begins with. Needed.</summary>
@@ -21,24 +24,26 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     /// </summary>
     public Router? Router { get; set; }
 
-    /// <summary>Whether the routers stay as they are, as in the fine-tuning of the GW-MoE paper. Default false.</summary>
+    /// <summary>
+    /// Whether the routers stay as they are, and what adapters are beside them, as in the fine-tuning of the GW-MoE paper. Default false.
+    /// </summary>
     public bool FreezeRouter { get; set; }
 
     /// <summary>
-    /// Peak learning rate of the routers, at least 0; 0 freezes them. null, the default, takes <see
-    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// Peak learning rate of the routers, or of the adapters beside them, at least 0; 0 freezes them. null, the default, takes
+    /// <see cref="MoeTrainerOptions.LearningRate"/>.
     /// </summary>
     public float? RouterLearningRate { get; set; }
 
     /// <summary>
-    /// Peak learning rate of the experts, at least 0; 0 freezes them. null, the default, takes <see
-    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// Peak learning rate of the experts, or of the adapters beside them, at least 0; 0 freezes them. null, the default, takes
+    /// <see cref="MoeTrainerOptions.LearningRate"/>.
     /// </summary>
     public float? ExpertLearningRate { get; set; }
 
     /// <summary>
-    /// Peak learning rate of the token table, at least 0; 0 freezes it. null, the default, takes <see
-    /// cref="MoeTrainerOptions.LearningRate"/>.
+    /// Peak learning rate of the token table, beside which adapters never are, at least 0; 0 freezes it. null, the default, takes
+    /// <see cref="MoeTrainerOptions.LearningRate"/>.
     /// </summary>
     public float? EmbeddingLearningRate { get; set; }
 
@@ -112,12 +117,19 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public bool BatchesByLength { get; set; }
 
     /// <summary>
-    /// By what the best epoch is chosen. Default <see cref="TextMetric.Loss"/>; any other has the model answer <see cref="MetricRows"/> of
-    /// the validation rows after each epoch.
+    /// By what the best epoch is chosen. Default <see cref="TextMetric.Loss"/>, or what a preset says where there are validation rows; any but the
+    /// loss has the model answer <see cref="MetricRows"/> of the validation rows after each epoch, and needs such rows where it is set.
     /// </summary>
-    public TextMetric Metric { get; set; }
+    public TextMetric Metric
+    {
+        get => _metric ?? (HasValidation ? UsualMetric : TextMetric.Loss);
+        set => _metric = value;
+    }
 
-    /// <summary>Validation rows that are answered for <see cref="Metric"/>, the first ones. At least 1. Default 200.</summary>
+    /// <summary>
+    /// Validation rows that are answered for <see cref="Metric"/>, evenly spread over the table, so that one in the order of its classes gives
+    /// rows of all. At least 1. Default 200.
+    /// </summary>
     public int MetricRows { get; set; } = 200;
 
     /// <summary>
@@ -126,6 +138,9 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     public int ScoringBatchSize { get; set; } = 16;
 
     internal override IDataView? ValidationRows { set => ValidationSet = value; }
+
+    /// <summary>What <see cref="Metric"/> is where it was not set and there are validation rows.</summary>
+    private protected TextMetric UsualMetric { get; set; } = TextMetric.Loss;
 
     private protected override bool HasValidation => base.HasValidation || ValidationSet is not null;
 

@@ -67,6 +67,7 @@ public sealed partial class MoeTextToTextTrainer
         {
             var options = Of(GeneratorTrainingConfig.Summarisation, PromptTemplate.Summarisation(column));
             (options.MaximumSourceTokens, options.Generation) = (1024, GenerationOptions.Summarisation);
+            options.UsualMetric = TextMetric.RougeLsum;
             return options;
         }
 
