@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace MoeTool.Tests;
@@ -47,6 +48,22 @@ public sealed class TrainGeneratorTests : FolderTests
         Assert.StartsWith("PredictedLabel\tProbability\tSource", Tool.Run("predict", "--model", model, "--data", test), StringComparison.Ordinal);
         Assert.Contains("block 1", Tool.Run("report", "--model", model, "--data", test), StringComparison.Ordinal);
         Assert.Contains("--compare", Tool.Fail(1, "report", "--model", model, "--data", test, "--compare"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WhatIsWrittenAndIsNoClassIsWrong()
+    {
+        var (train, test, model) = (Write("train.tsv", Rows(60)), Write("test.tsv", Rows(20, seed: 2)), Path.Combine(Folder, "w.zip"));
+        var output = Train(
+            "train-text-to-text", _switch, "--train", train, "--test", test, "--classes", "--epochs", "4", "--out", model,
+            "--options", Write("o.json", """{ "reading": "Written" }"""));
+        var unread = Regex.Match(output, @"(?m)^To (\d+) rows a text was written that is no class's").Groups[1].Value;
+        Assert.InRange(int.Parse(unread, CultureInfo.InvariantCulture), 1, 20);
+        var accuracy = Tool.Number(output, "Test accuracy", " %");
+        Assert.InRange(accuracy, 0, 100 - 5 * int.Parse(unread, CultureInfo.InvariantCulture));
+        // a multiple of the share of one of 20 rows
+        Assert.Equal(Math.Round(accuracy / 5) * 5, accuracy);
+        Assert.Equal(accuracy, Tool.Number(Tool.Run("evaluate", "--model", model, "--data", test), "Test accuracy", " %"));
     }
 
     [Fact]

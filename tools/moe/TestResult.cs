@@ -13,14 +13,19 @@ internal sealed class TestResult
     private readonly string[] _classes;
     private readonly IReadOnlyDictionary<string, long> _unknown;
     private readonly double[] _rows;
+    private readonly double[] _recall;
+    private readonly double _unread;
 
-    private TestResult(MulticlassClassificationMetrics metrics, string[] classes, IReadOnlyDictionary<string, long> unknown)
+    private TestResult(
+        MulticlassClassificationMetrics metrics, string[] classes, IReadOnlyDictionary<string, long> unknown, IReadOnlyDictionary<string, long>? labels)
     {
         (_metrics, _classes, _unknown) = (metrics, classes, unknown);
-        _rows = [.. metrics.ConfusionMatrix.Counts.Select(counts => counts.Sum())];
-        var known = _rows.Sum();
-        Accuracy = metrics.MicroAccuracy * known / (known + unknown.Values.Sum());
-        var found = _rows.Index().Where(row => row.Item > 0).Select(row => metrics.ConfusionMatrix.PerClassRecall[row.Index]).ToList();
+        double[][] counts = [.. metrics.ConfusionMatrix.Counts.Select(row => row.ToArray())];
+        _rows = [.. counts.Select((row, c) => labels?.GetValueOrDefault(classes[c]) ?? row.Sum())];
+        _recall = [.. counts.Select((row, c) => row[c] / _rows[c])];
+        _unread = _rows.Sum() - counts.Sum(row => row.Sum());
+        Accuracy = counts.Select((row, c) => row[c]).Sum() / (_rows.Sum() + unknown.Values.Sum());
+        var found = _recall.Where((_, c) => _rows[c] > 0).ToList();
         MacroAccuracy = found.Sum() / (found.Count + unknown.Count);
     }
 
@@ -38,8 +43,10 @@ internal sealed class TestResult
     /// <param name="predictions">Rows with predictions.</param>
     /// <param name="label">The column of labels: keys, missing where the classifier does not know it.</param>
     /// <param name="labels">How many rows have which label.</param>
+    /// <param name="isWritten">Whether classes are told by what a model writes: a row to which it writes no class's text is wrong.</param>
     /// <exception cref="UserException">No label is known.</exception>
-    public static TestResult Of(MLContext ml, IDataView predictions, string label, IReadOnlyDictionary<string, long> labels)
+    public static TestResult Of(
+        MLContext ml, IDataView predictions, string label, IReadOnlyDictionary<string, long> labels, bool isWritten = false)
     {
         VBuffer<ReadOnlyMemory<char>> names = default;
         predictions.Schema[label].GetKeyValues(ref names);
@@ -47,16 +54,16 @@ internal sealed class TestResult
         var unknown = labels.Where(count => count.Key.Length > 0 && !classes.Contains(count.Key)).ToDictionary();
         if (labels.All(count => count.Key.Length == 0 || unknown.ContainsKey(count.Key)))
             throw new UserException("No test row has a label that a training row has.");
-        return new TestResult(ml.MulticlassClassification.Evaluate(predictions, labelColumnName: label), classes, unknown);
+        return new TestResult(ml.MulticlassClassification.Evaluate(predictions, labelColumnName: label), classes, unknown, isWritten ? labels : null);
     }
 
     /// <summary>Shows the classes that are found least often, what is most often taken for what, and what the model cannot know.</summary>
     public void ShowDetails(ToolConsole console)
     {
-        var (matrix, recall, precision) = (_metrics.ConfusionMatrix, _metrics.ConfusionMatrix.PerClassRecall, _metrics.ConfusionMatrix.PerClassPrecision);
+        var (matrix, precision) = (_metrics.ConfusionMatrix, _metrics.ConfusionMatrix.PerClassPrecision);
         var worst = Table("hardest classes", "rows", "found", "right when named");
-        foreach (var i in Enumerable.Range(0, _classes.Length).Where(i => _rows[i] > 0).OrderBy(i => recall[i]).Take(Worst))
-            worst.AddRow(Markup.Escape(_classes[i]), $"{_rows[i]:N0}", Percent(recall[i]), Percent(precision[i]));
+        foreach (var i in Enumerable.Range(0, _classes.Length).Where(i => _rows[i] > 0).OrderBy(i => _recall[i]).Take(Worst))
+            worst.AddRow(Markup.Escape(_classes[i]), $"{_rows[i]:N0}", Percent(_recall[i]), Percent(precision[i]));
         console.Output.Write(worst);
 
         var confusions = matrix.Counts.Index()
@@ -77,6 +84,8 @@ internal sealed class TestResult
                 + "left out of the log-loss.");
         }
 
+        if (_unread > 0)
+            console.Line($"To {_unread:N0} rows a text was written that is no class's: they count as wrong, and are left out of the log-loss.");
         console.Line($"Mean accuracy of the classes: {MacroAccuracy * 100:0.0} %");
     }
 

@@ -97,16 +97,24 @@ internal static class EvaluationColumns
     /// <returns>Reads the current row's; throws <see cref="InvalidOperationException"/> where it is missing.</returns>
     public static Func<string> NameReader(DataViewRowCursor cursor, DataViewSchema.Column column)
     {
+        var read = OptionalNameReader(cursor, column);
+        return () => read() ?? throw Wrong(cursor, column, "no value");
+    }
+
+    /// <summary>Reads values that name something, as text.</summary>
+    /// <returns>Reads the current row's; null where it is missing.</returns>
+    public static Func<string?> OptionalNameReader(DataViewRowCursor cursor, DataViewSchema.Column column)
+    {
         if (column.Type is not KeyDataViewType)
         {
             var read = LabelValueType.Of(column.Type)!.CreateTextReader(cursor, column);
-            return () => read() is { Length: > 0 } value ? value : throw Wrong(cursor, column, "no value");
+            return () => read() is { Length: > 0 } value ? value : null;
         }
 
         var (key, values) = (LabelReader.OfKeys(cursor, column), LabelValues.Of(column)?.Texts);
         return () => key() is >= 0 and var i
             ? values?[i] ?? (i + 1).ToString(System.Globalization.CultureInfo.InvariantCulture)
-            : throw Wrong(cursor, column, "no value");
+            : null;
     }
 
     private static int SizeOf(DataViewSchema.Column column) => ((VectorDataViewType)column.Type).Size;

@@ -55,6 +55,26 @@ internal static class EvaluationTexts
         return Read(data, prediction, references, cursor => TextsReader(cursor, references, role), cancellation);
     }
 
+    /// <summary>Predicted classes with labels, each null where it is missing.</summary>
+    public static List<(string? Predicted, string? Label)> Classes(
+        IDataView data, string predictedColumn, string labelColumn, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        var predicted = EvaluationColumns.Names(data.Schema, predictedColumn, "predicted label");
+        var label = EvaluationColumns.Names(data.Schema, labelColumn, "label");
+        return EvaluationRows.Read<(string?, string?)>(
+            data,
+            [predicted, label],
+            cursor =>
+            {
+                var readPredicted = EvaluationColumns.OptionalNameReader(cursor, predicted);
+                var readLabel = EvaluationColumns.OptionalNameReader(cursor, label);
+                return () => (readPredicted(), readLabel());
+            },
+            "predictions",
+            cancellation);
+    }
+
     /// <summary>Samples of tasks, and whether they passed.</summary>
     public static List<(string Task, bool Passed)> Results(
         IDataView data, string taskColumn, string passedColumn, CancellationToken cancellation)

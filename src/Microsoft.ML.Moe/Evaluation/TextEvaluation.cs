@@ -87,6 +87,26 @@ public static class TextEvaluation
             labelColumnName);
 
     /// <summary>
+    /// How often classes are told right of what a model writes, where some of what it writes is no class's text
+    /// (<see cref="ClassReading.Written"/>): a row without a predicted class is wrong, as in the papers. ML.NET's
+    /// <c>MulticlassClassification.Evaluate</c> leaves such rows out, so that its accuracy is that of the others alone. Rows without a label
+    /// are left out here too.
+    /// </summary>
+    /// <param name="data">A row to each prediction.</param>
+    /// <param name="predictedLabelColumnName">Column of predicted classes, missing where there is none: a key, or text as behind it.</param>
+    /// <param name="labelColumnName">Column of labels: a key, text, a number or Boolean.</param>
+    /// <param name="cancellationToken">Ends the evaluation.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column does not fit.</exception>
+    /// <exception cref="InvalidOperationException">The table has no rows, or none with a label.</exception>
+    /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
+    public static WrittenClassMetrics Classes(
+        IDataView data,
+        string predictedLabelColumnName = "PredictedLabel",
+        string labelColumnName = "Label",
+        CancellationToken cancellationToken = default) => WrittenClassProtocol.Run(
+            EvaluationTexts.Classes(data, predictedLabelColumnName, labelColumnName, cancellationToken), labelColumnName);
+
+    /// <summary>
     /// Shares of right answers to GSM8K's word problems (Cobbe et al. 2021), by the data set's own rule and by the two of
     /// lm-evaluation-harness.
     /// </summary>

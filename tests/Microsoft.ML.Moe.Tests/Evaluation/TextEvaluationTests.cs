@@ -84,6 +84,42 @@ public class TextEvaluationTests
         Assert.Equal(((double?)null, 2), (metrics.Accuracy, metrics.Unreadable));
     }
 
+    [Fact]
+    public void AClassThatWasNotWrittenIsWrong()
+    {
+        // right: 2 of the 3 rows of "a", 0 of 1 of "b"; the row without a label does not count
+        (string?, string?)[] rows = [("a", "a"), ("a", "a"), (null, "a"), (null, "b"), ("a", null)];
+        var texts = Pairs([.. rows.Select(row => (row.Item1 ?? "", row.Item2 ?? ""))]);
+        var classes = Pairs([("", "a"), ("", "b")]);
+        var keys = Ml.Transforms.Conversion.MapValueToKey("Label", keyData: Ml.Transforms.SelectColumns("Label").Fit(classes).Transform(classes))
+            .Append(Ml.Transforms.Conversion.MapValueToKey(
+                "Prediction", keyData: Ml.Transforms.CopyColumns("Prediction", "Label").Append(Ml.Transforms.SelectColumns("Prediction")).Fit(classes).Transform(classes)))
+            .Fit(texts).Transform(texts);
+        foreach (var table in new[] { texts, keys })
+        {
+            var metrics = TextEvaluation.Classes(table, "Prediction");
+            Assert.Equal((50, 4, 2), (metrics.Accuracy, metrics.Rows, metrics.Unreadable));
+            Assert.Equal(100.0 / 3, metrics.MacroAccuracy, 1e-9);
+        }
+
+        Assert.Equal("Classes: accuracy 50.00, mean of the classes 33.33, 4 rows, 2 unreadable", TextEvaluation.Classes(texts, "Prediction").ToString());
+        Assert.Equal("No row has a label in column 'Label'.", Message(() => TextEvaluation.Classes(Pairs(("a", "")), "Prediction")));
+        Assert.Contains("'PredictedLabel'", Assert.Throws<ArgumentOutOfRangeException>(() => TextEvaluation.Classes(texts)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AMissingKeyIsALabelOfGlueThatCannotBeRead()
+    {
+        var labels = Pairs(("1", "1"), ("0", "0"), ("equivalent", "1"));
+        var known = Pairs(("", "0"), ("", "1"));
+        var predicted = Ml.Transforms.Conversion.MapValueToKey(
+                "Prediction", keyData: Ml.Transforms.CopyColumns("Prediction", "Label").Append(Ml.Transforms.SelectColumns("Prediction")).Fit(known).Transform(known))
+            .Append(Ml.Transforms.Conversion.MapKeyToValue("Prediction")).Fit(labels).Transform(labels);
+        var metrics = TextEvaluation.Glue(predicted, GlueTask.Rte);
+        Assert.Equal(1, metrics.Unreadable);
+        Assert.Equal(200.0 / 3, metrics.Accuracy!.Value, 1e-9);
+    }
+
     [Theory]
     [InlineData(GlueTask.Sst2)]
     [InlineData(GlueTask.Qnli)]

@@ -79,6 +79,20 @@ public sealed class ClassTextTests : IDisposable
             scores.Select(s => float.IsNaN(s[0]) ? 0u : (uint)(Array.IndexOf(s, 1f) + 1)), scored.GetColumn<uint>("PredictedLabel"));
         using var untrained = Fit(o => (o.Reading, o.LearningRate) = (ClassReading.Written, 1e-9f));
         Assert.Contains(0u, untrained.Transform(Keyed(Rows(5))).GetColumn<uint>("PredictedLabel"));
+
+        // what is no class is wrong, in the evaluation as in the metric of the best epoch
+        var reports = new List<EpochReport>();
+        using var half = Fit(o =>
+        {
+            (o.Reading, o.MaxEpochs, o.Metric) = (ClassReading.Written, 3, TextMetric.Accuracy);
+            (o.ValidationSet, o.EpochCompleted) = (Keyed(Rows(30, seed: 2)), reports.Add);
+        });
+        var told = half.Transform(Keyed(Rows(30, seed: 2)));
+        var pairs = told.GetColumn<uint>("PredictedLabel").Zip(told.GetColumn<uint>("Label")).ToList();
+        var metrics = TextEvaluation.Classes(told);
+        Assert.Equal((30, pairs.Count(pair => pair.First == 0)), (metrics.Rows, metrics.Unreadable));
+        Assert.Equal(100 * pairs.Average(pair => pair.First == pair.Second ? 1.0 : 0), metrics.Accuracy, 1e-9);
+        Assert.Equal(reports.Max(report => report.Score!.Value), metrics.Accuracy, 1e-9);
     }
 
     [Fact]
@@ -119,20 +133,6 @@ public sealed class ClassTextTests : IDisposable
     }
 
     [Fact]
-    public void SchemasAgreeAndAnotherRouterCanBeTaken()
-    {
-        var trainer = Trainer(_ => { });
-        var table = Keyed(Rows(30));
-        using var model = trainer.Fit(table);
-        var schema = model.GetOutputSchema(table.Schema);
-        SchemaAssert.Equal(schema, model.Transform(table).Schema);
-        SchemaAssert.Equal(SchemaAssert.ShapeOf(schema), trainer.GetOutputSchema(SchemaAssert.ShapeOf(table.Schema)));
-        using var unified = model.WithRouting(Router.Unified(2));
-        Assert.Equal(RouterKind.Unified, unified.Router.Kind);
-        Assert.NotEqual(model.Transform(table).GetColumn<float[]>("Score").First(), unified.Transform(table).GetColumn<float[]>("Score").First());
-        Assert.True(model.ReportRouting(table).Layers[0].Tokens >= 60);
-    }
-    [Fact]
     public void OfATableInTheOrderOfItsClassesAllAreMeasured()
     {
         var reports = new List<EpochReport>();
@@ -146,6 +146,20 @@ public sealed class ClassTextTests : IDisposable
         Assert.Equal(100.0 / 3, reports[^1].Score!.Value, 1e-9);
     }
 
+    [Fact]
+    public void SchemasAgreeAndAnotherRouterCanBeTaken()
+    {
+        var trainer = Trainer(_ => { });
+        var table = Keyed(Rows(30));
+        using var model = trainer.Fit(table);
+        var schema = model.GetOutputSchema(table.Schema);
+        SchemaAssert.Equal(schema, model.Transform(table).Schema);
+        SchemaAssert.Equal(SchemaAssert.ShapeOf(schema), trainer.GetOutputSchema(SchemaAssert.ShapeOf(table.Schema)));
+        using var unified = model.WithRouting(Router.Unified(2));
+        Assert.Equal(RouterKind.Unified, unified.Router.Kind);
+        Assert.NotEqual(model.Transform(table).GetColumn<float[]>("Score").First(), unified.Transform(table).GetColumn<float[]>("Score").First());
+        Assert.True(model.ReportRouting(table).Layers[0].Tokens >= 60);
+    }
 
     [Fact]
     public void WhatCannotBeIsNamed()

@@ -122,7 +122,7 @@ internal sealed class GeneratorRun(ToolConsole console, MLContext ml, GeneratorT
                 .Append(ml.Transforms.Conversion.MapKeyToValue("PredictedLabel")),
             (model, test) =>
             {
-                var result = TestResult.Of(ml, model.Transform(test), label, labels);
+                var result = TestResult.Of(ml, model.Transform(test), label, labels, isWritten: true);
                 result.ShowDetails(console);
                 result.ShowTotals(console);
             });

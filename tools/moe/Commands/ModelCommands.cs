@@ -25,7 +25,9 @@ internal sealed class EvaluateCommand(ToolConsole console) : Command<EvaluateSet
 
         var model = new SavedClassifier(ml, settings, saved);
         var rows = model.Read(settings.Data, settings.Label, needsLabel: true);
-        var result = TestResult.Of(ml, model.Transform(rows), model.Label, Predictions.CountBy(rows, model.Label));
+        var labels = Predictions.CountBy(rows, model.Label);
+        var result = TestResult.Of(
+            ml, model.Transform(rows), model.Label, labels, isWritten: model.Classifier is MoeTextToTextClassificationTransformer);
         result.ShowDetails(console);
         result.ShowTotals(console);
         return 0;

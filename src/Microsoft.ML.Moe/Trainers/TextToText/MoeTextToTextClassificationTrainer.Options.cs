@@ -120,8 +120,10 @@ public enum ClassReading
 
     /// <summary>
     /// The model writes, and the class is the one whose text it has written, as in the papers: its score is 1. A text that is none of a
-    /// class gives a missing label, and scores that are not numbers, which <c>Evaluate</c> leaves out; <see cref="TextEvaluation.Glue"/>,
-    /// over what <see cref="MoeTextToTextTrainer"/> writes, counts such rows as the papers do.
+    /// class gives a missing label, and scores that are not numbers. ML.NET's <c>Evaluate</c> leaves such rows out and so tells an accuracy
+    /// that is too high; <see cref="TextEvaluation.Classes"/> counts them as wrong, as the papers do, and so does
+    /// <see cref="TextMetric.Accuracy"/>. For the other scores of GLUE, let <c>MapKeyToValue</c> make texts of the labels, and
+    /// <see cref="TextEvaluation.Glue"/> read them.
     /// </summary>
     Written,
 }
