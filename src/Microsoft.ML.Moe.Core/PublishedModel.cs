@@ -9,6 +9,7 @@ namespace Microsoft.ML.Moe;
 /// <example>
 /// <code language="csharp">
 /// var model = PublishedModel.FromFolder("models/OLMoE-1B-7B-0924-Instruct");
+/// var adapted = model.WithAdapters("adapters");
 /// </code>
 /// </example>
 public sealed record PublishedModel
@@ -17,6 +18,15 @@ public sealed record PublishedModel
 
     /// <summary>What the model is called: its name on the hub, or the folder's path.</summary>
     public string Name { get; }
+
+    /// <summary>Path of a folder with low-rank adapters that go with the model; null for none.</summary>
+    public string? AdapterFolder { get; private init; }
+
+    /// <summary>Whether these adapters are worked into the weights when the model is loaded.</summary>
+    public bool MergesAdapters { get; private init; }
+
+    /// <summary>Whether the model is loaded with adapters beside its weights.</summary>
+    internal bool KeepsAdapters => AdapterFolder is not null && !MergesAdapters;
 
     /// <summary>Whether it is looked for in the hub's cache.</summary>
     internal bool IsOnHub { get; }
@@ -47,8 +57,28 @@ public sealed record PublishedModel
         return new PublishedModel(name, isOnHub: true);
     }
 
-    /// <summary>The name.</summary>
-    public override string ToString() => Name;
+    /// <summary>
+    /// This model with low-rank adapters that the library peft, or <c>SaveAdapters</c> of a transformer, has written for it.
+    /// </summary>
+    /// <param name="path">
+    /// Path of their folder, with <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>. Read when the model is first needed; files
+    /// that are damaged, do not fit the model or ask for what is not supported are an <see cref="InvalidDataException"/> then, which says
+    /// what it is.
+    /// </param>
+    /// <param name="merges">
+    /// Whether they are worked into the weights, W + scaling·(A·B): the model then costs no more than without them, those weights take single
+    /// precision or bfloat16 in memory, and a training trains it as it would any other. By default they stay beside the weights, and are what
+    /// a training goes on with.
+    /// </param>
+    /// <exception cref="ArgumentException">The path is empty.</exception>
+    public PublishedModel WithAdapters(string path, bool merges = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return this with { AdapterFolder = path, MergesAdapters = merges };
+    }
+
+    /// <summary>The name, and where its adapters are.</summary>
+    public override string ToString() => AdapterFolder is null ? Name : $"{Name} with the adapters in {AdapterFolder}";
 
     /// <summary>Finds the model's files.</summary>
     /// <returns>Full path of the folder.</returns>

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Microsoft.ML;
+using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace MoeTool.Tests;
@@ -100,6 +102,30 @@ public sealed class TrainGeneratorTests : FolderTests
         Assert.True(new FileInfo(model).Length < size);
         Assert.Equal(Tool.Number(merged, "Test F1", " %"), Tool.Number(kept, "Test F1", " %"));
         Assert.Contains("--lora", Tool.Fail(2, "train-language-model", "--model", _olmoe, "--train", train, "--keep-adapters"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SavedAdaptersGoWithTheModel()
+    {
+        var (train, model, adapters) = (Write("train.tsv", Rows(40)), Path.Combine(Folder, "a.zip"), Path.Combine(Folder, "adapters"));
+        string[] training =
+            ["train-language-model", _olmoe, "--train", train, "--completion", "Target", "--prompt-column", "Source", "--keep-adapters", "--out", model];
+        var first = Train([.. training, "--epochs", "6", "--lora", "4"]);
+        var ml = new MLContext();
+        using (var trained = (MoeTextGenerationTransformer)ml.Model.Load(model, out _))
+            trained.SaveAdapters(adapters);
+        var (plain, adapted) = (Perplexity(), Perplexity("--adapters", adapters));
+        Assert.True(Tool.Number(adapted, "Perplexity") < 0.9 * Tool.Number(plain, "Perplexity"), plain + adapted);
+
+        // learning no more
+        var further = Train([.. training, "--epochs", "1", "--learning-rate", "0.000000001", "--adapters", adapters]);
+        Assert.Equal(Tool.Number(first, "Test F1", " %"), Tool.Number(further, "Test F1", " %"));
+        Assert.Contains("--lora", Tool.Fail(
+            2, "train-language-model", "--model", _olmoe, "--train", train, "--lora", "2", "--adapters", adapters), StringComparison.Ordinal);
+        Assert.Contains("nowhere", Tool.Fail(1, "generate", "--model", _olmoe, "--prompt", "ab", "--adapters", "nowhere"), StringComparison.Ordinal);
+
+        string Perplexity(params string[] more) => Tool.Run(
+            ["generate", "--model", _olmoe, "--in", train, "--text", "Target", "--perplexity", "--device", "cpu", .. more]);
     }
 
     [Fact]

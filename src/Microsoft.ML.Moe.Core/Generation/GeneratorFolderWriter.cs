@@ -8,7 +8,7 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Generation;
 
 /// <summary>
-/// Writes a model that writes text as a folder that <see cref="TextGenerator.Load"/> reads back, and transformers too: its weights under their
+/// Writes a model that writes text as a folder that <see cref="TextGenerator"/> reads back, and transformers too: its weights under their
 /// published names, its configuration and tokenizer as they were, and <c>generation_config.json</c>. A table that scores tokens as well is in it
 /// once.
 /// </summary>
@@ -43,7 +43,12 @@ internal static class GeneratorFolderWriter
         if (model.Config.Encoder is not PublishedConfig config || model.Head is not (NextTokenHead or DecoderHead))
             throw new InvalidOperationException("The model writes no text, or has an architecture of this library alone: save it as a zip.");
         if (model.Adaptation is not null)
-            throw new InvalidOperationException($"The model has adapters beside its matrices: write what {nameof(model.Merged)} gives.");
+        {
+            throw new InvalidOperationException(
+                $"The model has adapters beside its weights: write what {nameof(model.Merged)}() gives, or the adapters alone with "
+                + $"{nameof(model.SaveAdapters)}.");
+        }
+
         var rules = config.CreateRules();
         return PublishedTensors.Of(
             model.Parameters.All.Select(p => p.Parameter),

@@ -58,6 +58,26 @@ internal sealed class TextGenerator
         return (Of(files, folder.Settings, GenerationOptions.Read(path), folder.Encoder.IsEncoderDecoder), model);
     }
 
+    /// <summary>Loads a model with its adapters, where it has some.</summary>
+    /// <param name="engine">Where it shall live.</param>
+    /// <param name="source">The model.</param>
+    /// <param name="precision">What its weights are in memory.</param>
+    /// <exception cref="IOException">The model, its adapters, or a file of either is not there; the message says what to do.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, says something that is not supported, or does not fit the model.</exception>
+    /// <exception cref="InvalidOperationException">The weights do not fit in memory.</exception>
+    public static (TextGenerator Generator, Model<EncodedText> Model) Load(Engine engine, PublishedModel source, WeightPrecision precision)
+    {
+        var (generator, model) = Load(engine, source.ResolveFolder(), precision, source.Name);
+        if (source.AdapterFolder is not { } adapters)
+            return (generator, model);
+        if (!source.MergesAdapters)
+            return (generator, model.WithAdapters(adapters));
+        if (precision != WeightPrecision.Float32)
+            return (generator, model.WithAdapters(adapters).Merged());
+        model.Absorb(adapters);
+        return (generator, model);
+    }
+
     /// <summary>What a model's own files tell, without a file about generation.</summary>
     /// <param name="files">The model's configuration and tokenizer.</param>
     /// <param name="settings">The configuration.</param>

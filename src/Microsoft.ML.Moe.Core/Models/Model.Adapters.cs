@@ -1,6 +1,7 @@
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Models.Adapters;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models;
 
@@ -36,7 +37,7 @@ public sealed partial class Model<TRow>
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         using var files = PeftFolder.Open(folder);
-        var model = WithSavedAdapters(files.Adaptation, folder);
+        var model = WithSavedAdapters(files.Adaptation, folder, files.Values);
         files.Fill(model.Adapted);
         return model;
     }
@@ -53,6 +54,22 @@ public sealed partial class Model<TRow>
     {
         CheckAdapted();
         return Adapting(null, new ParameterStore(_parameters, MergedWeights.Of(Engine, Adapted)));
+    }
+
+    /// <summary>
+    /// As <see cref="Merged"/> of this model with adapters, but its own weights are changed, which can learn afterwards as they could before.
+    /// </summary>
+    /// <param name="folder">See <see cref="WithAdapters(string)"/>.</param>
+    /// <exception cref="InvalidOperationException">Weights with adapters are in bfloat16 or int8, or the model has adapters already.</exception>
+    internal void Absorb(string folder)
+    {
+        var own = _parameters.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter);
+        foreach (var (parameter, adapter, _) in WithAdapters(folder).Adapted)
+        {
+            if (parameter.Value.ElementType != ElementType.Float32)
+                throw new InvalidOperationException($"'{parameter.Name}' is in {parameter.Value.ElementType}: load the model in single precision.");
+            own[parameter.Name].Value.CopyFrom(MergedWeights.ValuesOf(Engine, parameter, adapter));
+        }
     }
 
     /// <summary>Writes the adapters as peft does: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</summary>
@@ -79,20 +96,31 @@ public sealed partial class Model<TRow>
     internal Model<TRow> WithAdapters(LowRankAdaptation adaptation, Stream stream)
     {
         var tensors = SafeTensors.Read(stream, AdaptersEntry);
-        var model = WithSavedAdapters(adaptation, AdaptersEntry);
+        var model = WithSavedAdapters(adaptation, AdaptersEntry, tensors.Tensors.Values.Sum(tensor => tensor.Elements));
         foreach (var parameter in model._parameters.Of(ParameterRole.Adapter))
             parameter.Value.CopyFrom(tensors.Take(parameter.Name, parameter.Value.Shape.ToArray()));
         tensors.CheckAllTaken();
         return model;
     }
 
+    /// <summary>Values of adapters that are made before it is known that the file has them.</summary>
+    private const long LargestSurplus = 1 << 24;
+
     /// <summary>The entry with the adapters in a zip whose other weights stay where they are.</summary>
     internal const string AdaptersEntry = "Adapters.safetensors";
 
-    private Model<TRow> WithSavedAdapters(LowRankAdaptation adaptation, string file)
+    private Model<TRow> WithSavedAdapters(LowRankAdaptation adaptation, string file, long values)
     {
         try
         {
+            // a line in a file could ask for adapters larger than the model; of small ones the tensor that is missing is named later
+            var asked = new AdapterPlan(adaptation, Config.Encoder).CountValues(_parameters.All);
+            if (asked > values + LargestSurplus)
+            {
+                throw new InvalidDataException(
+                    $"{file} holds adapters of {values:N0} numbers, and its settings ask for {asked:N0}: the files do not belong together.");
+            }
+
             return WithAdapters(adaptation, seed: 0, checksNames: false);
         }
         catch (ArgumentException e)

@@ -119,7 +119,7 @@ internal static class GeneratorZip
         }
 
         var config = folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, ModelConfig.Read);
-        var (_, model) = TextGenerator.Load(engine, path, content.Weights, source.Name);
+        var (_, model) = TextGenerator.Load(engine, source, content.Weights);
         if (config.Adaptation is { } adaptation)
         {
             model = folder.Read(

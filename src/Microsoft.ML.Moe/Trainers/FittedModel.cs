@@ -50,6 +50,10 @@ internal abstract class FittedModel
     /// <summary>A model with another router over the same weights, which it holds.</summary>
     public abstract FittedModel WithRouting(Router router, IDisposable hold);
 
+    /// <summary>A model with its adapters worked into weights of its own; it shares all others with this one, which it holds.</summary>
+    /// <exception cref="InvalidOperationException">There are none.</exception>
+    public abstract FittedModel Merged(IDisposable hold);
+
     /// <summary>A model in another precision over the same weights, which it holds.</summary>
     public abstract FittedModel WithPrecision(InferencePrecision precision, IDisposable hold);
 
@@ -136,6 +140,9 @@ internal sealed class FittedModel<TRow>(
 
     /// <inheritdoc/>
     public override FittedModel WithRouting(Router router, IDisposable hold) => Over(shared.Model.WithRouting(router), hold);
+
+    /// <inheritdoc/>
+    public override FittedModel Merged(IDisposable hold) => Over(shared.Model.Merged(), hold);
 
     /// <inheritdoc/>
     public override FittedModel WithPrecision(InferencePrecision precision, IDisposable hold) =>

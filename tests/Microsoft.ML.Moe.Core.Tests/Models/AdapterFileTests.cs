@@ -166,6 +166,20 @@ public sealed class AdapterFileTests : IDisposable
         Assert.Contains(told, Assert.Throws<InvalidDataException>(() => Create("llama").WithAdapters(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Rank 4096 of 256 experts in two blocks would take a gigabyte.</summary>
+    [Fact]
+    public void SettingsThatAskForMoreThanThereIsAreRefusedBeforeItIsMade()
+    {
+        var model = TinyGenerators.Create(_engine, TinyCausalFamilies.Config("olmoe", ("num_experts", 256)));
+        model.WithAdapters(new LowRankAdaptation { Rank = 1, Targets = ["gate_proj", "up_proj", "down_proj"] }).SaveAdapters(_folder.Path);
+        Change("r", "4096");
+
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var error = Assert.Throws<InvalidDataException>(() => model.WithAdapters(_folder.Path)).Message;
+        Assert.Contains("do not belong together", error, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 100 << 20);
+    }
+
     [Fact]
     public void DamagedFilesAreRefused()
     {

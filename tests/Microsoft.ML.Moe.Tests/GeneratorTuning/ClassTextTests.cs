@@ -106,6 +106,34 @@ public sealed class ClassTextTests : IDisposable
     }
 
     [Fact]
+    public void AdaptersCanBeSavedAndMerged()
+    {
+        using var model = Fit(o => (o.Adaptation, o.MergesAdapters, o.MaxEpochs) = (new LowRankAdaptation(), false, 3));
+        var table = Keyed(Rows(9));
+        Assert.Contains("Merged()", Assert.Throws<InvalidOperationException>(() => model.SaveHuggingFace(_models["none"])).Message, StringComparison.Ordinal);
+        using var merged = model.Merged();
+        AssertClose(Scores(model), Scores(merged));
+        Assert.Throws<InvalidOperationException>(() => merged.SaveAdapters(_models["none"]));
+        Assert.Throws<InvalidOperationException>(merged.Merged);
+
+        // a classifier that begins with either does not learn anything new here
+        model.SaveAdapters(_models["adapters"]);
+        using var adapted = Fit(o => (o.Model, o.LearningRate) = (_models.Switch.WithAdapters(_models["adapters"]), 1e-9f));
+        AssertClose(Scores(model), Scores(adapted));
+        merged.SaveHuggingFace(_models["merged"]);
+        using var published = Fit(o => (o.Model, o.LearningRate) = (PublishedModel.FromFolder(_models["merged"]), 1e-9f));
+        AssertClose(Scores(model), Scores(published));
+
+        _ml.Model.Save(merged, table.Schema, _models["model.zip"]);
+        Directory.Delete(_models["switch"], recursive: true);
+        using var loaded = (MoeTextToTextClassificationTransformer)_ml.Model.Load(_models["model.zip"], out _);
+        Assert.Equal(Scores(merged), Scores(loaded));
+
+        float[] Scores(ITransformer of) => [.. of.Transform(table).GetColumn<float[]>("Score").SelectMany(scores => scores)];
+        void AssertClose(float[] expected, float[] actual) => Assert.Equal(expected, actual, (a, b) => MathF.Abs(a - b) < 1e-4f);
+    }
+
+    [Fact]
     public void TextsOfClassesCanBeGiven()
     {
         using var model = Fit(o => o.ClassTexts = ["x", "y", "z"]);

@@ -14,6 +14,10 @@ internal sealed class GenerateSettings : CommandSettings
     [Description("A folder of Hugging Face, or a model's name in the hub's cache.")]
     public string Model { get; init; } = "";
 
+    [CommandOption("--adapters <FOLDER>")]
+    [Description("Low-rank adapters of the library peft for the model.")]
+    public string? Adapters { get; init; }
+
     [CommandOption("--prompt <TEXT>")]
     [Description("Answer this text, shown as it is written. Without it, the texts of --in, or the lines of the standard input.")]
     public string? Prompt { get; init; }
@@ -91,7 +95,7 @@ internal sealed class GenerateSettings : CommandSettings
     public MoeDevice Device { get; init; }
 
     /// <summary>The model that is meant.</summary>
-    public PublishedModel Published => PublishedModels.Named(Model);
+    public PublishedModel Published => PublishedModels.Named(Model, Adapters);
 
     /// <summary>How texts are generated: what the model's files say, with what was asked for.</summary>
     /// <param name="own">What the model's files say.</param>

@@ -62,8 +62,12 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
     [TypeConverter(typeof(WholeNumber))]
     public int? Lora { get; init; }
 
+    [CommandOption("--adapters <FOLDER>")]
+    [Description("Go on training these adapters of the library peft, beside the model's weights.")]
+    public string? Adapters { get; init; }
+
     [CommandOption("--keep-adapters")]
-    [Description("With --lora: the model's file holds the adapters alone, and refers to the model's folder.")]
+    [Description("With --lora or --adapters: the model's file holds the adapters alone, and refers to the model's folder.")]
     public bool KeepAdapters { get; init; }
 
     [CommandOption("--freeze-router")]
@@ -81,11 +85,13 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
     public TextMetric? Metric { get; init; }
 
     /// <summary>The model that is meant.</summary>
-    public PublishedModel Published => PublishedModels.Named(Model);
+    public PublishedModel Published => PublishedModels.Named(Model, Adapters);
 
     /// <inheritdoc/>
     public override ValidationResult Validate() =>
-        KeepAdapters && Lora is null ? ValidationResult.Error("--keep-adapters needs --lora RANK.") : base.Validate();
+        KeepAdapters && Lora is null && Adapters is null ? ValidationResult.Error("--keep-adapters needs --lora RANK or --adapters FOLDER.")
+        : Adapters is not null && Lora is not null ? ValidationResult.Error("--adapters are trained on as they are; --lora makes new ones: give one of them.")
+        : base.Validate();
 
     protected override void ApplyOwnTo(MoeTrainerOptions options)
     {

@@ -57,23 +57,31 @@ internal sealed class AdapterPlan
     /// <exception cref="ArgumentException">The names stand for some of a layer's experts, or these are to have different ranks.</exception>
     public Adapter? Create(ParameterStore store, Parameter parameter, ParameterRole role)
     {
-        IReadOnlyList<PublishedMatrix>? matrices = null;
-        foreach (var block in _rules.Forms(parameter.Name, parameter.Value.Shape.ToArray()))
-        {
-            if (PublishedMatrix.Of(block, _prefix) is not { } form)
-                continue;
-            matrices = [.. form.Where(m => IsAdapted(m, parameter.Name, role))];
-            _left.UnionWith(form.Except(matrices).SelectMany(m => m.Modules));
-            if (matrices.Count > 0)
-                break;
-        }
-
-        if (matrices is not { Count: > 0 })
+        var matrices = MatricesOf(parameter, role);
+        if (matrices.Count == 0)
             return null;
         AdapterPart[] parts = [.. matrices.Select(matrix => CreatePart(store, parameter, matrix))];
         var adapter = new Adapter(parts, parameter.Value.Columns, _adaptation.Dropout);
         _adapted.Add(new AdaptedParameter(parameter, adapter, matrices));
         return adapter;
+    }
+
+    /// <summary>Number of values that the adapters of parameters would have, which are not made.</summary>
+    /// <param name="parameters">The parameters of a model.</param>
+    /// <exception cref="ArgumentException">As of <see cref="Create"/>.</exception>
+    public long CountValues(IEnumerable<(Parameter Parameter, ParameterRole Role)> parameters)
+    {
+        var (values, counted) = (0L, new HashSet<string>());
+        foreach (var (parameter, role) in parameters.Where(p => p.Role is ParameterRole.Weight or ParameterRole.Router))
+        {
+            foreach (var matrix in MatricesOf(parameter, role))
+            {
+                var ofRank = (long)Math.Max(1, matrix.Experts) * RankOf(matrix).Rank;
+                values += ofRank * matrix.OutputOfColumn.Length + (counted.Add(AdapterNameOf(parameter, matrix)) ? ofRank * matrix.Inputs : 0);
+            }
+        }
+
+        return values;
     }
 
     /// <summary>To be called when the model is made.</summary>
@@ -98,7 +106,7 @@ internal sealed class AdapterPlan
     private AdapterPart CreatePart(ParameterStore store, Parameter parameter, PublishedMatrix matrix)
     {
         var (rank, alpha) = RankOf(matrix);
-        var name = "adapters." + (matrix.Tensors.Count == 1 ? PublishedMatrix.ModuleOf(matrix.Tensors[0]) : parameter.Name);
+        var name = AdapterNameOf(parameter, matrix);
         var a = Once(name + ".A", n => store.Uniform(
             n, ParameterRole.Adapter, 1f / MathF.Sqrt(matrix.Inputs), Shape(matrix.Inputs, rank)));
         var b = Once($"{name}.B{(matrix.IsWhole ? "" : "." + parameter.Name)}", n => store.Constant(
@@ -108,6 +116,24 @@ internal sealed class AdapterPlan
 
         int[] Shape(int rows, int columns) => matrix.Experts > 0 ? [matrix.Experts, rows, columns] : [rows, columns];
     }
+
+    private IReadOnlyList<PublishedMatrix> MatricesOf(Parameter parameter, ParameterRole role)
+    {
+        foreach (var block in _rules.Forms(parameter.Name, parameter.Value.Shape.ToArray()))
+        {
+            if (PublishedMatrix.Of(block, _prefix) is not { } form)
+                continue;
+            List<PublishedMatrix> matrices = [.. form.Where(m => IsAdapted(m, parameter.Name, role))];
+            _left.UnionWith(form.Except(matrices).SelectMany(m => m.Modules));
+            if (matrices.Count > 0)
+                return matrices;
+        }
+
+        return [];
+    }
+
+    private static string AdapterNameOf(Parameter parameter, PublishedMatrix matrix) =>
+        "adapters." + (matrix.Tensors.Count == 1 ? PublishedMatrix.ModuleOf(matrix.Tensors[0]) : parameter.Name);
 
     // what several parameters are parts of has one A for all
     private Parameter Once(string name, Func<string, Parameter> create)

@@ -13,11 +13,21 @@ internal static class MergedWeights
     public static IReadOnlyDictionary<string, Parameter> Of(Engine engine, IEnumerable<AdaptedParameter> adapted) =>
         adapted.ToDictionary(a => a.Parameter.Name, a => Merge(engine, a.Parameter, a.Adapter));
 
+    /// <summary>A parameter's values with its adapter worked in.</summary>
+    /// <param name="engine">Where it lives.</param>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="adapter">Its adapter.</param>
+    public static float[] ValuesOf(Engine engine, Parameter parameter, Adapter adapter)
+    {
+        var values = parameter.Value.ToArray();
+        foreach (var part in adapter.Parts)
+            Add(engine, values, parameter.Value.Shape.ToArray(), part);
+        return values;
+    }
+
     private static Parameter Merge(Engine engine, Parameter parameter, Adapter adapter)
     {
-        var (values, shape) = (parameter.Value.ToArray(), parameter.Value.Shape.ToArray());
-        foreach (var part in adapter.Parts)
-            Add(engine, values, shape, part);
+        var (values, shape) = (ValuesOf(engine, parameter, adapter), parameter.Value.Shape.ToArray());
         if (parameter.Value.ElementType != ElementType.Float32)
             return engine.CreateParameter(parameter.Name, shape, BFloat16Values.Create(values.Length, bits => BFloat16.Round(values, bits)));
         var merged = engine.CreateParameter(parameter.Name, shape, values, parameter.SparseRows);

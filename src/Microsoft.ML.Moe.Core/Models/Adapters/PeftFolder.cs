@@ -35,6 +35,9 @@ internal sealed class PeftFolder : IDisposable
     /// <summary>What is adapted, and how.</summary>
     public LowRankAdaptation Adaptation { get; }
 
+    /// <summary>Number of values in the file.</summary>
+    public long Values => _tensors.Tensors.Values.Sum(tensor => tensor.Elements);
+
     /// <summary>Opens a folder.</summary>
     /// <exception cref="FileNotFoundException">A file is not there.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported.</exception>

@@ -35,6 +35,9 @@ internal sealed record EmbeddingSettings
     /// <summary>Another router; null for the encoder's own.</summary>
     public Router? Router { get; init; }
 
+    /// <summary>Folder with adapters that are worked into the encoder's weights; null for none.</summary>
+    public string? AdapterFolder { get; init; }
+
     /// <summary>Whether the embedding is another than the folder's, so that the folder's dense layers do not fit it.</summary>
     public bool IsAnother => Pooling is not null || Layers is not null || RouterWeights;
 }

@@ -73,6 +73,8 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
             Modules = [.. modules.Select(m => m.Module)],
         };
         var model = folder.Load(engine, input, head, change: ChangeOf(settings), baseModel: BaseModel.Of(name ?? pathOrName, path));
+        if (settings.AdapterFolder is { } adapters)
+            model.Absorb(adapters);
         foreach (var (number, (_, own)) in modules.Index())
             if (own is not null)
                 DenseWeights.Fill(engine, own, model.Parameters, EmbeddingHeadConfig.NameOf(number));

@@ -69,6 +69,12 @@ public sealed record EmbedTextOptions
     public Router? Router { get; init; }
 
     /// <summary>
+    /// Folder with low-rank adapters that the library peft, or <c>SaveAdapters</c> of a transformer, has written for the encoder; they are
+    /// worked into its weights. null, the default, for none.
+    /// </summary>
+    public string? AdapterFolder { get; init; }
+
+    /// <summary>
     /// What the weight matrices are in the model zip. <see cref="ElementType.BFloat16"/> halves the zip; embeddings of the loaded model then
     /// differ by up to 1e-2. Default <see cref="ElementType.Float32"/>.
     /// </summary>
@@ -93,5 +99,6 @@ public sealed record EmbedTextOptions
         RouterLogits = RouterLogits,
         Standardize = Standardize,
         Router = Router,
+        AdapterFolder = AdapterFolder,
     };
 }

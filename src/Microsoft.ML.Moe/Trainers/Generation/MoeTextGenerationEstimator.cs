@@ -4,6 +4,7 @@ using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Rows;
 using Microsoft.ML.Moe.Scoring;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Runtime;
 
@@ -56,6 +57,14 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
         _columns = new GenerationColumns(
             input, output, _options.LogProbabilityColumnName, _options.TokenCountColumnName, _options.RouterEntropyColumnName);
         _columns.Check();
+        if (_options.KeepsWeightsInFolder && model.MergesAdapters)
+        {
+            throw new ArgumentException(
+                $"{nameof(_options.KeepsWeightsInFolder)}: weights with adapters worked into them are in no folder. Leave the adapters "
+                + $"beside the weights, {nameof(PublishedModel.WithAdapters)}(path), or have the zip hold the weights.",
+                nameof(options));
+        }
+
         _host = environment.Register(nameof(MoeTextGenerationEstimator));
         _model = model;
     }
@@ -78,21 +87,24 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
         var engine = Engines.Create(_host, _options.Device, threads: _options.Threads);
         try
         {
-            var folder = _model.ResolveFolder();
-            var (generator, model) = TextGenerator.Load(engine, folder, _options.Weights, _model.Name);
+            var (generator, model) = TextGenerator.Load(engine, _model, _options.Weights);
             if (_options.Router is { } router)
                 model = model.WithRouting(router);
             if (_columns.RouterEntropy is not null)
                 model.Config.Encoder.CheckRoutes();
             channel.Info(MessageSensitivity.None, string.Create(
                 CultureInfo.InvariantCulture,
-                $"{_model.Name}: {model.ParameterCount:N0} parameters, engine: {engine.Description}."));
+                $"{_model}: {model.ParameterCount:N0} parameters, engine: {engine.Description}."));
             var writer = new RowWriter(generator, generator.Complete(_options.Generation), _options.BatchSize);
             return MoeTextGenerationTransformer.Create(
                 new SharedModel<Model<EncodedText>>(model, engine),
                 generator,
                 writer,
-                new GeneratorSettings(_columns, _options.MaximumPromptTokens, _options.Weights, _options.KeepsWeightsInFolder ? _model : null));
+                new GeneratorSettings(
+                    _columns,
+                    _options.MaximumPromptTokens,
+                    _model.MergesAdapters ? WeightPrecision.AsStored : _options.Weights,
+                    _options.KeepsWeightsInFolder ? _model : null));
         }
         catch
         {

@@ -109,16 +109,15 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
     private (TextGenerator Generator, Model<EncodedText> Model) Load(Engine engine)
     {
         var source = options.Model!;
-        var folder = source.ResolveFolder();
         if (Wanted is var (wanted, otherwise)
-            && PublishedFolder.Open(folder).Encoder is { WritingHead: not null } encoder
+            && PublishedFolder.Open(source.ResolveFolder()).Encoder is { WritingHead: not null } encoder
             && encoder.IsEncoderDecoder != wanted)
         {
             throw new InvalidOperationException(
-                $"{source} is {encoder.Architecture}, {(wanted ? "a causal model" : "an encoder–decoder")}: train it with {otherwise}.");
+                $"{source.Name} is {encoder.Architecture}, {(wanted ? "a causal model" : "an encoder–decoder")}: train it with {otherwise}.");
         }
 
-        var (generator, model) = TextGenerator.Load(engine, folder, options.PrecisionOfWeights, source.Name);
+        var (generator, model) = TextGenerator.Load(engine, source, options.PrecisionOfWeights);
         return (generator, options.Router is { } router ? model.WithRouting(router) : model);
     }
 

@@ -15,7 +15,10 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
 
     private protected MoeGeneratorOptions() => Take(new GeneratorTrainingConfig());
 
-    /// <summary>The model that training begins with. Needed.</summary>
+    /// <summary>
+    /// The model that training begins with. Needed. Adapters beside its weights (<see cref="PublishedModel.WithAdapters"/>) are what learns;
+    /// those that are merged are part of the weights.
+    /// </summary>
     public PublishedModel? Model { get; set; }
 
     /// <summary>
@@ -74,20 +77,20 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
 
     /// <summary>
     /// Low-rank adapters, which alone learn, beside the model's matrices (LoRA, arXiv 2106.09685): with a fraction of the memory, and over
-    /// weights as they are stored. null, the default, trains the weights themselves.
+    /// weights as they are stored. null, the default, trains the weights themselves, or the adapters that <see cref="Model"/> has beside them.
     /// </summary>
     public LowRankAdaptation? Adaptation { get; set; }
 
     /// <summary>
     /// Whether adapters are worked into the weights after training. false keeps them beside the weights, which stay in the model's folder:
     /// a model zip then holds the adapters and refers to the folder, and they can be written for the library peft. Default true; of no
-    /// effect without <see cref="Adaptation"/>.
+    /// effect without adapters.
     /// </summary>
     public bool MergesAdapters { get; set; } = true;
 
     /// <summary>
-    /// What the weights are in memory while adapters learn beside them. Default <see cref="WeightPrecision.AsStored"/>. Without
-    /// <see cref="Adaptation"/> they learn themselves, in single precision.
+    /// What the weights are in memory while adapters learn beside them. Default <see cref="WeightPrecision.AsStored"/>. Without adapters they
+    /// learn themselves, in single precision.
     /// </summary>
     public WeightPrecision Weights { get; set; } = WeightPrecision.AsStored;
 
@@ -148,7 +151,7 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     {
         foreach (var option in base.WithoutEffect())
             yield return option;
-        if (Adaptation is null)
+        if (!TrainsAdapters)
         {
             foreach (var option in Changed(nameof(MergesAdapters), nameof(Weights)))
                 yield return (option, $"{nameof(Adaptation)} is null");
@@ -191,14 +194,17 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     };
 
     /// <summary>What the weights are in memory while they, or adapters beside them, learn.</summary>
-    internal WeightPrecision PrecisionOfWeights => Adaptation is null ? WeightPrecision.Float32 : Weights;
+    internal WeightPrecision PrecisionOfWeights => TrainsAdapters ? Weights : WeightPrecision.Float32;
 
     /// <summary>What the weights of the trained model are in memory; those with adapters in them are no longer int8.</summary>
     internal WeightPrecision PrecisionAfterwards =>
-        Adaptation is not null && MergesAdapters ? WeightPrecision.AsStored : PrecisionOfWeights;
+        (TrainsAdapters && MergesAdapters) || Model is { MergesAdapters: true } ? WeightPrecision.AsStored : PrecisionOfWeights;
 
     /// <summary>Where the weights stay once the model is trained; null where they are its own.</summary>
-    internal PublishedModel? SourceOfWeights => Adaptation is null || MergesAdapters ? null : Model;
+    internal PublishedModel? SourceOfWeights => TrainsAdapters && !MergesAdapters && Model is { MergesAdapters: false } ? Model : null;
+
+    /// <summary>Whether adapters learn, new ones or those of the model, in place of the weights.</summary>
+    private bool TrainsAdapters => Adaptation is not null || Model is { KeepsAdapters: true };
 
     internal override TrainingConfig ToTrainingConfig() => base.ToTrainingConfig() with
     {
@@ -229,6 +235,14 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
         {
             throw new ArgumentException(
                 $"{nameof(Model)} is null: give {nameof(PublishedModel)}.{nameof(PublishedModel.FromFolder)}(path).", nameof(Model));
+        }
+
+        if (Adaptation is not null && Model.KeepsAdapters)
+        {
+            throw new ArgumentException(
+                $"{nameof(Adaptation)} makes new adapters, but {nameof(Model)} has adapters beside its weights: leave {nameof(Adaptation)} null "
+                + $"to go on training these, or merge them first, {nameof(PublishedModel.WithAdapters)}(path, merges: true).",
+                nameof(Adaptation));
         }
 
         OptionCheck.Range(ScoringBatchSize, 1, 4096, nameof(ScoringBatchSize));

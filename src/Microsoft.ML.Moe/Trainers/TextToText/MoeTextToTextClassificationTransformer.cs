@@ -58,6 +58,38 @@ public sealed class MoeTextToTextClassificationTransformer : MoeTransformer, ISa
         return Share(hold => new MoeTextToTextClassificationTransformer(Model.WithRouting(router, hold), _generator, _scorer, _saved));
     }
 
+    /// <summary>
+    /// Writes the model as a folder that Hugging Face's transformers loads, and <c>GenerateText</c> and trainings too, as
+    /// <see cref="MoeTextGenerationTransformer.SaveHuggingFace"/> does. The classes are not in it: it is a model that writes their texts.
+    /// </summary>
+    /// <param name="folder">Path of the folder; made if it is not there. Files of the same names are replaced.</param>
+    /// <param name="weights">What the weights are in the file; bfloat16 halves it and rounds.</param>
+    /// <exception cref="InvalidOperationException">
+    /// Transformers has no form for the model, or it has adapters beside its weights, which <see cref="Merged"/> works into them; the message
+    /// says what it is.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public void SaveHuggingFace(string folder, ElementType weights = ElementType.Float32)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        OptionCheck.Saved(weights, nameof(weights));
+        using var hold = (ModelLease<Model<EncodedText>>)Hold();
+        GeneratorFolderWriter.Write(_generator, hold.Model, folder, weights);
+    }
+
+    /// <inheritdoc cref="MoeTextGenerationTransformer.Merged"/>
+    public MoeTextToTextClassificationTransformer Merged() => Share(hold => new MoeTextToTextClassificationTransformer(
+        Model.Merged(hold), _generator, _scorer, _saved with { Source = null, Weights = WeightPrecision.AsStored }));
+
+    /// <inheritdoc cref="MoeTextGenerationTransformer.SaveAdapters"/>
+    public void SaveAdapters(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        using var hold = Hold();
+        Model.SaveAdapters(folder);
+    }
+
     /// <summary>Tells what the routers do with the prompts of a table.</summary>
     /// <param name="data">The table; no label is needed.</param>
     /// <param name="options">What the report shall hold; null for the defaults.</param>
