@@ -179,9 +179,13 @@ public sealed partial class Model<TRow>
     /// <summary>This model with another router over the same weights: what USMoE (arXiv 2503.22996) calls training-free use. Nothing is
     /// copied, and both go on working side by side on the engine, which must outlive both.
     /// </summary>
-    /// <param name="router">The router; <see cref="Router"/> <c>with</c> a change keeps its other settings.</param>
+    /// <param name="router">
+    /// The router; <see cref="Router"/> <c>with</c> a change keeps its other settings. Of a causal model Unified over a sequence becomes Unified
+    /// within <see cref="RoutingScope.Prefix"/>; of an encoder–decoder it stays what it is in the encoder, and does so in the decoder alone.
+    /// </param>
     /// <exception cref="ArgumentException">
-    /// The router does not fit the number of experts, or the model writes text and the router is not causal (<see cref="Router.AllowsLookahead"/>).
+    /// The router does not fit the number of experts, or the model, or its decoder, writes text and the router is not causal
+    /// (<see cref="Router.AllowsLookahead"/>).
     /// </exception>
     /// <exception cref="InvalidOperationException">The model has no MoE layers.</exception>
     public Model<TRow> WithRouting(Router router)
@@ -190,8 +194,10 @@ public sealed partial class Model<TRow>
         Config.CheckRoutes();
         if (router.Kind == RouterKind.Soft)
             throw new ArgumentException("Soft MoE is trained from the start: it cannot take the place of a router that chooses.", nameof(router));
-        if (Config.Head is NextTokenHeadConfig or DecoderHeadConfig)
+        if (Config.Head is NextTokenHeadConfig)
             router = router.Causal();
+        if (Config.Head is DecoderHeadConfig)
+            router.CheckDecoder();
         var encoder = (Config.Encoder with { Router = router, DenseWidth = Config.Encoder.FeedForwardWidth }).Check();
         return new Model<TRow>(Engine, Config with { Encoder = encoder }, Input, new ParameterStore(_parameters), Branch?.Follow(one => one.WithRouting(router)));
     }

@@ -506,19 +506,37 @@ public sealed record Router
     /// <exception cref="ArgumentException">Later tokens matter, which is not allowed.</exception>
     internal Router Causal()
     {
+        CheckCausal("the model writes text", $"{nameof(Unified)} with {nameof(Scope)} = {nameof(RoutingScope.Prefix)} and no capacity");
+        return OfTokensSoFar;
+    }
+
+    /// <summary>
+    /// Checks that an encoder–decoder can have the router, of which its decoder takes <see cref="OfTokensSoFar"/>; its encoder, which sees whole
+    /// texts, could have any.
+    /// </summary>
+    /// <exception cref="ArgumentException">Later tokens would matter to the decoder, which is not allowed.</exception>
+    internal void CheckDecoder() => CheckCausal(
+        "the model's decoder writes text",
+        $"{nameof(Unified)} without a capacity, which is over whole texts in the encoder and over the tokens so far in the decoder");
+
+    /// <summary>This router, or of Unified over whole sequences the one over the tokens so far, unless looking ahead is allowed.</summary>
+    [JsonIgnore]
+    internal Router OfTokensSoFar =>
+        this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, ExpertCapacity: null, AllowsLookahead: false }
+            ? this with { Scope = RoutingScope.Prefix }
+            : this;
+
+    private void CheckCausal(string why, string otherwise)
+    {
         if (Kind == RouterKind.Soft)
-            throw new ArgumentException("With Soft MoE every slot sees all tokens, later ones too, but the model writes text: choose another router.", nameof(Router));
-        if (this is { Kind: RouterKind.Unified, Scope: RoutingScope.Sequence, CapacityFactor: null, AllowsLookahead: false })
-            return this with { Scope = RoutingScope.Prefix };
-        if (!IsCausal && !AllowsLookahead)
+            throw new ArgumentException($"With Soft MoE every slot sees all tokens, later ones too, but {why}: choose another router.", nameof(Router));
+        if (!OfTokensSoFar.IsCausal && !AllowsLookahead)
         {
             throw new ArgumentException(
-                $"With '{this}' later tokens decide about the experts of earlier ones, but the model writes text. Choose Token Choice or "
-                + $"{nameof(Unified)} with {nameof(Scope)} = {nameof(RoutingScope.Prefix)} and no capacity, or set {nameof(AllowsLookahead)} = true.",
+                $"With '{this}' later tokens decide about the experts of earlier ones, but {why}. Choose Token Choice or {otherwise}, or set "
+                + $"{nameof(AllowsLookahead)} = true.",
                 nameof(Router));
         }
-
-        return this;
     }
 
     private static ArgumentException NoPrefixCapacity(string setting) =>

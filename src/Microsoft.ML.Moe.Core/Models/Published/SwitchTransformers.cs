@@ -12,6 +12,7 @@ namespace Microsoft.ML.Moe.Models.Published;
 /// y = p[e]·expert_e(x)                 while no more than the capacity of the sequence's tokens have come to e, 0 after that
 /// </code>
 /// The capacity counts in one pass, padding too where <see cref="Router.MaskPadding"/> is false; generation token by token drops nothing.
+/// Of another router, Unified over a sequence, the decoder takes the form over the tokens so far.
 /// </summary>
 internal sealed record SwitchTransformersConfig : EncoderDecoderConfig
 {
@@ -113,7 +114,9 @@ internal sealed record SwitchTransformersConfig : EncoderDecoderConfig
     {
         if (!DecoderMoeAt.Contains(layer))
             return base.CreateDecoderFeedForward(store, name, layer);
-        var moe = Mixture?.Apply(MoeLayerSettings) ?? MoeLayerSettings;
+        // a decoder's tokens do not see later ones
+        var settings = (this with { Router = Router.OfTokensSoFar }).MoeLayerSettings;
+        var moe = Mixture?.Apply(settings) ?? settings;
         return new MoeLayer(store, name + ".moe", Layers + layer, Width, ExpertWidth, moe, outputGain: 1f);
     }
 

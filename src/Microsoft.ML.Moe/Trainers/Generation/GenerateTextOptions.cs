@@ -24,8 +24,9 @@ public sealed record GenerateTextOptions
 
     /// <summary>
     /// Another router for the model's experts (USMoE without training, arXiv 2503.22996). null, the default, for its own. Only for a mixture.
-    /// Of a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence, and other routers by which later
-    /// tokens change what earlier ones get are refused, unless <see cref="Routing.Router.AllowsLookahead"/> allows them.
+    /// Of a causal model, and in the decoder of an encoder–decoder, Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole
+    /// sequence, and other routers by which later tokens change what earlier ones get are refused, unless
+    /// <see cref="Routing.Router.AllowsLookahead"/> allows them.
     /// </summary>
     public Router? Router { get; init; }
 

@@ -96,9 +96,9 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     /// working side by side, each to be disposed.
     /// </summary>
     /// <param name="router">
-    /// The router. Of a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence, and other
-    /// routers by which later tokens change what earlier ones get are refused, unless <see cref="Routing.Router.AllowsLookahead"/> allows
-    /// them.
+    /// The router. Of a causal model, and in the decoder of an encoder–decoder, Unified is within <see cref="RoutingScope.Prefix"/> where its
+    /// scope is a whole sequence, and other routers by which later tokens change what earlier ones get are refused, unless
+    /// <see cref="Routing.Router.AllowsLookahead"/> allows them.
     /// </param>
     /// <exception cref="ArgumentException">
     /// The router does not fit the number of experts, or by it a later token changes what an earlier one gets.

@@ -23,7 +23,8 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
 
     /// <summary>
     /// Another router for the experts, while training and afterwards (USMoE, arXiv 2503.22996). null, the default, for the model's own. Of
-    /// a causal model Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole sequence.
+    /// a causal model, and in the decoder of an encoder–decoder, Unified is within <see cref="RoutingScope.Prefix"/> where its scope is a whole
+    /// sequence.
     /// </summary>
     public Router? Router { get; set; }
 
