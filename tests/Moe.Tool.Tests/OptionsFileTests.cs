@@ -48,6 +48,11 @@ public class OptionsFileTests : FolderTests
         Applied("""{ "globalWorkspace": { "threshold": 1.2, "unit": "nats", "maxTokensPerSequence": 4 } }""").GlobalWorkspace);
 
     [Fact]
+    public void Thresholds_of_blocks_are_an_object_within_it() => Assert.Equal(
+        new Dictionary<int, double> { [1] = 0.9, [3] = 0.6 },
+        Applied("""{ "globalWorkspace": { "threshold": 0.77, "blockThresholds": { "1": 0.9, "3": 0.6 } } }""").GlobalWorkspace!.BlockThresholds!);
+
+    [Fact]
     public void An_encoder_is_a_name_or_a_folder()
     {
         Assert.Same(PublishedEncoder.MiniLM, Applied("""{ "encoder": "MiniLM" }""").Encoder);

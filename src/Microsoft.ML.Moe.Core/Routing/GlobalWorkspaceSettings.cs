@@ -6,7 +6,7 @@ namespace Microsoft.ML.Moe.Routing;
 /// </summary>
 /// <param name="Threshold">
 /// H*: a token takes part when its router entropy is at least this. In <paramref name="Unit"/>; the paper's 1.6 and 1.8 nats are
-/// shares of 0.77 and 0.87 of the maximum.
+/// shares of 0.77 and 0.87 of the maximum. <see cref="BlockThresholds"/> may say otherwise of a block.
 /// </param>
 /// <param name="Unit">Unit of <paramref name="Threshold"/>. Default <see cref="EntropyUnit.ShareOfMaximum"/>.</param>
 /// <param name="MaxTokensPerSequence">
@@ -27,12 +27,20 @@ public sealed record GlobalWorkspaceSettings(
     /// </summary>
     public int? MaxTokensPerDecoderSequence { get; init; }
 
+    /// <summary>
+    /// H* of some blocks, by their numbers from 0, in place of <see cref="Threshold"/> and in its unit; a decoder's blocks count after the
+    /// encoder's. Default null: <see cref="Threshold"/> holds in all.
+    /// </summary>
+    public IReadOnlyDictionary<int, double>? BlockThresholds { get; init; }
+
     /// <summary>What a broadcast token gives. Default <see cref="GlobalWorkspaceRule.Paper"/>.</summary>
     public GlobalWorkspaceRule Rule { get; init; }
 
     /// <summary>Checks the settings against a model.</summary>
     /// <param name="experts">Number of experts, N.</param>
-    /// <param name="moeBlocks">Numbers of the blocks that have a MoE layer; null leaves <see cref="Blocks"/> unchecked.</param>
+    /// <param name="moeBlocks">
+    /// Numbers of the blocks that have a MoE layer; null leaves <see cref="Blocks"/>, and the numbers in <see cref="BlockThresholds"/>, unchecked.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A setting is impossible; the message names it.</exception>
     public void Check(int experts, IReadOnlyCollection<int>? moeBlocks = null)
     {
@@ -43,17 +51,9 @@ public sealed record GlobalWorkspaceSettings(
             throw OutOfRange(nameof(Tokens), Tokens, "neither the uncertain tokens nor random ones.");
         if (!Enum.IsDefined(Rule))
             throw OutOfRange(nameof(Rule), Rule, "neither the paper's rule nor that of the released code.");
-        if (!double.IsFinite(Threshold))
-            throw OutOfRange(nameof(Threshold), Threshold, "not a finite number.");
-        if (Unit != EntropyUnit.Nats && Threshold is < 0 or > 1)
-        {
-            throw OutOfRange(
-                nameof(Threshold),
-                Threshold,
-                $"not within [0, 1], as {nameof(Unit)} = {Unit} asks. For nats, at most ln {experts} = {Math.Log(experts):F3}, "
-                + $"set {nameof(Unit)} to {EntropyUnit.Nats}.");
-        }
-
+        CheckThreshold(nameof(Threshold), Threshold);
+        foreach (var (block, threshold) in BlockThresholds ?? new Dictionary<int, double>())
+            CheckThreshold($"{nameof(BlockThresholds)}[{block}]", threshold);
         if (MaxTokensPerSequence is < 0)
             throw OutOfRange(nameof(MaxTokensPerSequence), MaxTokensPerSequence, "below 0; null means no limit.");
         if (MaxTokensPerDecoderSequence is < 0)
@@ -64,9 +64,35 @@ public sealed record GlobalWorkspaceSettings(
                 throw OutOfRange(nameof(Blocks), block, $"not a block with a MoE layer; these are {string.Join(", ", moeBlocks!)}.");
         }
 
+        foreach (var block in BlockThresholds?.Keys ?? [])
+        {
+            if (moeBlocks?.Contains(block) == false)
+                throw OutOfRange(nameof(BlockThresholds), block, $"not a block with a MoE layer; these are {string.Join(", ", moeBlocks)}.");
+            if (Blocks?.Contains(block) == false)
+                throw OutOfRange(nameof(BlockThresholds), block, $"a block that {nameof(Blocks)} leaves out: it needs no threshold.");
+        }
+
+        void CheckThreshold(string member, double threshold)
+        {
+            if (!double.IsFinite(threshold))
+                throw OutOfRange(member, threshold, "not a finite number.");
+            if (Unit != EntropyUnit.Nats && threshold is < 0 or > 1)
+            {
+                throw OutOfRange(
+                    member,
+                    threshold,
+                    $"not within [0, 1], as {nameof(Unit)} = {Unit} asks. For nats, at most ln {experts} = {Math.Log(experts):F3}, "
+                    + $"set {nameof(Unit)} to {EntropyUnit.Nats}.");
+            }
+        }
+
         static ArgumentOutOfRangeException OutOfRange(string member, object value, string problem) =>
             new(member, value, $"{nameof(GlobalWorkspaceSettings)}.{member} is {problem}");
     }
+
+    /// <summary>H* of a block, in <see cref="Unit"/>.</summary>
+    /// <param name="block">Number of the block, from 0.</param>
+    internal double ThresholdOf(int block) => BlockThresholds is { } own && own.TryGetValue(block, out var threshold) ? threshold : Threshold;
 
     /// <summary>The policy to train a block's MoE layer with.</summary>
     /// <param name="inner">The layer's own.</param>
@@ -81,8 +107,8 @@ public sealed record GlobalWorkspaceSettings(
             return inner;
         var nats = Unit switch
         {
-            EntropyUnit.Nats => Threshold,
-            EntropyUnit.ShareOfMaximum => Threshold * Math.Log(experts),
+            EntropyUnit.Nats => ThresholdOf(block),
+            EntropyUnit.ShareOfMaximum => ThresholdOf(block) * Math.Log(experts),
             _ => calibratedNats ?? throw new ArgumentNullException(nameof(calibratedNats), "A share of tokens has to be calibrated first."),
         };
         var slots = isDecoder ? MaxTokensPerDecoderSequence ?? MaxTokensPerSequence : MaxTokensPerSequence;

@@ -43,7 +43,7 @@ internal sealed class WorkspacePolicies(
         var calibration = new EntropyCalibration();
         score([.. Enumerable.Range(0, count).Select(i => rows[(int)((long)i * rows.Count / count)])], calibration);
         foreach (var block in moeBlocks)
-            _thresholds[block] = calibration.ThresholdOf(block, settings.Threshold);
+            _thresholds[block] = calibration.ThresholdOf(block, settings.ThresholdOf(block));
     }
 
     /// <summary>The policy of a block: its own under the global workspace. A <see cref="PolicySelector"/>.</summary>

@@ -36,12 +36,31 @@ public class GlobalWorkspaceSettingsTests
         Assert.Same(Inner, settings.Apply(Inner, 5, 8));
     }
 
+    [Theory]
+    [InlineData(EntropyUnit.Nats, 1.6, 1.2, 1.6, 1.2)]
+    [InlineData(EntropyUnit.ShareOfMaximum, 0.8, 0.6, 1.664, 1.248)] // of ln 8 = 2.079
+    public void BlocksMayHaveThresholdsOfTheirOwn(EntropyUnit unit, double threshold, double ofBlock, double nats, double natsOfBlock)
+    {
+        var settings = new GlobalWorkspaceSettings(threshold, unit) { BlockThresholds = new Dictionary<int, double> { [3] = ofBlock } };
+
+        settings.Check(8, [1, 3, 5]);
+
+        Assert.Equal(natsOfBlock, NatsOf(3), 1e-3);
+        Assert.Equal(nats, NatsOf(1), 1e-3);
+        Assert.Equal(nats, NatsOf(5), 1e-3);
+
+        double NatsOf(int block) => Assert.IsType<GlobalWorkspace>(settings.Apply(Inner, block, 8)).EntropyThreshold;
+    }
+
     [Fact]
     public void NoNamedBlocksMeanNone() => Assert.Same(Inner, new GlobalWorkspaceSettings(0.8, Blocks: []).Apply(Inner, 1, 8));
 
     [Fact]
     public void AShareOfTokensHasToBeCalibrated() => Assert.Throws<ArgumentNullException>(
         () => new GlobalWorkspaceSettings(0.2, EntropyUnit.ShareOfTokens).Apply(Inner, 1, 8));
+
+    private static GlobalWorkspaceSettings WithOwn(int block, double threshold) =>
+        new(0.8) { BlockThresholds = new Dictionary<int, double> { [block] = threshold } };
 
     public static TheoryData<GlobalWorkspaceSettings, string> Impossible => new()
     {
@@ -53,6 +72,10 @@ public class GlobalWorkspaceSettingsTests
         { new GlobalWorkspaceSettings(0.8, MaxTokensPerSequence: -1), nameof(GlobalWorkspaceSettings.MaxTokensPerSequence) },
         { new GlobalWorkspaceSettings(0.8, Blocks: [1, 2]), nameof(GlobalWorkspaceSettings.Blocks) },
         { new GlobalWorkspaceSettings(0.8, Tokens: (GlobalWorkspaceTokens)7), nameof(GlobalWorkspaceSettings.Tokens) },
+        { WithOwn(3, 1.6), nameof(GlobalWorkspaceSettings.BlockThresholds) + "[3]" },
+        { WithOwn(3, double.NaN), nameof(GlobalWorkspaceSettings.BlockThresholds) + "[3]" },
+        { WithOwn(2, 0.5), nameof(GlobalWorkspaceSettings.BlockThresholds) },
+        { WithOwn(3, 0.5) with { Blocks = [1] }, nameof(GlobalWorkspaceSettings.BlockThresholds) },
     };
 
     [Theory]

@@ -79,6 +79,27 @@ public sealed class GeneratorObjectiveTests : IDisposable
         Assert.All(Reached(model), reached => Assert.DoesNotContain(false, reached));
     }
 
+    /// <summary>All tokens of one block are uncertain, none or about a quarter of those of the other.</summary>
+    [Theory]
+    [InlineData(EntropyUnit.Nats, 0, 2.1)] // over ln 8
+    [InlineData(EntropyUnit.ShareOfTokens, 1, 0.25)]
+    public void EachBlockBroadcastsByItsOwnThreshold(EntropyUnit unit, double ofFirst, double ofSecond)
+    {
+        var model = TinyGenerators.Create(_engine, TinyCausal.Olmoe);
+        EncodedText[] rows = [.. TinyGenerators.Rows(model, 30).Select(row => row.Input)];
+        var settings = new GlobalWorkspaceSettings(ofFirst, unit) { BlockThresholds = new Dictionary<int, double> { [1] = ofSecond } };
+        var policies = new WorkspacePolicies(settings, model.Experts, model.Config.MoeBlocks);
+        policies.Begin(thresholds: null, rows, (read, observer) => model.Score(read, [], observer));
+
+        var shares = new Shares();
+        using var tape = _engine.BeginTape(training: true);
+        model.Forward(tape, model.Input.CreatePacker(model.Packing()).Pack(rows), shares, policies.Select);
+
+        Assert.Equal(1, shares.OfBlock[0]);
+        // the second block's tokens are others while the first one's go to all experts
+        Assert.InRange(shares.OfBlock[1], ofSecond > 1 ? 0 : 0.05, ofSecond > 1 ? 0 : 0.6);
+    }
+
     [Theory]
     [InlineData(TinyGenerators.Switch)]
     [InlineData(TinyCausal.Olmoe)]
@@ -194,5 +215,14 @@ public sealed class GeneratorObjectiveTests : IDisposable
         var gradient = new float[parameter.Value.Length];
         parameter.Value.CopyGradientTo(gradient);
         return gradient;
+    }
+
+    /// <summary>Share of the tokens of each block that go to all experts.</summary>
+    private sealed class Shares : IRoutingObserver
+    {
+        public Dictionary<int, double> OfBlock { get; } = [];
+
+        public void OnRouted(RoutedLayer layer) =>
+            OfBlock.Add(layer.Block, Enumerable.Range(0, layer.Plan.Tokens).Average(token => layer.Plan.IsBroadcast(token) ? 1.0 : 0));
     }
 }
