@@ -55,7 +55,8 @@ internal sealed class JetMoeAttention : IAttention
         if (!context.Layout.Mask.IsEmpty)
             throw new InvalidOperationException("JetMoE's attention takes sequences without padding.");
         var logitsTE = _router.Logits(tape, xTD);
-        // another policy could give a token more or fewer experts, and then other heads than the keys have
+        // Its own policy, whatever the MoE layers are routed by while training with a global workspace or after re-routing: another one could
+        // give a token more or fewer experts, and then other heads than the keys have.
         var plan = tape.Route(logitsTE, _policy, context.Layout);
         var experts = new Experts(_queries.WeightEIO, null, _output.WeightEIO, null, Activation.None);
         context.Observer?.OnAttentionRouted(new RoutedLayer(_block, tape, xTD, logitsTE, plan, context.Layout, experts));

@@ -98,7 +98,7 @@ public abstract class MoeGeneratorOptions : MoeTrainerOptions
     /// <summary>
     /// GW-MoE fine-tuning (arXiv 2406.12375): tokens whose router is uncertain are sent to all experts while training, so that whichever
     /// expert such a token meets later knows it; writing afterwards costs what it always costs. null, the default, trains with the router
-    /// alone.
+    /// alone. Of JetMoE, whose attention has experts too, the MoE layers take part and the attention does not.
     /// </summary>
     public GlobalWorkspaceSettings? GlobalWorkspace { get; set; }
 
