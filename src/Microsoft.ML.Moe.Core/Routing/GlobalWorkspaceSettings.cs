@@ -148,6 +148,10 @@ public enum GlobalWorkspaceTokens
     /// <summary>Those whose router entropy reaches the threshold.</summary>
     Uncertain,
 
-    /// <summary>As many of each sequence, drawn at random: the control arm, which tells whether uncertainty matters at all.</summary>
+    /// <summary>
+    /// As many of each sequence, drawn at random: the control arm, which tells whether uncertainty matters at all. Number and draw are of the
+    /// whole sequence, so that while a model that writes is trained later tokens decide which earlier ones are sent to all experts; with
+    /// <see cref="Uncertain"/> they do not.
+    /// </summary>
     Random,
 }

@@ -29,6 +29,11 @@ public sealed class CanaryTests
         ["token choice, 1"] = Router.TokenChoice(1),
         ["token choice, 2"] = Router.TokenChoice(2),
         ["token choice, 2, raw"] = Router.TokenChoice(2, normalizeWeights: false),
+        ["token choice, 2, skipping"] = Router.TokenChoice(2) with { SkipThreshold = 0.9 },
+        ["token choice, 2, sigmoid"] = Router.TokenChoice(2) with { ScoreFunction = ScoreFunction.Sigmoid },
+        ["token choice, 2, SparseMixer"] =
+            Router.TokenChoice(2, normalizeWeights: false) with { ScoreFunction = ScoreFunction.SparseMixer, Jitter = 0.01 },
+        ["token choice, 2, 1 of 2 groups"] = Router.TokenChoice(2) with { Groups = new ExpertGroups(2, 1) },
         ["token choice, 1, 2 tokens an expert"] = Router.TokenChoice(1) with { ExpertCapacity = 2 },
         ["token choice, 1, capacity by length"] = Router.TokenChoice(1) with { CapacityFactor = 1 },
         ["token choice, 1, capacity by score"] =
@@ -68,6 +73,34 @@ public sealed class CanaryTests
 
         if (router is not null)
             Assert.InRange(LargestChange(Create(engine, router)), 0, SameNats);
+    }
+
+    /// <summary>Which tokens go to all experts while training is no later token's business, whether all uncertain ones do or the first two.</summary>
+    [Theory]
+    [InlineData("token choice, 1", null)]
+    [InlineData("token choice, 1", 2)]
+    [InlineData("token choice, 2, skipping", 2)]
+    [InlineData("unified, prefix", null)]
+    [InlineData("unified, prefix", 2)]
+    public void AWorkspaceLooksAtNoLaterTokenWhileTraining(string name, int? slots)
+    {
+        using var engine = new ManagedEngine(1);
+        var model = Create(engine, Routers[name]);
+        var (policies, plain) = (Workspace(model, slots, GlobalWorkspaceTokens.Uncertain), Workspace(model, slots: 0, GlobalWorkspaceTokens.Uncertain));
+        int[][] rows = [Row(new Random(7))];
+        Assert.True(Difference(Scores(model, rows, policies)[0], Scores(model, rows, plain)[0]) > 1e-4, "Nothing was sent to all experts.");
+
+        Assert.InRange(LargestChange(model, policies), 0, SameNats);
+    }
+
+    /// <summary>The control experiment draws among all tokens of a sequence.</summary>
+    [Fact]
+    public void RandomTokensOfAWorkspaceLookAheadWhileTraining()
+    {
+        using var engine = new ManagedEngine(1);
+        var model = Create(engine, Router.TokenChoice(1));
+
+        Assert.True(LargestChange(model, Workspace(model, slots: 2, GlobalWorkspaceTokens.Random)) > 1e-4);
     }
 
     [Fact]
@@ -117,6 +150,16 @@ public sealed class CanaryTests
         Router = router,
     }.Create(engine, Tokenizer, seed: 1);
 
+    /// <summary>A workspace with a threshold at which half of some tokens are uncertain.</summary>
+    private static PolicySelector Workspace(Model<EncodedText> model, int? slots, GlobalWorkspaceTokens tokens)
+    {
+        var settings = new GlobalWorkspaceSettings(0.5, EntropyUnit.ShareOfTokens, slots, Tokens: tokens);
+        var policies = new WorkspacePolicies(settings, model.Experts, model.Config.MoeBlocks);
+        EncodedText[] some = [.. Rows(20, seed: 4).Select(row => row.Input)];
+        policies.Begin(thresholds: null, some, (rows, observer) => model.Score(rows, [], observer));
+        return policies.Select;
+    }
+
     private static double BitsAfterTraining(Router router, int width, int steps, float learningRate)
     {
         using var engine = new ManagedEngine();
@@ -151,7 +194,9 @@ public sealed class CanaryTests
     /// <summary>
     /// How much the log-probabilities of earlier tokens change, at most, when all later ones of all rows are others, or are not there.
     /// </summary>
-    private static double LargestChange(Model<EncodedText> model)
+    /// <param name="model">The model.</param>
+    /// <param name="policies">Those of a training, whose passes are looked at; null looks at those of inference.</param>
+    private static double LargestChange(Model<EncodedText> model, PolicySelector? policies = null)
     {
         var random = new Random(7);
         var largest = 0.0;
@@ -162,7 +207,7 @@ public sealed class CanaryTests
             {
                 int[][] others = [.. rows.Select(row => (int[])[.. row[..kept], .. Row(random)[kept..]])];
                 foreach (var changed in new[] { others, [.. rows.Select(row => row[..kept])] })
-                    foreach (var (one, other) in Scores(model, rows).Zip(Scores(model, changed)))
+                    foreach (var (one, other) in Scores(model, rows, policies).Zip(Scores(model, changed, policies)))
                         largest = Math.Max(largest, Difference(one[..kept], other[..kept]));
             }
         }
@@ -174,13 +219,13 @@ public sealed class CanaryTests
         one.Zip(other).Max(pair => pair.First.Zip(pair.Second).Max(p => Math.Abs(p.First - p.Second)));
 
     /// <summary>For each row and token the log-probabilities of the symbols that may follow, of all rows, of one length, in one pass.</summary>
-    private static double[][][] Scores(Model<EncodedText> model, int[][] rows)
+    private static double[][][] Scores(Model<EncodedText> model, int[][] rows, PolicySelector? policies = null)
     {
         var head = (NextTokenHead)model.Head;
-        using var tape = model.Engine.BeginTape(training: false);
+        using var tape = model.Engine.BeginTape(training: policies is not null);
         var layout = new SequenceLayout([.. Enumerable.Range(0, rows.Length + 1).Select(row => row * rows[0].Length)]);
         var batch = new TokenIdBatch().Reset(layout, rows.SelectMany(row => row).ToArray(), default);
-        var scoresTV = head.Scores(tape, model.Encode(tape, batch).Last).ToArray();
+        var scoresTV = head.Scores(tape, model.Encode(tape, batch, policies: policies).Last).ToArray();
         return [.. scoresTV.Chunk(head.VocabularySize)
             .Select(scoresV =>
             {
