@@ -2,6 +2,7 @@ using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 using MoeTool.Settings;
 using Spectre.Console.Cli.Testing;
 using Spectre.Console.Testing;
@@ -110,6 +111,83 @@ public class SettingsTests : FolderTests
         Assert.Equal((2, 1, Router.Unified(1, alpha: 0.4)), (options.MaxEpochs, options.Layers, options.Router));
     }
 
+    [Fact]
+    public void The_command_line_goes_before_the_file_of_options_of_models_that_write()
+    {
+        var model = TinyCausal.Write(Path.Combine(Folder, "model"), TinyCausal.Switch, generation: """{ "eos_token_id": 1 }""");
+        var file = Write("o.json", """
+            {
+              "maximumSourceTokens": 40, "maximumTargetTokens": 30, "windows": { "columnName": "Other", "overlap": 5 }, "metric": "F1",
+              "generation": { "beams": 2, "lengthPenalty": 0.5 }
+            }
+            """);
+        string[] training = ["train-text-to-text", "--model", model, "--train", "a.tsv", "--options", file];
+        var options = new MoeTextToTextTrainer.Options();
+        Parsed<TrainTextToTextSettings>(training).ApplyTo(options);
+        Assert.Equal((40, 30, 2), (options.MaximumSourceTokens, options.MaximumTargetTokens, options.Generation!.Beams));
+        Assert.Equal(new ContextWindows { ColumnName = "Other", Overlap = 5 }, options.Windows);
+
+        options = new MoeTextToTextTrainer.Options { ValidationShare = 0.1f };
+        Parsed<TrainTextToTextSettings>(
+            [.. training, "--max-source-tokens", "20", "--max-target-tokens", "10", "--windows", "Context", "--beams", "4", "--metric", "rouge-l"])
+            .ApplyTo(options);
+        Assert.Equal((20, 10, TextMetric.RougeL), (options.MaximumSourceTokens, options.MaximumTargetTokens, options.Metric));
+        // what the command line does not name stays as the file has it
+        Assert.Equal(new ContextWindows { ColumnName = "Context", Overlap = 5 }, options.Windows);
+        Assert.Equal((4, 0.5f), (options.Generation!.Beams, options.Generation.LengthPenalty));
+
+        var classes = new MoeTextToTextClassificationTrainer.Options();
+        Parsed<TrainTextToTextSettings>(
+            "train-text-to-text", "--model", model, "--train", "a.tsv", "--classes", "--max-source-tokens", "20", "--options",
+            Write("c.json", """{ "maximumSourceTokens": 40 }""")).ApplyTo(classes);
+        Assert.Equal(20, classes.MaximumSourceTokens);
+    }
+
+    [Fact]
+    public void Beams_alone_write_as_the_model_s_files_say()
+    {
+        var model = TinyCausal.Write(Path.Combine(Folder, "model"), TinyCausal.Switch, generation: """{ "eos_token_id": 1, "length_penalty": 0.25 }""");
+        var options = new MoeTextToTextTrainer.Options();
+        Parsed<TrainTextToTextSettings>(
+            "train-text-to-text", "--model", model, "--train", "a.tsv", "--beams", "3", "--max-target-tokens", "9").ApplyTo(options);
+        Assert.Equal((3, 9, 0.25f), (options.Generation!.Beams, options.Generation.MaximumNewTokens, options.Generation.LengthPenalty));
+    }
+
+    [Fact]
+    public void The_command_line_goes_before_the_file_of_options_of_language_models()
+    {
+        var file = Write("o.json", """{ "maximumPromptTokens": 40, "maximumCompletionTokens": 30, "systemPrompt": "long", "usesChatTemplate": false }""");
+        string[] training = ["train-language-model", "--model", "m", "--train", "a.tsv", "--options", file];
+        var options = new MoeLanguageModelTrainer.Options();
+        Parsed<TrainLanguageModelSettings>(training).ApplyTo(options);
+        Assert.Equal((40, 30, "long", false), (options.MaximumPromptTokens, options.MaximumCompletionTokens, options.SystemPrompt, options.UsesChatTemplate));
+
+        Parsed<TrainLanguageModelSettings>(
+            [.. training, "--max-prompt-tokens", "20", "--max-completion-tokens", "10", "--chat", "--system", "brief"]).ApplyTo(options);
+        Assert.Equal((20, 10, "brief", true), (options.MaximumPromptTokens, options.MaximumCompletionTokens, options.SystemPrompt, options.UsesChatTemplate));
+    }
+
+    [Fact]
+    public void Tasks_of_the_paper_have_their_settings()
+    {
+        string[] training = ["train-text-to-text", "--model", "m", "--train", "a.tsv"];
+        var summaries = Parsed<TrainTextToTextSettings>([.. training, "--summarisation", "--source", "Article"]);
+        var options = summaries.ToOptions();
+        summaries.ApplyTo(options);
+        Assert.Equal(("summarize:{Article}", 1024, 6), (options.Prompt!.ToString(), options.MaximumSourceTokens, options.Generation!.Beams));
+        options.ValidationShare = 0.1f;
+        Assert.Equal(TextMetric.RougeLsum, options.Metric);
+
+        var questions = Parsed<TrainTextToTextSettings>([.. training, "--questions"]);
+        options = questions.ToOptions();
+        questions.ApplyTo(options);
+        Assert.Equal(("question: {Question} context: {Context}", 384, "Context"), (options.Prompt!.ToString(), options.MaximumSourceTokens, options.Windows!.ColumnName));
+        options = Parsed<TrainTextToTextSettings>([.. training, "--questions", "--question-column", "q", "--context-column", "c"]).ToOptions();
+        Assert.Equal(("question: {q} context: {c}", "c"), (options.Prompt!.ToString(), options.Windows!.ColumnName));
+
+        Assert.Null(Parsed<TrainTextToTextSettings>(training).ToOptions().Prompt);
+    }
+
     [Theory]
     [InlineData("--epochs takes a whole number of at least 1, not 0.", "train-text", "--train", "a", "--epochs", "0")]
     [InlineData("--experts: A whole number is needed, not 'many'.", "train-text", "--train", "a", "--experts", "many")]
@@ -123,6 +201,10 @@ public class SettingsTests : FolderTests
     [InlineData("--compare-routing needs experts", "train-text", "--train", "a", "--moe-every", "0", "--compare-routing")]
     [InlineData("--model is needed", "pretrain", "--text-file", "a.txt")]
     [InlineData("--text and --path exclude each other", "evaluate", "--model", "m", "--data", "d", "--text", "a", "--path", "b")]
+    [InlineData("--glue, --summarisation and --questions exclude each other", "train-text-to-text", "--model", "m", "--train", "a", "--glue", "rte", "--questions")]
+    [InlineData("--glue, --summarisation and --questions exclude each other", "train-text-to-text", "--model", "m", "--train", "a", "--summarisation", "--questions")]
+    [InlineData("name the columns of --questions", "train-text-to-text", "--model", "m", "--train", "a", "--context-column", "c")]
+    [InlineData("not of --classes", "train-text-to-text", "--model", "m", "--train", "a", "--classes", "--summarisation")]
     [InlineData("bogus", "train-text", "--train", "a", "--bogus")]
     [InlineData("--train needs a value.", "train-text", "--train")]
     [InlineData("--model needs a value.", "train-text", "--train", "a", "--model")]

@@ -78,6 +78,21 @@ public sealed class TrainGeneratorTests : FolderTests
     }
 
     [Fact]
+    public void SummariesAndQuestionsHaveTheirPromptsAndSettings()
+    {
+        var rows = "Article\tSummary\n" + string.Concat(Enumerable.Range(0, 20).Select(i => $"{(i % 2 == 0 ? "abab" : "cdcd")}\t{(i % 2 == 0 ? "ab" : "cd")}\n"));
+        string[] summaries = ["train-text-to-text", _switch, "--train", Write("s.tsv", rows), "--summarisation", "--source", "Article", "--target", "Summary"];
+        string[] once = ["--epochs", "1", "--workspace", "off"];
+        var output = Train([.. summaries, .. once, "--validation", Write("v.tsv", rows), "--max-source-tokens", "20"]);
+        Assert.Matches(@"(?m)^Epoch 1/1: .*, score \d", output);
+        Assert.DoesNotContain(", score", Train([.. summaries, .. once]), StringComparison.Ordinal);
+        output = Train([
+            "train-text-to-text", _switch, "--train", Write("q.tsv", "Q\tC\tTarget\nab\tabcdabcd\tcd\nba\tcdab\tab\nab\tcdcdab\tab\ncd\tabdc\tdc\nab\tabcd\tcd\n"),
+            "--questions", "--question-column", "Q", "--context-column", "C", .. once]);
+        Assert.Contains("Test exact match", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ACausalModelLearnsCompletionsOrTexts()
     {
         var train = Write("train.tsv", Rows(80));
@@ -141,6 +156,10 @@ public sealed class TrainGeneratorTests : FolderTests
     [InlineData("no column 'Nowhere'; choose one with --source", "--source", "Nowhere")]
     [InlineData("no column 'Nowhere'; choose one with --target", "--target", "Nowhere")]
     [InlineData("no column 'Nowhere'; choose one with --prompt", "--prompt", "q {Nowhere}")]
+    [InlineData("no column 'Question'; choose one with --question-column", "--questions")]
+    [InlineData("no column 'Nowhere'; choose one with --context-column", "--questions", "--question-column", "Source", "--context-column", "Nowhere")]
+    [InlineData("no column 'Nowhere'; choose one with --source", "--summarisation", "--source", "Nowhere")]
+    [InlineData("no column 'Nowhere'; choose one with --prompt", "--questions", "--prompt", "q {Nowhere}")]
     [InlineData("has a brace at 2", "--prompt", "q {Nowhere")]
     [InlineData("cannot be read and written", "--source", "Target")]
     [InlineData("Metric = RougeL needs validation rows", "--metric", "rouge-l")]

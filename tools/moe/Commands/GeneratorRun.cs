@@ -2,7 +2,6 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
-using Microsoft.ML.Moe.Generation;
 using MoeTool.Data;
 using MoeTool.Settings;
 
@@ -24,23 +23,24 @@ internal sealed class GeneratorRun(ToolConsole console, MLContext ml, GeneratorT
     private Tables? _tables;
     private string? _outFile;
 
-    /// <summary>How a model writes to test rows where nothing else is asked for.</summary>
-    /// <param name="model">Its folder or name.</param>
-    /// <param name="maximumTokens">Most tokens of an answer.</param>
-    public static GenerationOptions GenerationOf(string model, int maximumTokens) =>
-        GenerationOptions.Read(model) with { MaximumNewTokens = maximumTokens };
-
     /// <summary>Loads the tables, and completes the options.</summary>
     /// <param name="options">Columns are set.</param>
     /// <param name="prompt">What is read of a row; null for one column.</param>
     /// <param name="source">That column, and the option that chooses it.</param>
     /// <param name="target">Column of what is to be written, and the option that chooses it; null for none.</param>
+    /// <param name="optionOf">The option that chooses a column of the prompt; null where the prompt itself does.</param>
     public void Load(
-        MoeGeneratorOptions options, PromptTemplate? prompt, (string Option, string Column) source, (string Option, string Column)? target)
+        MoeGeneratorOptions options,
+        PromptTemplate? prompt,
+        (string Option, string Column) source,
+        (string Option, string Column)? target,
+        Func<string, string>? optionOf = null)
     {
         _options = options;
         _inputs = prompt?.Columns ?? [source.Column];
-        var names = _inputs.Select(name => new SourceColumn(name, name, prompt is null ? source.Option : "--prompt")).ToList();
+        var names = _inputs
+            .Select(name => new SourceColumn(name, name, prompt is null ? source.Option : optionOf?.Invoke(name) ?? "--prompt"))
+            .ToList();
         if (target is var (option, column))
             names.Add(new SourceColumn(column, column, option));
         if (names.CountBy(name => name.Source).FirstOrDefault(count => count.Value > 1) is { Key: { } twice })

@@ -20,17 +20,11 @@ internal sealed class TrainTextToTextCommand(ToolConsole console) : Command<Trai
             return 0;
         }
 
-        var options = settings.Glue is { } task ? MoeTextToTextTrainer.Options.Glue(task) : new MoeTextToTextTrainer.Options();
+        var options = settings.ToOptions();
         options.Prompt = PromptOf(settings, options.Prompt);
         (options.SourceColumnName, options.TargetColumnName) = (settings.Source, settings.Target);
         options.OutputColumnName = GeneratorRun.Output;
-        options.MaximumSourceTokens = settings.MaxSourceTokens ?? options.MaximumSourceTokens;
-        options.MaximumTargetTokens = settings.MaxTargetTokens ?? options.MaximumTargetTokens;
-        if (settings.Windows is not null)
-            options.Windows = new ContextWindows { ColumnName = settings.Windows };
-        run.Load(options, options.Prompt, ("--source", settings.Source), ("--target", settings.Target));
-        if (settings.Beams is { } beams)
-            options.Generation = GeneratorRun.GenerationOf(settings.Model, options.MaximumTargetTokens) with { Beams = beams };
+        run.Load(options, options.Prompt, ("--source", settings.Source), ("--target", settings.Target), settings.OptionOf);
         run.Write(() => ml.Transforms.Text.MoeTextToText(options), settings.Target, settings.Glue);
         return 0;
     }
@@ -42,7 +36,6 @@ internal sealed class TrainTextToTextCommand(ToolConsole console) : Command<Trai
             : new MoeTextToTextClassificationTrainer.Options();
         options.Prompt = PromptOf(settings, options.Prompt);
         (options.TextColumnName, options.LabelColumnName) = (settings.Source, settings.Target);
-        options.MaximumSourceTokens = settings.MaxSourceTokens ?? options.MaximumSourceTokens;
         run.Load(options, options.Prompt, ("--source", settings.Source), ("--target", settings.Target));
         run.Classify(() => ml.MulticlassClassification.Trainers.MoeTextToText(options), settings.Target);
     }
@@ -63,12 +56,8 @@ internal sealed class TrainLanguageModelCommand(ToolConsole console) : Command<T
             PromptColumnName = settings.Text ?? settings.PromptColumn,
             CompletionColumnName = settings.Text is null ? settings.Completion : null,
             Prompt = settings.Prompt is { } text ? PromptTemplate.Parse(text) : null,
-            UsesChatTemplate = settings.Chat,
-            SystemPrompt = settings.System,
             OutputColumnName = GeneratorRun.Output,
         };
-        options.MaximumPromptTokens = settings.MaxPromptTokens ?? options.MaximumPromptTokens;
-        options.MaximumCompletionTokens = settings.MaxCompletionTokens ?? options.MaximumCompletionTokens;
         if (settings.Text is { } plain)
         {
             run.Load(options, prompt: null, ("--text", plain), target: null);

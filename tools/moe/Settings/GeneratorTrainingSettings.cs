@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using Microsoft.ML.Moe;
 using Microsoft.ML.Moe.Evaluation;
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Routing;
 using Spectre.Console.Cli;
@@ -80,7 +81,8 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
     public WorkspacePreset? Workspace { get; init; }
 
     [CommandOption("--metric <NAME>")]
-    [Description("What chooses the best epoch on the validation rows: loss, exact-match, f1, rouge-l, rouge-lsum or accuracy. Default: loss.")]
+    [Description("What chooses the best epoch on the validation rows: loss, exact-match, f1, rouge-l, rouge-lsum or accuracy. Default: loss, "
+        + "or rouge-lsum with --summarisation.")]
     [TypeConverter(typeof(NameConverter<TextMetric>))]
     public TextMetric? Metric { get; init; }
 
@@ -103,7 +105,8 @@ internal abstract class GeneratorTrainingSettings : TrainingSettings
         if (Lora is { } rank)
             tuning.Adaptation = (tuning.Adaptation ?? new LowRankAdaptation()) with { Rank = rank };
         tuning.MergesAdapters &= !KeepAdapters;
-        tuning.Metric = Metric ?? tuning.Metric;
+        if (Metric is { } metric)
+            tuning.Metric = metric;
         if (Workspace is { } preset)
             tuning.GlobalWorkspace = OfPreset(preset);
         if (Router is { } || ExpertsPerToken is { } || Alpha is { })
@@ -136,6 +139,24 @@ internal sealed class TrainTextToTextSettings : GeneratorTrainingSettings
     [TypeConverter(typeof(NameConverter<GlueTask>))]
     public GlueTask? Glue { get; init; }
 
+    [CommandOption("--summarisation")]
+    [Description("Summaries of the texts of --source: the GW-MoE paper's prompt and settings.")]
+    public bool Summarisation { get; init; }
+
+    [CommandOption("--questions")]
+    [Description("Answers to questions out of contexts, which are read in windows: the GW-MoE paper's prompt and settings.")]
+    public bool Questions { get; init; }
+
+    [CommandOption("--question-column <COLUMN>")]
+    [Description("Column with the question, with --questions. Default: Question.")]
+    public string? QuestionColumn { get; init; }
+
+    [CommandOption("--context-column <COLUMN>")]
+    [Description("Column with the context, with --questions. Default: Context.")]
+    public string? ContextColumn { get; init; }
+
+    private string QuestionOrUsual => QuestionColumn ?? "Question";
+
     [CommandOption("--target <COLUMN>")]
     [Description("Column with the text that is written.")]
     [DefaultValue("Target")]
@@ -165,9 +186,58 @@ internal sealed class TrainTextToTextSettings : GeneratorTrainingSettings
     public int? Beams { get; init; }
 
     /// <inheritdoc/>
-    public override ValidationResult Validate() => Classes && (Windows is not null || MaxTargetTokens is not null || Beams is not null)
-        ? ValidationResult.Error("--windows, --max-target-tokens and --beams are of texts that are written, not of --classes.")
-        : base.Validate();
+    public override ValidationResult Validate()
+    {
+        if (Classes && (Windows is not null || MaxTargetTokens is not null || Beams is not null || Summarisation || Questions))
+        {
+            return ValidationResult.Error(
+                "--windows, --max-target-tokens, --beams, --summarisation and --questions are of texts that are written, not of --classes.");
+        }
+
+        if ((Glue is null ? 0 : 1) + (Summarisation ? 1 : 0) + (Questions ? 1 : 0) > 1)
+            return ValidationResult.Error("--glue, --summarisation and --questions exclude each other: give one of them.");
+        return !Questions && (QuestionColumn is not null || ContextColumn is not null)
+            ? ValidationResult.Error("--question-column and --context-column name the columns of --questions: give that too.")
+            : base.Validate();
+    }
+
+    /// <summary>The trainer's options that this begins with: those of a preset, or the usual ones.</summary>
+    public MoeTextToTextTrainer.Options ToOptions() => this switch
+    {
+        { Glue: { } task } => MoeTextToTextTrainer.Options.Glue(task),
+        { Summarisation: true } => MoeTextToTextTrainer.Options.Summarisation(Source),
+        { Questions: true } => MoeTextToTextTrainer.Options.QuestionAnswering(QuestionOrUsual, ContextColumn ?? "Context"),
+        _ => new MoeTextToTextTrainer.Options(),
+    };
+
+    /// <summary>The option that chooses a column of the prompt.</summary>
+    public string OptionOf(string column) => this switch
+    {
+        { Prompt: null, Summarisation: true } => "--source",
+        { Prompt: null, Questions: true } => column == QuestionOrUsual ? "--question-column" : "--context-column",
+        _ => "--prompt",
+    };
+
+    protected override void ApplyOwnTo(MoeTrainerOptions options)
+    {
+        base.ApplyOwnTo(options);
+        if (options is MoeTextToTextClassificationTrainer.Options classes)
+        {
+            classes.MaximumSourceTokens = MaxSourceTokens ?? classes.MaximumSourceTokens;
+            return;
+        }
+
+        var writing = (MoeTextToTextTrainer.Options)options;
+        writing.MaximumSourceTokens = MaxSourceTokens ?? writing.MaximumSourceTokens;
+        writing.MaximumTargetTokens = MaxTargetTokens ?? writing.MaximumTargetTokens;
+        if (Windows is not null)
+            writing.Windows = (writing.Windows ?? new ContextWindows()) with { ColumnName = Windows };
+        if (Beams is { } beams)
+        {
+            var usual = writing.Generation ?? GenerationOptions.Read(Model) with { MaximumNewTokens = writing.MaximumTargetTokens };
+            writing.Generation = usual with { Beams = beams };
+        }
+    }
 }
 
 /// <summary>What <c>train-language-model</c> can be told.</summary>
@@ -213,4 +283,14 @@ internal sealed class TrainLanguageModelSettings : GeneratorTrainingSettings
     public override ValidationResult Validate() => Text is not null && (Prompt is not null || Chat)
         ? ValidationResult.Error("--text is learned as it is: --prompt and --chat exclude it.")
         : base.Validate();
+
+    protected override void ApplyOwnTo(MoeTrainerOptions options)
+    {
+        base.ApplyOwnTo(options);
+        var tuning = (MoeLanguageModelTrainer.Options)options;
+        tuning.UsesChatTemplate |= Chat;
+        tuning.SystemPrompt = System ?? tuning.SystemPrompt;
+        tuning.MaximumPromptTokens = MaxPromptTokens ?? tuning.MaximumPromptTokens;
+        tuning.MaximumCompletionTokens = MaxCompletionTokens ?? tuning.MaximumCompletionTokens;
+    }
 }
