@@ -148,6 +148,7 @@ public sealed class AdaptedModelTests : IDisposable
         Assert.Contains("KeepsWeightsInFolder", Assert.Throws<ArgumentException>(
             () => Generator(WithMerged, new GenerateTextOptions { KeepsWeightsInFolder = true })).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => _models.Olmoe.WithAdapters(""));
+        Assert.Contains("AdapterFolder", Assert.Throws<ArgumentException>(() => new EmbedTextOptions { AdapterFolder = "" }).Message, StringComparison.Ordinal);
         Assert.Contains(_models["nowhere"], Assert.Throws<FileNotFoundException>(
             () => Generator(_models.Olmoe.WithAdapters(_models["nowhere"]))).Message, StringComparison.Ordinal);
         Assert.Contains(_models["adapters"], Assert.Throws<InvalidDataException>(

@@ -72,7 +72,12 @@ public sealed record EmbedTextOptions
     /// Folder with low-rank adapters that the library peft, or <c>SaveAdapters</c> of a transformer, has written for the encoder; they are
     /// worked into its weights. null, the default, for none.
     /// </summary>
-    public string? AdapterFolder { get; init; }
+    public string? AdapterFolder
+    {
+        get;
+        init => field = value != "" ? value : throw new ArgumentException(
+            $"{nameof(AdapterFolder)} is empty: give the folder's path, or null for no adapters.", nameof(AdapterFolder));
+    }
 
     /// <summary>
     /// What the weight matrices are in the model zip. <see cref="ElementType.BFloat16"/> halves the zip; embeddings of the loaded model then
