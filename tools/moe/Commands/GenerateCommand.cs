@@ -29,7 +29,7 @@ internal sealed class GenerateCommand(ToolConsole console) : AsyncCommand<Genera
         using var loaded = ml.Transforms.Text
             .GenerateText(Answer, Text, settings.Published, ToOptions(settings))
             .Fit(rows);
-        using var rerouted = settings.Router is null && settings.ExpertsPerToken is null ? null : loaded.WithRouting(RouterOf(settings, loaded.Router));
+        using var rerouted = settings is { Router: null, ExpertsPerToken: null, Alpha: null } ? null : loaded.WithRouting(RouterOf(settings, loaded.Router));
         var model = rerouted ?? loaded;
         if (settings.Perplexity)
             return Measure(model, rows, cancellationToken);
@@ -52,7 +52,30 @@ internal sealed class GenerateCommand(ToolConsole console) : AsyncCommand<Genera
     private static Router RouterOf(GenerateSettings settings, Router own)
     {
         var router = Routers.Changed(own, settings.Router, settings.ExpertsPerToken);
-        return router.Kind == RouterKind.Unified ? router with { Scope = RoutingScope.Prefix } : router;
+        if (router.Kind != RouterKind.Unified)
+            return settings.Alpha is null ? router : throw new UserException("--alpha is of --router unified.");
+        // the layer keeps its scale: see Router.Normalization
+        var normalization = own.Kind == RouterKind.Unified ? own.Normalization
+            : own.Normalization == WeightNormalization.None ? WeightNormalization.None
+            : WeightNormalization.Selected;
+        return router with { Scope = RoutingScope.Prefix, Alpha = settings.Alpha ?? router.Alpha, Normalization = normalization };
+    }
+
+    /// <summary>The lines of a table with answers, its header first; the table is read once.</summary>
+    internal static IEnumerable<string> LinesOf(IDataView table)
+    {
+        yield return $"{Text}\t{Answer}\t{LogProbability}\t{Tokens}";
+        var (text, answer, logProbability, tokens) = (table.Schema[Text], table.Schema[Answer], table.Schema[LogProbability], table.Schema[Tokens]);
+        using var cursor = table.GetRowCursor([text, answer, logProbability, tokens]);
+        var (textOf, answerOf) = (Predictions.TextOf(cursor, text), Predictions.TextOf(cursor, answer));
+        var (readLogProbability, readTokens) = (cursor.GetGetter<float>(logProbability), cursor.GetGetter<int>(tokens));
+        var (sum, count) = (0f, 0);
+        while (cursor.MoveNext())
+        {
+            readLogProbability(ref sum);
+            readTokens(ref count);
+            yield return FormattableString.Invariant($"{Predictions.Field(textOf())}\t{Predictions.Field(answerOf())}\t{sum:R}\t{count}");
+        }
     }
 
     private int Measure(MoeTextGenerationTransformer model, IDataView rows, CancellationToken stop)
@@ -67,13 +90,7 @@ internal sealed class GenerateCommand(ToolConsole console) : AsyncCommand<Genera
 
     private int WriteTable(MoeTextGenerationTransformer model, IDataView rows, string? outFile)
     {
-        var table = model.Transform(rows);
-        var lines = table.GetColumn<string>(Text)
-            .Zip(table.GetColumn<string>(Answer), table.GetColumn<float>(LogProbability))
-            .Zip(table.GetColumn<int>(Tokens), (row, count) => FormattableString.Invariant(
-                $"{Predictions.Field(row.First)}\t{Predictions.Field(row.Second)}\t{row.Third:R}\t{count}"))
-            .Prepend($"{Text}\t{Answer}\t{LogProbability}\t{Tokens}");
-        OutputFile.Write(console, lines, outFile, "Answers");
+        OutputFile.Write(console, LinesOf(model.Transform(rows)), outFile, "Answers");
         return 0;
     }
 
