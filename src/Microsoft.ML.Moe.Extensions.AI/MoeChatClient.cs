@@ -207,7 +207,8 @@ public sealed class MoeChatClient : IChatClient
     private (int[] Ids, GenerationOptions Generation) Prepare(IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var generation = ChatGeneration.Of(this, options, _generator);
+        var generation = ChatGeneration.Of(this, options, _generator)
+            .WithOneAnswer($"use {nameof(MoeTextGenerationTransformer)}.{nameof(MoeTextGenerationTransformer.GenerateAll)}");
         List<ChatTurn> turns = [.. messages.Select(Turn)];
         if (!string.IsNullOrEmpty(options?.Instructions))
             turns.Insert(0, new ChatTurn(ChatTurn.System, options.Instructions));

@@ -32,6 +32,24 @@ internal sealed class CausalModel : IGenerativeModel
     public int MaximumTokens { get; }
 
     /// <inheritdoc/>
+    public int ContextLength(int[] prompt) => prompt.Length;
+
+    /// <inheritdoc/>
+    public void CheckPrompt(int[] prompt, string name)
+    {
+        if (prompt.Length == 0)
+            throw new ArgumentException($"{name} has no tokens: a causal model needs one at least, such as its start token.", nameof(prompt));
+        if (prompt.Length >= MaximumTokens)
+        {
+            throw new ArgumentException(
+                $"{name} has {prompt.Length} tokens and leaves no room for an answer: the model has positions for {MaximumTokens}.",
+                nameof(prompt));
+        }
+
+        Check.Indices(prompt, VocabularySize, nameof(prompt));
+    }
+
+    /// <inheritdoc/>
     public Decoding Begin(IReadOnlyList<int[]> prompts, int copies, int capacity)
     {
         ArgumentNullException.ThrowIfNull(prompts);
@@ -39,18 +57,7 @@ internal sealed class CausalModel : IGenerativeModel
         ArgumentOutOfRangeException.ThrowIfLessThan(copies, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         foreach (var (number, prompt) in prompts.Index())
-        {
-            if (prompt.Length == 0)
-                throw new ArgumentException($"Prompt {number} has no tokens: a causal model needs one at least, such as its start token.", nameof(prompts));
-            if (prompt.Length >= MaximumTokens)
-            {
-                throw new ArgumentException(
-                    $"Prompt {number} has {prompt.Length} tokens and leaves no room for an answer: the model has positions for {MaximumTokens}.",
-                    nameof(prompts));
-            }
-
-            Check.Indices(prompt, VocabularySize, nameof(prompts));
-        }
+            CheckPrompt(prompt, Generator.NameOf(number));
 
         // the capacity is one for all prompts, and a long one may have less room
         var tokens = (int)Math.Min((long)prompts.Max(p => p.Length) + capacity, MaximumTokens);

@@ -45,6 +45,17 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
     public int MaximumTokens => int.MaxValue;
 
     /// <inheritdoc/>
+    public int ContextLength(int[] prompt) => 1;
+
+    /// <inheritdoc/>
+    public void CheckPrompt(int[] prompt, string name)
+    {
+        if (prompt.Length == 0)
+            throw new ArgumentException($"{name} has no tokens: an encoder needs one at least, such as its end token.", nameof(prompt));
+        Check.Indices(prompt, VocabularySize, nameof(prompt));
+    }
+
+    /// <inheritdoc/>
     public Decoding Begin(IReadOnlyList<int[]> prompts, int copies, int capacity)
     {
         ArgumentNullException.ThrowIfNull(prompts);
@@ -52,12 +63,7 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
         ArgumentOutOfRangeException.ThrowIfLessThan(copies, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         foreach (var (number, prompt) in prompts.Index())
-        {
-            if (prompt.Length == 0)
-                throw new ArgumentException($"Prompt {number} has no tokens: an encoder needs one at least, such as its end token.", nameof(prompts));
-            Check.Indices(prompt, VocabularySize, nameof(prompts));
-        }
-
+            CheckPrompt(prompt, Generator.NameOf(number));
         using var tape = BeginScoring();
         var (encoded, layout) = Encode(tape, prompts);
         return _usesCache

@@ -7,7 +7,11 @@ namespace Microsoft.ML.Moe.Generation;
 /// <param name="End">Why it ended.</param>
 public sealed record GeneratedText(string Text, IReadOnlyList<int> Tokens, double LogProbability, GenerationEnd End);
 
-/// <summary>A text that was written for a row of a table.</summary>
-/// <param name="Answer">The text.</param>
+/// <summary>What was written for a row of a table.</summary>
+/// <param name="Answers">The texts, at least one, the best first.</param>
 /// <param name="RouterEntropy">Mean router entropy over prompt and answer; NaN where it was not measured.</param>
-internal sealed record WrittenRow(GeneratedText Answer, double RouterEntropy);
+internal sealed record WrittenRow(IReadOnlyList<GeneratedText> Answers, double RouterEntropy)
+{
+    /// <summary>The best answer.</summary>
+    public GeneratedText Answer => Answers[0];
+}

@@ -62,7 +62,10 @@ public sealed record GenerationOptions
             : new ValueList<string>(value);
     } = ValueList<string>.Empty;
 
-    /// <summary>Answers for each prompt: at most <see cref="Beams"/>, or any number where <see cref="Sample"/> alone is set.</summary>
+    /// <summary>
+    /// Answers for each prompt: at most <see cref="Beams"/>, or any number where <see cref="Sample"/> alone is set. Where one answer is asked
+    /// for, it is the best of them. Within [1, 1024].
+    /// </summary>
     public int SequencesPerPrompt { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(SequencesPerPrompt)); } = 1;
 
     /// <summary>Beams of beam search; 1: no beam search. Within [1, 1024].</summary>
@@ -184,6 +187,13 @@ public sealed record GenerationOptions
     /// <exception cref="FileNotFoundException">There is no such folder; the message says what to fetch.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported; the message names it.</exception>
     public static GenerationOptions Read(string pathOrName) => GenerationConfigFile.Read(pathOrName);
+
+    /// <summary>These options, which must ask for one answer.</summary>
+    /// <param name="instead">What to do who wants several.</param>
+    /// <exception cref="ArgumentException">They ask for several.</exception>
+    internal GenerationOptions WithOneAnswer(string instead) => SequencesPerPrompt == 1 ? this : throw new ArgumentException(
+        $"{nameof(SequencesPerPrompt)} is {SequencesPerPrompt}, but only one answer can be given here: {instead}, or set it to 1.",
+        nameof(SequencesPerPrompt));
 
     private static ValueList<int> Ids(IReadOnlyList<int> ids, string option) => ids is null || ids.Any(id => id < 0)
         ? throw new ArgumentException($"{option} must be token ids, which are at least 0.", option)

@@ -47,7 +47,10 @@ internal sealed class Generator
     /// <param name="firstNumber">Number of the first prompt among all that the seed is for.</param>
     /// <param name="pieceMade">Is called with each part of an answer, in the order of their making; null for none.</param>
     /// <param name="stop">Ends it between two tokens.</param>
-    /// <returns>For each prompt its answers: of beam search the best first, and fewer than asked for where no more are possible.</returns>
+    /// <returns>
+    /// For each prompt its answers: of beam search the best first, and fewer than asked for where no more are possible; of sampling in the order
+    /// in which they were drawn.
+    /// </returns>
     /// <exception cref="ArgumentException">A prompt is empty, or leaves no room for an answer.</exception>
     /// <exception cref="InvalidOperationException">The options ban every token, or the model's scores are not numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -65,13 +68,12 @@ internal sealed class Generator
     {
         if (prompts.Count == 0)
             return [];
-        for (var p = 0; p < prompts.Count; p++)
-            if (prompts[p].Length == 0)
-                throw new ArgumentException($"Prompt {p} has no tokens.", nameof(prompts));
+        CheckPrompts(prompts);
         stop.ThrowIfCancellationRequested();
         var copies = _options.SequencesAtOnce;
-        using var decoding = _model.Begin(prompts, copies, Capacity(prompts));
-        var run = new GenerationRun(_options, decoding, copies, RoomOf(decoding, prompts.Count, copies), numberOf, _decode, pieceMade, stop);
+        using var decoding = _model.Begin(prompts, copies, Capacity());
+        int[] rooms = [.. prompts.Select(RoomOf)];
+        var run = new GenerationRun(_options, decoding, copies, rooms, numberOf, _decode, pieceMade, stop);
         return _options.Beams > 1 ? new BeamSearch(run).Search() : new TokenByToken(run).Search();
     }
 
@@ -124,7 +126,31 @@ internal sealed class Generator
         }
     }
 
-    private int Capacity(IReadOnlyList<int[]> prompts)
+    /// <summary>Checks that each prompt can be answered, before any is.</summary>
+    /// <param name="prompts">Ids of each prompt.</param>
+    /// <param name="nameOf">What errors call a prompt; null for <see cref="NameOf"/>.</param>
+    /// <exception cref="ArgumentException">A prompt is empty, or leaves no room for an answer; the message names it.</exception>
+    public void CheckPrompts(IReadOnlyList<int[]> prompts, Func<int, string>? nameOf = null)
+    {
+        for (var p = 0; p < prompts.Count; p++)
+        {
+            var name = (nameOf ?? NameOf)(p);
+            if (prompts[p].Length == 0)
+                throw new ArgumentException($"{name} has no tokens.", nameof(prompts));
+            _model.CheckPrompt(prompts[p], name);
+            if (RoomOf(prompts[p]) < 1)
+            {
+                var (most, limit) = LimitOf();
+                throw new ArgumentException(
+                    $"{name} has {_model.ContextLength(prompts[p])} tokens and leaves no room for an answer: {limit} is {most}.", nameof(prompts));
+            }
+        }
+    }
+
+    /// <summary>What errors call a prompt of which only the number is known, from 0.</summary>
+    public static string NameOf(int number) => $"Prompt {number}";
+
+    private int Capacity()
     {
         if (_options.MaximumNewTokens is { } tokens)
             return Math.Min(tokens, _model.MaximumTokens);
@@ -132,30 +158,16 @@ internal sealed class Generator
         if (length == int.MaxValue)
         {
             throw new ArgumentException(
-                $"Nothing limits the answers: set {nameof(GenerationOptions)}.{nameof(GenerationOptions.MaximumNewTokens)}.", nameof(prompts));
+                $"Nothing limits the answers: set {nameof(GenerationOptions)}.{nameof(GenerationOptions.MaximumNewTokens)}.");
         }
 
         return length;
     }
 
-    /// <summary>Most tokens of each prompt's answers.</summary>
-    private int[] RoomOf(Decoding decoding, int prompts, int copies)
-    {
-        var rooms = new int[prompts];
-        for (var p = 0; p < prompts; p++)
-        {
-            var context = decoding.ContextOf(p * copies).Length;
-            var (most, limit) = _options.MaximumNewTokens is null && _options.MaximumLength < _model.MaximumTokens
-                ? (_options.MaximumLength.Value, nameof(GenerationOptions.MaximumLength))
-                : (_model.MaximumTokens, "the most that the model takes");
-            rooms[p] = Math.Min(_options.MaximumNewTokens ?? int.MaxValue, most - context);
-            if (rooms[p] < 1)
-            {
-                throw new ArgumentException(
-                    $"Prompt {p} has {context} tokens and leaves no room for an answer: {limit} is {most}.", nameof(prompts));
-            }
-        }
+    /// <summary>Most tokens of a prompt's answers; below 1 where it leaves none.</summary>
+    private int RoomOf(int[] prompt) => Math.Min(_options.MaximumNewTokens ?? int.MaxValue, LimitOf().Most - _model.ContextLength(prompt));
 
-        return rooms;
-    }
+    private (int Most, string Name) LimitOf() => _options.MaximumNewTokens is null && _options.MaximumLength < _model.MaximumTokens
+        ? (_options.MaximumLength.Value, nameof(GenerationOptions.MaximumLength))
+        : (_model.MaximumTokens, "the most that the model takes");
 }

@@ -12,6 +12,16 @@ internal interface IGenerativeModel
     /// </summary>
     int MaximumTokens { get; }
 
+    /// <summary>Tokens that stand before an answer and count as <see cref="MaximumTokens"/> does: the prompt, or a decoder's start token.</summary>
+    /// <param name="prompt">Ids of the prompt.</param>
+    int ContextLength(int[] prompt);
+
+    /// <summary>Checks a prompt as <see cref="Begin"/> does, before anything is computed.</summary>
+    /// <param name="prompt">Ids of the prompt.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <exception cref="ArgumentException">It is empty where the model needs a token, too long, or holds an id that is none.</exception>
+    void CheckPrompt(int[] prompt, string name);
+
     /// <summary>Begins answers to prompts: sequence p·copies + c continues prompt p.</summary>
     /// <param name="prompts">Ids of each prompt, one at least.</param>
     /// <param name="copies">Answers that are written to each prompt at the same time, as beams are; at least 1.</param>

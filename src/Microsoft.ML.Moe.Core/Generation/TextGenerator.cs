@@ -151,15 +151,19 @@ internal sealed class TextGenerator
     /// <param name="batchSize">Prompts at a time.</param>
     /// <param name="measuresEntropy">Whether the routers' entropy is measured.</param>
     /// <param name="stop">Ends it, with an exception.</param>
-    /// <returns>The best answer to each.</returns>
+    /// <param name="nameOf">What errors call a prompt; null for its number.</param>
+    /// <returns>The answers to each.</returns>
+    /// <exception cref="ArgumentException">A prompt does not fit the model; the message names it, and nothing was computed.</exception>
     public IReadOnlyList<WrittenRow> Write(
         Model<EncodedText> model,
         IReadOnlyList<EncodedText> prompts,
         GenerationOptions options,
         int batchSize,
         bool measuresEntropy,
-        CancellationToken stop = default)
+        CancellationToken stop = default,
+        Func<int, string>? nameOf = null)
     {
+        new Generator(View(model), options, TextOf).CheckPrompts([.. prompts.Select(prompt => prompt.Ids!.Ids)], nameOf);
         var written = new WrittenRow[prompts.Count];
         // prompts of about one length are answered together: none waits for a long one to be read
         int[] byLength = [.. Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Length)];
@@ -169,7 +173,7 @@ internal sealed class TextGenerator
             int[][] ids = [.. batch.Select(i => prompts[i].Ids!.Ids)];
             var answers = new Generator(View(model, entropies), options, TextOf).Generate(ids, place => NumberOf(ids[place]), stop: stop);
             foreach (var (place, row) in batch.Index())
-                written[row] = new WrittenRow(ToText(answers[place][0]), entropies?.MeanOf(place) ?? double.NaN);
+                written[row] = new WrittenRow(BestFirst(answers[place], options), entropies?.MeanOf(place) ?? double.NaN);
         }
 
         return written;
@@ -184,6 +188,10 @@ internal sealed class TextGenerator
     // models without a start token of their own were trained on texts that follow end tokens
     private static TextGenerator Of(EncoderFiles files, PublishedSettings settings, GenerationOptions defaults, bool isEncoderDecoder) =>
         new(files, defaults, settings.Int("bos_token_id") ?? (defaults.EndTokens.Count > 0 ? defaults.EndTokens[0] : null), isEncoderDecoder);
+
+    // beam search has them in this order, by a score that the lengths count in
+    private static GeneratedText[] BestFirst(GeneratedSequence[] answers, GenerationOptions options) =>
+        [.. (options.Beams > 1 ? answers : answers.OrderByDescending(answer => answer.LogProbability).AsEnumerable()).Select(ToText)];
 
     private static GeneratedText ToText(GeneratedSequence answer) =>
         new(answer.Text ?? "", answer.Tokens, answer.LogProbability, answer.End);

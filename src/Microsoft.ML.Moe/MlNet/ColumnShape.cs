@@ -14,4 +14,8 @@ internal static class ColumnShape
     public static SchemaShape.Column Vector(
         string name, DataViewType itemType, IEnumerable<SchemaShape.Column>? annotations = null) =>
         new(name, SchemaShape.Column.VectorKind.Vector, itemType, false, new SchemaShape(annotations ?? []));
+
+    /// <summary>A column of vectors, each of a size of its own.</summary>
+    public static SchemaShape.Column VariableVector(string name, DataViewType itemType) =>
+        new(name, SchemaShape.Column.VectorKind.VariableVector, itemType, false, new SchemaShape([]));
 }

@@ -19,12 +19,18 @@ internal sealed class GeneratedResults(
 {
     private readonly RowBatch<EncodedText> _batch = new(lease.Engine, Math.Min(rows, RowBatch.MostRows));
     private IReadOnlyList<WrittenRow> _written = [];
+    private readonly bool _hasNumbers = rows > 1;
+    private long _rowsBefore;
 
     /// <inheritdoc/>
     public override bool IsFull => _batch.IsFull;
 
     /// <inheritdoc/>
-    public override void Clear() => _batch.Clear();
+    public override void Clear()
+    {
+        _rowsBefore += _batch.Count;
+        _batch.Clear();
+    }
 
     /// <inheritdoc/>
     public override void Read() => _batch.Add(read(out var size), size);
@@ -33,8 +39,11 @@ internal sealed class GeneratedResults(
     public override void Score()
     {
         var encoded = _batch.Encode();
-        lease.Score(model => _written = writer.Write(model, encoded, withEntropies));
+        lease.Score(model => _written = writer.Write(model, encoded, withEntropies, NameOf));
     }
+
+    // a single row, as of a prediction engine, has no number
+    private string NameOf(int row) => _hasNumbers ? $"The prompt of row {_rowsBefore + row + 1}" : "The prompt";
 
     /// <summary>What was written for a row.</summary>
     /// <param name="row">Place of the row among those that were read at once.</param>
@@ -72,8 +81,18 @@ internal sealed class GeneratedOutput(GenerationColumns columns) : OutputColumns
         var written = (GeneratedResults)results;
         var name = _added[column].Name;
         return name == columns.TokenCount ? (ValueGetter<int>)((ref int value) => value = written.Of(current()).Answer.Tokens.Count)
+            : name == columns.Answers ? (ValueGetter<VBuffer<ReadOnlyMemory<char>>>)((ref VBuffer<ReadOnlyMemory<char>> value) =>
+                Fill(written.Of(current()).Answers, ref value))
             : name == columns.LogProbability ? (ValueGetter<float>)((ref float value) => value = (float)written.Of(current()).Answer.LogProbability)
             : name == columns.RouterEntropy ? (ValueGetter<float>)((ref float value) => value = (float)written.Of(current()).RouterEntropy)
             : (ValueGetter<ReadOnlyMemory<char>>)((ref ReadOnlyMemory<char> value) => value = written.Of(current()).Answer.Text.AsMemory());
+    }
+
+    private static void Fill(IReadOnlyList<GeneratedText> answers, ref VBuffer<ReadOnlyMemory<char>> value)
+    {
+        var editor = VBufferEditor.Create(ref value, answers.Count);
+        for (var i = 0; i < answers.Count; i++)
+            editor.Values[i] = answers[i].Text.AsMemory();
+        value = editor.Commit();
     }
 }

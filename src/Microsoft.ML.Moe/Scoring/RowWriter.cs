@@ -22,14 +22,21 @@ internal sealed class RowWriter(
     /// <param name="model">The model.</param>
     /// <param name="prompts">The rows.</param>
     /// <param name="withEntropies">Whether the routers' entropy is measured.</param>
+    /// <param name="nameOf">What errors call the prompt of a row.</param>
     /// <param name="stop">Ends it, with an exception.</param>
     public IReadOnlyList<WrittenRow> Write(
-        Model<EncodedText> model, IReadOnlyList<EncodedText> prompts, bool withEntropies, CancellationToken stop = default)
+        Model<EncodedText> model,
+        IReadOnlyList<EncodedText> prompts,
+        bool withEntropies,
+        Func<int, string>? nameOf = null,
+        CancellationToken stop = default)
     {
         if (prompts.All(prompt => prompt.FurtherWindows.Count == 0))
-            return generator.Write(model, prompts, options, batchSize, withEntropies, stop);
+            return generator.Write(model, prompts, options, batchSize, withEntropies, stop, nameOf);
         EncodedText[] windows = [.. prompts.SelectMany(prompt => prompt.FurtherWindows.Prepend(prompt))];
-        var answers = generator.Write(model, windows, options, batchSize, withEntropies, stop);
+        int[] rows = [.. prompts.Index().SelectMany(prompt => Enumerable.Repeat(prompt.Index, 1 + prompt.Item.FurtherWindows.Count))];
+        var answers = generator.Write(
+            model, windows, options, batchSize, withEntropies, stop, nameOf is null ? null : window => nameOf(rows[window]));
         var (written, first) = (new WrittenRow[prompts.Count], 0);
         for (var row = 0; row < written.Length; row++)
         {

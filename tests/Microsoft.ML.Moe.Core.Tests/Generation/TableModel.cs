@@ -26,6 +26,12 @@ internal sealed class TableModel(int vocabulary, int seed = 0) : IGenerativeMode
     /// <summary>Decodings that were disposed.</summary>
     public int Disposed { get; private set; }
 
+    public int ContextLength(int[] prompt) => StartToken is null ? prompt.Length : 1;
+
+    public void CheckPrompt(int[] prompt, string name)
+    {
+    }
+
     public Decoding Begin(IReadOnlyList<int[]> prompts, int copies, int capacity) => new Table(this, prompts, copies, capacity);
 
     /// <summary>Scores of the next token.</summary>

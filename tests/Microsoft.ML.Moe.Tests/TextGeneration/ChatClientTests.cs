@@ -68,6 +68,17 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [Fact]
+    public async Task AChatHasOneAnswer()
+    {
+        var several = new ChatOptions
+        {
+            RawRepresentationFactory = _ => new GenerationOptions { MaximumNewTokens = 4, Sample = true, SequencesPerPrompt = 2 },
+        };
+        var failure = await Assert.ThrowsAsync<ArgumentException>(() => _client.GetResponseAsync(Talk, several));
+        Assert.Contains(nameof(GenerationOptions.SequencesPerPrompt), failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task OptionsCount()
     {
         var plain = await _client.GetResponseAsync(Talk);

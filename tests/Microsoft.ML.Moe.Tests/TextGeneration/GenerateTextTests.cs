@@ -179,6 +179,86 @@ public sealed class GenerateTextTests : IDisposable
         Assert.Equal(cut.Generate([new string('b', 10)])[0].Tokens, cut.Generate(["aaaa" + new string('b', 10)])[0].Tokens);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    public void APromptThatDoesNotFitIsNamedBeforeAnyIsAnswered(int batchSize)
+    {
+        using var transformer = Fit(Short with { BatchSize = batchSize });
+        string[] prompts = ["rain falls", new string('a', 70), "sun", new string('b', 64)];
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        var failure = Assert.Throws<ArgumentException>(() => transformer.Generate(prompts, cancellationToken: cancelled.Token));
+        Assert.StartsWith("Prompt 1 has 70 tokens", failure.Message, StringComparison.Ordinal);
+        failure = Assert.Throws<ArgumentException>(() => Rows(transformer, prompts));
+        Assert.StartsWith("The prompt of row 2 has 70 tokens", failure.Message, StringComparison.Ordinal);
+        string[] many = [.. Enumerable.Repeat("sun", 300), new string('a', 64)];
+        failure = Assert.Throws<ArgumentException>(() => Rows(transformer, many));
+        Assert.StartsWith("The prompt of row 301 has 64 tokens", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void APromptOfAnEncoderDecoderIsNamedToo()
+    {
+        var options = new GenerateTextOptions { Generation = new GenerationOptions { MaximumNewTokens = null, MaximumLength = 1 } };
+        using var transformer = Fit(options, TinyCausal.Switch);
+        var failure = Assert.Throws<ArgumentException>(() => Rows(transformer, Prompts));
+        Assert.StartsWith("The prompt of row 1 has 1 tokens and leaves no room", failure.Message, StringComparison.Ordinal);
+        // its length limits nothing: the decoder begins anew
+        Assert.Equal(2, transformer.Generate(["a", new string('b', 300)], Short.Generation).Count);
+    }
+
+    [Fact]
+    public void AllAnswersToAPromptAreGivenTheBestFirst()
+    {
+        var sampled = Short with
+        {
+            Generation = new GenerationOptions { MaximumNewTokens = 6, Sample = true, Seed = 3, SequencesPerPrompt = 5 },
+            AnswersColumnName = "All",
+        };
+        using var transformer = Fit(sampled);
+        var all = transformer.GenerateAll(Prompts);
+        Assert.All(all, answers =>
+        {
+            Assert.Equal(5, answers.Count);
+            Assert.True(answers.Select(a => a.Text).Distinct().Count() > 1);
+            Assert.Equal(answers.OrderByDescending(a => a.LogProbability), answers);
+        });
+        Assert.Equal(all.Select(answers => answers[0].Text), transformer.Generate(Prompts).Select(a => a.Text));
+        var path = Path.Combine(_folder.Path, "model.zip");
+        _ml.Model.Save(transformer, Table([]).Schema, path);
+        using var loaded = (MoeTextGenerationTransformer)_ml.Model.Load(path, out _);
+        var table = loaded.Transform(Table(Prompts));
+        Assert.Equal(
+            all.Select(answers => string.Join('|', answers.Select(a => a.Text))),
+            table.GetColumn<string[]>("All").Select(texts => string.Join('|', texts)));
+        Assert.Equal(all.Select(answers => answers[0].Text), table.GetColumn<string>("Answer"));
+    }
+
+    [Fact]
+    public void BeamsAreGivenInTheOrderOfTheirScore()
+    {
+        using var transformer = Fit(Short);
+        var options = new GenerationOptions { MaximumNewTokens = 4, MinimumNewTokens = 4, Beams = 4, SequencesPerPrompt = 3 };
+        var answers = transformer.GenerateAll(["rain falls"], options)[0];
+        Assert.Equal(3, answers.Count);
+        Assert.Equal(answers.OrderByDescending(a => a.LogProbability), answers);
+        Assert.Equal(answers[0].Tokens, transformer.Generate(["rain falls"], options with { SequencesPerPrompt = 1 })[0].Tokens);
+    }
+
+    [Fact]
+    public async Task AStreamHasOneAnswer()
+    {
+        using var transformer = Fit(Short);
+        var several = new GenerationOptions { MaximumNewTokens = 4, Sample = true, SequencesPerPrompt = 2 };
+        var failure = await Assert.ThrowsAsync<ArgumentException>(async () =>
+        {
+            await foreach (var piece in transformer.GenerateStreaming("rain", several))
+                Assert.Fail(piece);
+        });
+        Assert.Contains(nameof(transformer.GenerateAll), failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void AnEncoderWritesNoText()
     {

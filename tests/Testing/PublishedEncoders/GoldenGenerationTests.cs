@@ -105,6 +105,10 @@ public abstract class GoldenGenerationTests
 
         public int MaximumTokens => model.MaximumTokens;
 
+        public int ContextLength(int[] prompt) => model.ContextLength(prompt);
+
+        public void CheckPrompt(int[] prompt, string name) => model.CheckPrompt(prompt, name);
+
         /// <summary>Scores of each step and sequence.</summary>
         public List<float[][]> Scores { get; } = [];
 

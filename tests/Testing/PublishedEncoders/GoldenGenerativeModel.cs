@@ -42,6 +42,10 @@ internal static class GoldenGenerativeModel
 
         public int MaximumTokens => model.MaximumTokens;
 
+        public int ContextLength(int[] prompt) => model.ContextLength(prompt);
+
+        public void CheckPrompt(int[] prompt, string name) => model.CheckPrompt(prompt, name);
+
         public Decoding Begin(IReadOnlyList<int[]> prompts, int copies, int capacity) => new Decoded(model, prompts, copies);
 
         private sealed class Decoded(IGenerativeModel model, IReadOnlyList<int[]> prompts, int copies) : Decoding

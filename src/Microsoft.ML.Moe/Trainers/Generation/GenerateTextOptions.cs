@@ -43,6 +43,12 @@ public sealed record GenerateTextOptions
     public int BatchSize { get; init => field = OptionCheck.Range(value, 1, 4096, nameof(BatchSize)); } = 16;
 
     /// <summary>
+    /// Column that receives all answers to a prompt, the best first, as a vector of texts: as many as
+    /// <see cref="GenerationOptions.SequencesPerPrompt"/> says, fewer where beam search finds no more. null, the default, for none.
+    /// </summary>
+    public string? AnswersColumnName { get; init; }
+
+    /// <summary>
     /// Column that receives the sum of the natural logarithms of the probabilities of an answer's tokens, as Single; null, the default, for none.
     /// </summary>
     public string? LogProbabilityColumnName { get; init; }

@@ -10,12 +10,14 @@ namespace Microsoft.ML.Moe.Trainers;
 /// <param name="LogProbability">See <see cref="GenerateTextOptions.LogProbabilityColumnName"/>.</param>
 /// <param name="TokenCount">See <see cref="GenerateTextOptions.TokenCountColumnName"/>.</param>
 /// <param name="RouterEntropy">See <see cref="GenerateTextOptions.RouterEntropyColumnName"/>.</param>
+/// <param name="Answers">See <see cref="GenerateTextOptions.AnswersColumnName"/>.</param>
 internal sealed record GenerationColumns(
     string? Input,
     string Output,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? LogProbability = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? TokenCount = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RouterEntropy = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RouterEntropy = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Answers = null)
 {
     /// <summary>The columns that are added, in their order.</summary>
     [JsonIgnore]
@@ -24,6 +26,8 @@ internal sealed record GenerationColumns(
         get
         {
             var added = new List<(string, DataViewType)> { (Output, TextDataViewType.Instance) };
+            if (Answers is not null)
+                added.Add((Answers, new VectorDataViewType(TextDataViewType.Instance)));
             if (LogProbability is not null)
                 added.Add((LogProbability, NumberDataViewType.Single));
             if (TokenCount is not null)
@@ -42,6 +46,7 @@ internal sealed record GenerationColumns(
         new ColumnNames().Read(Input, "inputColumnName").Check();
         new ColumnNames()
             .Write(Output, "outputColumnName")
+            .WriteIfNamed(Answers, nameof(GenerateTextOptions.AnswersColumnName))
             .WriteIfNamed(LogProbability, nameof(GenerateTextOptions.LogProbabilityColumnName))
             .WriteIfNamed(TokenCount, nameof(GenerateTextOptions.TokenCountColumnName))
             .WriteIfNamed(RouterEntropy, nameof(GenerateTextOptions.RouterEntropyColumnName))
@@ -51,7 +56,9 @@ internal sealed record GenerationColumns(
     /// <summary>The shape of a table with the columns added.</summary>
     public SchemaShape AddTo(SchemaShape input)
     {
-        SchemaShape.Column[] added = [.. Added.Select(c => ColumnShape.Scalar(c.Name, c.Type))];
+        SchemaShape.Column[] added = [.. Added.Select(c => c.Type is VectorDataViewType { ItemType: var item }
+            ? ColumnShape.VariableVector(c.Name, item)
+            : ColumnShape.Scalar(c.Name, c.Type))];
         return new SchemaShape(input.Where(c => added.All(a => a.Name != c.Name)).Concat(added));
     }
 }

@@ -22,6 +22,7 @@ namespace Microsoft.ML.Moe;
 /// | Column | Type | What |
 /// | -- | -- | -- |
 /// | the output column | Text | The answer: what follows the prompt (causal models), or what the decoder writes (encoder–decoders) |
+/// | `AnswersColumnName` | Vector of Text, of a size of its own for each row | All answers, the best first; only when asked for |
 /// | `LogProbabilityColumnName` | <xref:System.Single> | Sum of the natural logarithms of its tokens' probabilities; only when asked for |
 /// | `TokenCountColumnName` | <xref:System.Int32> | Number of its tokens; only when asked for |
 /// | `RouterEntropyColumnName` | <xref:System.Single> | Mean router entropy, in nats; only when asked for |
@@ -55,7 +56,12 @@ public sealed class MoeTextGenerationEstimator : IEstimator<MoeTextGenerationTra
         ArgumentNullException.ThrowIfNull(model);
         _options = options ?? new GenerateTextOptions();
         _columns = new GenerationColumns(
-            input, output, _options.LogProbabilityColumnName, _options.TokenCountColumnName, _options.RouterEntropyColumnName);
+            input,
+            output,
+            _options.LogProbabilityColumnName,
+            _options.TokenCountColumnName,
+            _options.RouterEntropyColumnName,
+            _options.AnswersColumnName);
         _columns.Check();
         if (_options.KeepsWeightsInFolder && model.MergesAdapters)
         {

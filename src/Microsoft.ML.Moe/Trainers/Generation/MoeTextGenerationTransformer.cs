@@ -54,11 +54,29 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     /// </param>
     /// <param name="options">How; null for <see cref="Generation"/>.</param>
     /// <param name="cancellationToken">Ends it between two tokens.</param>
-    /// <returns>The best answer to each, in their order.</returns>
+    /// <returns>The best answer to each, in their order: of several that are drawn the most probable.</returns>
     /// <exception cref="ArgumentException">A prompt does not fit the model, or options contradict each other.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<GeneratedText> Generate(
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        [.. GenerateAll(prompts, options, cancellationToken).Select(answers => answers[0])];
+
+    /// <summary>
+    /// Answers texts, each several times: with as many answers as <see cref="GenerationOptions.SequencesPerPrompt"/> says, drawn one
+    /// independently of the other, or the best beams.
+    /// </summary>
+    /// <param name="prompts">See <see cref="Generate"/>.</param>
+    /// <param name="options">How; null for <see cref="Generation"/>.</param>
+    /// <param name="cancellationToken">Ends it between two tokens.</param>
+    /// <returns>
+    /// All answers to each prompt, in the prompts' order, the best first: by their log-probability, of beam search by its score. Beam search
+    /// gives fewer where it finds no more.
+    /// </returns>
+    /// <exception cref="ArgumentException">A prompt does not fit the model, or options contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<IReadOnlyList<GeneratedText>> GenerateAll(
         IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
@@ -66,12 +84,15 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
         EncodedText[] encoded = [.. prompts.Select(prompt => Encode(prompt))];
         var complete = options is null ? _writer.Options : _generator.Complete(options);
         var written = _generator.Write(hold.Model, encoded, complete, _writer.BatchSize, measuresEntropy: false, cancellationToken);
-        return [.. written.Select(row => row.Answer)];
+        return [.. written.Select(row => row.Answers)];
     }
 
     /// <summary>Answers a text, and gives the parts of the answer as they are made: whole characters, never a part of one.</summary>
     /// <param name="prompt">The text.</param>
-    /// <param name="options">How, without beams; null for <see cref="Generation"/>.</param>
+    /// <param name="options">
+    /// How, with one answer (<see cref="GenerationOptions.SequencesPerPrompt"/>); null for <see cref="Generation"/>. The answer of beam search
+    /// comes at its end.
+    /// </param>
     /// <param name="cancellationToken">Ends it between two tokens; what was given stands.</param>
     /// <exception cref="ArgumentException">The prompt does not fit the model, or options contradict each other.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
@@ -83,7 +104,7 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     {
         ArgumentNullException.ThrowIfNull(prompt);
         using var hold = Held();
-        var complete = options is null ? _writer.Options : _generator.Complete(options);
+        var complete = (options is null ? _writer.Options : _generator.Complete(options)).WithOneAnswer($"use {nameof(GenerateAll)}");
         var ids = Encode(prompt).Ids!.Ids;
         var pieces = new Generator(TextGenerator.View(hold.Model), complete, _generator.TextOf).StreamAsync([ids], TextGenerator.NumberOf(ids), cancellationToken);
         await foreach (var piece in pieces.ConfigureAwait(false))
