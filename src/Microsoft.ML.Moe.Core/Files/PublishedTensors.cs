@@ -11,11 +11,14 @@ internal static class PublishedTensors
     /// <summary>The tensors, in the order of the parameters; one at a time is in memory while they are written.</summary>
     /// <param name="parameters">The parameters; those that a checkpoint does not hold are left out.</param>
     /// <param name="rules">What is where.</param>
-    /// <param name="type">Type of the elements in the file.</param>
+    /// <param name="typeOf">Type of a parameter in the file, single precision or bfloat16; a tensor of several has the wider of theirs.</param>
     /// <param name="prefixOf">What stands before the names of a parameter's tensors, one of the rules' prefixes; null for nothing.</param>
     /// <exception cref="InvalidOperationException">No rule says where a parameter is: the model is none that is published.</exception>
     public static IReadOnlyList<SavedTensor> Of(
-        IEnumerable<Parameter> parameters, WeightRules rules, ElementType type, Func<Parameter, string>? prefixOf = null)
+        IEnumerable<Parameter> parameters,
+        WeightRules rules,
+        Func<Parameter, ElementType> typeOf,
+        Func<Parameter, string>? prefixOf = null)
     {
         var tensors = new Dictionary<string, TensorInfo>();
         var sources = new Dictionary<string, List<Parameter>>();
@@ -31,8 +34,16 @@ internal static class PublishedTensors
         }
 
         return [.. tensors.Values.Select(tensor => new SavedTensor(
-            tensor.Name, tensor.Shape, type, () => ValuesOf(tensor, sources[tensor.Name], rules, tensors)))];
+            tensor.Name,
+            tensor.Shape,
+            sources[tensor.Name].All(p => typeOf(p) == ElementType.BFloat16) ? ElementType.BFloat16 : ElementType.Float32,
+            () => ValuesOf(tensor, sources[tensor.Name], rules, tensors)))];
     }
+
+    /// <summary>As the other, with all tensors of one type.</summary>
+    public static IReadOnlyList<SavedTensor> Of(
+        IEnumerable<Parameter> parameters, WeightRules rules, ElementType type, Func<Parameter, string>? prefixOf = null) =>
+        Of(parameters, rules, _ => type, prefixOf);
 
     private static float[] ValuesOf(
         TensorInfo tensor, IEnumerable<Parameter> parameters, WeightRules rules, IReadOnlyDictionary<string, TensorInfo> tensors)

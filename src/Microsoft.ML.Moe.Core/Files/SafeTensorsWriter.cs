@@ -1,19 +1,54 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Files;
 
-/// <summary>A tensor to be written, in single precision or in bfloat16.</summary>
+/// <summary>A tensor to be written, in single precision, in bfloat16, or as whole numbers of one byte.</summary>
 /// <param name="Name">Unique within the file.</param>
 /// <param name="Shape">Sizes of the dimensions, outermost first.</param>
 /// <param name="Type">Type of the elements in the file.</param>
 /// <param name="Values">Gives the numbers, row-major, in single precision.</param>
 /// <param name="Bits">Gives the bits of numbers that are in bfloat16 already; null where the others are to be rounded.</param>
-internal sealed record SavedTensor(string Name, int[] Shape, ElementType Type, Func<float[]> Values, Func<ushort[]>? Bits = null)
+/// <param name="Numbers">Gives the whole numbers of a tensor in int8; null for other types.</param>
+internal sealed record SavedTensor(
+    string Name, int[] Shape, ElementType Type, Func<float[]> Values, Func<ushort[]>? Bits = null, Func<sbyte[]>? Numbers = null)
 {
+    /// <summary>What the name of the scales of an int8 tensor ends with, after the tensor's own.</summary>
+    public const string Scales = ".scales";
+
+    /// <summary>Type of the elements, as the file names it.</summary>
+    public TensorType FileType => Type switch
+    {
+        ElementType.Float32 => TensorType.F32,
+        ElementType.BFloat16 => TensorType.BF16,
+        _ => TensorType.I8,
+    };
+
     /// <summary>Bytes of the elements.</summary>
-    public long Bytes => Shape.Aggregate(Type == ElementType.BFloat16 ? 2L : 4L, (product, size) => checked(product * size));
+    public long Bytes => Shape.Aggregate(FileType.BitsOf() / 8L, (product, size) => checked(product * size));
+
+    /// <summary>
+    /// A parameter as it is, so that nothing is lost: of one in int8 the whole numbers [.., O, I], the rows in their order in memory, and the
+    /// scales, whose shape [.., O, 1] or, of matrices [.., I, O] that are transposed in memory, [.., 1, O] tells where a scale counts.
+    /// </summary>
+    public static IEnumerable<SavedTensor> AllOf(Parameter parameter)
+    {
+        if (parameter.Value.Stored is not { Type: ElementType.Int8 } stored)
+            return [Of(parameter)];
+        int[] outer = [.. parameter.Value.Shape[..^2]];
+        var (rows, length) = stored.IsTransposed ? (stored.Columns, stored.Rows) : (stored.Rows, stored.Columns);
+        return
+        [
+            new SavedTensor(parameter.Name, [.. outer, rows, length], ElementType.Int8, parameter.Value.ToArray, Numbers: stored.ToNumbers),
+            new SavedTensor(
+                parameter.Name + Scales,
+                stored.IsTransposed ? [.. outer, 1, rows] : [.. outer, rows, 1],
+                ElementType.Float32,
+                stored.ToScales),
+        ];
+    }
 
     /// <summary>A parameter, in the type of its elements; one in int8, which files do not have, in single precision.</summary>
     public static SavedTensor Of(Parameter parameter) => parameter.Value.ElementType == ElementType.BFloat16
@@ -43,11 +78,13 @@ internal static class SafeTensorsWriter
     public static void Write(Stream stream, IReadOnlyList<SavedTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         SafeTensorsHeader.Write(
-            stream, tensors.Select(t => (t.Name, t.Type == ElementType.BFloat16 ? TensorType.BF16 : TensorType.F32, t.Shape)), metadata);
+            stream, tensors.Select(t => (t.Name, t.FileType, t.Shape)), metadata);
         foreach (var tensor in tensors)
         {
             if (tensor.Type == ElementType.Float32)
                 WriteChunks<float>(stream, tensor.Values(), TensorValues.FromSingle);
+            else if (tensor.Type == ElementType.Int8)
+                WriteChunks<sbyte>(stream, tensor.Numbers!(), (numbers, bytes) => MemoryMarshal.AsBytes(numbers).CopyTo(bytes));
             else
                 WriteChunks<ushort>(stream, tensor.Bits?.Invoke() ?? Rounded(tensor.Values()), TensorValues.FromBits);
         }

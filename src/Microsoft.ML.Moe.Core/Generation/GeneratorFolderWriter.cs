@@ -3,7 +3,9 @@ using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Models.Published;
+using Microsoft.ML.Moe.Layers;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tensors.Managed;
 
 namespace Microsoft.ML.Moe.Generation;
 
@@ -22,23 +24,26 @@ internal static class GeneratorFolderWriter
     /// <param name="generator">The model's files.</param>
     /// <param name="model">The model.</param>
     /// <param name="folder">Path of the folder; made if it is not there. Files of the same names are replaced.</param>
-    /// <param name="type">Type of the weights in the file; null for that of the model's matrices, single precision where they are in int8.</param>
+    /// <param name="type">See <see cref="TensorsOf"/>.</param>
     /// <exception cref="InvalidOperationException">Transformers has no form for the model; the message says why.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(TextGenerator generator, Model<EncodedText> model, string folder, ElementType? type = null)
     {
-        var stored = type ?? StoredTypeOf(model);
-        var tensors = TensorsOf(model, stored);
-        PublishedFolderWriter.Write(folder, generator.Files, tensors, stored, model.Config.BaseModel, "transformers");
+        var tensors = TensorsOf(model, type);
+        var main = tensors.Any(t => t.Type == ElementType.BFloat16) ? ElementType.BFloat16 : ElementType.Float32;
+        PublishedFolderWriter.Write(folder, generator.Files, tensors, main, model.Config.BaseModel, "transformers");
         PublishedFolderWriter.WriteJson(
             folder, GenerationConfigFile.FileName, GenerationConfigJson.Of(generator, (PublishedConfig)model.Config.Encoder));
     }
 
     /// <summary>A model's weights under their published names.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="type">Type of the weights in the file.</param>
+    /// <param name="type">
+    /// Type of the weights in the file; null loses nothing: bfloat16 for the matrices that are, and for what beside such matrices
+    /// bfloat16 can hold, single precision for the others, and for int8.
+    /// </param>
     /// <exception cref="InvalidOperationException">Transformers has no form for the model; the message says why.</exception>
-    public static IReadOnlyList<SavedTensor> TensorsOf(Model<EncodedText> model, ElementType type)
+    public static IReadOnlyList<SavedTensor> TensorsOf(Model<EncodedText> model, ElementType? type)
     {
         if (model.Config.Encoder is not PublishedConfig config || model.Head is not (NextTokenHead or DecoderHead))
             throw new InvalidOperationException("The model writes no text, or has an architecture of this library alone: save it as a zip.");
@@ -53,11 +58,20 @@ internal static class GeneratorFolderWriter
         return PublishedTensors.Of(
             model.Parameters.All.Select(p => p.Parameter),
             rules,
-            type,
+            type is { } one ? _ => one : TypesOf(model.Parameters.All),
             parameter => parameter.Name is CausalConfig.NextTokenWeight or CausalConfig.NextTokenBias ? "" : rules.PrefixBesideHead);
     }
 
-    /// <summary>Type of a model's matrices; single precision where they are in int8.</summary>
-    public static ElementType StoredTypeOf(Model<EncodedText> model) =>
-        model.Parameters.All.Any(p => p.Parameter.Value.ElementType == ElementType.BFloat16) ? ElementType.BFloat16 : ElementType.Float32;
+    private static Func<Parameter, ElementType> TypesOf(IReadOnlyList<(Parameter Parameter, ParameterRole Role)> parameters)
+    {
+        // gains and biases of a model in bfloat16 were in it too, and are widened when they are loaded
+        var types = parameters.ToDictionary(p => p.Parameter, p => p.Parameter.Value.ElementType);
+        if (types.ContainsValue(ElementType.BFloat16))
+        {
+            foreach (var (parameter, _) in parameters.Where(p => !p.Role.IsMatrix() && p.Parameter.Value.ToArray().All(BFloat16.Holds)))
+                types[parameter] = ElementType.BFloat16;
+        }
+
+        return parameter => types[parameter] == ElementType.BFloat16 ? ElementType.BFloat16 : ElementType.Float32;
+    }
 }

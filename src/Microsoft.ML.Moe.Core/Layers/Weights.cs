@@ -51,6 +51,13 @@ internal sealed class Weights
     {
         if (_derived?.Find(name, shape, (part, size) => Read(engine, part, size)) is { } fill)
             return engine.CreateParameter(name, shape, fill, sparseRows);
+        if (mayBeInt8 && RoundedBefore(name, shape) is { } rounded)
+        {
+            return _precision == WeightPrecision.Float32
+                ? engine.CreateParameter(name, shape, (Span<float> values) => rounded.CopyTo(values), sparseRows)
+                : engine.CreateParameter(name, shape, rounded);
+        }
+
         if (!TryFind(name, shape, out var block))
         {
             // zeros, so that all that is wrong can be told at once; but not more of them than the source has numbers, whatever is claimed
@@ -131,6 +138,41 @@ internal sealed class Weights
             ? engine.CreateParameter(name, block.Shape, matrices)
             : engine.CreateParameter(name, block.Shape, BFloat16Values.Create(
                 (int)TensorInfo.Product(block.Shape), bits => BlockReader<ushort>.Read(engine, _source, block, bits)));
+    }
+
+    // What SavedTensor.AllOf has written of a parameter in int8; null for others.
+    private StoredMatrices? RoundedBefore(string name, int[] shape)
+    {
+        if (shape.Length < 2
+            || !_source.Tensors.TryGetValue(name, out var numbers)
+            || numbers.Type != TensorType.I8
+            || !_source.Tensors.TryGetValue(name + SavedTensor.Scales, out var scales))
+            return null;
+        int[] outer = shape[..^2];
+        var (rows, columns) = (shape[^2], shape[^1]);
+        var isTransposed = scales.Shape.AsSpan().SequenceEqual([.. outer, 1, columns]) && Has([.. outer, columns, rows]);
+        if (!isTransposed && !(scales.Shape.AsSpan().SequenceEqual([.. outer, rows, 1]) && Has(shape)))
+            return null;
+        _used.UnionWith([numbers.Name, scales.Name]);
+        var part = Array.Empty<float>();
+        return StoredMatrices.Int8(
+            shape,
+            isTransposed,
+            (first, target) =>
+            {
+                if (part.Length < target.Length)
+                    part = new float[target.Length];
+                _source.Read(numbers, first, part.AsSpan(0, target.Length));
+                for (var i = 0; i < target.Length; i++)
+                    target[i] = (sbyte)part[i];
+            },
+            values =>
+            {
+                _source.Read(scales, 0, values);
+                WeightValues.Check(values, _source.Name, scales.Name);
+            });
+
+        bool Has(ReadOnlySpan<int> size) => numbers.Shape.AsSpan().SequenceEqual(size);
     }
 
     // Each row of the file becomes one with a scale: an output, as torch stores the matrix of a linear layer, or a token of a table. Where the

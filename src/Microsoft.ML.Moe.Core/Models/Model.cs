@@ -258,8 +258,11 @@ public sealed partial class Model<TRow>
     /// <exception cref="InvalidOperationException">It comes from <see cref="WithPolicy"/>.</exception>
     public void Save(Stream config, Stream weights) => Save(config, weights, ElementType.Float32);
 
-    /// <summary>As the public method, with the matrices in another type, to which they are rounded, but for the small one that scores classes.</summary>
-    internal void Save(Stream config, Stream weights, ElementType matrices)
+    /// <summary>
+    /// As the public method, with the matrices in another type, to which they are rounded, but for the small one that scores classes; null for
+    /// each parameter as it is, which loses nothing.
+    /// </summary>
+    internal void Save(Stream config, Stream weights, ElementType? matrices)
     {
         if (_policies is not null)
             throw new InvalidOperationException(
@@ -268,9 +271,11 @@ public sealed partial class Model<TRow>
         SafeTensorsWriter.Write(
             weights,
             [
-                .. _parameters.All.Select(p => SavedTensor.Of(
-                    p.Parameter,
-                    p.Role.IsMatrix() && !ClassifierHead.IsOfClasses(p.Parameter.Name) ? matrices : ElementType.Float32)),
+                .. _parameters.All.SelectMany(p => matrices is null
+                    ? SavedTensor.AllOf(p.Parameter)
+                    : [SavedTensor.Of(
+                        p.Parameter,
+                        p.Role.IsMatrix() && !ClassifierHead.IsOfClasses(p.Parameter.Name) ? matrices.Value : ElementType.Float32)]),
                 .. (Branch?.Export() ?? []).Select(SavedTensor.Of),
             ]);
     }

@@ -11,7 +11,7 @@ public enum ElementType
 
     /// <summary>
     /// Whole numbers within ±127, one byte, times a scale that each output of a matrix has for itself: parameters that were rounded to them
-    /// when they were loaded. Nothing is saved in this type.
+    /// when they were loaded. A zip has them as they are; nothing else is saved in this type.
     /// </summary>
     Int8,
 }

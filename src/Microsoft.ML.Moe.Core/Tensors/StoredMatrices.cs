@@ -84,11 +84,9 @@ internal sealed unsafe class StoredMatrices
     public static StoredMatrices Int8(Engine engine, int[] shape, bool isTransposed, ReadNumbers read)
     {
         const int RowsOfItem = 16;
-        var (rows, columns, count) = (shape[^2], shape[^1], CountOf(shape));
-        var (rowsOfMatrix, length) = isTransposed ? (columns, rows) : (rows, columns);
-        var allRows = checked(count * rowsOfMatrix);
-        var numbers = new MemoryBlock(((long)allRows * length + sizeof(float) - 1) / sizeof(float));
-        var scales = new MemoryBlock(allRows);
+        var length = isTransposed ? shape[^2] : shape[^1];
+        var matrices = Int8(shape, isTransposed, out var numbers, out var scales);
+        var allRows = scales.Length;
         engine.ForEach((allRows + RowsOfItem - 1) / RowsOfItem, item =>
         {
             var values = new float[length];
@@ -98,13 +96,22 @@ internal sealed unsafe class StoredMatrices
                 scales.Data[row] = Managed.Int8.Round(values, new Span<sbyte>((sbyte*)numbers.Data + (long)row * length, length));
             }
         });
-        var places = new nint[count];
-        for (var i = 0; i < places.Length; i++)
-            places[i] = (nint)((sbyte*)numbers.Data + (long)i * rows * columns);
-        return new StoredMatrices(rows, columns, isTransposed, length, places, [numbers, scales], scales.Data)
-        {
-            OwnedBytes = sizeof(float) * ((long)numbers.Length + scales.Length),
-        };
+        return matrices;
+    }
+
+    /// <summary>Matrices in int8 that were rounded before, see <see cref="ToNumbers"/> and <see cref="ToScales"/>.</summary>
+    /// <param name="shape">Two dimensions at least.</param>
+    /// <param name="isTransposed">See <see cref="IsTransposed"/>.</param>
+    /// <param name="fillNumbers">Writes some of the whole numbers, from the one of that number on, in their order in memory.</param>
+    /// <param name="fillScales">Writes the scales.</param>
+    public static StoredMatrices Int8(int[] shape, bool isTransposed, Action<long, Span<sbyte>> fillNumbers, FillValues fillScales)
+    {
+        const int Part = 1 << 20;
+        var matrices = Int8(shape, isTransposed, out var numbers, out var scales);
+        for (var first = 0L; first < matrices.Length; first += Part)
+            fillNumbers(first, new Span<sbyte>((sbyte*)numbers.Data + first, (int)Math.Min(Part, matrices.Length - first)));
+        fillScales(new Span<float>(scales.Data, scales.Length));
+        return matrices;
     }
 
     /// <summary>Whether these are the matrices of a shape.</summary>
@@ -146,12 +153,47 @@ internal sealed unsafe class StoredMatrices
     public void CopyTo(Span<float> destination) =>
         Copy(destination, (matrix, row, values) => matrix.WidenRow(row, 0, values));
 
+    /// <summary>The whole numbers of matrices in int8, in their order in memory.</summary>
+    public sbyte[] ToNumbers()
+    {
+        var numbers = new sbyte[Length];
+        var size = Rows * Columns;
+        for (var i = 0; i < Count; i++)
+            new ReadOnlySpan<sbyte>((sbyte*)_places[i], size).CopyTo(numbers.AsSpan(i * size, size));
+        GC.KeepAlive(_memory);
+        return numbers;
+    }
+
+    /// <summary>The scales of matrices in int8: one for each row in memory.</summary>
+    public float[] ToScales()
+    {
+        var scales = new ReadOnlySpan<float>(_scales, Count * RowsInMemory).ToArray();
+        GC.KeepAlive(_memory);
+        return scales;
+    }
+
     /// <summary>Copies the bits of numbers in bfloat16 out, row-major.</summary>
     public void CopyTo(Span<ushort> destination)
     {
         if (Type != ElementType.BFloat16)
             throw new InvalidOperationException("The tensor is not in bfloat16.");
         Copy(destination, (matrix, row, bits) => new ReadOnlySpan<ushort>(matrix.BFloat16Row(row), bits.Length).CopyTo(bits));
+    }
+
+    private static StoredMatrices Int8(int[] shape, bool isTransposed, out MemoryBlock numbers, out MemoryBlock scales)
+    {
+        var (rows, columns, count) = (shape[^2], shape[^1], CountOf(shape));
+        var (rowsOfMatrix, length) = isTransposed ? (columns, rows) : (rows, columns);
+        var allRows = checked(count * rowsOfMatrix);
+        numbers = new MemoryBlock(((long)allRows * length + sizeof(float) - 1) / sizeof(float));
+        scales = new MemoryBlock(allRows);
+        var places = new nint[count];
+        for (var i = 0; i < places.Length; i++)
+            places[i] = (nint)((sbyte*)numbers.Data + (long)i * rows * columns);
+        return new StoredMatrices(rows, columns, isTransposed, length, places, [numbers, scales], scales.Data)
+        {
+            OwnedBytes = sizeof(float) * ((long)numbers.Length + scales.Length),
+        };
     }
 
     private static int CountOf(ReadOnlySpan<int> shape)

@@ -102,6 +102,9 @@ public abstract class Tensor
         return values;
     }
 
+    /// <summary>The matrices of a parameter in bfloat16 or int8, where the engine keeps such; null for others.</summary>
+    internal virtual StoredMatrices? Stored => null;
+
     /// <summary>The bits of a tensor in bfloat16 as a new array.</summary>
     /// <exception cref="InvalidOperationException">The tensor is not in bfloat16.</exception>
     internal virtual ushort[] ToBFloat16Array() => throw new InvalidOperationException("The tensor is not in bfloat16.");

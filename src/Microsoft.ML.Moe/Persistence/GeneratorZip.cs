@@ -51,9 +51,7 @@ internal static class GeneratorZip
             return;
         }
 
-        // bfloat16 where the model has it: what is stored is what was loaded
-        var stored = model.Parameters.Any(p => p.Value.ElementType != ElementType.Float32) ? ElementType.BFloat16 : ElementType.Float32;
-        folder.AddEntry(ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, stored)));
+        folder.AddEntry(ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, matrices: null)));
     }
 
     /// <summary>Reads the files; the model lives on an engine of its own.</summary>

@@ -77,8 +77,8 @@ internal abstract class FittedModel
     /// <exception cref="InvalidOperationException">The model has none.</exception>
     public abstract void SaveAdapters(Stream stream);
 
-    /// <summary>Saves the model, its matrices in a type to which they are rounded.</summary>
-    public abstract void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32);
+    /// <summary>Saves the model, its matrices in a type to which they are rounded; null for each parameter as it is.</summary>
+    public abstract void Save(Stream config, Stream weights, ElementType? matrices = ElementType.Float32);
 
     /// <summary>Writes the adapters into a folder as the library peft does.</summary>
     /// <exception cref="InvalidOperationException">There are none.</exception>
@@ -188,7 +188,7 @@ internal sealed class FittedModel<TRow>(
     public override void SaveAdapters(Stream stream) => shared.Model.SaveAdapters(stream);
 
     /// <inheritdoc/>
-    public override void Save(Stream config, Stream weights, ElementType matrices = ElementType.Float32) =>
+    public override void Save(Stream config, Stream weights, ElementType? matrices = ElementType.Float32) =>
         shared.Model.Save(config, weights, matrices);
 
     /// <inheritdoc/>

@@ -80,6 +80,30 @@ public sealed class GenerateTextTests : IDisposable
         Assert.Equal(transformer.ModelName, loaded.ModelName);
     }
 
+    [Theory]
+    [InlineData(ElementType.Float32, WeightPrecision.Int8)]
+    [InlineData(ElementType.BFloat16, WeightPrecision.Int8)]
+    [InlineData(ElementType.BFloat16, WeightPrecision.AsStored)]
+    public void AZipHoldsEachWeightAsItWas(ElementType type, WeightPrecision weights)
+    {
+        var folder = TinyCausal.Write(Path.Combine(_folder.Path, "mixed"), type: type, routers: ElementType.Float32);
+        using var transformer = Estimator(folder, Short with { Weights = weights, Device = MoeDevice.Cpu }).Fit(Table([]));
+        var path = Path.Combine(_folder.Path, "model.zip");
+        _ml.Model.Save(transformer, Table([]).Schema, path);
+
+        using var loaded = (MoeTextGenerationTransformer)_ml.Model.Load(path, out _);
+
+        Assert.Equal(Values(transformer), Values(loaded));
+        Assert.Equal(Rows(transformer, Prompts), Rows(loaded, Prompts));
+
+        static IEnumerable<(string Name, ElementType Type, string Values)> Values(MoeTextGenerationTransformer one)
+        {
+            using var hold = one.Hold();
+            return [.. ((ModelLease<Model<EncodedText>>)hold).Model.Parameters.All.Select(p => p.Parameter).Select(
+                p => (p.Name, p.Value.ElementType, string.Join(' ', p.Value.ToArray().Select(BitConverter.SingleToInt32Bits))))];
+        }
+    }
+
     [Fact]
     public void AModelInAFolderThatHasChangedIsRefused()
     {

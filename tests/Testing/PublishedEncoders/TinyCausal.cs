@@ -43,7 +43,12 @@ internal static class TinyCausal
     public static IReadOnlyList<string> Tokens { get; } = ["<pad>", "</s>", "<s>", "<unk>", " ", .. Enumerable.Range('a', 26).Select(c => ((char)c).ToString())];
 
     /// <summary>Writes <c>config.json</c>, <c>model.safetensors</c> and a tokenizer whose tokens are letters and the space.</summary>
-    public static string Write(string folder, string config = Olmoe, ElementType type = ElementType.Float32, string? generation = null)
+    public static string Write(
+        string folder,
+        string config = Olmoe,
+        ElementType type = ElementType.Float32,
+        string? generation = null,
+        ElementType? routers = null)
     {
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), config);
@@ -56,7 +61,12 @@ internal static class TinyCausal
         encoder.CreateEncoder(store);
         encoder.WritingHead!.CreateHead(store, encoder);
         using (var stream = File.Create(Path.Combine(folder, "model.safetensors")))
-            SafeTensorsWriter.Write(stream, PublishedTensors.Of(store.All.Select(p => p.Parameter), encoder.CreateRules(), type));
+        {
+            var ofRouters = store.Of(ParameterRole.Router);
+            SafeTensorsWriter.Write(stream, PublishedTensors.Of(
+                store.All.Select(p => p.Parameter), encoder.CreateRules(), p => ofRouters.Contains(p) ? routers ?? type : type));
+        }
+
         WriteTokenizer(folder, endsTexts: encoder.IsEncoderDecoder);
         return folder;
     }

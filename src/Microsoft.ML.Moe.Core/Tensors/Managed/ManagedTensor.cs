@@ -118,8 +118,7 @@ internal sealed unsafe class ManagedTensor : Tensor
         }
     }
 
-    /// <summary>The matrices of a parameter in bfloat16 or int8; null for others.</summary>
-    public StoredMatrices? Stored
+    internal override StoredMatrices? Stored
     {
         get
         {

@@ -50,6 +50,9 @@ internal static class BFloat16
             bits[i] = (ushort)Rounded(new Vector<float>(values[i]))[0];
     }
 
+    /// <summary>Whether a number is one of bfloat16, so that <see cref="Round"/> loses nothing of it.</summary>
+    public static bool Holds(float value) => (BitConverter.SingleToUInt32Bits(value) & ~Mask) == 0;
+
     private static Vector<uint> Rounded(Vector<float> x)
     {
         var bits = Vector.AsVectorUInt32(x);
