@@ -93,6 +93,9 @@ public sealed class TorchEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override bool UsesHostMemory => Device.type == DeviceType.CPU;
+
+    /// <inheritdoc/>
     internal override Parameter CreateParameter(string name, int[] shape, BFloat16Values values)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -1,5 +1,6 @@
 using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.Tensors;
 
 namespace Microsoft.ML.Moe.Tests;
 
@@ -30,6 +31,18 @@ public sealed class DeviceTests
     [InlineData(MoeDevice.Gpu, 1, true, 2, 1)]
     public void The_GPU_is_chosen_by_what_is_asked_for_and_what_is_there(MoeDevice device, int? number, bool fallback, int count, int? expected) =>
         Assert.Equal(expected, Engines.Choose(device, number, fallback, () => count));
+
+    [Fact]
+    public void Int8_that_becomes_single_precision_is_told()
+    {
+        using var managed = new ManagedEngine(1);
+        using var other = new OtherEngine();
+        Assert.Equal(WeightPrecision.Int8, Engines.PrecisionOn(managed, WeightPrecision.Int8, _ml));
+        Assert.Equal(WeightPrecision.AsStored, Engines.PrecisionOn(other, WeightPrecision.AsStored, _ml));
+        Assert.Empty(_log);
+        Assert.Equal(WeightPrecision.AsStored, Engines.PrecisionOn(other, WeightPrecision.Int8, _ml));
+        Assert.Single(_log, l => l.StartsWith("Warning: The model was saved with Weights = Int8", StringComparison.Ordinal));
+    }
 
     [SkippableTheory]
     [InlineData(MoeDevice.Gpu, null)]

@@ -61,7 +61,7 @@ internal sealed class CausalModel : IGenerativeModel
 
         // the capacity is one for all prompts, and a long one may have less room
         var tokens = (int)Math.Min((long)prompts.Max(p => p.Length) + capacity, MaximumTokens);
-        MemoryNeeds.CheckCache(_model.Config.Encoder, prompts.Count * copies, tokens, MemoryNeeds.Available);
+        MemoryNeeds.CheckCache(_model.Config.Encoder, prompts.Count * copies, tokens, MemoryNeeds.AvailableBeside(_model));
         return new CausalDecoding(this, prompts, copies, new DecodingCache(_model.Engine, prompts.Count * copies, tokens));
     }
 

@@ -64,6 +64,13 @@ internal sealed class EncoderDecoderModel : IGenerativeModel
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         foreach (var (number, prompt) in prompts.Index())
             CheckPrompt(prompt, Generator.NameOf(number));
+        if (_usesCache)
+        {
+            var (sequences, tokens) = (checked(prompts.Count * copies), checked(capacity + 1));
+            var needed = MemoryNeeds.OfCache(_config, sequences, tokens, prompts.Max(prompt => prompt.Length));
+            MemoryNeeds.CheckCache(needed, sequences, tokens, MemoryNeeds.AvailableBeside(_model));
+        }
+
         using var tape = BeginScoring();
         var (encoded, layout) = Encode(tape, prompts);
         return _usesCache

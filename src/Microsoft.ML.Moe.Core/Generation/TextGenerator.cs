@@ -45,14 +45,16 @@ internal sealed class TextGenerator
     /// <exception cref="FileNotFoundException">A file is missing; the message says what to fetch.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or says something that is not supported.</exception>
     /// <exception cref="InvalidOperationException">The weights do not fit in memory.</exception>
+    /// <exception cref="ArgumentException">The engine has no weights of that precision.</exception>
     public static (TextGenerator Generator, Model<EncodedText> Model) Load(Engine engine, string path, WeightPrecision precision, string name)
     {
         var folder = PublishedFolder.Open(path);
         var head = folder.Encoder.WritingHead
             ?? throw new InvalidDataException($"{path} holds {folder.Encoder.Architecture}, an encoder that writes no text: use EmbedText.");
         var files = EncoderFiles.Read(path);
+        precision.CheckFor(engine);
         using (var weights = TensorFiles.Open(path))
-            MemoryNeeds.CheckWeights(weights, precision, MemoryNeeds.Available);
+            MemoryNeeds.CheckWeights(weights, precision, engine, isMapped: true, folder.Encoder.TokenTables);
         var input = folder.CreateInput(files.Tokenizer);
         var model = folder.Load(engine, input, head, precision: precision, baseModel: BaseModel.Of(name, path));
         return (Of(files, folder.Settings, GenerationOptions.Read(path), folder.Encoder.IsEncoderDecoder), model);

@@ -314,13 +314,38 @@ public static class ModelFiles
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="precision">What the weights become.</param>
     /// <exception cref="InvalidDataException">The files are damaged, newer than this library or do not fit each other.</exception>
+    /// <exception cref="InvalidOperationException">The weights do not fit in memory.</exception>
     internal static Model<EncodedText> LoadGenerator(
-        Stream config, Stream weights, Engine engine, IPublishedTokenizer tokenizer, WeightPrecision precision)
+        Stream config, Stream weights, Engine engine, IPublishedTokenizer tokenizer, WeightPrecision precision) => LoadStored(
+            config,
+            weights,
+            engine,
+            tokenizer,
+            precision,
+            settings => (settings.Encoder as PublishedConfig)?.WritingHead is { } head && head.GetType() == settings.Head.GetType(),
+            "a model that writes text");
+
+    /// <summary>Loads a published model that embeds texts, its weights in a precision for inference.</summary>
+    /// <inheritdoc cref="LoadGenerator"/>
+    internal static Model<EncodedText> LoadEmbedder(
+        Stream config, Stream weights, Engine engine, IPublishedTokenizer tokenizer, WeightPrecision precision) =>
+        LoadStored(config, weights, engine, tokenizer, precision, settings => settings.Head is EmbeddingHeadConfig, "a model that embeds texts");
+
+    private static Model<EncodedText> LoadStored(
+        Stream config,
+        Stream weights,
+        Engine engine,
+        IPublishedTokenizer tokenizer,
+        WeightPrecision precision,
+        Func<ModelConfig, bool> fits,
+        string what)
     {
         var settings = ModelConfig.Read(config);
-        if (settings is not { Input: PublishedTextInputConfig input, Encoder: PublishedConfig encoder } || encoder.WritingHead?.GetType() != settings.Head.GetType())
-            throw new InvalidDataException("Config.json is not of a model that writes text: the model file is damaged.");
-        var source = Layers.Weights.From(SafeTensors.Read(weights), WeightRules.Identity(), precision);
+        if (settings is not { Input: PublishedTextInputConfig input, Encoder: PublishedConfig } || !fits(settings))
+            throw new InvalidDataException($"Config.json is not of {what}: the model file is damaged.");
+        var tensors = SafeTensors.Read(weights);
+        MemoryNeeds.CheckWeights(tensors, precision, engine, isMapped: false, [TokenIdEmbedding.WordsName]);
+        var source = Layers.Weights.From(tensors, WeightRules.Identity(), precision);
         var model = new Model<EncodedText>(engine, settings, input.Restore(tokenizer), new ParameterStore(engine, source) { HasDenseTables = true });
         source.Complete();
         return model;

@@ -32,6 +32,15 @@ public abstract class Engine : IDisposable
     /// </summary>
     internal virtual int VectorBits => 0;
 
+    /// <summary>
+    /// Whether frozen matrices in bfloat16 are read where they lie, in a mapped file, and int8 is kept: others copy the former and have the
+    /// latter in single precision.
+    /// </summary>
+    internal virtual bool KeepsStoredMatrices => false;
+
+    /// <summary>Whether parameters are in the host's memory, not in a device's own.</summary>
+    internal virtual bool UsesHostMemory => true;
+
     /// <summary>Creates a trainable tensor.</summary>
     /// <param name="name">Name within the model.</param>
     /// <param name="shape">Sizes of the dimensions.</param>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.MlNet;
@@ -28,9 +29,17 @@ internal static class EmbedderZip
     {
         var files = embedder.Files.ByName;
         JsonEntry.Write(folder, ModelZip.Columns, columns);
-        JsonEntry.Write(folder, Embedder, new Content(embedder.Text, storedWeights == ElementType.BFloat16, [.. files.Keys]));
+        var precision = embedder.Weights;
+        JsonEntry.Write(folder, Embedder, new Content(
+            embedder.Text,
+            storedWeights == ElementType.BFloat16,
+            [.. files.Keys],
+            precision == WeightPrecision.Float32 ? null : precision));
+        // int8 has been rounded already
+        ElementType? matrices = precision == WeightPrecision.Float32
+            || (precision == WeightPrecision.AsStored && storedWeights == ElementType.BFloat16) ? storedWeights : null;
         folder.AddEntry(
-            ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, storedWeights)));
+            ModelZip.Config, config => folder.AddEntry(ModelZip.Weights, weights => model.Save(config, weights, matrices)));
         TokenizerFile.WriteFiles(folder, files);
     }
 
@@ -40,15 +49,22 @@ internal static class EmbedderZip
     {
         var columns = JsonEntry.Read<TextEncoderColumns>(folder, ModelZip.Columns, ModelZip.MaximumJsonLength);
         var content = JsonEntry.Read<Content>(folder, Embedder, MaximumEmbedderLength);
+        if (content.Weights is { } stored && !Enum.IsDefined(stored))
+            throw new InvalidDataException($"{Embedder} holds an impossible value: the model file is damaged.");
         var files = EncoderFiles.Of(TokenizerEntry.ReadFiles(folder, content.Files, Embedder));
         var engine = Engines.Create(folder.Environment);
         try
         {
             var model = folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, config => folder.Read(
-                ModelZip.Weights, ModelZip.MaximumWeightsLength, weights => ModelFiles.LoadText(config, weights, engine, files.Tokenizer)));
+                ModelZip.Weights, ModelZip.MaximumWeightsLength, weights => content.Weights is { } precision
+                    ? ModelFiles.LoadEmbedder(config, weights, engine, files.Tokenizer, precision)
+                    : ModelFiles.LoadText(config, weights, engine, files.Tokenizer)));
             if (model.Config is not { Head: EmbeddingHeadConfig, Input: PublishedTextInputConfig })
                 throw new InvalidDataException($"{ModelZip.Config} is not of a model that embeds texts: the model file is damaged.");
-            var embedder = new TextEmbedder(model, content.Text, files);
+            var embedder = new TextEmbedder(model, content.Text, files)
+            {
+                Weights = content.Weights is { } loaded ? Engines.PrecisionOn(engine, loaded, folder.Environment) : WeightPrecision.Float32,
+            };
             var fitted = new FittedModel<EncodedText>(
                 new SharedModel<Model<EncodedText>>(model, engine), new EmbedderRows(columns.Input, embedder));
             return create(columns, fitted, embedder, content.StoresBFloat16 ? ElementType.BFloat16 : ElementType.Float32);
@@ -60,5 +76,9 @@ internal static class EmbedderZip
         }
     }
 
-    private sealed record Content(EmbedderText Text, bool StoresBFloat16, IReadOnlyList<string> Files);
+    private sealed record Content(
+        EmbedderText Text,
+        bool StoresBFloat16,
+        IReadOnlyList<string> Files,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WeightPrecision? Weights = null);
 }

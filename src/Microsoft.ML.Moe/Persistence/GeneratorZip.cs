@@ -80,7 +80,12 @@ internal static class GeneratorZip
                 new SharedModel<Model<EncodedText>>(model, engine),
                 new TextGenerator(files, content.Defaults, content.StartToken, content.IsEncoderDecoder),
                 new GeneratorState(
-                    content.Options, content.BatchSize, content.MaximumPromptTokens, content.Weights, source, content.Prompt));
+                    content.Options,
+                    content.BatchSize,
+                    content.MaximumPromptTokens,
+                    source is null ? Engines.PrecisionOn(engine, content.Weights, folder.Environment) : content.Weights,
+                    source,
+                    content.Prompt));
         }
         catch
         {
@@ -117,7 +122,8 @@ internal static class GeneratorZip
         }
 
         var config = folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, ModelConfig.Read);
-        var (_, model) = TextGenerator.Load(engine, source, content.Weights);
+        var (_, model) = TextGenerator.Load(
+            engine, path, Engines.PrecisionOn(engine, content.Weights, folder.Environment), source.Name);
         if (config.Adaptation is { } adaptation)
         {
             model = folder.Read(

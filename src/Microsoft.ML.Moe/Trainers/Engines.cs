@@ -38,6 +38,22 @@ internal static class Engines
         return new ManagedEngine(threads);
     }
 
+    /// <summary>What weights that were saved in a precision are on an engine; warns where int8 becomes single precision.</summary>
+    /// <param name="engine">Where the model was loaded.</param>
+    /// <param name="saved">The precision that it was saved in.</param>
+    /// <param name="environment">Takes the log.</param>
+    public static WeightPrecision PrecisionOn(Engine engine, WeightPrecision saved, IHostEnvironment environment)
+    {
+        if (saved != WeightPrecision.Int8 || engine.KeepsStoredMatrices)
+            return saved;
+        Log(
+            environment,
+            ChannelMessageKind.Warning,
+            $"The model was saved with Weights = {nameof(WeightPrecision.Int8)}, which is of the managed engine: here ({engine.Description}) its "
+            + "matrices take four times the memory, in single precision. Load it where no GPU is chosen to have them in int8.");
+        return WeightPrecision.AsStored;
+    }
+
     /// <summary>Whether a model would be trained by TorchSharp.</summary>
     public static bool UsesTorch(IHostEnvironment environment, MoeDevice device)
     {

@@ -2,9 +2,11 @@ using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Models.Embeddings;
 using Microsoft.ML.Moe.Models.Published;
 using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
+using Microsoft.ML.Moe.Tests.Tensors;
 
 namespace Microsoft.ML.Moe.Tests.Generation;
 
@@ -80,6 +82,20 @@ public sealed class SavedGeneratorTests
         var loaded = ModelFiles.LoadGenerator(config, weights, engine, new LetterIds(), WeightPrecision.Int8);
         Assert.Contains(Describe(loaded), p => p.Type == ElementType.Int8);
         Assert.Contains(Describe(loaded), p => p.Type == ElementType.BFloat16);
+    }
+
+    [Fact]
+    public void Int8IsRefusedWhereTheEngineHasNone()
+    {
+        using var folder = new TemporaryFolder();
+        using var engine = new OtherEngine();
+        TinyCausal.Write(folder.Path);
+        var failure = Assert.Throws<ArgumentException>(() => TextGenerator.Load(engine, folder.Path, WeightPrecision.Int8, "tiny"));
+        Assert.Contains("Weights = Int8", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Device = Cpu", failure.Message, StringComparison.Ordinal);
+        failure = Assert.Throws<ArgumentException>(
+            () => TextEmbedder.Load(engine, folder.Path, new EmbeddingSettings { Weights = WeightPrecision.Int8 }));
+        Assert.Contains("Weights = Int8", failure.Message, StringComparison.Ordinal);
     }
 
     private static string MixedGolden()

@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Microsoft.ML.Moe.Tests.TextEmbeddings;
@@ -110,6 +111,48 @@ public sealed class EmbedTextTests : IDisposable
             var error = Assert.Throws<ArgumentException>(() => _tiny.Fit(_ml, options));
             Assert.True(error.Message.Contains(one, StringComparison.Ordinal) || error.Message.Contains(other, StringComparison.Ordinal), error.Message);
         }
+    }
+
+    [Theory]
+    [InlineData(null, ElementType.BFloat16)]
+    [InlineData(WeightPrecision.AsStored, ElementType.BFloat16)]
+    [InlineData(WeightPrecision.Int8, ElementType.Int8)]
+    [InlineData(WeightPrecision.Float32, ElementType.Float32)]
+    public void WeightsOfACausalMixtureAreAsItsFilesHaveThem(WeightPrecision? weights, ElementType expected)
+    {
+        using var folder = new TemporaryFolder();
+        TinyCausal.Write(folder.Path, type: ElementType.BFloat16, routers: ElementType.Float32);
+        var data = _ml.Data.LoadFromEnumerable(Tables.Rows(12));
+        using var embedder = _ml.Transforms.Text.EmbedText(
+            "Features", "Text", PublishedEncoder.FromFolder(folder.Path), new EmbedTextOptions { Device = MoeDevice.Cpu, Weights = weights }).Fit(data);
+        Assert.Contains(expected, TypesOf(embedder).Select(p => p.Type));
+        Assert.Equal(expected == ElementType.Float32, TypesOf(embedder).All(p => p.Type == ElementType.Float32));
+
+        using var stream = new MemoryStream();
+        _ml.Model.Save(embedder, data.Schema, stream);
+        stream.Position = 0;
+        using var loaded = (MoeTextEmbeddingTransformer)_ml.Model.Load(stream, out _);
+
+        Assert.Equal(TypesOf(embedder), TypesOf(loaded));
+        // the matrices of a folder lie transposed in memory, those of a zip do not, and so sums are in another order
+        var (expectedVectors, vectors) = (TextVectors.Of(_ml, embedder, "rain", "sun"), TextVectors.Of(_ml, loaded, "rain", "sun"));
+        Assert.All(expectedVectors.SelectMany(v => v).Zip(vectors.SelectMany(v => v)), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        Assert.Equal(BitsOf(embedder), BitsOf(loaded));
+
+        static IEnumerable<int> BitsOf(MoeTextEmbeddingTransformer one) =>
+            [.. one.Model.Parameters.SelectMany(p => p.Value.ToArray()).Select(BitConverter.SingleToInt32Bits)];
+
+        static IReadOnlyList<(string Name, ElementType Type)> TypesOf(MoeTextEmbeddingTransformer one) =>
+            [.. one.Model.Parameters.Select(p => (p.Name, p.Value.ElementType))];
+    }
+
+    [Fact]
+    public void AnEncoderIsInSinglePrecisionUnlessItIsToldOtherwise()
+    {
+        Assert.Null(new EmbedTextOptions().Weights);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EmbedTextOptions { Weights = (WeightPrecision)7 });
+        using var plain = _tiny.Fit(_ml);
+        Assert.All(plain.Model.Parameters, p => Assert.Equal(ElementType.Float32, p.Value.ElementType));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Microsoft.ML.Moe.Routing;
+using Microsoft.ML.Moe.Tensors;
 
 namespace Microsoft.ML.Moe.Models.Embeddings;
 
@@ -37,6 +38,9 @@ internal sealed record EmbeddingSettings
 
     /// <summary>Folder with adapters that are worked into the encoder's weights; null for none.</summary>
     public string? AdapterFolder { get; init; }
+
+    /// <summary>What the weights become; null for as the files have them where the model is causal, else single precision.</summary>
+    public WeightPrecision? Weights { get; init; }
 
     /// <summary>Whether the embedding is another than the folder's, so that the folder's dense layers do not fit it.</summary>
     public bool IsAnother => Pooling is not null || Layers is not null || RouterWeights;

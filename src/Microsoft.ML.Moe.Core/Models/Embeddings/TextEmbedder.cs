@@ -1,3 +1,5 @@
+using Microsoft.ML.Moe.Files;
+using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Layers;
@@ -27,6 +29,9 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
     /// <summary>Files that belong to the encoder: its tokenizer's and its configuration.</summary>
     public EncoderFiles Files => files;
 
+    /// <summary>What the weights have become.</summary>
+    public WeightPrecision Weights { get; init; }
+
     /// <summary>Numbers of an embedding.</summary>
     public int Width => model.Outputs;
 
@@ -42,7 +47,8 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
     /// <param name="name">What the model is called; null for what it was asked for by.</param>
     /// <exception cref="FileNotFoundException">A file is missing; the message says what to fetch.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or says something that is not supported.</exception>
-    /// <exception cref="ArgumentException">A setting does not fit the encoder.</exception>
+    /// <exception cref="ArgumentException">A setting does not fit the encoder, or the engine.</exception>
+    /// <exception cref="InvalidOperationException">The weights do not fit in memory.</exception>
     public static TextEmbedder Load(Engine engine, string pathOrName, EmbeddingSettings? settings = null, string? name = null)
     {
         settings ??= new EmbeddingSettings();
@@ -72,13 +78,20 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
             TakesRouterLogits = settings.RouterLogits,
             Modules = [.. modules.Select(m => m.Module)],
         };
-        var model = folder.Load(engine, input, head, change: ChangeOf(settings), baseModel: BaseModel.Of(name ?? pathOrName, path));
+        // adapters are worked into weights in single precision
+        var isStored = folder.Encoder is CausalConfig && settings.AdapterFolder is null;
+        var precision = settings.Weights ?? (isStored ? WeightPrecision.AsStored : WeightPrecision.Float32);
+        precision.CheckFor(engine);
+        using (var weights = TensorFiles.Open(folder.Path))
+            MemoryNeeds.CheckWeights(weights, precision, engine, isMapped: true, folder.Encoder.TokenTables);
+        var model = folder.Load(
+            engine, input, head, change: ChangeOf(settings), baseModel: BaseModel.Of(name ?? pathOrName, path), precision: precision);
         if (settings.AdapterFolder is { } adapters)
             model.Absorb(adapters);
         foreach (var (number, (_, own)) in modules.Index())
             if (own is not null)
                 DenseWeights.Fill(engine, own, model.Parameters, EmbeddingHeadConfig.NameOf(number));
-        return new TextEmbedder(model, text, files);
+        return new TextEmbedder(model, text, files) { Weights = precision };
     }
 
     /// <summary>This embedder with another text before each text; weights are shared.</summary>
@@ -86,7 +99,7 @@ internal sealed class TextEmbedder(Model<EncodedText> model, EmbedderText text, 
     public TextEmbedder WithPrompt(string prompt)
     {
         var other = text with { Prompt = prompt };
-        return new TextEmbedder(With(Head with { ExcludedTokens = ExcludedTokens(other, files.Tokenizer) }), other, files);
+        return new TextEmbedder(With(Head with { ExcludedTokens = ExcludedTokens(other, files.Tokenizer) }), other, files) { Weights = Weights };
     }
 
     /// <summary>This embedder for queries, as sentence-transformers' encode_query.</summary>

@@ -79,6 +79,11 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Tokens that a row can have, special tokens counted.</summary>
     internal virtual int MaximumTokens => Positions;
 
+    /// <summary>What the table of token vectors is called in a published file.</summary>
+    [JsonIgnore]
+    internal IReadOnlyCollection<string> TokenTables =>
+        [.. CreateRules().Expect(TokenIdEmbedding.WordsName, [VocabularySize, Width]).Select(tensor => tensor.Name)];
+
     /// <summary>The layers that make token vectors of ids.</summary>
     internal virtual TokenEmbedding CreateTokenEmbedding(ParameterStore store) => new TokenIdEmbedding(store, this);
 

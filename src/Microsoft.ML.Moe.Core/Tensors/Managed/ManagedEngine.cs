@@ -80,6 +80,9 @@ public sealed class ManagedEngine : Engine
     }
 
     /// <inheritdoc/>
+    internal override bool KeepsStoredMatrices => true;
+
+    /// <inheritdoc/>
     internal override Parameter CreateParameter(string name, int[] shape, BFloat16Values values)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -80,8 +80,19 @@ public sealed record EmbedTextOptions
     }
 
     /// <summary>
-    /// What the weight matrices are in the model zip. <see cref="ElementType.BFloat16"/> halves the zip; embeddings of the loaded model then
-    /// differ by up to 1e-2. Default <see cref="ElementType.Float32"/>.
+    /// What the weight matrices are in memory. null, the default, is <see cref="WeightPrecision.AsStored"/> for a causal model, and
+    /// <see cref="WeightPrecision.Float32"/> for an encoder, or with <see cref="AdapterFolder"/>, which asks for it.
+    /// </summary>
+    public WeightPrecision? Weights
+    {
+        get;
+        init => field = value is { } precision ? OptionCheck.Defined(precision, nameof(Weights)) : null;
+    }
+
+    /// <summary>
+    /// What the weight matrices that are in single precision in memory are in the model zip; matrices in other types are as they are.
+    /// <see cref="ElementType.BFloat16"/> halves the zip; embeddings of the loaded model then differ by up to 1e-2. Default
+    /// <see cref="ElementType.Float32"/>.
     /// </summary>
     public ElementType StoredWeights { get; init => field = OptionCheck.Saved(value, nameof(StoredWeights)); }
 
@@ -105,5 +116,6 @@ public sealed record EmbedTextOptions
         Standardize = Standardize,
         Router = Router,
         AdapterFolder = AdapterFolder,
+        Weights = Weights,
     };
 }

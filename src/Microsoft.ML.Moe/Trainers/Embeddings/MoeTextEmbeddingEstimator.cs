@@ -68,7 +68,7 @@ public sealed class MoeTextEmbeddingEstimator : IEstimator<MoeTextEmbeddingTrans
     /// <exception cref="IOException">The encoder, or one of its files, is not there; the message says what to do.</exception>
     /// <exception cref="InvalidDataException">The encoder's files are damaged, or say something that is not supported.</exception>
     /// <exception cref="InvalidOperationException">
-    /// <see cref="EmbedTextOptions.Device"/> cannot be used, or there are not two rows to standardise by.
+    /// <see cref="EmbedTextOptions.Device"/> cannot be used, the weights do not fit in memory, or there are not two rows to standardise by.
     /// </exception>
     /// <exception cref="OperationCanceledException">Execution was cancelled on the <see cref="MLContext"/>.</exception>
     public MoeTextEmbeddingTransformer Fit(IDataView input)

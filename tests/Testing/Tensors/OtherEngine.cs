@@ -1,0 +1,22 @@
+using Microsoft.ML.Moe.Tensors;
+
+namespace Microsoft.ML.Moe.Tests.Tensors;
+
+/// <summary>An engine that is not the managed one, and computes nothing.</summary>
+internal sealed class OtherEngine : Engine
+{
+    public override string Description => "another engine";
+
+    public override Parameter CreateParameter(string name, ReadOnlySpan<int> shape, ReadOnlySpan<float> values, bool sparseRows = false) =>
+        throw new NotSupportedException();
+
+    public override Tape BeginTape(bool training, ulong seed = 0) => throw new NotSupportedException();
+
+    public override KeyValueCache CreateKeyValueCache(int sequences, int capacity, int keyWidth, int valueWidth) => throw new NotSupportedException();
+
+    public override Optimizer CreateAdamW(IReadOnlyList<ParameterGroup> groups) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+    }
+}
