@@ -69,13 +69,14 @@ internal static class GeneratorZip
         var engine = Engines.Create(folder.Environment);
         try
         {
-            var source = content.Folder?.ToModel();
+            var named = content.Folder?.ToModel();
+            var source = named is null ? null : ReferredFolder.Find(named);
             var model = source is null
                 ? folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, config => folder.Read(
                     ModelZip.Weights,
                     ModelZip.MaximumWeightsLength,
                     weights => ModelFiles.LoadGenerator(config, weights, engine, files.Tokenizer, content.Weights)))
-                : LoadReferred(folder, engine, source, content);
+                : LoadReferred(folder, engine, source, named!.Name, content);
             return create(
                 new SharedModel<Model<EncodedText>>(model, engine),
                 new TextGenerator(files, content.Defaults, content.StartToken, content.IsEncoderDecoder),
@@ -112,7 +113,8 @@ internal static class GeneratorZip
             : throw new InvalidDataException($"{Generator} holds an impossible value: the model file is damaged.");
     }
 
-    private static Model<EncodedText> LoadReferred(ModelFolderReader folder, Engine engine, PublishedModel source, Content content)
+    private static Model<EncodedText> LoadReferred(
+        ModelFolderReader folder, Engine engine, PublishedModel source, string name, Content content)
     {
         var path = source.ResolveFolder();
         if (WeightsDigest.Of(path) != content.Folder!.Digest)
@@ -123,7 +125,7 @@ internal static class GeneratorZip
 
         var config = folder.Read(ModelZip.Config, ModelZip.MaximumJsonLength, ModelConfig.Read);
         var (_, model) = TextGenerator.Load(
-            engine, path, Engines.PrecisionOn(engine, content.Weights, folder.Environment), source.Name);
+            engine, path, Engines.PrecisionOn(engine, content.Weights, folder.Environment), name);
         if (config.Adaptation is { } adaptation)
         {
             model = folder.Read(

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
 
 namespace Microsoft.ML.Moe.Serving;
@@ -34,7 +35,7 @@ internal sealed class ServedModel<TRow, TPrediction> : IDisposable
     public static ServedModel<TRow, TPrediction> Load(string path, IReadOnlyList<TRow> warmUp, int batch)
     {
         var ml = new MLContext();
-        var served = new ServedModel<TRow, TPrediction>(ml, ml.Model.Load(path, out _));
+        var served = new ServedModel<TRow, TPrediction>(ml, ReferredFolder.Beside(path, () => ml.Model.Load(path, out _)));
         try
         {
             // one row and many go different ways through the kernels

@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Models;
+using Microsoft.ML.Moe.Persistence;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Scoring;
 using Microsoft.ML.Moe.Tensors;
@@ -118,6 +120,61 @@ public sealed class GenerateTextTests : IDisposable
 
         var failure = Assert.ThrowsAny<Exception>(() => _ml.Model.Load(path, out _));
         Assert.Contains("not those that the model was saved with", failure.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFolderIsLookedForBesideTheZipAndWhereTheEnvironmentSays()
+    {
+        using var transformer = Fit(Short with { KeepsWeightsInFolder = true });
+        var path = Path.Combine(_folder.Path, "zips", "model.zip");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        _ml.Model.Save(transformer, Table([]).Schema, path);
+        var zip = File.ReadAllBytes(path);
+        var content = Zip.Text(zip, "Generator.json");
+        var named = JsonEncodedText.Encode(transformer.ModelName).ToString();
+        Assert.Contains(named, content, StringComparison.Ordinal);
+        string relative = $"only here {Guid.NewGuid():N}/model";
+        Write(relative);
+
+        var failure = Assert.ThrowsAny<Exception>(() => Load()).ToString();
+        Assert.Contains(Path.GetFullPath(relative), failure, StringComparison.Ordinal);
+        Assert.Contains(Path.GetFullPath(relative, Path.GetDirectoryName(path)!), failure, StringComparison.Ordinal);
+        Assert.Contains("MLNETMOE_MODELS", failure, StringComparison.Ordinal);
+
+        var beside = Path.Combine(_folder.Path, "zips", relative);
+        Directory.CreateDirectory(Path.GetDirectoryName(beside)!);
+        Directory.Move(Path.Combine(_folder.Path, "model"), beside);
+        using (var loaded = Load())
+        {
+            Assert.Equal(Rows(transformer, Prompts), Rows(loaded, Prompts));
+            // saved again, the zip finds it without help
+            _ml.Model.Save(loaded, Table([]).Schema, path);
+            using var again = (MoeTextGenerationTransformer)_ml.Model.Load(path, out _);
+            Assert.Equal(Rows(transformer, Prompts), Rows(again, Prompts));
+        }
+
+        Environment.SetEnvironmentVariable("MLNETMOE_MODELS", Path.GetDirectoryName(beside));
+        try
+        {
+            Write("nowhere");
+            Assert.Contains(Path.Combine(Path.GetDirectoryName(beside)!, "nowhere"), Assert.ThrowsAny<Exception>(() => Load()).ToString(), StringComparison.Ordinal);
+            Write("model");
+            using var loaded = (MoeTextGenerationTransformer)_ml.Model.Load(path, out _);
+            Assert.Equal(Rows(transformer, Prompts), Rows(loaded, Prompts));
+            Write(Path.Combine(_folder.Path, "gone", "model"));
+            using var moved = (MoeTextGenerationTransformer)_ml.Model.Load(path, out _);
+            Assert.Equal(Rows(transformer, Prompts), Rows(moved, Prompts));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("MLNETMOE_MODELS", null);
+        }
+
+        MoeTextGenerationTransformer Load() =>
+            (MoeTextGenerationTransformer)ReferredFolder.Beside(path, () => _ml.Model.Load(path, out _));
+
+        void Write(string name) => File.WriteAllBytes(path, Zip.Forge(
+            zip, "Generator.json", content.Replace(named, JsonEncodedText.Encode(name).ToString(), StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -64,7 +64,9 @@ public sealed record GenerateTextOptions
 
     /// <summary>
     /// Whether the model zip refers to the model's folder, with a digest of its files, instead of holding its weights: for models whose weights
-    /// take gigabytes. The folder must then be there, unchanged, when the zip is loaded. Default false.
+    /// take gigabytes. The folder must then be there, unchanged, when the zip is loaded; a relative path is looked for in the folder that the
+    /// environment variable <c>MLNETMOE_MODELS</c> names, and in the current directory. The digest is of samples of the files: it tells models
+    /// and versions apart, not single changed bits. Default false.
     /// </summary>
     public bool KeepsWeightsInFolder { get; init; }
 
