@@ -34,7 +34,15 @@ foreach (var row in ml.Data.CreateEnumerable<Answered>(model.Transform(table), r
     Console.WriteLine($"{row.Text} → {row.Answer} ({row.LogProbability:0.0})");
 
 // Re-route without training: the best routers at three quarters of the experts, by their loss on these texts.
-if (model.Router.ExpertsPerToken > 1)
+if (model.Experts == 0)
+{
+    Console.WriteLine("The model is dense: there is nothing to re-route.");
+}
+else if (model.Router.ExpertsPerToken == 1)
+{
+    Console.WriteLine("Each token has one expert already: there is nothing to save.");
+}
+else
 {
     var own = model.Evaluate(table);
     Console.WriteLine($"{own.ExpertsPerToken:0.00} experts per token, perplexity {own.Perplexity:0.000}: {model.Router}");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Microsoft.ML.Moe.Tests.PublishedEncoders;
 
 namespace Samples.Tests;
 
@@ -60,6 +61,33 @@ public class ProgramTests
         Assert.Matches(@"(?m)^Epoch 1/2: training loss \d.*mean absolute error \d", output);
         Assert.Matches(@"(?m)^Parameters: \+\d\.\d+\r?$", output);
         Assert.Matches(@"(?m)^→ \d+ bytes; the members differ by \d+\.\d doublings\r?$", output);
+    }
+
+    [Theory]
+    [InlineData(TinyCausal.Olmoe, @"(?m)^\d\.\d\d experts per token, perplexity \d")]
+    [InlineData(TinyCausal.Llama, "The model is dense: there is nothing to re-route.")]
+    [InlineData(TinyCausal.Switch, "Each token has one expert already: there is nothing to save.")]
+    public void The_generation_sample_writes_reroutes_saves_and_loads(string config, string told)
+    {
+        using var folder = new TemporaryFolder();
+        TinyCausal.Write(folder.Path, config);
+        const string Prompt = "the river bends";
+        var (code, output, errors) = Run("Generation", folder.Path, Prompt);
+        Assert.True(code == 0, errors);
+        Assert.StartsWith(Prompt, output, StringComparison.Ordinal);
+        Assert.Contains($"{Prompt} → ", output, StringComparison.Ordinal);
+        Assert.Contains("Once upon a time → ", output, StringComparison.Ordinal);
+        Assert.Matches(told, output);
+        Assert.Matches(@"(?m)^Model: .*generator\.zip\r?$", output);
+    }
+
+    [Fact]
+    public void The_generation_sample_says_how_it_is_used()
+    {
+        var (code, output, errors) = Run("Generation");
+        Assert.True(code == 0, errors);
+        Assert.StartsWith("Usage: ", output, StringComparison.Ordinal);
+        Assert.InRange(File.ReadAllLines(Path.Combine(SamplesFolder(), "Generation", "Program.cs")).Length, 20, 90);
     }
 
     private static (int Code, string Output, string Errors) Run(string sample, params string[] args) => RunWith(null, sample, args);

@@ -27,7 +27,10 @@ internal static class RoutingCalibration
     /// <param name="expertsPerToken">Mean number of experts that a token may be sent to.</param>
     /// <param name="maximumTokens">See <see cref="TextScoring.Measure"/>.</param>
     /// <param name="stop">Ends it, with an exception.</param>
-    /// <returns>Routers that cost no more than is wanted, those with the least loss first.</returns>
+    /// <returns>
+    /// Routers that cost no more than is wanted, those with the least loss first; the model's own among them, or alone where none costs so
+    /// little.
+    /// </returns>
     public static IReadOnlyList<RouterScore> Find(
         Model<EncodedText> model,
         IReadOnlyList<(int[] Ids, int Characters)> texts,
@@ -43,6 +46,7 @@ internal static class RoutingCalibration
         }
 
         var scores = new List<RouterScore>();
+        var own = Add(model.Router);
         foreach (var router in TokenChoices(model, texts, expertsPerToken, maximumTokens, stop))
             Add(router);
         WeightNormalization[] normalizations = [WeightNormalization.Selected, .. model.Router.Normalization == WeightNormalization.Selected
@@ -51,7 +55,8 @@ internal static class RoutingCalibration
         foreach (var normalization in normalizations)
             foreach (var alpha in Alphas)
                 AddUnified(Router.Unified(expertsPerToken, alpha, RoutingScope.Prefix, normalization));
-        return [.. scores.Where(s => s.Score.ExpertsPerToken <= expertsPerToken * Tolerance).OrderBy(s => s.Score.Loss)];
+        var cheap = scores.Where(s => s.Score.ExpertsPerToken <= expertsPerToken * Tolerance).OrderBy(s => s.Score.Loss).ToList();
+        return cheap.Count > 0 ? cheap : [own];
 
         RouterScore Add(Router router)
         {
@@ -74,11 +79,7 @@ internal static class RoutingCalibration
         if (model.Router is not { Kind: RouterKind.TokenChoice, ScoreFunction: ScoreFunction.Softmax } own)
             yield break;
         if (own.ExpertsPerToken <= expertsPerToken)
-        {
-            yield return own;
             yield break;
-        }
-
         yield return own with { ExpertsPerToken = Math.Floor(expertsPerToken) };
         var ratios = new FurtherExperts((int)own.ExpertsPerToken);
         TextScoring.Measure(model, texts, maximumTokens, ratios, stop);

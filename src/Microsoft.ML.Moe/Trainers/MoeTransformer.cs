@@ -24,6 +24,9 @@ public abstract class MoeTransformer : ITransformer, IDisposable
     /// <summary>Number of trained values.</summary>
     public long ParameterCount => Model.ParameterCount;
 
+    /// <summary>Experts in each MoE layer; 0 in a model without MoE layers, which has nothing to route.</summary>
+    public int Experts => Model.Experts;
+
     /// <summary>The router in use; without effect in a model without MoE layers.</summary>
     public Router Router => Model.Config.Encoder.Router;
 

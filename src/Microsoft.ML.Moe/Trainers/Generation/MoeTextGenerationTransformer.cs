@@ -207,7 +207,10 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
     /// <param name="expertsPerToken">Mean number of experts that a token may be sent to, within [1, N].</param>
     /// <param name="maximumTokens">See <see cref="Evaluate(IDataView, int?, CancellationToken)"/>.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first.</returns>
+    /// <returns>
+    /// Routers that cost no more, for <see cref="WithRouting"/>; the one with the least loss first. The model's own is among them where it
+    /// costs no more, and is the only one where none does.
+    /// </returns>
     /// <exception cref="ArgumentOutOfRangeException">The number of experts is impossible, or the column is missing or not text.</exception>
     /// <exception cref="InvalidOperationException">
     /// The model has no MoE layers, or is an encoder–decoder; or no text has two tokens.
