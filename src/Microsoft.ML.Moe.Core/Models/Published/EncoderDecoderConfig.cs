@@ -147,8 +147,8 @@ internal abstract record EncoderDecoderConfig : PublishedConfig
     /// <summary>
     /// Whether the token table scores the next token too. Later versions write that it does, and that outputs are not scaled, where it does not.
     /// </summary>
-    private protected static bool Ties(PublishedSettings json) =>
-        json.Flag("tie_word_embeddings", absent: true) && json.Flag("scale_decoder_outputs", absent: true);
+    private protected static bool Ties(PublishedSettings json, bool absent = true) =>
+        json.Flag("tie_word_embeddings", absent) && json.Flag("scale_decoder_outputs", absent: true);
 
     /// <inheritdoc/>
     private protected override IBlock CreateBlock(ParameterStore store, string name, IAttention attention, IFeedForward feedForward) =>

@@ -41,7 +41,7 @@ internal static class PublishedArchitectures
     private static readonly Dictionary<string, Func<PublishedSettings, PublishedConfig>> EncoderDecoderReaders = new()
     {
         ["t5"] = T5Config.Read,
-        ["mt5"] = T5Config.Read,
+        ["mt5"] = T5Config.ReadMultilingual,
         ["switch_transformers"] = SwitchTransformersConfig.Read,
     };
 

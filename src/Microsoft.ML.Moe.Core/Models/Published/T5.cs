@@ -12,12 +12,20 @@ internal sealed record T5Config : EncoderDecoderConfig
     internal override string Architecture => "T5";
 
     /// <summary>Reads <c>config.json</c>, of transformers 4 or 5.</summary>
-    internal static T5Config Read(PublishedSettings json)
+    internal static T5Config Read(PublishedSettings json) => Read(json, "relu", absentTies: true);
+
+    /// <summary>
+    /// Reads <c>config.json</c> of mT5 (Xue et al. 2021): T5 1.1 over another vocabulary, gated and with a last table of its own unless the file
+    /// says otherwise.
+    /// </summary>
+    internal static T5Config ReadMultilingual(PublishedSettings json) => Read(json, "gated-gelu", absentTies: false);
+
+    private static T5Config Read(PublishedSettings json, string absentForm, bool absentTies)
     {
         var layers = json.Int("num_layers", 6);
         var buckets = json.Int("relative_attention_num_buckets", 32);
         // "relu", "gated-gelu", "gated-silu", …: the two settings that are made of it may stand beside it
-        var form = json.Text("feed_forward_proj", "relu").Split('-');
+        var form = json.Text("feed_forward_proj", absentForm).Split('-');
         var activation = form is ["gated", "gelu"] ? "gelu_new" : form[^1];
         var padding = json.Int("pad_token_id", 0);
         return new T5Config
@@ -39,7 +47,7 @@ internal sealed record T5Config : EncoderDecoderConfig
             NormEpsilon = json.Float("layer_norm_epsilon", 1e-6f),
             Dropout = json.Float("dropout_rate", 0.1f),
             AttentionDropout = json.Float("dropout_rate", 0.1f),
-            TiesDecoder = Ties(json),
+            TiesDecoder = Ties(json, absentTies),
         };
     }
 

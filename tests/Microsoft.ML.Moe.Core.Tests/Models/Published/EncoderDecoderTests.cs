@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Generation;
 using Microsoft.ML.Moe.Heads;
 using Microsoft.ML.Moe.Inputs;
@@ -73,6 +74,40 @@ public sealed class EncoderDecoderTests : IDisposable
             Assert.Equal(model.Config, loaded.Config);
             Assert.Equal(Scores(model, Rows), Scores(loaded, Rows));
             Assert.Equal(Written(model), Written(loaded));
+        }
+    }
+
+    [Fact]
+    public void Mt5IsAGatedT5WithALastTableOfItsOwn()
+    {
+        Assert.Equal(ConfigOf("t5", ", \"feed_forward_proj\": \"gated-gelu\", \"tie_word_embeddings\": false"), ConfigOf("mt5", ""));
+        Assert.Equal(ConfigOf("t5", ""), ConfigOf("mt5", ", \"feed_forward_proj\": \"relu\", \"tie_word_embeddings\": true"));
+
+        using var folder = new TemporaryFolder();
+        var path = TinyCausal.Write(folder.Path, Json("mt5", ""));
+        using (var files = TensorFiles.Open(path))
+        {
+            Assert.Contains("lm_head.weight", files.Tensors.Keys);
+            Assert.Contains("encoder.block.0.layer.1.DenseReluDense.wi_1.weight", files.Tensors.Keys);
+        }
+
+        var (generator, model) = TextGenerator.Load(_engine, path, WeightPrecision.AsStored, "tiny");
+        var options = new GenerationOptions { MaximumNewTokens = 5 };
+        var answer = generator.Write(model, [generator.Encode("rain")], options, batchSize: 1, measuresEntropy: false)[0].Answer;
+        Assert.InRange(answer.Tokens.Count, 1, 5);
+
+        static string Json(string type, string more) => $$"""
+            {
+              "model_type": "{{type}}", "vocab_size": 32, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2,
+              "decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0{{more}}
+            }
+            """;
+
+        static PublishedConfig ConfigOf(string type, string more)
+        {
+            using var folder = new TemporaryFolder();
+            File.WriteAllText(Path.Combine(folder.Path, "config.json"), Json(type, more));
+            return PublishedFolder.Open(folder.Path).Encoder;
         }
     }
 
