@@ -73,6 +73,9 @@ internal static class GenerationConfigFile
         int? tokens = !root["max_new_tokens"].IsNull ? root["max_new_tokens"].Integer(1)
             : root["max_length"].IsNull ? options.MaximumNewTokens
             : null;
+        // some files say so that nothing is drawn, and that nothing is cut
+        var samples = root["do_sample"].Flag(options.Sample);
+        var isGreedy = !root["temperature"].IsNull && root["temperature"].Number() == 0;
         var decay = root["exponential_decay_length_penalty"];
         return options with
         {
@@ -95,9 +98,13 @@ internal static class GenerationConfigFile
                     : throw part.Fail("is none of true, false, \"never\""),
                 var part => part.Flag() ? EarlyStopping.WhenComplete : EarlyStopping.WhenUnlikelyToImprove,
             },
-            Sample = root["do_sample"].Flag(options.Sample),
-            Temperature = Number("temperature", options.Temperature),
-            TopK = Integer("top_k", options.TopK),
+            Sample = samples && !isGreedy,
+            Temperature = isGreedy ? options.Temperature : Number("temperature", options.Temperature),
+            TopK = root["top_k"].IsNull ? options.TopK : root["top_k"].Integer(-1) switch
+            {
+                -1 => samples ? 0 : options.TopK,
+                var k => k,
+            },
             TopP = Number("top_p", options.TopP),
             MinP = Number("min_p", options.MinP),
             TypicalP = Number("typical_p", options.TypicalP),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.Moe.Generation;
 
 namespace Microsoft.ML.Moe.Evaluation;
 
@@ -56,8 +57,7 @@ internal static class PerplexityProtocol
                 throw Wrong(i, row.Tokens, columns.Tokens, "a number of tokens is whole and at least 0");
             nats -= row.LogProbability;
             tokens += (long)row.Tokens;
-            foreach (var _ in row.Text.EnumerateRunes())
-                characters++;
+            characters += TextScore.CharactersOf(row.Text);
             bytes += Encoding.UTF8.GetByteCount(row.Text);
         }
 

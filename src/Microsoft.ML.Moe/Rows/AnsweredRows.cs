@@ -31,7 +31,7 @@ internal sealed class AnsweredRows(RowSource<EncodedText> prompts, TextGenerator
             while (cursor.MoveNext())
             {
                 var (text, _) = readAnswer.Read();
-                yield return (generator.WithAnswer(readPrompt(out _)(), text, endToken), text.Length);
+                yield return (generator.WithAnswer(readPrompt(out _)(), text, endToken), TextScore.CharactersOf(text));
             }
         }
     }

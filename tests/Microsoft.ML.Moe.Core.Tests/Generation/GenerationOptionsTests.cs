@@ -71,7 +71,8 @@ public sealed class GenerationOptionsTests
     [InlineData("""{ "constraints": [{}] }""", "constraints")]
     [InlineData("""{ "watermarking_config": {} }""", "watermarking_config")]
     [InlineData("""{ "guidance_scale": 1.5 }""", "guidance_scale")]
-    [InlineData("""{ "temperature": 0 }""", "Temperature")]
+    [InlineData("""{ "temperature": -1 }""", "Temperature")]
+    [InlineData("""{ "top_k": -2 }""", "top_k")]
     [InlineData("""{ "top_p": 1.5 }""", "TopP")]
     [InlineData("""{ "early_stopping": "soon" }""", "early_stopping")]
     [InlineData("""{ "max_length": "long" }""", "max_length")]
@@ -86,6 +87,18 @@ public sealed class GenerationOptionsTests
 
         Assert.Contains(name, error.Message);
         Assert.Contains("generation_config.json", error.Message);
+    }
+
+    [Theory]
+    [InlineData("""{ "temperature": 0 }""", false, 50)]
+    [InlineData("""{ "do_sample": false, "temperature": 0.0, "top_k": -1 }""", false, 50)]
+    [InlineData("""{ "do_sample": true, "temperature": 0, "top_k": 7 }""", false, 7)]
+    [InlineData("""{ "do_sample": true, "top_k": -1 }""", true, 0)]
+    [InlineData("""{ "do_sample": true, "top_k": 0 }""", true, 0)]
+    public void What_stands_for_no_sampling_or_no_cut_is_read_so(string json, bool samples, int topK)
+    {
+        var options = GenerationConfigFile.Read(Json(json), null);
+        Assert.Equal((samples, topK, 1f), (options.Sample, options.TopK, options.Temperature));
     }
 
     [Fact]

@@ -216,6 +216,18 @@ public sealed class GenerateTextTests : IDisposable
     }
 
     [Fact]
+    public void ACharacterIsACodePoint()
+    {
+        // an emoji is one character, of two UTF-16 units
+        using var transformer = Fit(Short);
+        var score = transformer.Evaluate(Table(["rain \U0001F327", "sun"]));
+        Assert.Equal(6 + 3, score.Characters);
+        var answered = _ml.Data.LoadFromEnumerable([new { Text = "rain", Answer = "a\U0001F327b" }]);
+        Assert.Equal(3, transformer.Evaluate(answered, "Answer").Characters);
+        Assert.Equal(2, TextScore.CharactersOf("a\uD83C"));
+    }
+
+    [Fact]
     public void CalibratedRoutersCostNoMoreAndTheBestIsFirst()
     {
         using var transformer = Fit(Short);

@@ -263,7 +263,7 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
         : throw new InvalidOperationException("No text of the table has two tokens: there is nothing to tell.");
 
     private IEnumerable<(int[] Ids, int Characters)> Texts(IDataView data) =>
-        _rows.Read(data).Select(text => (_generator.Encode(text).Ids!.Ids, text.Length));
+        _rows.Read(data).Select(text => (_generator.Encode(text).Ids!.Ids, TextScore.CharactersOf(text)));
 
     private ModelLease<Model<EncodedText>> Held() => (ModelLease<Model<EncodedText>>)Hold();
 
