@@ -26,7 +26,8 @@ public static class MoeOnnxExtensions
     /// <c>Probability</c> or <c>Spread</c>), or <c>Embedding</c>. Shapes are in docs/onnx.md.
     /// </remarks>
     /// <exception cref="NotSupportedException">
-    /// ONNX cannot express the model, or this export does not know a part of it; the message says which, and what to do.
+    /// ONNX cannot express the model, or this export does not know a part of it, or <see cref="OnnxOptions.ExternalData"/> is false and one
+    /// file does not hold the weights; the message says which, and what to do. Nothing is written.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public static void SaveOnnx(this MoeTransformer model, string path, OnnxOptions? options = null)

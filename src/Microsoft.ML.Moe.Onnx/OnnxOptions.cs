@@ -8,8 +8,8 @@ public sealed class OnnxOptions
 
     /// <summary>
     /// Whether weights are written to a file beside the model's, whose name has <c>.data</c> added, and which has to lie beside it wherever
-    /// it is loaded. null, the default: where they take more than one file can hold, 2 GB. Each of the two files is replaced as a whole,
-    /// the weights first.
+    /// it is loaded. null, the default: where they take more than one file can hold, 2 GB; false is refused then. Each of the two files is
+    /// replaced as a whole, the weights first.
     /// </summary>
     public bool? ExternalData { get; set; }
 

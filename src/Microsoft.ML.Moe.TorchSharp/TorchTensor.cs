@@ -113,6 +113,14 @@ internal sealed class TorchTensor : Tensor
         DeviceMemory.Download(Value, destination[..Length]);
     }
 
+    internal override void CopyTo(int first, Span<float> destination)
+    {
+        ThrowIfDisposed();
+        CheckPart(first, destination.Length);
+        using var scope = torch.NewDisposeScope();
+        DeviceMemory.Download(_value.detach().reshape(Length).narrow(0, first, destination.Length).As(torch.ScalarType.Float32), destination);
+    }
+
     internal override ushort[] ToBFloat16Array()
     {
         ThrowIfDisposed();

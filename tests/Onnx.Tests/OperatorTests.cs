@@ -85,7 +85,7 @@ public sealed class OperatorTests : IDisposable
     {
         var graph = new GraphBuilder();
         // 4 GB by its shape; what is read is less, so that the test need not write them
-        var large = graph.Constant("large", [1L << 30], () => [1f, 2f]);
+        var large = graph.Constant("large", [1L << 30], [new[] { 1f, 2f }]);
         graph.Output(large, "y", TensorProto.Types.DataType.Float, 1 << 30);
         OnnxWriter.Write(graph, _folder["model.onnx"], outside: null, []);
         var written = ModelProto.Parser.ParseFrom(File.ReadAllBytes(_folder["model.onnx"]));

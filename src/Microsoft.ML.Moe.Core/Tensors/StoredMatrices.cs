@@ -149,9 +149,11 @@ internal sealed unsafe class StoredMatrices
     public void ReadMemoryRow(int row, Span<float> values) =>
         Matrix(row / RowsInMemory, isTransposed: false).WidenRow(row % RowsInMemory, 0, values);
 
-    /// <summary>Copies the numbers out, row-major.</summary>
-    public void CopyTo(Span<float> destination) =>
-        Copy(destination, (matrix, row, values) => matrix.WidenRow(row, 0, values));
+    /// <summary>Copies numbers out, row-major.</summary>
+    /// <param name="first">Number of the first.</param>
+    /// <param name="destination">Receives as many as it has room for; so many must be there.</param>
+    public void CopyTo(int first, Span<float> destination) =>
+        Copy(first, destination, (matrix, row, column, values) => matrix.WidenRow(row, column, values));
 
     /// <summary>The whole numbers of matrices in int8, in their order in memory.</summary>
     public sbyte[] ToNumbers()
@@ -177,7 +179,8 @@ internal sealed unsafe class StoredMatrices
     {
         if (Type != ElementType.BFloat16)
             throw new InvalidOperationException("The tensor is not in bfloat16.");
-        Copy(destination, (matrix, row, bits) => new ReadOnlySpan<ushort>(matrix.BFloat16Row(row), bits.Length).CopyTo(bits));
+        Copy(0, destination, (matrix, row, column, bits) =>
+            new ReadOnlySpan<ushort>(matrix.BFloat16Row(row) + column, bits.Length).CopyTo(bits));
     }
 
     private static StoredMatrices Int8(int[] shape, bool isTransposed, out MemoryBlock numbers, out MemoryBlock scales)
@@ -204,32 +207,46 @@ internal sealed unsafe class StoredMatrices
         return count;
     }
 
-    private void Copy<T>(Span<T> destination, RowReader<T> read)
+    private void Copy<T>(int first, Span<T> destination, RowReader<T> read)
     {
-        const int Strip = 16;
-        var strip = IsTransposed ? new T[Strip * RowLength] : [];
-        for (var number = 0; number < Count; number++)
+        while (!destination.IsEmpty)
         {
-            var matrix = Matrix(number, isTransposed: false);
-            var target = destination.Slice(number * Rows * Columns, Rows * Columns);
-            for (var row = 0; row < RowsInMemory; row += Strip)
-            {
-                var rows = Math.Min(Strip, RowsInMemory - row);
-                for (var i = 0; i < rows; i++)
-                    read(matrix, row + i, IsTransposed ? strip.AsSpan(i * RowLength, RowLength) : target.Slice((row + i) * Columns, Columns));
-                for (var k = 0; IsTransposed && k < RowLength; k++)
-                {
-                    for (var i = 0; i < rows; i++)
-                        target[k * Columns + row + i] = strip[i * RowLength + k];
-                }
-            }
+            var (number, place) = Math.DivRem(first, Rows * Columns);
+            var (row, column) = Math.DivRem(place, Columns);
+            // whole rows of a matrix together, parts of a row alone
+            var rows = column == 0 ? Math.Min(destination.Length / Columns, Rows - row) : 0;
+            var length = rows > 0 ? rows * Columns : Math.Min(destination.Length, Columns - column);
+            CopyBlock(Matrix(number, isTransposed: false), row, Math.Max(rows, 1), column, destination[..length], read);
+            first += length;
+            destination = destination[length..];
         }
 
         GC.KeepAlive(_memory);
     }
 
+    /// <summary>Copies a block of a matrix out, as many columns as its rows have room for.</summary>
+    private void CopyBlock<T>(Matrix matrix, int firstRow, int rows, int firstColumn, Span<T> destination, RowReader<T> read)
+    {
+        const int Strip = 16;
+        var columns = destination.Length / rows;
+        for (var row = 0; !IsTransposed && row < rows; row++)
+            read(matrix, firstRow + row, firstColumn, destination.Slice(row * columns, columns));
+        var strip = IsTransposed ? new T[Strip * rows] : [];
+        for (var column = 0; IsTransposed && column < columns; column += Strip)
+        {
+            var width = Math.Min(Strip, columns - column);
+            for (var i = 0; i < width; i++)
+                read(matrix, firstColumn + column + i, firstRow, strip.AsSpan(i * rows, rows));
+            for (var row = 0; row < rows; row++)
+            {
+                for (var i = 0; i < width; i++)
+                    destination[row * columns + column + i] = strip[i * rows + row];
+            }
+        }
+    }
+
     /// <summary>Writes the numbers of a row.</summary>
     public delegate void ReadNumbers(int row, Span<float> values);
 
-    private delegate void RowReader<T>(Matrix matrix, int row, Span<T> values);
+    private delegate void RowReader<T>(Matrix matrix, int row, int column, Span<T> values);
 }

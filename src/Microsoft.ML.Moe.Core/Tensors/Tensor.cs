@@ -55,6 +55,12 @@ public abstract class Tensor
     /// <param name="destination">At least <see cref="Length"/> elements.</param>
     public abstract void CopyTo(Span<float> destination);
 
+    /// <summary>Copies some of the values out, row-major, so that a large tensor need not be in memory twice.</summary>
+    /// <param name="first">Number of the first value.</param>
+    /// <param name="destination">Receives as many values as it has room for.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are not as many values from that one on.</exception>
+    internal abstract void CopyTo(int first, Span<float> destination);
+
     /// <summary>Overwrites the values, row-major.</summary>
     /// <param name="source">Exactly <see cref="Length"/> elements.</param>
     /// <exception cref="InvalidOperationException">The tensor is in bfloat16 or int8, which stay as they are.</exception>
@@ -108,6 +114,13 @@ public abstract class Tensor
     /// <summary>The bits of a tensor in bfloat16 as a new array.</summary>
     /// <exception cref="InvalidOperationException">The tensor is not in bfloat16.</exception>
     internal virtual ushort[] ToBFloat16Array() => throw new InvalidOperationException("The tensor is not in bfloat16.");
+
+    /// <summary>Refuses part of the values that reaches beyond them.</summary>
+    private protected void CheckPart(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Length - first, nameof(first));
+    }
 
     /// <summary>Gives the handle another shape, for an engine that uses it again.</summary>
     private protected void Reshape(ReadOnlySpan<int> shape)

@@ -64,15 +64,18 @@ internal sealed partial class GraphBuilder
     }
 
     /// <summary>Constant numbers of a parameter, under its name.</summary>
-    public Value Constant(string name, long[] shape, Func<float[]> read)
+    /// <param name="name">The parameter's name.</param>
+    /// <param name="shape">Sizes of the dimensions.</param>
+    /// <param name="parts">See <see cref="Initializer.Of(string, long[], IEnumerable{ReadOnlyMemory{float}})"/>.</param>
+    public Value Constant(string name, long[] shape, IEnumerable<ReadOnlyMemory<float>> parts)
     {
         var constant = new Value(Unique(name, isOwnName: true));
-        Initializers.Add(Initializer.Of(constant.Name, shape, read));
+        Initializers.Add(Initializer.Of(constant.Name, shape, parts));
         return constant;
     }
 
     /// <summary>Constant numbers in single precision.</summary>
-    public Value Floats(float[] values, params long[] shape) => Constant("floats", shape, () => values);
+    public Value Floats(float[] values, params long[] shape) => Constant("floats", shape, [values]);
 
     /// <summary>Constant numbers in double precision.</summary>
     public Value Doubles(double[] values, params long[] shape)

@@ -1,15 +1,18 @@
 using System.Globalization;
 using System.Reflection;
-using Google.Protobuf;
 using Microsoft.ML.Moe.Files;
 using Microsoft.ML.Moe.Onnx.Format;
+using Microsoft.ML.Moe.Onnx.Tracing;
 
 namespace Microsoft.ML.Moe.Onnx.Graph;
 
-/// <summary>Writes a graph as a file, and its large constants beside it where they do not fit into one.</summary>
+/// <summary>
+/// Writes a graph as a file, and its large constants beside it where they do not fit into one. Constants go to the file as they are read: a
+/// message of protobuf in memory would have all of them.
+/// </summary>
 internal static class OnnxWriter
 {
-    /// <summary>Bytes that the constants of a file may have: a message of protobuf ends at 2 GiB, and the nodes take some.</summary>
+    /// <summary>Bytes that a file may have: a message of protobuf ends at 2 GiB, and readers add to it.</summary>
     public const long MostInside = (1L << 31) - (1L << 26);
 
     /// <summary>Constants below this stay in the file: shapes, say, which a reader must know to read the others.</summary>
@@ -31,68 +34,74 @@ internal static class OnnxWriter
     /// Whether constants go to the file <paramref name="path"/>.data; null: where they are too many for one file.
     /// </param>
     /// <param name="properties">What else the file tells, by name.</param>
+    /// <exception cref="NotSupportedException">
+    /// <paramref name="outside"/> is false, and one file does not hold the constants; nothing was read or written.
+    /// </exception>
     public static void Write(GraphBuilder graph, string path, bool? outside, IEnumerable<(string Name, string Value)> properties)
     {
-        var model = new ModelProto
-        {
-            IrVersion = FormatVersion,
-            ProducerName = "MlNetMoe",
-            ProducerVersion = Version,
-            Graph = graph.Graph,
-        };
-        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = GraphBuilder.Operators });
-        if (graph.UsesMicrosoftDomain)
-            model.OpsetImport.Add(new OperatorSetIdProto { Domain = GraphBuilder.MicrosoftDomain, Version = 1 });
-        foreach (var (name, value) in properties)
-            model.MetadataProps.Add(new StringStringEntryProto { Key = name, Value = value });
-        if (outside ?? graph.Initializers.Sum(constant => constant.Bytes) > MostInside)
+        var file = new ModelParts(graph, Version, FormatVersion, properties);
+        var constants = EntriesOf(graph);
+        var bytes = file.BytesWith(constants);
+        if (outside == false && bytes > MostInside)
+            throw TooLarge(bytes);
+        if (outside ?? bytes > MostInside)
         {
             var data = path + ".data";
-            AtomicFile.Write(data, stream => AddOutside(graph, model.Graph, stream, Path.GetFileName(data)));
-        }
-        else
-        {
-            foreach (var constant in graph.Initializers)
-                model.Graph.Initializer.Add(Inside(constant));
+            AtomicFile.Write(data, stream => constants = WriteOutside(graph.Initializers, stream, Path.GetFileName(data)));
         }
 
-        AtomicFile.Write(path, model.WriteTo);
+        AtomicFile.Write(path, stream => file.WriteTo(stream, constants));
     }
 
-    private static void AddOutside(GraphBuilder graph, GraphProto proto, Stream stream, string location)
+    /// <summary>Writes a file that holds all.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="stream">Receives the file.</param>
+    /// <param name="properties">What else the file tells, by name.</param>
+    public static void WriteInside(GraphBuilder graph, Stream stream, IEnumerable<(string Name, string Value)> properties) =>
+        new ModelParts(graph, Version, FormatVersion, properties).WriteTo(stream, EntriesOf(graph));
+
+    /// <summary>Writes constants to the file beside the model's.</summary>
+    /// <param name="constants">The constants.</param>
+    /// <param name="stream">Receives the large ones.</param>
+    /// <param name="location">Name of that file.</param>
+    /// <returns>What the model's file has of them.</returns>
+    public static List<ConstantEntry> WriteOutside(IEnumerable<Initializer> constants, Stream stream, string location)
     {
+        var entries = new List<ConstantEntry>();
         var written = 0L;
-        foreach (var constant in graph.Initializers)
+        foreach (var constant in constants)
         {
+            var header = HeaderOf(constant);
             if (constant.Bytes < SmallestOutside)
             {
-                proto.Initializer.Add(Inside(constant));
+                entries.Add(new ConstantEntry(header, constant));
                 continue;
             }
 
             var padding = (Alignment - written % Alignment) % Alignment;
             stream.Write(new byte[padding]);
             written += padding;
-            var tensor = Header(constant);
-            tensor.DataLocation = TensorProto.Types.DataLocation.External;
+            header.DataLocation = TensorProto.Types.DataLocation.External;
             Tell("location", location);
             Tell("offset", written.ToString(CultureInfo.InvariantCulture));
             Tell("length", constant.Bytes.ToString(CultureInfo.InvariantCulture));
-            proto.Initializer.Add(tensor);
-            stream.Write(constant.Read());
+            entries.Add(new ConstantEntry(header, Inside: null));
+            constant.WriteTo(stream);
             written += constant.Bytes;
 
-            void Tell(string name, string value) => tensor.ExternalData.Add(new StringStringEntryProto { Key = name, Value = value });
+            void Tell(string name, string value) => header.ExternalData.Add(new StringStringEntryProto { Key = name, Value = value });
         }
+
+        return entries;
     }
 
-    private static TensorProto Inside(Initializer constant)
-    {
-        var tensor = Header(constant);
-        tensor.RawData = UnsafeByteOperations.UnsafeWrap(constant.Read());
-        return tensor;
-    }
+    private static List<ConstantEntry> EntriesOf(GraphBuilder graph) =>
+        graph.Initializers.ConvertAll(constant => new ConstantEntry(HeaderOf(constant), constant));
 
-    private static TensorProto Header(Initializer constant) =>
+    private static TensorProto HeaderOf(Initializer constant) =>
         new() { Name = constant.Name, DataType = (int)constant.Type, Dims = { constant.Shape } };
+
+    private static NotSupportedException TooLarge(long bytes) => Unsupported.Because(
+        FormattableString.Invariant($"its file would take {bytes / 1e9:0.00} GB, and one ONNX file holds 2 GB at most"),
+        $"Leave {nameof(OnnxOptions)}.{nameof(OnnxOptions.ExternalData)} null or set it to true, so that the weights go to a file beside it");
 }

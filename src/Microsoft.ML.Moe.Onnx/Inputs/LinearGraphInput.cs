@@ -22,18 +22,27 @@ internal static class LinearGraphInput
         var rows = graph.Input(Rows, DataType.Int64, "rows", "features");
         var values = graph.Input(Values, DataType.Float, "rows", "features");
         var (model, classes) = (branch.Model, branch.Model.Classes);
-        var stride = Gather.Stride(classes);
-        var weights = graph.Constant("linear.weight", [model.Weights.Length / stride, classes], () =>
-        {
-            var table = new float[model.Weights.Length / stride * classes];
-            for (var i = 0; i < table.Length; i++)
-                table[i] = model.Weights[i / classes * stride + i % classes];
-            return table;
-        });
+        var weights = graph.Constant("linear.weight", [RowsOf(model), classes], WeightsOf(model));
         var scores = graph.Sum(graph.Multiply(graph.Gather(weights, rows), graph.Unsqueeze(values, 2)), axis: 1, keeps: false);
         var logarithms = graph.Each("Log", graph.Larger(probabilities, graph.Number(LinearBranch.SmallestProbability)));
         return graph.Softmax(graph.Add(
             graph.Multiply(logarithms, graph.Number(branch.Weights.Encoder)),
             graph.Multiply(graph.Each("LogSoftmax", scores), graph.Number(branch.Weights.Linear))));
+    }
+
+    private static int RowsOf(LinearModel model) => model.Weights.Length / Gather.Stride(model.Classes);
+
+    /// <summary>The weights without what fills rows up, [rows, C].</summary>
+    private static IEnumerable<ReadOnlyMemory<float>> WeightsOf(LinearModel model)
+    {
+        var (rows, classes, stride) = (RowsOf(model), model.Classes, Gather.Stride(model.Classes));
+        var part = new float[Math.Clamp(TensorParts.Most / classes, 1, Math.Max(1, rows)) * classes];
+        for (var start = 0; start < rows; start += part.Length / classes)
+        {
+            var count = Math.Min(part.Length / classes, rows - start);
+            for (var row = 0; row < count; row++)
+                model.Weights.Slice((start + row) * stride, classes).CopyTo(part.AsSpan(row * classes));
+            yield return part.AsMemory(0, count * classes);
+        }
     }
 }

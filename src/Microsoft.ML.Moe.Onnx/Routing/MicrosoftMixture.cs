@@ -59,20 +59,8 @@ internal sealed class MicrosoftMixture(GraphBuilder graph, OnnxTape tape)
     };
 
     /// <summary>Stacked matrices [E, I, O] as [E, O, I].</summary>
-    private Value Transposed(Tensor weightEIO)
-    {
-        var (count, rows, columns) = (weightEIO.Shape[0], weightEIO.Shape[1], weightEIO.Shape[2]);
-        return graph.Constant($"{tape.NameOf(weightEIO)}.transposed", [count, columns, rows], () =>
-        {
-            var (from, to) = (weightEIO.ToArray(), new float[weightEIO.Length]);
-            for (var i = 0; i < from.Length; i++)
-            {
-                var (expert, place) = Math.DivRem(i, rows * columns);
-                var (row, column) = Math.DivRem(place, columns);
-                to[(expert * columns + column) * rows + row] = from[i];
-            }
-
-            return to;
-        });
-    }
+    private Value Transposed(Tensor weightEIO) => graph.Constant(
+        $"{tape.NameOf(weightEIO)}.transposed",
+        [weightEIO.Shape[0], weightEIO.Shape[2], weightEIO.Shape[1]],
+        TensorParts.OfTransposed(weightEIO));
 }

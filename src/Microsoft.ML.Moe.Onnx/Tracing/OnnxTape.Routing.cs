@@ -10,7 +10,6 @@ namespace Microsoft.ML.Moe.Onnx.Tracing;
 internal sealed partial class OnnxTape
 {
     private readonly Dictionary<RoutingPlan, TracedPlan> _plans = [];
-    private readonly Dictionary<Tensor, Lazy<float[]>> _stacks = [];
 
     /// <inheritdoc/>
     protected override Tensor RouterLogitsCore(Tensor xTD, Tensor routerDE, Tensor? biasE) =>
@@ -70,12 +69,9 @@ internal sealed partial class OnnxTape
     /// <param name="expert">Its number.</param>
     public Value OfStack(Tensor stack, int expert)
     {
-        int[] shape = [.. stack.Shape[1..]];
-        var length = shape.Aggregate(1, (product, size) => product * size);
-        if (!_stacks.TryGetValue(stack, out var all))
-            _stacks.Add(stack, all = new Lazy<float[]>(stack.ToArray));
+        var length = stack.Length / stack.Shape[0];
         return graph.Constant(
-            $"{names[stack]}.{expert}", [.. shape.Select(size => (long)size)], () => all.Value.AsSpan(expert * length, length).ToArray());
+            $"{names[stack]}.{expert}", SizesOf(stack.Shape[1..]), TensorParts.Of(stack, expert * length, length));
     }
 
     /// <summary>Experts over a plan that the model made itself, each row's tokens to the same experts.</summary>

@@ -48,7 +48,7 @@ internal sealed partial class OnnxTape(
         if (tensor is TracedTensor traced)
             return traced.Value;
         if (!_parameters.TryGetValue(tensor, out var value))
-            _parameters.Add(tensor, value = graph.Constant(names[tensor], SizesOf(tensor.Shape), tensor.ToArray));
+            _parameters.Add(tensor, value = graph.Constant(names[tensor], SizesOf(tensor.Shape), TensorParts.Of(tensor)));
         return value;
     }
 

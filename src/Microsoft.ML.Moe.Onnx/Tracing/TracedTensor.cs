@@ -24,6 +24,9 @@ internal sealed class TracedTensor(Value value, params ReadOnlySpan<int> shape) 
     public override void CopyTo(Span<float> destination) => throw Unsupported.Numbers();
 
     /// <inheritdoc/>
+    internal override void CopyTo(int first, Span<float> destination) => throw Unsupported.Numbers();
+
+    /// <inheritdoc/>
     public override void CopyFrom(ReadOnlySpan<float> source) => throw Unsupported.Numbers();
 
     /// <inheritdoc/>

@@ -114,6 +114,31 @@ public sealed class BFloat16ParameterTests
 
     [Theory]
     [MemberData(nameof(Orders))]
+    public void PartsAreThoseOfTheSameNumbersInSinglePrecision(Order order)
+    {
+        using var engine = new ManagedEngine(1);
+        foreach (var shape in new int[][] { [3, 40, 21], [37, 1], [1, 37] })
+        {
+            var (rounded, single) = Both(engine, shape, order);
+            var expected = single.Value.ToArray();
+            AssertEqual(expected, rounded.Value.ToArray());
+            // within a row, over the ends of rows and of matrices, and nothing
+            foreach (var first in new[] { 0, 1, 20, 21, 36, 37, 839, 840, 845, 1700, expected.Length })
+            {
+                foreach (var count in new[] { 0, 1, 5, 21, 63, 500, 1000, expected.Length - first })
+                {
+                    if (count < 0 || first + count > expected.Length)
+                        continue;
+                    var part = new float[count];
+                    rounded.Value.CopyTo(first, part);
+                    AssertEqual(expected.AsSpan(first, count).ToArray(), part);
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Orders))]
     public void ResultsAreTheSameForEveryNumberOfThreads(Order order)
     {
         float[]? expected = null;

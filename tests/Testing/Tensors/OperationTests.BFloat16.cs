@@ -46,6 +46,26 @@ public abstract partial class OperationTests
     }
 
     [SkippableFact]
+    public void PartsOfValuesAreThoseOfTheWhole()
+    {
+        using var engine = CreateEngine();
+        var (stored, single) = InBoth(engine, [3, 8, 5], seed: 1);
+        var expected = single.Value.ToArray();
+        foreach (var parameter in new[] { stored, single })
+        {
+            foreach (var (first, count) in new[] { (0, 120), (0, 40), (40, 40), (37, 50), (119, 1), (120, 0) })
+            {
+                var part = new float[count];
+                parameter.Value.CopyTo(first, part);
+                Assert.Equal(expected.AsSpan(first, count).ToArray(), part);
+            }
+
+            Assert.Throws<ArgumentOutOfRangeException>(() => parameter.Value.CopyTo(100, new float[21]));
+            Assert.Throws<ArgumentOutOfRangeException>(() => parameter.Value.CopyTo(-1, new float[2]));
+        }
+    }
+
+    [SkippableFact]
     public void FactorsOfBagsLearnFromTablesInBFloat16()
     {
         using var engine = CreateEngine();

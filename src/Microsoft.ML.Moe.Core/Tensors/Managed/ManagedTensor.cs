@@ -312,9 +312,20 @@ internal sealed unsafe class ManagedTensor : Tensor
     {
         ThrowIfDisposed();
         if (_stored is not null)
-            _stored.CopyTo(destination[..Length]);
+            _stored.CopyTo(0, destination[..Length]);
         else
             new ReadOnlySpan<float>(Data, Length).CopyTo(destination);
+        GC.KeepAlive(this);
+    }
+
+    internal override void CopyTo(int first, Span<float> destination)
+    {
+        ThrowIfDisposed();
+        CheckPart(first, destination.Length);
+        if (_stored is not null)
+            _stored.CopyTo(first, destination);
+        else
+            new ReadOnlySpan<float>(Data + first, destination.Length).CopyTo(destination);
         GC.KeepAlive(this);
     }
 
