@@ -54,7 +54,7 @@ internal sealed class Weights
         if (mayBeInt8 && RoundedBefore(name, shape) is { } rounded)
         {
             return _precision == WeightPrecision.Float32
-                ? engine.CreateParameter(name, shape, (Span<float> values) => rounded.CopyTo(values), sparseRows)
+                ? engine.CreateParameter(name, shape, (Span<float> values) => rounded.CopyTo(0, values), sparseRows)
                 : engine.CreateParameter(name, shape, rounded);
         }
 
