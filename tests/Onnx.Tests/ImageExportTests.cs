@@ -31,34 +31,13 @@ public sealed class ImageExportTests : IDisposable
     [MemberData(nameof(Routers))]
     public void Classes_of_overlapping_patches(string router)
     {
-        var input = new ImageInputConfig
+        AssertAgrees(SmallModels.Patches(_engine, router switch
         {
-            ImageWidth = 7,
-            ImageHeight = 5,
-            Channels = 2,
-            PatchSize = 3,
-            PatchMargin = 1,
-            Convolutions = 1,
-            Means = [100f, 120f],
-            Deviations = [60f, 70f],
-        };
-        var encoder = new EncoderConfig
-        {
-            Width = 16,
-            Layers = 2,
-            Heads = 2,
-            Experts = 4,
-            ExpertWidth = 16,
-            Router = router switch
-            {
-                "token" => Router.TokenChoice(2),
-                "experts" => Router.ExpertChoice(1.5),
-                "unified" => Router.Unified(1.5),
-                _ => Router.Soft(),
-            },
-        };
-        AssertAgrees(
-            new ModelConfig { Input = input, Encoder = encoder, Head = new ClassesHeadConfig { Classes = 3 } }, new PatchInput(input));
+            "token" => Router.TokenChoice(2),
+            "experts" => Router.ExpertChoice(1.5),
+            "unified" => Router.Unified(1.5),
+            _ => Router.Soft(),
+        }));
     }
 
     [Theory]
@@ -137,24 +116,14 @@ public sealed class ImageExportTests : IDisposable
             new ModelConfig { Input = input, Encoder = encoder, Head = new PooledClassesHeadConfig { Classes = 3, Layers = 2 } }, new PatchInput(input));
     }
 
-    private void AssertAgrees(ModelConfig config, PatchInput input)
+    private void AssertAgrees(ModelConfig config, PatchInput input) => AssertAgrees(SmallModels.Images(_engine, config, input));
+
+    private void AssertAgrees(Model<ImagePixels> model)
     {
-        var store = new ParameterStore(_engine, seed: 3);
-        var model = new Model<ImagePixels>(_engine, config, input, store);
-        var random = new Random(5);
-        foreach (var (parameter, _) in store.All.Where(p => p.Parameter.Name is "head.weight"))
-            parameter.Value.CopyFrom([.. Enumerable.Range(0, parameter.Value.Length).Select(_ => random.NextSingle() - 0.5f)]);
-        var size = input.Images;
-        var rows = Enumerable.Range(0, Rows).Select(_ =>
-        {
-            var pixels = new byte[size.Length];
-            random.NextBytes(pixels);
-            return size.EncodeAsItIs(pixels);
-        }).ToList();
+        var rows = SmallModels.ImageRows(model, Rows);
         OnnxExport.Save(model, _folder["model.onnx"]);
         using var file = new OnnxFile(_folder["model.onnx"]);
-        var values = rows.SelectMany(row => row.Raw.ToArray().Select(value => (float)value)).ToArray();
-        var scores = file.Run("Score", OnnxFile.Input("Pixels", values, Rows, size.Height, size.Width, size.Channels));
-        OnnxFile.Close(model.Scores(rows), scores, 3, fewRows: 3);
+        var scores = file.Run("Score", SmallModels.Input(model, rows));
+        OnnxFile.Close(model, rows, model.Scores(rows), scores, 3, fewRows: 3);
     }
 }

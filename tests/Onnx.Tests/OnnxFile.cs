@@ -1,3 +1,4 @@
+using Microsoft.ML.Moe.Models;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -32,24 +33,45 @@ internal sealed class OnnxFile : IDisposable
     }
 
     /// <summary>
-    /// Compares row by row. A few rows may be off, where two experts' scores differ by less than single precision tells: a token then goes
-    /// to the other.
+    /// Compares row by row. A few rows may be off, where two experts' scores differ by less than single precision tells (see
+    /// <see cref="NearTies"/>): a token then goes to the other. Of a model without experts there are none.
     /// </summary>
-    public static void Close(float[] expected, float[] actual, int columns, int fewRows = 0)
+    /// <param name="model">The model.</param>
+    /// <param name="rows">Encoded by its input.</param>
+    /// <param name="expected">What the model gives for them.</param>
+    /// <param name="actual">What the file gives.</param>
+    /// <param name="columns">Numbers of a row.</param>
+    /// <param name="fewRows">How many rows may be off at most.</param>
+    public static void Close<TRow>(Model<TRow> model, IReadOnlyList<TRow> rows, float[] expected, float[] actual, int columns, int fewRows)
+    {
+        var off = RowsOff(expected, actual, columns);
+        AssertFew(off, expected, actual, columns, fewRows);
+        if (off.Count > 0)
+            Assert.Subset(NearTies.Of(model, rows), off.ToHashSet());
+    }
+
+    /// <summary>As above, where no row may be off.</summary>
+    public static void Close(float[] expected, float[] actual, int columns) =>
+        AssertFew(RowsOff(expected, actual, columns), expected, actual, columns, fewRows: 0);
+
+    private static List<int> RowsOff(float[] expected, float[] actual, int columns)
     {
         Assert.Equal(expected.Length, actual.Length);
         Assert.All(actual, value => Assert.True(float.IsFinite(value)));
         // rows that are all alike would agree whatever the graph computes
         Assert.True(expected.Where((_, i) => i % columns == 0).Distinct().Count() > expected.Length / columns / 4);
-        var rows = Enumerable.Range(0, expected.Length / columns)
-            .Where(row => Enumerable.Range(row * columns, columns)
-                .Any(i => Math.Abs(expected[i] - actual[i]) > Tolerance * Math.Max(1f, Math.Abs(expected[i]))))
-            .ToList();
-        Assert.True(
-            rows.Count <= fewRows,
-            $"{rows.Count} of {expected.Length / columns} rows are off, row {rows.FirstOrDefault()} by "
-            + $"{Enumerable.Range(0, expected.Length).Max(i => Math.Abs(expected[i] - actual[i])):g3} at most.");
+        return
+        [
+            .. Enumerable.Range(0, expected.Length / columns)
+                .Where(row => Enumerable.Range(row * columns, columns)
+                    .Any(i => Math.Abs(expected[i] - actual[i]) > Tolerance * Math.Max(1f, Math.Abs(expected[i])))),
+        ];
     }
+
+    private static void AssertFew(List<int> off, float[] expected, float[] actual, int columns, int fewRows) => Assert.True(
+        off.Count <= fewRows,
+        $"{off.Count} of {expected.Length / columns} rows are off, row {off.FirstOrDefault()} by "
+        + $"{Enumerable.Range(0, expected.Length).Max(i => Math.Abs(expected[i] - actual[i])):g3} at most.");
 
     public void Dispose()
     {

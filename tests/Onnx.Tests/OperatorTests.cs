@@ -32,7 +32,8 @@ public sealed class OperatorTests : IDisposable
     {
         var model = Create(Router.TokenChoice(expertsPerToken, normalizes));
         var rows = Encoded(model);
-        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score", Operator), 3, fewRows: 3);
+        OnnxFile.Close(
+            model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score", Operator), 3, fewRows: 3);
         var written = ModelProto.Parser.ParseFrom(File.ReadAllBytes(_folder["model.onnx"]));
         Assert.Equal(2, written.Graph.Node.Count(node => node is { OpType: "MoE", Domain: "com.microsoft" }));
         Assert.DoesNotContain(written.Graph.Node, node => node.OpType == "ScatterND");

@@ -1,7 +1,9 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Moe.Inputs;
 using Microsoft.ML.Moe.Onnx;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tests.PublishedEncoders;
+using Microsoft.ML.Moe.Trainers;
 using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Onnx;
@@ -26,7 +28,7 @@ public sealed class PipelineTests : IDisposable
             .Append(_ml.MulticlassClassification.Trainers.MoeClassifier(Tiny(new MoeFeatureClassificationTrainer.Options(), networks: 2)));
         using var model = pipeline.Fit(data);
         model.LastTransformer.SaveOnnx(_folder["model.onnx"]);
-        AssertAgrees(model, data, "Score", 3);
+        AssertAgrees(model.LastTransformer, data, "Score", 3);
     }
 
     [Fact]
@@ -82,7 +84,7 @@ public sealed class PipelineTests : IDisposable
             }));
         using var model = pipeline.Fit(data);
         model.LastTransformer.SaveOnnx(_folder["model.onnx"]);
-        AssertAgrees(model, data, "Score", 3, input: nameof(ImageRow.Pixels));
+        AssertAgrees(model.LastTransformer, data, "Score", 3, input: nameof(ImageRow.Pixels));
     }
 
     [Fact]
@@ -112,7 +114,10 @@ public sealed class PipelineTests : IDisposable
         using var file = new OnnxFile(_folder["model.onnx"]);
         var inputs = classifier.EncodeForOnnx(first, second);
         Assert.Equal(file.Inputs.Order(), inputs.Select(input => input.Name).Order());
+        var network = ((FittedModel<EncodedText>)classifier.Model).Network;
         OnnxFile.Close(
+            network,
+            [.. first.Zip(second, (one, other) => ((TextInput)network.Input).Encode(one, other))],
             [.. model.Transform(data).GetColumn<float[]>("Score").SelectMany(row => row)],
             file.Run("Score", [.. inputs.Select(TextModels.Value)]),
             2,
@@ -156,8 +161,7 @@ public sealed class PipelineTests : IDisposable
         OnnxFile.Close(
             [.. model.Transform(data).GetColumn<float[]>("Vector").SelectMany(vector => vector)],
             [.. onnx.Transform(ids).GetColumn<float[]>("Embedding").SelectMany(vector => vector)],
-            model.Width,
-            fewRows: 1);
+            model.Width);
     }
 
     [Fact]
@@ -216,14 +220,21 @@ public sealed class PipelineTests : IDisposable
         return options;
     }
 
-    private void AssertAgrees(ITransformer model, IDataView data, string output, int columns, string input = "Features")
+    private void AssertAgrees(MoeTransformer model, IDataView data, string output, int columns, string input = "Features")
     {
         var onnx = _ml.Transforms.ApplyOnnxModel([output], [input], _folder["model.onnx"]).Fit(data);
         var scored = model.Transform(data);
         float[] expected = columns > 1
             ? [.. scored.GetColumn<float[]>(output).SelectMany(row => row)]
             : [.. scored.GetColumn<float>(output)];
-        OnnxFile.Close(expected, [.. onnx.Transform(data).GetColumn<float[]>(output).SelectMany(row => row)], columns, fewRows: 5);
+        float[] actual = [.. onnx.Transform(data).GetColumn<float[]>(output).SelectMany(row => row)];
+        var values = data.GetColumn<float[]>(input);
+        if (model.Model is FittedModel<ImagePixels> { Network: { Input: PatchInput { Images: var images } } ofImages })
+            OnnxFile.Close(ofImages, [.. values.Select(pixels => images.Encode(pixels))], expected, actual, columns, fewRows: 5);
+        else if (model.Model is FittedModel<FeatureRow> { Network: var ofTables })
+            OnnxFile.Close(ofTables, [.. values.Select(row => FeatureRow.Dense(row))], expected, actual, columns, fewRows: 5);
+        else
+            Assert.Fail("The model reads neither images nor tables.");
     }
 
     private IDataView Prepared(IDataView table)

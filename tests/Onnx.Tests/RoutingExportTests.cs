@@ -57,7 +57,7 @@ public sealed class RoutingExportTests : IDisposable
     {
         var model = Create(Known[name]);
         var rows = Encoded(model);
-        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 3);
+        OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 3);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class RoutingExportTests : IDisposable
             var model = Create(router with { MaskPadding = masksPadding });
             // all in one pass of the model and of the graph
             var rows = Encoded(model, 30);
-            OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
+            OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
             Assert.NotEqual(model.Scores(rows), [.. rows.SelectMany(row => model.Scores([row]))]);
         }
     }
@@ -93,7 +93,7 @@ public sealed class RoutingExportTests : IDisposable
         var model = Create(Router.Unified(1.5) with { MaskPadding = false });
         // all rows in one pass of the model and of the graph: what is filled up is then the same
         var rows = Encoded(model, 40);
-        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
+        OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class RoutingExportTests : IDisposable
             if (parameter.Value.Rank == 1)
                 parameter.Value.CopyFrom([0.3f, -0.2f, 0.1f, 0.4f, -0.3f, 0f]);
         var rows = Encoded(model);
-        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 3);
+        OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 3);
     }
 
     [Fact]
@@ -136,7 +136,30 @@ public sealed class RoutingExportTests : IDisposable
         var model = Create(Router.TokenChoice(2));
         var rows = Encoded(model, 100);
         var inWorkspace = model.WithPolicy(new GlobalWorkspace(new TokenChoice(2, true), entropyThreshold: 0));
-        OnnxFile.Close(model.Scores(rows), TextModels.Run(inWorkspace, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
+        OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(inWorkspace, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
+    }
+
+    [Fact]
+    public void Near_ties_are_what_the_routers_tell()
+    {
+        var (one, two) = (Create(Router.TokenChoice(1)), Create(Router.TokenChoice(2)));
+        var rows = Encoded(one, 100);
+        Assert.InRange(NearTies.Of(one, rows).Count, 0, 5);
+        foreach (var model in new[] { one, two })
+        {
+            foreach (var router in model.Parameters.All.Where(p => p.Role == ParameterRole.Router).Select(p => p.Parameter.Value))
+            {
+                // experts 0 and 1, 2 and 3, 4 and 5 have the same scores
+                var values = router.ToArray();
+                for (var i = 0; i < values.Length; i++)
+                    values[i] = values[i - i % 2];
+                router.CopyFrom(values);
+            }
+        }
+
+        Assert.Equal(Enumerable.Range(0, rows.Count), NearTies.Of(one, rows).Order());
+        Assert.InRange(NearTies.Of(two, rows).Count, 0, 5);
+        Assert.Empty(NearTies.Of(Create(Router.Soft()), rows));
     }
 
     private void AssertRefused(Model<EncodedText> model, string named)

@@ -45,7 +45,7 @@ public sealed class TextExportTests : IDisposable
         var rows = first.Zip(second, (one, other) => input.Encode(one, isPair ? other : null)).ToList();
         Assert.Contains(rows, row => row.TokensCutOff > 0);
         OnnxFile.Close(
-            model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score", isPair: isPair), 3, fewRows: 3);
+            model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score", isPair: isPair), 3, fewRows: 3);
     }
 
     [Fact]
@@ -59,7 +59,8 @@ public sealed class TextExportTests : IDisposable
             input,
             new ParameterStore(_engine, seed: 3));
         var rows = TextModels.Texts(Rows, 14, seed: 1).Select(text => input.Encode(text)).ToList();
-        OnnxFile.Close(model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Embedding"), 16, fewRows: 3);
+        OnnxFile.Close(
+            model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Embedding"), 16, fewRows: 3);
     }
 
     [Fact]
@@ -75,19 +76,10 @@ public sealed class TextExportTests : IDisposable
 
         Assert.Contains(nameof(OnnxLinearBranch.AsInput), error.Message, StringComparison.Ordinal);
         Assert.Empty(_folder.Files);
-        OnnxFile.Close(alone.Scores(rows), Run(OnnxLinearBranch.LeftOut), 3, fewRows: 1);
-        OnnxFile.Close(model.Scores(rows), Run(OnnxLinearBranch.AsInput), 3, fewRows: 1);
+        OnnxFile.Close(alone, rows, alone.Scores(rows), Run(OnnxLinearBranch.LeftOut), 3, fewRows: 1);
+        OnnxFile.Close(model, rows, model.Scores(rows), Run(OnnxLinearBranch.AsInput), 3, fewRows: 1);
 
         float[] Run(OnnxLinearBranch branch) =>
             TextModels.Run(model, _folder["model.onnx"], rows, "Score", new OnnxOptions { LinearBranch = branch });
-    }
-
-    /// <summary>One subword a letter.</summary>
-    private sealed class Letters : ISubwordTokenizer
-    {
-        public int VocabularySize => 27;
-
-        public IReadOnlyList<int> Encode(string text) =>
-            [.. text.Where(letter => letter is >= 'a' and <= 'z').Select(letter => letter - 'a')];
     }
 }

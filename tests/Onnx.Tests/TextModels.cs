@@ -38,15 +38,16 @@ internal static class TextModels
         var results = new List<float>();
         // chunks of different lengths: neither number of rows nor of tokens is fixed
         foreach (var chunk in rows.Chunk(130))
-        {
-            var filled = new EncodedTexts(chunk);
-            var inputs = filled.For((TextInput)model.Input, isPair);
-            if (model.Branch is LinearBranch branch)
-                inputs = [.. inputs, .. filled.For(branch)];
-            results.AddRange(file.Run(output, [.. inputs.Where(input => file.Inputs.Contains(input.Name)).Select(Value)]));
-        }
-
+            results.AddRange(file.Run(output, [.. Inputs(model, chunk, isPair).Where(input => file.Inputs.Contains(input.Name)).Select(Value)]));
         return [.. results];
+    }
+
+    /// <summary>What graphs read of encoded texts.</summary>
+    public static IReadOnlyList<OnnxInput> Inputs(Model<EncodedText> model, IReadOnlyList<EncodedText> rows, bool isPair = false)
+    {
+        var filled = new EncodedTexts(rows);
+        var inputs = filled.For((TextInput)model.Input, isPair);
+        return model.Branch is LinearBranch branch ? [.. inputs, .. filled.For(branch)] : inputs;
     }
 
     /// <summary>Numbers for ONNX Runtime.</summary>

@@ -3,11 +3,14 @@ using Microsoft.ML.Moe.LinearModels;
 
 namespace Microsoft.ML.Moe.Onnx.Inputs;
 
-/// <summary>Encoded texts as numbers for the inputs of a graph, filled to the length L of the longest.</summary>
+/// <summary>
+/// Encoded texts as numbers for the inputs of a graph, filled to the length L of the longest; L is 1 at least, as operators that look for a
+/// largest number need one.
+/// </summary>
 /// <param name="texts">B texts, encoded by the model's input.</param>
 internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
 {
-    private readonly int _length = texts.Count == 0 ? 0 : texts.Max(text => text.Length);
+    private readonly int _length = texts.Select(text => text.Length).Append(1).Max();
 
     /// <summary>The numbers.</summary>
     /// <param name="input">The model's input.</param>
@@ -52,7 +55,7 @@ internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
             branch.Transform(text, indices, values);
             return (Indices: indices, Values: values);
         }).ToList();
-        var most = read.Select(text => text.Indices.Count).DefaultIfEmpty().Max();
+        var most = read.Select(text => text.Indices.Count).Append(1).Max();
         var (rows, weights) = (new long[texts.Count * most], new float[texts.Count * most]);
         foreach (var (row, (indices, values)) in read.Index())
         {
@@ -69,7 +72,7 @@ internal sealed class EncodedTexts(IReadOnlyList<EncodedText> texts)
     {
         var parts = texts.Select(text => text.Ids!)
             .SelectMany(ids => new[] { ids.Ids[..ids.SecondWindow], ids.Ids[ids.SecondWindow..] }).ToList();
-        var length = parts.Select(part => part.Length).DefaultIfEmpty().Max();
+        var length = parts.Select(part => part.Length).Append(1).Max();
         var (ids, mask) = (new long[parts.Count * length], new long[parts.Count * length]);
         Array.Fill(ids, padding);
         foreach (var (number, part) in parts.Index())

@@ -67,7 +67,10 @@ internal sealed class PairChoice(GraphBuilder graph, RowLayout layout, int exper
     {
         var groups = GroupsOf(policy.Scope, policy.MaskPadding);
         var scoresTE = PairWeights.Unified(graph, (float)policy.Alpha, logitsTE, experts);
-        var all = graph.Reshape(groups.Split(scoresTE), 0, -1);
+        var scoresGRE = groups.Split(scoresTE);
+        // told in full: of no rows nothing can be inferred
+        var pairs = graph.Multiply(graph.SizeOf(scoresGRE, 1), graph.Vector(experts));
+        var all = graph.ReshapeTo(scoresGRE, graph.Concat(0, graph.SizeOf(scoresGRE, 0), pairs));
         var counts = groups.Counts(tokens => policy.Count(tokens, experts), policy.ExpertsPerToken, ofExperts: false);
         return groups.Join(Best(all, graph.Unsqueeze(counts, 1), axis: 1));
     }
