@@ -40,6 +40,19 @@ public sealed class OperatorTests : IDisposable
     }
 
     [Fact]
+    public void A_global_workspace_is_of_training_alone()
+    {
+        var model = Create(Router.TokenChoice(2));
+        var rows = Encoded(model);
+        var inWorkspace = model.WithPolicy(new GlobalWorkspace(new TokenChoice(2, true), entropyThreshold: 0));
+        var actual = TextModels.Run(inWorkspace, _folder["model.onnx"], rows, "Score", Operator);
+        OnnxFile.Close(model, rows, model.Scores(rows), actual, 3, fewRows: 3);
+        Assert.Equal(TextModels.Run(model, _folder["model.onnx"], rows, "Score", Operator), actual);
+        var limited = model.WithPolicy(new GlobalWorkspace(ExpertCapacity.FromTokens(new TokenChoice(2, true), 1), entropyThreshold: 0));
+        AssertRefused(limited, "Token Choice");
+    }
+
+    [Fact]
     public void What_the_operator_cannot_do_is_refused()
     {
         AssertRefused(Create(Router.Unified(1.5)), "Token Choice");

@@ -139,6 +139,19 @@ public sealed class RoutingExportTests : IDisposable
         OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(inWorkspace, _folder["model.onnx"], rows, "Score"), 3, fewRows: 1);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Rectified_logits_which_no_router_makes(bool ofAllPositive)
+    {
+        RoutingPolicy policy = ofAllPositive ? new ReluRouting() : new TokenChoice(2, true) { ScoreFunction = ScoreFunction.Relu };
+        var plain = Create(Router.TokenChoice(2));
+        var model = plain.WithPolicy(policy);
+        var rows = Encoded(model);
+        Assert.NotEqual(plain.Scores(rows), model.Scores(rows));
+        OnnxFile.Close(model, rows, model.Scores(rows), TextModels.Run(model, _folder["model.onnx"], rows, "Score"), 3, fewRows: 3);
+    }
+
     [Fact]
     public void Near_ties_are_what_the_routers_tell()
     {
