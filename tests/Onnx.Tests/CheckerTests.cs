@@ -6,12 +6,16 @@ using Microsoft.ML.Moe.Models;
 using Microsoft.ML.Moe.Onnx;
 using Microsoft.ML.Moe.Routing;
 using Microsoft.ML.Moe.Tensors;
+using Microsoft.ML.Moe.Tests.Training;
+using Microsoft.ML.Moe.Training;
 
 namespace Microsoft.ML.Moe.Tests.Onnx;
 
 /// <summary>ONNX's own checker, of the package python3-onnx, takes the files, types and shapes included.</summary>
 public sealed class CheckerTests : IDisposable
 {
+    private const string Missing = "There is no python3 with the package onnx: install python3-onnx.";
+
     private readonly ManagedEngine _engine = new(1);
     private readonly TemporaryFolder _folder = new();
 
@@ -29,7 +33,7 @@ public sealed class CheckerTests : IDisposable
     [InlineData(RouterKind.Soft, null)]
     public void The_checker_finds_nothing(RouterKind kind, bool? externalData)
     {
-        Skip.IfNot(HasChecker, "There is no python3 with the package onnx: install python3-onnx.");
+        Skip.IfNot(HasChecker, Missing);
         var input = TableTextInput.Create(new TextInputConfig { HashBits = 9, MaximumTokens = 16 });
         var router = kind switch
         {
@@ -48,16 +52,59 @@ public sealed class CheckerTests : IDisposable
             },
             input,
             new ParameterStore(_engine, seed: 3));
-        OnnxExport.Save(model, _folder["model.onnx"], new OnnxOptions { ExternalData = externalData });
-        Assert.Equal("", Check(_folder["model.onnx"]));
+        AssertChecked(model, new OnnxOptions { ExternalData = externalData });
+    }
+
+    [SkippableTheory]
+    [InlineData("table of classes")]
+    [InlineData("table of yes and no")]
+    [InlineData("table of numbers")]
+    [InlineData("images")]
+    [InlineData("embedder")]
+    [InlineData("linear branch")]
+    [InlineData("com.microsoft")]
+    public void The_checker_finds_nothing_in_other_models(string kind)
+    {
+        Skip.IfNot(HasChecker, Missing);
+        switch (kind)
+        {
+            case "images":
+                AssertChecked(SmallModels.Patches(_engine, Router.Unified(1.5)));
+                break;
+            case "embedder":
+                AssertChecked(SmallModels.Embedder(_engine, _folder["encoder"]).Model);
+                break;
+            case "linear branch":
+                var trainer = new TextClassifierTrainer(ToyTable.Config(epochs: 1), 3, _engine);
+                AssertChecked(
+                    trainer.Train(ToyTable.Encoded(trainer.Input, 90, seed: 1)), new OnnxOptions { LinearBranch = OnnxLinearBranch.AsInput });
+                break;
+            case "com.microsoft":
+                AssertChecked(SmallModels.Patches(_engine, Router.TokenChoice(2)), new OnnxOptions { Operators = OnnxOperators.Microsoft });
+                break;
+            default:
+                AssertChecked(SmallModels.Table(_engine, kind switch
+                {
+                    "table of classes" => new MemberClassesHeadConfig { Classes = 3, Members = SmallModels.Members },
+                    "table of yes and no" => new BinaryHeadConfig { Members = SmallModels.Members },
+                    _ => new ValueHeadConfig { Members = SmallModels.Members, Mean = 1, Deviation = 2 },
+                }));
+                break;
+        }
     }
 
     [SkippableFact]
     public void The_checker_finds_what_is_wrong()
     {
-        Skip.IfNot(HasChecker, "There is no python3 with the package onnx: install python3-onnx.");
+        Skip.IfNot(HasChecker, Missing);
         File.WriteAllBytes(_folder["wrong.onnx"], [8, 8, 58, 2, 18, 0]);
         Assert.NotEqual("", Check(_folder["wrong.onnx"]));
+    }
+
+    private void AssertChecked<TRow>(Model<TRow> model, OnnxOptions? options = null)
+    {
+        OnnxExport.Save(model, _folder["model.onnx"], options);
+        Assert.Equal("", Check(_folder["model.onnx"]));
     }
 
     /// <summary>The first Python that has the package: another one may stand before that of the system.</summary>
