@@ -87,6 +87,9 @@ internal sealed partial class GraphBuilder
 
     public Value Sum(Value x, int axis, bool keeps = true) => Node("ReduceSum", [x, Vector(axis)], Setting("keepdims", keeps ? 1 : 0));
 
+    /// <summary>Sums of the elements up to each.</summary>
+    public Value RunningSum(Value x, long axis) => Node("CumSum", [x, Whole(axis)]);
+
     public Value Mean(Value x, int axis, bool keeps = true) =>
         Node("ReduceMean", [x], Setting("axes", [axis]), Setting("keepdims", keeps ? 1 : 0));
 

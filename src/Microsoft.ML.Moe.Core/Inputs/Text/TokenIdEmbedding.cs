@@ -47,10 +47,10 @@ internal sealed class TokenIdEmbedding : TokenEmbedding
         return tape.Dropout(_norm?.Forward(tape, xTD) ?? xTD, _config.Dropout);
     }
 
-    private int[] PositionsOf(ForwardContext context, TokenIdBatch texts)
+    private ReadOnlySpan<int> PositionsOf(ForwardContext context, TokenIdBatch texts)
     {
         if (!texts.Positions.IsEmpty)
-            return texts.Positions.ToArray();
+            return texts.Positions.Span;
         if (context.Cache is not null)
             return context.Positions();
         var positions = new int[texts.Ids.Length];

@@ -11,7 +11,7 @@ namespace Microsoft.ML.Moe.Models.Published;
 internal sealed record MpnetConfig : PublishedConfig
 {
     /// <summary>Positions begin behind this id, whatever id the configuration calls padding.</summary>
-    private const int PaddingOfPositions = 1;
+    private const int FixedPadding = 1;
 
     /// <summary>Rows of the table of relative positions.</summary>
     public int RelativeBuckets { get; init => field = OptionCheck.Range(value, 4, 4096, nameof(RelativeBuckets)); } = 32;
@@ -20,7 +20,7 @@ internal sealed record MpnetConfig : PublishedConfig
     internal override string Architecture => "MPNet";
 
     /// <inheritdoc/>
-    internal override int MaximumTokens => Math.Max(1, Positions - PaddingOfPositions - 1);
+    internal override int MaximumTokens => Math.Max(1, Positions - FixedPadding - 1);
 
     /// <summary>Reads <c>config.json</c>.</summary>
     internal static MpnetConfig Read(PublishedSettings json) => new()
@@ -41,8 +41,7 @@ internal sealed record MpnetConfig : PublishedConfig
     };
 
     /// <inheritdoc/>
-    internal override void FillPositions(ReadOnlySpan<int> ids, Span<int> positions) =>
-        RobertaConfig.FillPositions(ids, positions, PaddingOfPositions);
+    internal override int? PaddingOfPositions => FixedPadding;
 
     /// <inheritdoc/>
     internal override WeightRules CreateRules()

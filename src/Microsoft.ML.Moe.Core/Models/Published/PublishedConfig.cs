@@ -90,13 +90,20 @@ internal abstract record PublishedConfig : EncoderConfig
     /// <summary>Where the weights of embedding and blocks are in a published file; heads of such files are ignored.</summary>
     internal abstract WeightRules CreateRules();
 
+    /// <summary>
+    /// The id of padding, which is its position too, where positions count the tokens that are no padding and begin behind that; null where
+    /// they count all tokens, from 0.
+    /// </summary>
+    internal virtual int? PaddingOfPositions => null;
+
     /// <summary>Position of each token of a row.</summary>
     /// <param name="ids">Ids of the row.</param>
     /// <param name="positions">Receives as many positions.</param>
-    internal virtual void FillPositions(ReadOnlySpan<int> ids, Span<int> positions)
+    internal void FillPositions(ReadOnlySpan<int> ids, Span<int> positions)
     {
+        var (padding, count) = (PaddingOfPositions, 0);
         for (var i = 0; i < positions.Length; i++)
-            positions[i] = i;
+            positions[i] = padding is not { } id ? i : ids[i] == id ? id : id + ++count;
     }
 
     /// <summary>Whether positions are looked up in a table.</summary>

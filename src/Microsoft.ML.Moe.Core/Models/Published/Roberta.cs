@@ -39,15 +39,7 @@ internal sealed record RobertaConfig : PublishedConfig
     }
 
     /// <inheritdoc/>
-    internal override void FillPositions(ReadOnlySpan<int> ids, Span<int> positions) => FillPositions(ids, positions, PaddingId);
-
-    /// <summary>Positions that count the tokens that are no padding, from the padding id on, which is padding's own position.</summary>
-    internal static void FillPositions(ReadOnlySpan<int> ids, Span<int> positions, int paddingId)
-    {
-        var count = 0;
-        for (var i = 0; i < ids.Length; i++)
-            positions[i] = paddingId + (ids[i] == paddingId ? 0 : ++count);
-    }
+    internal override int? PaddingOfPositions => PaddingId;
 
     /// <inheritdoc/>
     internal override WeightRules CreateRules() => BertConfig.AddRules(new WeightRules(Architecture).Prefixes("", "roberta."))
