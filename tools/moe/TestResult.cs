@@ -17,7 +17,10 @@ internal sealed class TestResult
     private readonly double _unread;
 
     private TestResult(
-        MulticlassClassificationMetrics metrics, string[] classes, IReadOnlyDictionary<string, long> unknown, IReadOnlyDictionary<string, long>? labels)
+        MulticlassClassificationMetrics metrics,
+        string[] classes,
+        IReadOnlyDictionary<string, long> unknown,
+        IReadOnlyDictionary<string, long>? labels)
     {
         (_metrics, _classes, _unknown) = (metrics, classes, unknown);
         double[][] counts = [.. metrics.ConfusionMatrix.Counts.Select(row => row.ToArray())];

@@ -11,7 +11,8 @@ public sealed record WrittenClassMetrics(double Accuracy, double MacroAccuracy, 
 {
     /// <summary>The metrics, for people.</summary>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"Classes: accuracy {Accuracy:F2}, mean of the classes {MacroAccuracy:F2}, {Rows} rows, {Unreadable} unreadable");
+        CultureInfo.InvariantCulture,
+        $"Classes: accuracy {Accuracy:F2}, mean of the classes {MacroAccuracy:F2}, {Rows} rows, {Unreadable} unreadable");
 }
 
 /// <summary>The evaluation of classes that were written.</summary>

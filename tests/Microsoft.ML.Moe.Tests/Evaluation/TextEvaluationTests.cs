@@ -90,11 +90,7 @@ public class TextEvaluationTests
         // right: 2 of the 3 rows of "a", 0 of 1 of "b"; the row without a label does not count
         (string?, string?)[] rows = [("a", "a"), ("a", "a"), (null, "a"), (null, "b"), ("a", null)];
         var texts = Pairs([.. rows.Select(row => (row.Item1 ?? "", row.Item2 ?? ""))]);
-        var classes = Pairs([("", "a"), ("", "b")]);
-        var keys = Ml.Transforms.Conversion.MapValueToKey("Label", keyData: Ml.Transforms.SelectColumns("Label").Fit(classes).Transform(classes))
-            .Append(Ml.Transforms.Conversion.MapValueToKey(
-                "Prediction", keyData: Ml.Transforms.CopyColumns("Prediction", "Label").Append(Ml.Transforms.SelectColumns("Prediction")).Fit(classes).Transform(classes)))
-            .Fit(texts).Transform(texts);
+        var keys = Keys("Label", "a", "b").Append(Keys("Prediction", "a", "b")).Fit(texts).Transform(texts);
         foreach (var table in new[] { texts, keys })
         {
             var metrics = TextEvaluation.Classes(table, "Prediction");
@@ -102,7 +98,8 @@ public class TextEvaluationTests
             Assert.Equal(100.0 / 3, metrics.MacroAccuracy, 1e-9);
         }
 
-        Assert.Equal("Classes: accuracy 50.00, mean of the classes 33.33, 4 rows, 2 unreadable", TextEvaluation.Classes(texts, "Prediction").ToString());
+        Assert.Equal(
+            "Classes: accuracy 50.00, mean of the classes 33.33, 4 rows, 2 unreadable", TextEvaluation.Classes(texts, "Prediction").ToString());
         Assert.Equal("No row has a label in column 'Label'.", Message(() => TextEvaluation.Classes(Pairs(("a", "")), "Prediction")));
         Assert.Contains("'PredictedLabel'", Assert.Throws<ArgumentOutOfRangeException>(() => TextEvaluation.Classes(texts)).Message, StringComparison.Ordinal);
     }
@@ -111,9 +108,7 @@ public class TextEvaluationTests
     public void AMissingKeyIsALabelOfGlueThatCannotBeRead()
     {
         var labels = Pairs(("1", "1"), ("0", "0"), ("equivalent", "1"));
-        var known = Pairs(("", "0"), ("", "1"));
-        var predicted = Ml.Transforms.Conversion.MapValueToKey(
-                "Prediction", keyData: Ml.Transforms.CopyColumns("Prediction", "Label").Append(Ml.Transforms.SelectColumns("Prediction")).Fit(known).Transform(known))
+        var predicted = Keys("Prediction", "0", "1")
             .Append(Ml.Transforms.Conversion.MapKeyToValue("Prediction")).Fit(labels).Transform(labels);
         var metrics = TextEvaluation.Glue(predicted, GlueTask.Rte);
         Assert.Equal(1, metrics.Unreadable);
@@ -391,6 +386,13 @@ public class TextEvaluationTests
 
     private static IDataView Pairs(params (string Prediction, string Label)[] rows) =>
         Ml.Data.LoadFromEnumerable(rows.Select(r => new Pair { Prediction = r.Prediction, Label = r.Label }));
+
+    /// <summary>Makes keys of a column, of these values alone.</summary>
+    private static IEstimator<ITransformer> Keys(string column, params string[] values)
+    {
+        var table = Pairs([.. values.Select(value => ("", value))]);
+        return Ml.Transforms.Conversion.MapValueToKey(column, keyData: Ml.Transforms.SelectColumns("Label").Fit(table).Transform(table));
+    }
 
     private static IDataView Results(params (string Task, bool Passed)[] rows) =>
         Ml.Data.LoadFromEnumerable(rows.Select(r => new Result { TaskId = r.Task, Passed = r.Passed }));

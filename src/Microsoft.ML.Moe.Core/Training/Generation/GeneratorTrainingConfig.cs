@@ -58,8 +58,8 @@ public sealed record GeneratorTrainingConfig
     public LowRankAdaptation? Adaptation { get; init; }
 
     /// <summary>
-    /// Peak learning rate of the routers, or of the adapters beside them, at least 0; 0 freezes them, as <see cref="TrainingConfig.FreezeRouter"/> does. null takes
-    /// <see cref="TrainingConfig.LearningRate"/>. Default null.
+    /// Peak learning rate of the routers, or of the adapters beside them, at least 0; 0 freezes them, as
+    /// <see cref="TrainingConfig.FreezeRouter"/> does. null takes <see cref="TrainingConfig.LearningRate"/>. Default null.
     /// </summary>
     public float? RouterLearningRate { get; init => field = Rate(value, nameof(RouterLearningRate)); }
 
