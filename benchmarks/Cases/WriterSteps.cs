@@ -25,7 +25,7 @@ internal sealed class WriterSteps : IDisposable
         _optimizer = FineTuningOptimizer.Create(
             model.Engine,
             model.Parameters.All,
-            (parameter, role) => GeneratorRates.Of(config, parameter, role),
+            new GeneratorRates(config, model).Of,
             config.Beta1,
             config.Beta2,
             config.Epsilon,
