@@ -121,7 +121,7 @@ public sealed class BFloat16ParameterTests
         {
             var (rounded, single) = Both(engine, shape, order);
             var expected = single.Value.ToArray();
-            AssertEqual(expected, rounded.Value.ToArray());
+            Assert.Equal(expected, rounded.Value.ToArray());
             // within a row, over the ends of rows and of matrices, and nothing
             foreach (var first in new[] { 0, 1, 20, 21, 36, 37, 839, 840, 845, 1700, expected.Length })
             {
@@ -131,7 +131,7 @@ public sealed class BFloat16ParameterTests
                         continue;
                     var part = new float[count];
                     rounded.Value.CopyTo(first, part);
-                    AssertEqual(expected.AsSpan(first, count).ToArray(), part);
+                    Assert.Equal(expected.AsSpan(first, count).ToArray(), part);
                 }
             }
         }
