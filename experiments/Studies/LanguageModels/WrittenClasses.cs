@@ -26,7 +26,7 @@ internal static class WrittenClasses
         TextGenerator generator, Model<EncodedText> model, IReadOnlyList<EncodedText> prompts, IReadOnlyList<Sentence> rows, CancellationToken stop)
     {
         var options = new GenerationOptions { MaximumNewTokens = LongestClass, EndTokens = generator.Defaults.EndTokens };
-        var answers = generator.Write(model, prompts, options, BatchOfAnswers, measuresEntropy: false, stop);
+        var answers = generator.Write(model, prompts, options, BatchOfAnswers, measuresEntropy: false, stop: stop);
         return answers.Zip(rows).Average(pair => pair.First.Answer.Text.Trim() == TextOf(pair.Second.Label) ? 1.0 : 0.0);
     }
 }

@@ -191,9 +191,11 @@ public sealed record GenerationOptions
     /// <summary>These options, which must ask for one answer.</summary>
     /// <param name="instead">What to do who wants several.</param>
     /// <exception cref="ArgumentException">They ask for several.</exception>
-    internal GenerationOptions WithOneAnswer(string instead) => SequencesPerPrompt == 1 ? this : throw new ArgumentException(
+    internal GenerationOptions WithOneAnswer(string instead) => SequencesPerPrompt == 1 ? this : throw Refused(
         $"{nameof(SequencesPerPrompt)} is {SequencesPerPrompt}, but only one answer can be given here: {instead}, or set it to 1.",
         nameof(SequencesPerPrompt));
+
+    private static ArgumentException Refused(string message, string option) => new(message, option);
 
     private static ValueList<int> Ids(IReadOnlyList<int> ids, string option) => ids is null || ids.Any(id => id < 0)
         ? throw new ArgumentException($"{option} must be token ids, which are at least 0.", option)

@@ -152,8 +152,8 @@ internal sealed class TextGenerator
     /// <param name="options">How; complete.</param>
     /// <param name="batchSize">Prompts at a time.</param>
     /// <param name="measuresEntropy">Whether the routers' entropy is measured.</param>
-    /// <param name="stop">Ends it, with an exception.</param>
     /// <param name="nameOf">What errors call a prompt; null for its number.</param>
+    /// <param name="stop">Ends it, with an exception.</param>
     /// <returns>The answers to each.</returns>
     /// <exception cref="ArgumentException">A prompt does not fit the model; the message names it, and nothing was computed.</exception>
     public IReadOnlyList<WrittenRow> Write(
@@ -162,8 +162,8 @@ internal sealed class TextGenerator
         GenerationOptions options,
         int batchSize,
         bool measuresEntropy,
-        CancellationToken stop = default,
-        Func<int, string>? nameOf = null)
+        Func<int, string>? nameOf = null,
+        CancellationToken stop = default)
     {
         new Generator(View(model), options, TextOf).CheckPrompts([.. prompts.Select(prompt => prompt.Ids!.Ids)], nameOf);
         var written = new WrittenRow[prompts.Count];

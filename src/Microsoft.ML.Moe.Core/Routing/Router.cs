@@ -529,15 +529,17 @@ public sealed record Router
     private void CheckCausal(string why, string otherwise)
     {
         if (Kind == RouterKind.Soft)
-            throw new ArgumentException($"With Soft MoE every slot sees all tokens, later ones too, but {why}: choose another router.", nameof(Router));
+            throw Refused($"With Soft MoE every slot sees all tokens, later ones too, but {why}: choose another router.", nameof(Router));
         if (!OfTokensSoFar.IsCausal && !AllowsLookahead)
         {
-            throw new ArgumentException(
+            throw Refused(
                 $"With '{this}' later tokens decide about the experts of earlier ones, but {why}. Choose Token Choice or {otherwise}, or set "
                 + $"{nameof(AllowsLookahead)} = true.",
                 nameof(Router));
         }
     }
+
+    private static ArgumentException Refused(string message, string setting) => new(message, setting);
 
     private static ArgumentException NoPrefixCapacity(string setting) =>
         new($"A capacity is of whole sequences, which {nameof(Scope)} = {nameof(RoutingScope.Prefix)} does not know.", setting);

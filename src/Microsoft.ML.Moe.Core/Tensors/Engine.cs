@@ -93,7 +93,7 @@ public abstract class Engine : IDisposable
             throw new ArgumentException($"{values.Count} matrices [{values.Rows}, {values.Columns}] for '{name}' {Check.Text(shape)}.", nameof(values));
         if (values.Type == ElementType.BFloat16)
             return CreateParameter(name, shape, BFloat16Values.Create((int)values.Length, values.CopyTo));
-        var parameter = CreateParameter(name, shape, values.CopyTo);
+        var parameter = CreateParameter(name, shape, (Span<float> all) => values.CopyTo(0, all));
         parameter.IsFrozen = true;
         return parameter;
     }

@@ -1,4 +1,3 @@
-using Microsoft.ML.Moe.Models.Published;
 
 namespace Microsoft.ML.Moe.Persistence;
 

@@ -32,11 +32,11 @@ internal sealed class RowWriter(
         CancellationToken stop = default)
     {
         if (prompts.All(prompt => prompt.FurtherWindows.Count == 0))
-            return generator.Write(model, prompts, options, batchSize, withEntropies, stop, nameOf);
+            return generator.Write(model, prompts, options, batchSize, withEntropies, nameOf, stop);
         EncodedText[] windows = [.. prompts.SelectMany(prompt => prompt.FurtherWindows.Prepend(prompt))];
         int[] rows = [.. prompts.Index().SelectMany(prompt => Enumerable.Repeat(prompt.Index, 1 + prompt.Item.FurtherWindows.Count))];
         var answers = generator.Write(
-            model, windows, options, batchSize, withEntropies, stop, nameOf is null ? null : window => nameOf(rows[window]));
+            model, windows, options, batchSize, withEntropies, nameOf is null ? null : window => nameOf(rows[window]), stop);
         var (written, first) = (new WrittenRow[prompts.Count], 0);
         for (var row = 0; row < written.Length; row++)
         {

@@ -139,6 +139,21 @@ public sealed class BFloat16ParameterTests
 
     [Theory]
     [MemberData(nameof(Orders))]
+    public void AnEngineThatHasNoneTakesTheirNumbersInSinglePrecision(Order order)
+    {
+        using var engine = new ManagedEngine(1);
+        using var other = new OtherEngine();
+        foreach (var shape in new int[][] { [3, 40, 21], [37, 5] })
+        {
+            var (rounded, _) = Both(engine, shape, order);
+            var parameter = other.CreateParameter("rounded", shape, ((ManagedTensor)rounded.Value).Stored!);
+            Assert.Equal(ElementType.Float32, parameter.Value.ElementType);
+            Assert.Equal(rounded.Value.ToArray(), parameter.Value.ToArray());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Orders))]
     public void ResultsAreTheSameForEveryNumberOfThreads(Order order)
     {
         float[]? expected = null;

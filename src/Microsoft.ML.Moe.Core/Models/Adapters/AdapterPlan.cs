@@ -117,7 +117,7 @@ internal sealed class AdapterPlan
         int[] Shape(int rows, int columns) => matrix.Experts > 0 ? [matrix.Experts, rows, columns] : [rows, columns];
     }
 
-    private IReadOnlyList<PublishedMatrix> MatricesOf(Parameter parameter, ParameterRole role)
+    private List<PublishedMatrix> MatricesOf(Parameter parameter, ParameterRole role)
     {
         foreach (var block in _rules.Forms(parameter.Name, parameter.Value.Shape.ToArray()))
         {

@@ -83,7 +83,7 @@ public sealed partial class MoeTextGenerationTransformer : MoeTransformer, ISave
         using var hold = Held();
         EncodedText[] encoded = [.. prompts.Select(prompt => Encode(prompt))];
         var complete = options is null ? _writer.Options : _generator.Complete(options);
-        var written = _generator.Write(hold.Model, encoded, complete, _writer.BatchSize, measuresEntropy: false, cancellationToken);
+        var written = _generator.Write(hold.Model, encoded, complete, _writer.BatchSize, measuresEntropy: false, stop: cancellationToken);
         return [.. written.Select(row => row.Answers)];
     }
 
