@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.Moe.Evaluation;
+using Microsoft.ML.Transforms;
 
 namespace Microsoft.ML.Moe.Tests.Evaluation;
 
@@ -388,7 +389,7 @@ public class TextEvaluationTests
         Ml.Data.LoadFromEnumerable(rows.Select(r => new Pair { Prediction = r.Prediction, Label = r.Label }));
 
     /// <summary>Makes keys of a column, of these values alone.</summary>
-    private static IEstimator<ITransformer> Keys(string column, params string[] values)
+    private static ValueToKeyMappingEstimator Keys(string column, params string[] values)
     {
         var table = Pairs([.. values.Select(value => ("", value))]);
         return Ml.Transforms.Conversion.MapValueToKey(column, keyData: Ml.Transforms.SelectColumns("Label").Fit(table).Transform(table));
