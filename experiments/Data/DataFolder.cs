@@ -64,10 +64,5 @@ internal sealed class DataFolder(string path, int? rows)
         return table.Count > 0 ? Thin(table) : throw new UserException($"'{file}' has no rows.");
     }
 
-    private List<T> Thin<T>(List<T> all)
-    {
-        if (rows is not { } most || all.Count <= most)
-            return all;
-        return [.. Enumerable.Range(0, most).Select(i => all[(int)((long)i * all.Count / most)])];
-    }
+    private List<T> Thin<T>(List<T> all) => rows is { } most ? [.. EvenSample.Of(all, most)] : all;
 }

@@ -136,7 +136,5 @@ internal sealed record ImageSet(
         ? File.OpenRead(file)
         : throw new UserException($"There is no file '{file}'; --data names the folder with the data sets.");
 
-    private static List<T> Thin<T>(List<T> all, int? rows) => rows is not { } most || all.Count <= most
-        ? all
-        : [.. Enumerable.Range(0, most).Select(i => all[(int)((long)i * all.Count / most)])];
+    private static List<T> Thin<T>(List<T> all, int? rows) => rows is { } most ? [.. EvenSample.Of(all, most)] : all;
 }

@@ -36,11 +36,7 @@ internal static class TuningRows
     /// <summary>Test rows, evenly spread, as they are.</summary>
     /// <param name="data">The sentences.</param>
     /// <param name="most">How many at most.</param>
-    public static Sentence[] Test(DataSet data, int most)
-    {
-        var count = Math.Min(most, data.Test.Count);
-        return [.. Enumerable.Range(0, count).Select(i => data.Test[(int)((long)i * data.Test.Count / count)])];
-    }
+    public static Sentence[] Test(DataSet data, int most) => [.. EvenSample.Of(data.Test, most)];
 
     /// <summary>What a model reads of a sentence before it writes the class.</summary>
     public static EncodedText Prompt(TextGenerator generator, Sentence row) => generator.Encode(row.Text + " :", MaximumPromptTokens);

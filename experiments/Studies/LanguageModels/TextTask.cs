@@ -28,9 +28,8 @@ internal sealed record TextTask(string Data, int Classes, int PerClass, int Test
         var data = folder.Load(Data).WithExamples(PerClass, seed);
         string[] classes = [.. data.Train.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal).Take(Classes)];
         Sentence[] test = [.. data.Test.Where(row => classes.Contains(row.Label))];
-        var count = Math.Min(TestRows, test.Length);
         return (
             [.. data.Train.Where(row => classes.Contains(row.Label))],
-            [.. Enumerable.Range(0, count).Select(i => test[(int)((long)i * test.Length / count)])]);
+            EvenSample.Of(test, TestRows));
     }
 }

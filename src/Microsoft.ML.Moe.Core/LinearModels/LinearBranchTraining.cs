@@ -106,11 +106,8 @@ internal sealed class LinearBranchTraining(int classes, TrainingConfig training,
     }
 
     /// <summary>Rows that are scored to choose by: all of them, or so many, evenly drawn, that scores of all classes take bounded memory.</summary>
-    private IReadOnlyList<Example<EncodedText>> Some(IReadOnlyList<Example<EncodedText>> rows)
-    {
-        var most = (int)Math.Max(1, MostScores / classes);
-        return rows.Count <= most ? rows : [.. Enumerable.Range(0, most).Select(i => rows[(int)((long)i * rows.Count / most)])];
-    }
+    private IReadOnlyList<Example<EncodedText>> Some(IReadOnlyList<Example<EncodedText>> rows) =>
+        EvenSample.Of(rows, (int)Math.Max(1, MostScores / classes));
 
     private LinearExamples ExamplesOf(IReadOnlyList<Example<EncodedText>> rows)
     {

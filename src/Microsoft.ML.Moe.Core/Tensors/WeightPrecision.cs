@@ -14,8 +14,8 @@ public enum WeightPrecision
 
     /// <summary>
     /// As <see cref="AsStored"/>, but for the matrices of linear layers and experts, which are rounded to <see cref="ElementType.Int8"/> while
-    /// they are loaded: half the memory of bfloat16, and less time for decoding. Of the managed engine alone. The loss of the small models in the tests changes by 0.1 % (median of 25), by
-    /// 0.8 % at most.
+    /// they are loaded: half the memory of bfloat16, and less time for decoding. Of the managed engine alone. The loss of the small models in the
+    /// tests changes by 0.1 % (median of 25), by 0.8 % at most.
     /// </summary>
     Int8,
 }

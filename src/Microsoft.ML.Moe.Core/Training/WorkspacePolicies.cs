@@ -39,9 +39,8 @@ internal sealed class WorkspacePolicies(
             return;
         }
 
-        var count = Math.Min(rows.Count, CalibrationRows);
         var calibration = new EntropyCalibration();
-        score([.. Enumerable.Range(0, count).Select(i => rows[(int)((long)i * rows.Count / count)])], calibration);
+        score([.. EvenSample.Of(rows, CalibrationRows)], calibration);
         foreach (var block in moeBlocks)
             _thresholds[block] = calibration.ThresholdOf(block, settings.ThresholdOf(block));
     }

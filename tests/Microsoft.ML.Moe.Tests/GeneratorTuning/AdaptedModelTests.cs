@@ -172,22 +172,7 @@ public sealed class AdaptedModelTests : IDisposable
 
     private MoeTextGenerationTransformer Fit(Action<MoeLanguageModelTrainer.Options> change) => Trainer(change).Fit(Table(LetterRows(40)));
 
-    private MoeLanguageModelTrainer Trainer(Action<MoeLanguageModelTrainer.Options> change)
-    {
-        var options = new MoeLanguageModelTrainer.Options
-        {
-            Model = _models.Olmoe,
-            PromptColumnName = "Source",
-            CompletionColumnName = "Target",
-            MaxEpochs = 1,
-            BatchSize = 8,
-            LearningRate = 0.01f,
-            Threads = 1,
-            Device = MoeDevice.Cpu,
-        };
-        change(options);
-        return _ml.Transforms.Text.MoeLanguageModel(options);
-    }
+    private MoeLanguageModelTrainer Trainer(Action<MoeLanguageModelTrainer.Options> change) => _models.Completer(_ml, change);
 
     private MoeTextGenerationTransformer Generator(PublishedModel model, GenerateTextOptions? options = null) => _ml.Transforms.Text
         .GenerateText("Prediction", "Source", model, (options ?? new GenerateTextOptions()) with { Device = MoeDevice.Cpu })

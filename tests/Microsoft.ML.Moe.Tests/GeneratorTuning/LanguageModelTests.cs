@@ -261,22 +261,7 @@ public sealed class LanguageModelTests : IDisposable
     private MoeTextGenerationTransformer Untrained() =>
         _ml.Transforms.Text.GenerateText("Prediction", "Source", _models.Olmoe).Fit(Table([]));
 
-    private MoeLanguageModelTrainer Trainer(Action<MoeLanguageModelTrainer.Options>? change = null)
-    {
-        var options = new MoeLanguageModelTrainer.Options
-        {
-            Model = _models.Olmoe,
-            PromptColumnName = "Source",
-            CompletionColumnName = "Target",
-            MaxEpochs = 1,
-            BatchSize = 8,
-            LearningRate = 0.01f,
-            Threads = 1,
-            Device = MoeDevice.Cpu,
-        };
-        change?.Invoke(options);
-        return _ml.Transforms.Text.MoeLanguageModel(options);
-    }
+    private MoeLanguageModelTrainer Trainer(Action<MoeLanguageModelTrainer.Options>? change = null) => _models.Completer(_ml, change);
 
     private MoeTextGenerationTransformer Fit(IEnumerable<LetterRow> rows, Action<MoeLanguageModelTrainer.Options>? change = null) =>
         Trainer(change).Fit(Table(rows));

@@ -63,6 +63,24 @@ internal sealed class TunedGenerators : IDisposable
     public static double Accuracy(MLContext ml, ITransformer model, IReadOnlyList<LetterRow> rows) =>
         Write(ml, model, rows).Zip(rows, (written, row) => written == row.Target ? 1.0 : 0.0).Average();
 
+    /// <summary>A trainer that has the causal model write the targets behind the sources.</summary>
+    public MoeLanguageModelTrainer Completer(MLContext ml, Action<MoeLanguageModelTrainer.Options>? change = null)
+    {
+        var options = new MoeLanguageModelTrainer.Options
+        {
+            Model = Olmoe,
+            PromptColumnName = "Source",
+            CompletionColumnName = "Target",
+            MaxEpochs = 1,
+            BatchSize = 8,
+            LearningRate = 0.01f,
+            Threads = 1,
+            Device = MoeDevice.Cpu,
+        };
+        change?.Invoke(options);
+        return ml.Transforms.Text.MoeLanguageModel(options);
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private PublishedModel Folder(string name, string config)

@@ -89,7 +89,7 @@ internal sealed record FeatureMeasurement
     {
         var mean = Math.Max(1, rows.Sum(row => (long)row.Values.Length) / rows.Count);
         var most = (int)Math.Clamp(MostValues / mean, 1, MostRows);
-        return rows.Count <= most ? rows : [.. Enumerable.Range(0, most).Select(i => rows[(int)((long)i * rows.Count / most)])];
+        return EvenSample.Of(rows, most);
     }
 
     private static void CheckCategories(FeatureInputConfig config)

@@ -26,10 +26,9 @@ internal static class UpcycledRouters
     {
         if (!upcycling.NeedsRows)
             return;
-        var count = Math.Min(rows.Count, MostRows);
-        TRow[] sample = [.. Enumerable.Range(0, count).Select(i => rows[(int)((long)i * rows.Count / count)])];
+        TRow[] sample = [.. EvenSample.Of(rows, MostRows)];
         var states = new States();
-        model.Score(sample, new float[count * model.Outputs], states);
+        model.Score(sample, new float[sample.Length * model.Outputs], states);
         var parameters = model.Parameters.All.ToDictionary(p => p.Parameter.Name, p => p.Parameter.Value);
         foreach (var block in model.Config.Encoder.MoeBlocks)
         {

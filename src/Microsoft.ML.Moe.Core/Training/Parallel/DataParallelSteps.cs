@@ -76,10 +76,9 @@ internal sealed class DataParallelSteps(
     /// <param name="error">Why it cannot.</param>
     public void Fail(Exception error)
     {
-        // in the midst of a message nothing that is sent would be understood, and the ranks' own library has to end them
-        if (_ranks.Size == 1 || _isInMessage || (_distance > 1 && error is not RankFailedException))
-            return;
-        if (_distance == 1 && error is RankFailedException)
+        // an own failure begins a round, another's goes on with it; in the midst of either nothing that is sent would be understood, and the ranks' own
+        // library has to end them
+        if (_ranks.Size == 1 || _isInMessage || (_distance > 1) != (error is RankFailedException))
             return;
         try
         {

@@ -99,7 +99,9 @@ public sealed record EmbedTextOptions
     /// <summary>Where the encoder runs. Default <see cref="MoeDevice.Automatic"/>.</summary>
     public MoeDevice Device { get; init => field = OptionCheck.Defined(value, nameof(Device)); }
 
-    /// <summary>Threads of the managed engine, within [1, 1024]; null, the default, takes what AppContext has as Microsoft.ML.Moe.Threads, or else all CPUs.</summary>
+    /// <summary>
+    /// Threads of the managed engine, within [1, 1024]; null, the default, takes what AppContext has as Microsoft.ML.Moe.Threads, or else all CPUs.
+    /// </summary>
     public int? Threads { get; init => field = OptionCheck.Range(value, 1, 1024, nameof(Threads)); }
 
     /// <summary>The options as the encoder takes them.</summary>

@@ -84,7 +84,7 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                     CultureInfo.InvariantCulture,
                     $"Training {options.Model} of {model.ParameterCount:N0} parameters on {training.Count} rows, engine: "
                     + $"{engine.Description}."));
-                var metric = metricOf(task, [.. Spread(validation, options.MetricRows).Select(row => row.Input)]);
+                var metric = metricOf(task, [.. EvenSample.Of(validation, options.MetricRows).Select(row => row.Input)]);
                 var config = options.ToGeneratorConfig();
                 // rows are held out here, whole ones
                 var trainer = new GeneratorTrainer(config with { Training = config.Training with { ValidationShare = 0f } }, model, metric);
@@ -94,13 +94,6 @@ internal sealed class GeneratorFit(FitRun run, MoeGeneratorOptions options)
                     return trained.Adaptation is not null && options.MergesAdapters ? trained.Merged() : trained;
                 };
             });
-    }
-
-    /// <summary>At most so many rows, evenly spread over all: tables are often in the order of their classes.</summary>
-    private static IEnumerable<T> Spread<T>(IReadOnlyList<T> rows, int most)
-    {
-        var count = Math.Min(rows.Count, most);
-        return Enumerable.Range(0, count).Select(i => rows[(int)((long)i * rows.Count / count)]);
     }
 
     private static Example<EncodedText>[] Examples(IReadOnlyList<Example<TaughtRow>> rows) =>
