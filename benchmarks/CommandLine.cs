@@ -23,20 +23,11 @@ internal static class CommandLine
     /// <summary>Rounds of each pair.</summary>
     public static Option<int> Rounds { get; } = CreateRounds();
 
-    private static readonly Option<int[]> Threads = new("--threads")
-    {
-        Description = "Measure on so many threads; can be given more than once. Where not given, 1 and 2.",
-        HelpName = "N",
-    };
+    /// <summary>Numbers of threads to measure on.</summary>
+    public static Option<int[]> Threads { get; } = CreateThreads();
 
-    private static readonly Option<string?> Isa = new("--isa")
-    {
-        Description =
-            $"Measure as on a CPU with these instructions: {string.Join(", ", ReferenceEnvironment.InstructionSets)}. The program starts itself "
-            + "again with DOTNET_EnableAVX512=0 or DOTNET_EnableAVX=0, and with what makes OpenBLAS and PyTorch keep to the same "
-            + "instructions; ONNX Runtime has no such setting. By default all use the widest that there are.",
-        HelpName = "SET",
-    };
+    /// <summary>Instructions that all sides are kept to.</summary>
+    public static Option<string?> Isa { get; } = CreateIsa();
 
     public static int Run(string[] args)
     {
@@ -61,16 +52,6 @@ internal static class CommandLine
                     result.AddError($"'{id}' is not measured here; known are {All}, {string.Join(", ", Suite.Ids)}.");
             }
         });
-        Threads.Validators.Add(result =>
-        {
-            if (result.Tokens.Any(token => !(int.TryParse(token.Value, out var threads) && threads >= 1)))
-                result.AddError("--threads takes whole numbers of at least 1.");
-        });
-        Isa.Validators.Add(result =>
-        {
-            if (result.Tokens is [var token] && !ReferenceEnvironment.InstructionSets.Contains(token.Value))
-                result.AddError($"--isa takes {string.Join(", ", ReferenceEnvironment.InstructionSets)}.");
-        });
         root.SetAction(result =>
         {
             var ids = result.GetValue(Ids)!;
@@ -81,6 +62,39 @@ internal static class CommandLine
                 JsonReport.Write(file, figures);
         });
         return root.Parse(args);
+    }
+
+    private static Option<int[]> CreateThreads()
+    {
+        var threads = new Option<int[]>("--threads")
+        {
+            Description = "Measure on so many threads; can be given more than once. Where not given, 1 and 2.",
+            HelpName = "N",
+        };
+        threads.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => !(int.TryParse(token.Value, out var number) && number >= 1)))
+                result.AddError("--threads takes whole numbers of at least 1.");
+        });
+        return threads;
+    }
+
+    private static Option<string?> CreateIsa()
+    {
+        var isa = new Option<string?>("--isa")
+        {
+            Description =
+                $"Measure as on a CPU with these instructions: {string.Join(", ", ReferenceEnvironment.InstructionSets)}. The program starts itself "
+                + "again with DOTNET_EnableAVX512=0 or DOTNET_EnableAVX=0, and with what makes OpenBLAS, PyTorch and llama.cpp keep to the same "
+                + "instructions; ONNX Runtime and LightGBM have no such setting. By default all use the widest that there are.",
+            HelpName = "SET",
+        };
+        isa.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && !ReferenceEnvironment.InstructionSets.Contains(token.Value))
+                result.AddError($"--isa takes {string.Join(", ", ReferenceEnvironment.InstructionSets)}.");
+        });
+        return isa;
     }
 
     private static Option<int> CreateRounds()

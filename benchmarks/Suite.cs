@@ -28,6 +28,7 @@ internal static class Suite
         new DecodingBenchmark(),
         new PromptBenchmark(),
         new SwitchTrainingBenchmark(),
+        new LlamaCppBenchmark(),
         new MemoryBenchmark(),
         new GrowthBenchmark(),
         new LibTorchBenchmark(),

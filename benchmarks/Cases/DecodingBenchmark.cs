@@ -10,9 +10,6 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 /// </summary>
 internal sealed class DecodingBenchmark : IBenchmark
 {
-    private const int PromptLength = 32;
-    private const int Capacity = 512;
-
     public string Id => "P3";
 
     public IEnumerable<Figure> Measure(PairedRunner runner, int threads)
@@ -23,7 +20,7 @@ internal sealed class DecodingBenchmark : IBenchmark
         {
             var model = PublishedMixtures.Granite.Load(engine, precision);
             var bytes = PublishedMixtures.ActiveBytes(model);
-            using var steps = new Steps(new CausalModel(model));
+            using var steps = new DecodingSteps(new CausalModel(model));
             var result = runner.Compare(steps.Next, copy.Run, inverted: true);
             var factor = bytes / copy.Bytes;
             yield return new Figure(
@@ -41,30 +38,6 @@ internal sealed class DecodingBenchmark : IBenchmark
                 ReferenceWork = new Work(0, copy.Bytes),
             };
         }
-    }
-
-    /// <summary>Greedy tokens after a prompt; begins again where there is no more room.</summary>
-    private sealed class Steps(CausalModel model) : IDisposable
-    {
-        private readonly float[] _scores = new float[model.VocabularySize];
-        private Decoding? _decoding;
-        private int _room;
-
-        public void Next()
-        {
-            if (_room == 0)
-            {
-                _decoding?.Dispose();
-                _decoding = model.Begin([PublishedMixtures.Ids(PromptLength, model.VocabularySize)], copies: 1, Capacity);
-                _decoding.Next([], _scores);
-                _room = Capacity;
-            }
-
-            _decoding!.Next([_scores.AsSpan().IndexOf(_scores.Max())], _scores);
-            _room--;
-        }
-
-        public void Dispose() => _decoding?.Dispose();
     }
 
     /// <summary>A copy that the engine's threads share.</summary>

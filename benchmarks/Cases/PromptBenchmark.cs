@@ -7,8 +7,8 @@ using Microsoft.ML.Moe.Tensors;
 namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
 /// <summary>
-/// P4: the scores after a prompt of 512 tokens, with the mixture of P3, against PyTorch on the same weights, which
-/// multiplies them in bfloat16; ours in single precision.
+/// P4: the scores after a prompt of 512 tokens, with the mixture of P3, against PyTorch on the same weights, in bfloat16 or widened to single precision
+/// before, whichever is the faster on this machine; ours reads bfloat16 and multiplies in single precision.
 /// </summary>
 internal sealed class PromptBenchmark : IBenchmark
 {
@@ -31,10 +31,11 @@ internal sealed class PromptBenchmark : IBenchmark
         Read();
         var file = Path.Combine(checkpoint.Folder, $"Prompt.{threads}.json");
         File.WriteAllText(file, JsonSerializer.Serialize(new { folder = checkpoint.Folder, ids, scores }));
-        var result = runner.Compare(PairedRunner.Timed(Read), repeats => PyTorch.Instance!.Run("causal/" + file, threads, repeats));
+        var type = new[] { "bfloat16", "float32" }.MinBy(Seconds)!;
+        var result = runner.Compare(PairedRunner.Timed(Read), repeats => PyTorch.Instance!.Run($"causal/{type}/{file}", threads, repeats));
         yield return new Figure(
             Id,
-            $"prompt of {Length} tokens, {PublishedMixtures.ActiveWeights(model) / 1e9:F2} B active weights in bfloat16 / {PyTorch.Instance!.Version}",
+            $"prompt of {Length} tokens, {PublishedMixtures.ActiveWeights(model) / 1e9:F2} B active weights in bfloat16 / {PyTorch.Instance!.Version}, {type}",
             threads,
             result.Ratio,
             result.Spread,
@@ -44,6 +45,9 @@ internal sealed class PromptBenchmark : IBenchmark
             ReferenceSeconds = result.Second,
             Work = new Work(2 * Length * PublishedMixtures.ActiveWeights(model), checkpoint.WeightBytes),
         };
+
+        // the first run also makes the model
+        double Seconds(string type) => Enumerable.Range(0, 2).Select(_ => PyTorch.Instance!.Run($"causal/{type}/{file}", threads, 1)).Last();
 
         void Read()
         {

@@ -20,15 +20,21 @@ internal sealed class RandomCheckpoint : IDisposable
     private RandomCheckpoint(object config, IEnumerable<(string Name, int[] Shape)> tensors)
     {
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose();
-        File.WriteAllText(Path.Combine(Folder, "config.json"), JsonSerializer.Serialize(config));
+        Config = JsonSerializer.SerializeToElement(config);
+        Tensors = [.. tensors.Select((t, number) => new RandomTensor(t.Name, t.Shape, () => Bits(t.Shape, number)))];
+        File.WriteAllText(Path.Combine(Folder, "config.json"), Config.GetRawText());
         SafeTensorsWriter.WriteFolder(
-            Folder,
-            [.. tensors.Select((t, number) => new SavedTensor(t.Name, t.Shape, ElementType.BFloat16, () => [], () => Bits(t.Shape, number)))],
-            ShardBytes);
+            Folder, [.. Tensors.Select(t => new SavedTensor(t.Name, t.Shape, ElementType.BFloat16, () => [], t.Bits))], ShardBytes);
     }
 
     /// <summary>Path of the folder.</summary>
     public string Folder => _folder.FullName;
+
+    /// <summary>What the model's file of settings says.</summary>
+    public JsonElement Config { get; }
+
+    /// <summary>The weights.</summary>
+    public IReadOnlyList<RandomTensor> Tensors { get; }
 
     /// <summary>Bytes of the weights.</summary>
     public long WeightBytes => _folder.EnumerateFiles("*.safetensors").Sum(file => file.Length);
@@ -247,3 +253,9 @@ internal sealed class RandomCheckpoint : IDisposable
         public TokenIds WithSpecialTokens(ReadOnlySpan<int> first, ReadOnlySpan<int> second, bool isPair) => new([.. first, .. second]);
     }
 }
+
+/// <summary>A weight.</summary>
+/// <param name="Name">Name in the files.</param>
+/// <param name="Shape">Sizes.</param>
+/// <param name="Bits">Its numbers in bfloat16, the same whenever they are asked for.</param>
+internal sealed record RandomTensor(string Name, int[] Shape, Func<ushort[]> Bits);

@@ -53,19 +53,20 @@ internal static class TableRun
     /// <summary>Seconds to score 100,000 rows, those of the table again and again, after as many that let .NET compile what it will run.</summary>
     private static double SecondsToScore(IDataView scored)
     {
-        var column = scored.Schema["Score"];
-        Score();
+        Score(scored, RowsToScore);
         var clock = Stopwatch.StartNew();
-        var rows = Score();
+        var rows = Score(scored, RowsToScore);
         return clock.Elapsed.TotalSeconds * RowsToScore / rows;
+    }
 
-        int Score()
-        {
-            var count = 0;
-            while (count < RowsToScore)
-                count += column.Type is VectorDataViewType ? Count<VBuffer<float>>(scored, column) : Count<float>(scored, column);
-            return count;
-        }
+    /// <summary>Scores the rows of a table again and again, until there are so many; their number.</summary>
+    public static int Score(IDataView scored, int least)
+    {
+        var column = scored.Schema["Score"];
+        var count = 0;
+        while (count < least)
+            count += column.Type is VectorDataViewType ? Count<VBuffer<float>>(scored, column) : Count<float>(scored, column);
+        return count;
     }
 
     private static int Count<T>(IDataView scored, DataViewSchema.Column column)

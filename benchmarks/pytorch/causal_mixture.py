@@ -1,4 +1,4 @@
-"""The scores after a prompt of a Granite mixture in PyTorch, named "causal/FILE".
+"""The scores after a prompt of a Granite mixture in PyTorch, named "causal/TYPE/FILE": in bfloat16 or float32.
 
 The file holds the folder of the published weights, ids and the library's scores, which must come out here too. Experts are gone
 through one after the other, as transformers does on the CPU.
@@ -12,23 +12,30 @@ import torch.nn.functional as functional
 
 from safetensors_file import read_folder
 
-TOLERANCE = 0.1  # activations are rounded to bfloat16, which ours are not
+TOLERANCE = {torch.bfloat16: 0.1, torch.float32: 1e-3}  # bfloat16 rounds activations too, which ours does not
+
+models = {}
 
 
 def create(name):
     """A run over the prompt."""
-    with open(name.split("/", 1)[1]) as file:
+    _, type_name, path = name.split("/", 2)
+    with open(path) as file:
         settings = json.load(file)
-    model = Granite(settings["folder"], settings["ids"])
+    dtype = getattr(torch, type_name)
+    key = settings["folder"], dtype
+    if key not in models:
+        models[key] = Granite(settings["folder"], settings["ids"], dtype)
+    model = models[key]
     expected = torch.tensor(settings["scores"])
     difference = float((model.run().float() - expected).abs().max() / expected.abs().max())
-    if not difference <= TOLERANCE:
+    if not difference <= TOLERANCE[dtype]:
         raise RuntimeError(f"The models disagree: scores differ by {difference:.3g} of the largest.")
     return model.run
 
 
 class Granite:
-    def __init__(self, folder, ids, dtype=torch.bfloat16):
+    def __init__(self, folder, ids, dtype):
         with open(os.path.join(folder, "config.json")) as file:
             self.config = json.load(file)
         self.weights = {name.removeprefix("model."): weight.to(dtype) for name, weight in read_folder(folder).items()}

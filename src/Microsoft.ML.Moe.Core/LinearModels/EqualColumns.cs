@@ -50,8 +50,7 @@ internal sealed class EqualColumns
         {
             var place = Places[column];
             var weights = model.WeightsOf(column, features);
-            for (var i = 0; i < weights.Length; i++)
-                joined[place * stride + i] += _scales[place] * weights[i];
+            FloatVectors.Add(weights, _scales[place], joined.AsSpan(place * stride, weights.Length));
         }
 
         return joined;
@@ -66,8 +65,8 @@ internal sealed class EqualColumns
     public float[] Split(ReadOnlySpan<float> weights, int stride)
     {
         var split = new float[weights.Length];
-        for (var i = 0; i < split.Length; i++)
-            split[i] = _scales[i / stride] * weights[i];
+        for (var place = 0; place < _scales.Length; place++)
+            FloatVectors.Scale(weights.Slice(place * stride, stride), _scales[place], split.AsSpan(place * stride, stride));
         return split;
     }
 

@@ -46,8 +46,11 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public double Descend(float[] w, double tolerance, Action<double>? stepTaken = null, CancellationToken stop = default)
     {
-        var scale = _scale ??= NormAtZero();
+        var isAtZero = !w.AsSpan().ContainsAnyExcept(0f);
+        if (!isAtZero)
+            _scale ??= NormAtZero();
         var value = objective.Evaluate(w, _gradient);
+        var scale = _scale ??= Math.Sqrt(_blocks.Dot(_gradient, _gradient));
         for (Steps = 0; ; Steps++)
         {
             var norm = Math.Sqrt(_blocks.Dot(_gradient, _gradient));
@@ -84,19 +87,15 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
             var length = (float)(rz / curvature);
             _blocks.Over(w.Length, (start, end) =>
             {
-                Add(_conjugate.AsSpan(start..end), length, _direction.AsSpan(start..end));
-                Add(_product.AsSpan(start..end), -length, _residual.AsSpan(start..end));
+                FloatVectors.Add(_conjugate.AsSpan(start..end), length, _direction.AsSpan(start..end));
+                FloatVectors.Add(_product.AsSpan(start..end), -length, _residual.AsSpan(start..end));
                 Condition(start, end, _product);
             });
             if (_blocks.Dot(_residual, _residual) <= residualNorm * residualNorm)
                 return;
             var next = _blocks.Dot(_residual, _product);
             var keep = (float)(next / rz);
-            _blocks.Over(w.Length, (start, end) =>
-            {
-                Add(_conjugate.AsSpan(start..end), keep, _product.AsSpan(start..end));
-                _product.AsSpan(start..end).CopyTo(_conjugate.AsSpan(start));
-            });
+            _blocks.Over(w.Length, (start, end) => FloatVectors.AddTo(_product.AsSpan(start..end), keep, _conjugate.AsSpan(start..end)));
             rz = next;
         }
     }
@@ -125,7 +124,7 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
     }
 
     private void Move(float[] w, double step) => _blocks.Over(
-        w.Length, (start, end) => Add(_direction.AsSpan(start..end), (float)step, w.AsSpan(start..end)));
+        w.Length, (start, end) => FloatVectors.Add(_direction.AsSpan(start..end), (float)step, w.AsSpan(start..end)));
 
     private double NormAtZero()
     {
@@ -144,16 +143,5 @@ internal sealed class NewtonMethod(SoftmaxRegression objective)
             to[i] = Vector.ConditionalSelect(Vector.GreaterThan(diagonal[i], Vector<float>.Zero), residual[i] / diagonal[i], Vector<float>.Zero);
         for (var i = start + to.Length * Vector<float>.Count; i < end; i++)
             result[i] = _diagonal[i] > 0 ? _residual[i] / _diagonal[i] : 0f;
-    }
-
-    /// <summary>Adds a vector times a factor to another.</summary>
-    private static void Add(ReadOnlySpan<float> vector, float factor, Span<float> sum)
-    {
-        var from = MemoryMarshal.Cast<float, Vector<float>>(vector);
-        var to = MemoryMarshal.Cast<float, Vector<float>>(sum);
-        for (var i = 0; i < to.Length; i++)
-            to[i] = Vector.FusedMultiplyAdd(new Vector<float>(factor), from[i], to[i]);
-        for (var i = to.Length * Vector<float>.Count; i < sum.Length; i++)
-            sum[i] = MathF.FusedMultiplyAdd(factor, vector[i], sum[i]);
     }
 }

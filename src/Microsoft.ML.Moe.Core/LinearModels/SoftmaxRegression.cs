@@ -92,8 +92,7 @@ internal sealed class SoftmaxRegression
         {
             var sum = 0.0;
             for (var v = start; v < end; v++)
-                foreach (var weight in w.AsSpan(v * _stride, _stride))
-                    sum += 0.5 * _penalties[v] * weight * weight;
+                sum += 0.5 * _penalties[v] * ParallelBlocks.SumOfProducts(w.AsSpan(v * _stride, _stride), w.AsSpan(v * _stride, _stride));
             return sum;
         });
     }
@@ -220,8 +219,7 @@ internal sealed class SoftmaxRegression
     private void Penalise(float[] w, float[] result) => _blocks.Run((_penalties.Length + ColumnBlock - 1) / ColumnBlock, block =>
     {
         for (var v = block * ColumnBlock; v < Math.Min(_penalties.Length, (block + 1) * ColumnBlock); v++)
-            for (var i = v * _stride; i < (v + 1) * _stride; i++)
-                result[i] = _penalties[v] * w[i];
+            FloatVectors.Scale(w.AsSpan(v * _stride, _stride), _penalties[v], result.AsSpan(v * _stride, _stride));
     });
 
     /// <summary>Adds the transposed part times the rows' terms.</summary>

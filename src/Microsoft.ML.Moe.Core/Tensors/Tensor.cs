@@ -61,6 +61,12 @@ public abstract class Tensor
     /// <exception cref="ArgumentOutOfRangeException">There are not as many values from that one on.</exception>
     internal abstract void CopyTo(int first, Span<float> destination);
 
+    /// <summary>Keeps the rows that are not zero.</summary>
+    internal virtual void CopyTo(KeptRows rows) => rows.Take(ToArray());
+
+    /// <summary>Overwrites the values with those rows, and zeros between.</summary>
+    internal virtual void CopyFrom(KeptRows rows) => CopyFrom(rows.ToArray());
+
     /// <summary>Overwrites the values, row-major.</summary>
     /// <param name="source">Exactly <see cref="Length"/> elements.</param>
     /// <exception cref="InvalidOperationException">The tensor is in bfloat16 or int8, which stay as they are.</exception>

@@ -329,6 +329,30 @@ internal sealed unsafe class ManagedTensor : Tensor
         GC.KeepAlive(this);
     }
 
+    internal override void CopyTo(KeptRows rows)
+    {
+        ThrowIfDisposed();
+        if (_stored is not null)
+            rows.Take(ToArray());
+        else
+            rows.Take(new ReadOnlySpan<float>(Data, Length));
+        GC.KeepAlive(this);
+    }
+
+    internal override void CopyFrom(KeptRows rows)
+    {
+        ThrowIfDisposed();
+        if (_stored is not null)
+        {
+            CopyFrom(rows.ToArray()); // says why not
+            return;
+        }
+
+        rows.Put(new Span<float>(Data, Length));
+        Changed();
+        GC.KeepAlive(this);
+    }
+
     internal override ushort[] ToBFloat16Array()
     {
         ThrowIfDisposed();

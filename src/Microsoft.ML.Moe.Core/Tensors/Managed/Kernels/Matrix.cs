@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
-
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>A matrix to multiply: a view of rows in memory, possibly a selection of them, possibly transposed.</summary>
@@ -39,20 +36,6 @@ internal readonly unsafe struct Matrix(float* data, nint stride, bool isTranspos
 
     /// <summary>Where a row of a matrix in int8 lies in memory.</summary>
     public sbyte* Int8Row(int row) => (sbyte*)Stored + row * stride;
-
-    /// <summary>Hints that part of a row in memory of a matrix that <see cref="IsStored"/> is read next.</summary>
-    /// <param name="row">The row.</param>
-    /// <param name="first">Its first element.</param>
-    /// <param name="count">Number of elements, perhaps past the end.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void FetchRow(int row, int first, int count)
-    {
-        const int CacheLine = 64;
-        var size = Scales == null ? sizeof(ushort) : sizeof(sbyte);
-        var start = Stored + (row * stride + first) * size;
-        for (var i = 0; Sse.IsSupported && i < count * size; i += CacheLine)
-            Sse.Prefetch0(start + i);
-    }
 
     /// <summary>Part of a row in memory of a matrix that <see cref="IsStored"/>.</summary>
     /// <param name="row">The row.</param>

@@ -12,7 +12,7 @@ namespace Microsoft.ML.Moe.Tensors.Managed;
 internal static unsafe class Packing
 {
     private const int RowsAhead = 32;
-    private const int FloatsAhead = 64;
+    private const int WordsAhead = 64;
 
     /// <summary>Packs lanes that are rows in memory: panel[k·width + lane] = source(lane, k).</summary>
     /// <param name="source">The rows; transposition is not looked at.</param>
@@ -37,38 +37,38 @@ internal static unsafe class Packing
     /// <param name="depth">Number of columns.</param>
     /// <param name="stride">Distance of the target's rows.</param>
     /// <param name="target">Receives <paramref name="depth"/> rows.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(in Matrix source, int firstLane, int lanes, int firstK, int depth, int stride, float* target)
-    {
-        var lane = 0;
-        for (; Avx512F.IsSupported && lane <= lanes - 16; lane += 16)
-            TransposeSixteen(source, firstLane + lane, firstK, depth, stride, target + lane);
-        for (; Avx.IsSupported && lane <= lanes - 8; lane += 8)
-            TransposeEight(source, firstLane + lane, firstK, depth, stride, target + lane);
-        for (; lane <= lanes - 4; lane += 4)
-        {
-            var row0 = source.Row(firstLane + lane) + firstK;
-            var row1 = source.Row(firstLane + lane + 1) + firstK;
-            var row2 = source.Row(firstLane + lane + 2) + firstK;
-            var row3 = source.Row(firstLane + lane + 3) + firstK;
-            var column = target + lane;
-            var k = 0;
-            for (; k <= depth - 4; k += 4, column += 4 * stride)
-                Transpose4(row0 + k, row1 + k, row2 + k, row3 + k, column, stride);
-            for (; k < depth; k++, column += stride)
-            {
-                column[0] = row0[k];
-                column[1] = row1[k];
-                column[2] = row2[k];
-                column[3] = row3[k];
-            }
-        }
+    public static void Transpose(in Matrix source, int firstLane, int lanes, int firstK, int depth, int stride, float* target) =>
+        Transpose(default(FloatWords), source, firstLane, lanes, firstK, depth, stride, target);
 
-        for (; lane < lanes; lane++)
+    // Words of 32 bits are transposed; what they hold, one number or several, then goes to as many rows of the target.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Transpose<TWords>(
+        TWords words, in Matrix source, int firstLane, int lanes, int firstK, int depth, int stride, float* target)
+        where TWords : struct, IPackedWords
+    {
+        const int MostRows = 16;
+        var rows = stackalloc uint*[MostRows];
+        for (var lane = 0; lane < lanes;)
         {
-            var row = source.Row(firstLane + lane) + firstK;
-            for (var k = 0; k < depth; k++)
-                target[k * stride + lane] = row[k];
+            var most = Avx512F.IsSupported ? 16 : Avx.IsSupported ? 8 : 4;
+            while (most > lanes - lane)
+                most = most == 4 ? 1 : most / 2;
+            for (var i = 0; i < most; i++)
+                rows[i] = (uint*)words.Address(source, firstLane + lane + i, firstK);
+            var count = most switch
+            {
+                16 => TransposeSixteen(words, rows, lane, depth, stride, target + lane),
+                8 => TransposeEight(words, rows, lane, depth, stride, target + lane),
+                4 => TransposeFour(words, rows, lane, depth, stride, target + lane),
+                _ => 0,
+            };
+            for (var i = 0; i < most; i++)
+            {
+                for (var k = count; k < depth; k++)
+                    target[k * stride + lane + i] = words.At(rows[i], lane + i, k);
+            }
+
+            lane += most;
         }
     }
 
@@ -119,9 +119,13 @@ internal static unsafe class Packing
         var width = kernels.TileColumns;
         if (lanes < width)
             new Span<float>(panel, depth * width).Clear();
-        if (source.IsTransposed)
+        if (source.IsTransposed && source.IsBFloat16)
         {
-            WidenTransposed(source, firstLane, lanes, firstK, depth, width, panel);
+            Transpose(default(BFloat16Words), source, firstLane, lanes, firstK, depth, width, panel);
+        }
+        else if (source.IsTransposed)
+        {
+            Transpose(new Int8Words(source.Scales + firstLane), source, firstLane, lanes, firstK, depth, width, panel);
         }
         else if (lanes == width && source.IsBFloat16)
         {
@@ -134,33 +138,14 @@ internal static unsafe class Packing
         }
     }
 
-    private static void WidenTransposed(in Matrix source, int firstLane, int lanes, int firstK, int depth, int width, float* panel)
-    {
-        const int MostColumns = 64;
-        var floats = stackalloc float[MostColumns * lanes];
-        var rows = new Matrix(floats, MostColumns);
-        for (var k = 0; k < depth; k += MostColumns)
-        {
-            var count = Math.Min(MostColumns, depth - k);
-            for (var lane = 0; lane < lanes; lane++)
-            {
-                source.WidenRow(firstLane + lane, firstK + k, new Span<float>(floats + lane * MostColumns, count));
-                source.FetchRow(firstLane + lane, firstK + k + MostColumns, MostColumns);
-            }
-
-            Transpose(rows, 0, lanes, 0, count, width, panel + k * width);
-        }
-    }
-
-    // Four rows in each quarter of a 512-bit register, all quarters transposed by the same shuffles.
+    // Gives how many of each row's numbers were written, all but some at its end. Here four rows are in each quarter of a 512-bit register, all quarters
+    // transposed by the same shuffles.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransposeSixteen(in Matrix source, int firstLane, int firstK, int depth, int stride, float* target)
+    private static int TransposeSixteen<TWords>(TWords words, uint** rows, int lane, int depth, int stride, float* target)
+        where TWords : struct, IPackedWords
     {
-        var rows = stackalloc float*[16];
-        for (var lane = 0; lane < 16; lane++)
-            rows[lane] = source.Row(firstLane + lane) + firstK;
         var k = 0;
-        for (; k <= depth - 4; k += 4, target += 4 * stride)
+        for (; (k + 4) * TWords.Numbers <= depth; k += 4, target += 4 * TWords.Numbers * stride)
         {
             if (k % MemoryBlock.Alignment == 0)
                 PrefetchRows(rows, 16, k);
@@ -170,26 +155,24 @@ internal static unsafe class Packing
             var d = LoadQuarters(rows + 3, k);
             var ac = Avx512F.UnpackLow(a, c);
             var bd = Avx512F.UnpackLow(b, d);
-            Avx512F.UnpackLow(ac, bd).Store(target);
-            Avx512F.UnpackHigh(ac, bd).Store(target + stride);
+            words.Store(Avx512F.UnpackLow(ac, bd), lane, target, stride);
+            words.Store(Avx512F.UnpackHigh(ac, bd), lane, target + TWords.Numbers * stride, stride);
             ac = Avx512F.UnpackHigh(a, c);
             bd = Avx512F.UnpackHigh(b, d);
-            Avx512F.UnpackLow(ac, bd).Store(target + 2 * stride);
-            Avx512F.UnpackHigh(ac, bd).Store(target + 3 * stride);
+            words.Store(Avx512F.UnpackLow(ac, bd), lane, target + 2 * TWords.Numbers * stride, stride);
+            words.Store(Avx512F.UnpackHigh(ac, bd), lane, target + 3 * TWords.Numbers * stride, stride);
         }
 
-        CopyRest(rows, 16, k, depth, stride, target);
+        return k * TWords.Numbers;
     }
 
     // Four rows in each half of a 256-bit register.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransposeEight(in Matrix source, int firstLane, int firstK, int depth, int stride, float* target)
+    private static int TransposeEight<TWords>(TWords words, uint** rows, int lane, int depth, int stride, float* target)
+        where TWords : struct, IPackedWords
     {
-        var rows = stackalloc float*[8];
-        for (var lane = 0; lane < 8; lane++)
-            rows[lane] = source.Row(firstLane + lane) + firstK;
         var k = 0;
-        for (; k <= depth - 4; k += 4, target += 4 * stride)
+        for (; (k + 4) * TWords.Numbers <= depth; k += 4, target += 4 * TWords.Numbers * stride)
         {
             if (k % MemoryBlock.Alignment == 0)
                 PrefetchRows(rows, 8, k);
@@ -199,59 +182,57 @@ internal static unsafe class Packing
             var d = LoadHalves(rows + 3, k);
             var ac = Avx.UnpackLow(a, c);
             var bd = Avx.UnpackLow(b, d);
-            Avx.UnpackLow(ac, bd).Store(target);
-            Avx.UnpackHigh(ac, bd).Store(target + stride);
+            words.Store(Avx.UnpackLow(ac, bd), lane, target, stride);
+            words.Store(Avx.UnpackHigh(ac, bd), lane, target + TWords.Numbers * stride, stride);
             ac = Avx.UnpackHigh(a, c);
             bd = Avx.UnpackHigh(b, d);
-            Avx.UnpackLow(ac, bd).Store(target + 2 * stride);
-            Avx.UnpackHigh(ac, bd).Store(target + 3 * stride);
+            words.Store(Avx.UnpackLow(ac, bd), lane, target + 2 * TWords.Numbers * stride, stride);
+            words.Store(Avx.UnpackHigh(ac, bd), lane, target + 3 * TWords.Numbers * stride, stride);
         }
 
-        CopyRest(rows, 8, k, depth, stride, target);
+        return k * TWords.Numbers;
     }
 
-    private static void CopyRest(float** rows, int lanes, int firstK, int depth, int stride, float* target)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int TransposeFour<TWords>(TWords words, uint** rows, int lane, int depth, int stride, float* target)
+        where TWords : struct, IPackedWords
     {
-        for (var k = firstK; k < depth; k++, target += stride)
+        var k = 0;
+        for (; (k + 4) * TWords.Numbers <= depth; k += 4, target += 4 * TWords.Numbers * stride)
         {
-            for (var lane = 0; lane < lanes; lane++)
-                target[lane] = rows[lane][k];
+            var a = Vector128.Load((float*)rows[0] + k);
+            var b = Vector128.Load((float*)rows[1] + k);
+            var c = Vector128.Load((float*)rows[2] + k);
+            var d = Vector128.Load((float*)rows[3] + k);
+            var ac = InterleaveLower(a, c);
+            var bd = InterleaveLower(b, d);
+            words.Store(InterleaveLower(ac, bd), lane, target, stride);
+            words.Store(InterleaveUpper(ac, bd), lane, target + TWords.Numbers * stride, stride);
+            ac = InterleaveUpper(a, c);
+            bd = InterleaveUpper(b, d);
+            words.Store(InterleaveLower(ac, bd), lane, target + 2 * TWords.Numbers * stride, stride);
+            words.Store(InterleaveUpper(ac, bd), lane, target + 3 * TWords.Numbers * stride, stride);
         }
+
+        return k * TWords.Numbers;
     }
 
     // Rows are short here; left alone, the processor has hardly found out where they go when they end.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchRows(float** rows, int lanes, int k)
+    private static void PrefetchRows(uint** rows, int lanes, int k)
     {
         for (var lane = 0; lane < lanes; lane++)
-            Sse.Prefetch0(rows[lane] + k + FloatsAhead);
+            Sse.Prefetch0(rows[lane] + k + WordsAhead);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> LoadHalves(float** rows, int k) =>
-        Vector256.Create(Vector128.Load(rows[0] + k), Vector128.Load(rows[4] + k));
+    private static Vector256<float> LoadHalves(uint** rows, int k) =>
+        Vector256.Create(Vector128.Load((float*)rows[0] + k), Vector128.Load((float*)rows[4] + k));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> LoadQuarters(float** rows, int k) => Vector512.Create(
-        Vector256.Create(Vector128.Load(rows[0] + k), Vector128.Load(rows[4] + k)),
-        Vector256.Create(Vector128.Load(rows[8] + k), Vector128.Load(rows[12] + k)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose4(float* row0, float* row1, float* row2, float* row3, float* target, int stride)
-    {
-        var a = Vector128.Load(row0);
-        var b = Vector128.Load(row1);
-        var c = Vector128.Load(row2);
-        var d = Vector128.Load(row3);
-        var ac = InterleaveLower(a, c);
-        var bd = InterleaveLower(b, d);
-        InterleaveLower(ac, bd).Store(target);
-        InterleaveUpper(ac, bd).Store(target + stride);
-        ac = InterleaveUpper(a, c);
-        bd = InterleaveUpper(b, d);
-        InterleaveLower(ac, bd).Store(target + 2 * stride);
-        InterleaveUpper(ac, bd).Store(target + 3 * stride);
-    }
+    private static Vector512<float> LoadQuarters(uint** rows, int k) => Vector512.Create(
+        Vector256.Create(Vector128.Load((float*)rows[0] + k), Vector128.Load((float*)rows[4] + k)),
+        Vector256.Create(Vector128.Load((float*)rows[8] + k), Vector128.Load((float*)rows[12] + k)));
 
     // x0 y0 x1 y1
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
