@@ -8,7 +8,8 @@ namespace Microsoft.ML.Moe.Benchmarks.Cases;
 
 /// <summary>The default text model as a user of ML.NET trains, saves, loads and calls it.</summary>
 /// <param name="threads">Threads of training and of the model that it gives; a loaded model uses all CPUs.</param>
-internal sealed class TextPipeline(int threads)
+/// <param name="linearBranch">Whether there is a linear branch beside the network, as is the default.</param>
+internal sealed class TextPipeline(int threads, bool linearBranch = true)
 {
     private readonly MLContext _ml = new(seed: 1);
 
@@ -18,7 +19,11 @@ internal sealed class TextPipeline(int threads)
     {
         var options = new MoeTextClassificationTrainer.Options
         {
-            Sentence1ColumnName = nameof(TextRow.Text), Device = MoeDevice.Cpu, Threads = threads, MaxEpochs = epochs,
+            Sentence1ColumnName = nameof(TextRow.Text),
+            Device = MoeDevice.Cpu,
+            Threads = threads,
+            MaxEpochs = epochs,
+            LinearBranch = linearBranch,
         };
         return Around(_ml, _ml.MulticlassClassification.Trainers.MoeTextClassifier(options)).Fit(table);
     }

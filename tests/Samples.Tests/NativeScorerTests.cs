@@ -4,7 +4,10 @@ using Microsoft.ML.Moe;
 
 namespace Samples.Tests;
 
-/// <summary>The scorer without ML.NET, in a process of its own; here not as native code, which needs what a plain build does without.</summary>
+/// <summary>
+/// The scorer without ML.NET, in a process of its own: as managed code or, where <c>eng/test-native.sh</c> has compiled it, which needs what a plain build does
+/// without, as native code.
+/// </summary>
 public sealed class NativeScorerTests : IDisposable
 {
     private static readonly string[] Texts = ["rain sun storm", "soup cheese rice", "train ticket hotel", "rain"];
@@ -77,7 +80,9 @@ public sealed class NativeScorerTests : IDisposable
     }
 
     private static (int Code, string Output, string Errors) Run(string? input, params string[] args) =>
-        ProgramTests.RunWith(input, "NativeScorer", args);
+        Environment.GetEnvironmentVariable("MLNETMOE_NATIVE_SCORER") is { Length: > 0 } program
+            ? ProgramTests.Run(input, program, args)
+            : ProgramTests.RunWith(input, "NativeScorer", args);
 
     private sealed class Sentence
     {

@@ -99,7 +99,13 @@ public class ProgramTests
     internal static (int Code, string Output, string Errors) RunWith(string? input, string sample, params string[] args)
     {
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        var start = new ProcessStartInfo(host, [Path.Combine(AppContext.BaseDirectory, sample + ".dll"), .. args])
+        return Run(input, host, [Path.Combine(AppContext.BaseDirectory, sample + ".dll"), .. args]);
+    }
+
+    /// <summary>Runs a program.</summary>
+    internal static (int Code, string Output, string Errors) Run(string? input, string program, string[] args)
+    {
+        var start = new ProcessStartInfo(program, args)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -56,6 +56,27 @@ internal sealed class EqualColumns
         return joined;
     }
 
+    /// <summary>Other rows of all columns, to be multiplied with the weights of <see cref="Rows"/>.</summary>
+    /// <param name="x">The rows.</param>
+    public SparseRows Join(SparseRows x)
+    {
+        var (offsets, indices, values) = (new int[x.Count + 1], new List<int>(), new List<float>());
+        for (var row = 0; row < x.Count; row++)
+        {
+            var columns = x.IndicesOf(row);
+            var own = x.ValuesOf(row);
+            for (var i = 0; i < columns.Length; i++)
+            {
+                indices.Add(Places[columns[i]]);
+                values.Add(_scales[Places[columns[i]]] * own[i]);
+            }
+
+            offsets[row + 1] = indices.Count;
+        }
+
+        return new SparseRows(_scales.Length, offsets, [.. indices], [.. values]);
+    }
+
     /// <summary>Place of each column among the columns of <see cref="Rows"/>.</summary>
     public int[] Places { get; }
 
@@ -64,7 +85,7 @@ internal sealed class EqualColumns
     /// <param name="stride">Floats of a column's weights.</param>
     public float[] Split(ReadOnlySpan<float> weights, int stride)
     {
-        var split = new float[weights.Length];
+        var split = GC.AllocateUninitializedArray<float>(weights.Length);
         for (var place = 0; place < _scales.Length; place++)
             FloatVectors.Scale(weights.Slice(place * stride, stride), _scales[place], split.AsSpan(place * stride, stride));
         return split;

@@ -49,21 +49,25 @@ internal sealed class LinearFit(int classes, int threads)
             return (Fit(training, UsualStrength, stop: stop), UsualStrength);
         var features = LinearFeatures.Of(training.Rows, classes);
         var descent = new Descent(features, features.Transform(training.Rows), training, classes, threads);
+        var scored = descent.Joined(features.Transform(heldOut.Rows));
         var logarithms = new float[heldOut.Count * classes];
-        LinearModel? best = null, last = null;
+        var (last, best) = (descent.Zeros(), descent.Zeros());
         var (strength, lowest) = (0f, double.PositiveInfinity);
         foreach (var tried in features.CountMeans.IsEmpty ? Strengths : StrengthsOfPairs)
         {
-            last = descent.Fit(tried, last, null, stop);
-            last.ScoreLogarithms(heldOut.Rows, logarithms);
+            descent.Descend(last, tried, null, stop);
+            descent.ScoreLogarithms(last, scored, logarithms);
             var loss = BranchWeights.LossOf([logarithms], heldOut.Labels, heldOut.Weights, [AssumedScale]);
             if (loss > lowest)
                 break;
-            if (best is null || loss < lowest * WorthIt)
-                (best, strength, lowest) = (last, tried, loss);
+            if (strength == 0f || loss < lowest * WorthIt)
+            {
+                (strength, lowest) = (tried, loss);
+                last.CopyTo(best, 0);
+            }
         }
 
-        return (best!, strength);
+        return (descent.ModelOf(best), strength);
     }
 
     /// <summary>Fits a model.</summary>
@@ -81,7 +85,10 @@ internal sealed class LinearFit(int classes, int threads)
         CancellationToken stop = default)
     {
         var features = LinearFeatures.Of(examples.Rows, classes);
-        return new Descent(features, features.Transform(examples.Rows), examples, classes, threads).Fit(strength, start, stepTaken, stop);
+        var descent = new Descent(features, features.Transform(examples.Rows), examples, classes, threads);
+        var w = start is null ? descent.Zeros() : descent.Joined(start);
+        descent.Descend(w, strength, stepTaken, stop);
+        return descent.ModelOf(w);
     }
 
     /// <summary>Fits models of several strengths to the same rows, in the same memory.</summary>
@@ -105,16 +112,41 @@ internal sealed class LinearFit(int classes, int threads)
             _method = new NewtonMethod(_objective);
         }
 
-        public LinearModel Fit(float strength, LinearModel? start, Action<double>? stepTaken, CancellationToken stop)
+        /// <summary>Weights to start from.</summary>
+        public float[] Zeros() => new float[_objective.Length];
+
+        /// <summary>Those of a model.</summary>
+        public float[] Joined(LinearModel start) => _columns.Join(start, _features);
+
+        /// <summary>Rows to score.</summary>
+        public SparseRows Joined(SparseRows rows) => _columns.Join(rows);
+
+        /// <summary>Fits weights.</summary>
+        public void Descend(float[] w, float strength, Action<double>? stepTaken, CancellationToken stop)
         {
             var penalty = (float)(1 / (strength * _weight));
             var counts = _features.CountMeans.Length;
             _penalties.AsSpan().Fill(penalty);
             _penalties.AsSpan(_penalties.Length - 1 - counts, counts).Fill(penalty * PenaltyOfCounts);
             _penalties[^1] = penalty * PenaltyOfConstant;
-            var w = start is null ? new float[_objective.Length] : _columns.Join(start, _features);
             _method.Descend(w, Tolerance, stepTaken, stop);
-            return new LinearModel(_features, _classes, _columns.Split(w, Gather.Stride(_classes)), _columns.Places);
         }
+
+        /// <summary>Natural logarithms of the probabilities of rows, [rows, C].</summary>
+        public void ScoreLogarithms(float[] w, SparseRows rows, Span<float> logarithms)
+        {
+            var scores = new float[Gather.Stride(_classes)];
+            for (var row = 0; row < rows.Count; row++)
+            {
+                scores.AsSpan().Clear();
+                Gather.Add(w, rows.IndicesOf(row), rows.ValuesOf(row), scores);
+                var target = logarithms.Slice(row * _classes, _classes);
+                scores.AsSpan(0, _classes).CopyTo(target);
+                Softmax.Logarithms(target);
+            }
+        }
+
+        /// <summary>The model of weights.</summary>
+        public LinearModel ModelOf(float[] w) => new(_features, _classes, _columns.Split(w, Gather.Stride(_classes)), _columns.Places);
     }
 }

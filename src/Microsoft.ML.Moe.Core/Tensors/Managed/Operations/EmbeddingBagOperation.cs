@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace Microsoft.ML.Moe.Tensors.Managed;
 
 /// <summary>Weighted sums of table rows.</summary>
@@ -5,6 +7,9 @@ internal readonly unsafe struct EmbeddingBagOperation(
     ManagedTensor tableVD, ManagedTensor? factorsN, int* rows, int entries, int* offsets, float* weights, float* given, ManagedTensor result) : IOperation
 {
     private const int BagsPerItem = 16;
+
+    /// <summary>How many entries before it is summed a row is fetched.</summary>
+    private const int EntriesAhead = 4;
 
     /// <summary>Columns of a row that are converted at a time.</summary>
     private const int MostColumns = 512;
@@ -98,9 +103,21 @@ internal readonly unsafe struct EmbeddingBagOperation(
             for (var bag = item * BagsPerItem; bag < Math.Min(bags, (item + 1) * BagsPerItem); bag++)
             {
                 var first = offsets[bag];
+                for (var entry = first; entry < offsets[bag + 1]; entry++)
+                    Fetch(entry + EntriesAhead);
                 kernels.SumRows(
                     table, width, rows + first, weights + first, offsets[bag + 1] - first, y + (long)bag * width, width, false);
             }
+        }
+
+        // Where a row lies the processor cannot know before it is asked for.
+        private void Fetch(int entry)
+        {
+            if (!Sse.IsSupported || entry >= offsets[bags])
+                return;
+            var row = table + (long)rows[entry] * width;
+            for (var column = 0; column < width; column += MemoryBlock.Alignment)
+                Sse.Prefetch0(row + column);
         }
     }
 
