@@ -73,6 +73,8 @@ internal sealed class RanksCommand : System.CommandLine.Command
         var own = OwnProgram.StartInfo(["ranks", .. arguments])!;
         var start = launcher is null ? own : new ProcessStartInfo(launcher, [.. launcherArguments, own.FileName, .. own.ArgumentList]);
         start.RedirectStandardOutput = true;
+        // Open MPI gives its ranks a terminal, which .NET would send signs to begin with.
+        start.Environment["TERM"] = "dumb";
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"'{start.FileName}' did not start.");
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
